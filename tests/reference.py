@@ -1,0 +1,194 @@
+"""The standard that every kernel is judged by: a plain NumPy float64 network.
+
+A classifier of dense layers: ReLU on the hidden layers, softmax on the logits, cross-entropy
+averaged over the samples it is given. Written to be read, not to be fast.
+
+Shapes: n samples, m batch rows, d features, h hidden units, c classes.
+
+==========  =====================================================================
+X           (n, d) or (m, d)
+labels      (n,) or (m,), integers in 0 .. c - 1
+weights     [W1, b1, W2, b2, ...]; W (n_in, n_out), b (n_out,); float64
+grads       like weights
+A           activations of one layer, (m, h)
+logits      (m, c)
+==========  =====================================================================
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.integer]
+
+
+def initialize(rng: np.random.Generator, sizes: list[int], initializer: str) -> list[Array]:
+    """Draw the weights of layers `sizes` = [d, h, ..., c]; W1 is drawn first, biases are zero."""
+    weights = []
+    for layer in range(len(sizes) - 1):
+        n_in, n_out = sizes[layer], sizes[layer + 1]
+        if initializer == "glorot_uniform":
+            limit = np.sqrt(6.0 / (n_in + n_out))
+            W = rng.uniform(-limit, limit, size=(n_in, n_out))
+        elif initializer == "he_normal":
+            W = rng.normal(0.0, np.sqrt(2.0 / n_in), size=(n_in, n_out))
+        elif initializer == "normal":
+            W = rng.normal(0.0, 1.0, size=(n_in, n_out))
+        else:
+            raise ValueError(f"unknown initializer {initializer!r}")
+        weights += [W, np.zeros(n_out)]
+    return weights
+
+
+def forward(weights: list[Array], X: ArrayLike) -> list[Array]:
+    """Return [X, A1, A2, ..., logits]: the input of every layer, then the last output."""
+    activations = [np.asarray(X, dtype=np.float64)]
+    n_layers = len(weights) // 2
+    for layer in range(n_layers):
+        W, b = weights[2 * layer], weights[2 * layer + 1]
+        Z = activations[-1] @ W + b
+        is_hidden = layer < n_layers - 1
+        activations.append(np.maximum(Z, 0.0) if is_hidden else Z)
+    return activations
+
+
+def softmax(logits: Array) -> Array:
+    """Return the class probabilities of each row, (m, c)."""
+    # The row maximum becomes 0, so that exp cannot overflow.
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: Array = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def cross_entropy(logits: Array, labels: Indices) -> float:
+    """Return the mean over the rows of -log p[label]."""
+    # From the logits, not the probabilities: those may underflow to 0.
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=1))
+    return float(np.mean(log_sum - shifted[np.arange(len(labels)), labels]))
+
+
+def accuracy(logits: Array, labels: Indices) -> float:
+    """Return the share of rows whose largest logit (the first of equals) is at the label."""
+    return float(np.mean(logits.argmax(axis=1) == labels))
+
+
+def gradients(weights: list[Array], X: ArrayLike, labels: Indices) -> list[Array]:
+    """Return [dW1, db1, ...], the gradient of the mean cross-entropy over the rows of X."""
+    activations = forward(weights, X)
+    m = len(labels)
+    delta = softmax(activations[-1])
+    delta[np.arange(m), labels] -= 1.0
+    delta /= m
+
+    grads: list[Array] = []
+    for layer in reversed(range(len(weights) // 2)):
+        A, W = activations[layer], weights[2 * layer]
+        grads = [A.T @ delta, delta.sum(axis=0), *grads]
+        if layer > 0:
+            # ReLU passes the gradient where its output is positive.
+            delta = (delta @ W.T) * (A > 0.0)
+    return grads
+
+
+def new_state(weights: list[Array]) -> dict:
+    """Return what an optimizer remembers between steps, all zero."""
+    return {
+        "velocity": [np.zeros_like(w) for w in weights],
+        "first_moment": [np.zeros_like(w) for w in weights],
+        "second_moment": [np.zeros_like(w) for w in weights],
+        "steps": 0,
+    }
+
+
+def sgd_step(
+    weights: list[Array],
+    grads: list[Array],
+    state: dict,
+    *,
+    learning_rate: float,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+) -> None:
+    """Change `weights` and `state` in place by one step of gradient descent."""
+    for w, g, v in zip(weights, grads, state["velocity"], strict=True):
+        v[...] = momentum * v - learning_rate * g
+        if nesterov:
+            w += momentum * v - learning_rate * g
+        else:
+            w += v
+
+
+def adam_step(
+    weights: list[Array],
+    grads: list[Array],
+    state: dict,
+    *,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Change `weights` and `state` in place by one step of Adam.
+
+    As in Keras, epsilon is added to the uncorrected sqrt(v); the bias correction of both moments
+    is in the step size.
+    """
+    state["steps"] += 1
+    t = state["steps"]
+    alpha = learning_rate * np.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
+    moments = zip(state["first_moment"], state["second_moment"], strict=True)
+    for w, g, (m, v) in zip(weights, grads, moments, strict=True):
+        m[...] = beta1 * m + (1.0 - beta1) * g
+        v[...] = beta2 * v + (1.0 - beta2) * g**2
+        w -= alpha * m / (np.sqrt(v) + epsilon)
+
+
+def train(
+    weights: list[Array],
+    X: ArrayLike,
+    labels: Indices,
+    *,
+    epochs: int,
+    batch_size: int,
+    orders: list[Indices] | None = None,
+    step=sgd_step,
+    **step_options: float,
+) -> tuple[list[Array], dict[str, list[float]]]:
+    """Train a copy of `weights` and return it with the history.
+
+    Parameters
+    ----------
+    epochs, batch_size : int
+        Each epoch takes consecutive slices of `batch_size` from its order; the last may be short,
+        and its mean is over its own rows.
+    orders : sequence of permutations of 0 .. n - 1, one an epoch, optional
+        None takes the rows as they come.
+    step : sgd_step or adam_step
+    **step_options
+        For `step`, the learning rate at least.
+
+    Returns
+    -------
+    weights : list of arrays
+    history : {"loss": [...], "accuracy": [...]}
+        Per epoch, the mean over its samples, each as it was before its batch's update.
+    """
+    X = np.asarray(X, dtype=np.float64)
+    weights = [np.array(w, dtype=np.float64) for w in weights]
+    state = new_state(weights)
+    n = len(X)
+    history: dict[str, list[float]] = {"loss": [], "accuracy": []}
+    for epoch in range(epochs):
+        order = np.arange(n) if orders is None else orders[epoch]
+        loss_sum = 0.0
+        n_correct = 0.0
+        for start in range(0, n, batch_size):
+            rows = order[start : start + batch_size]
+            logits = forward(weights, X[rows])[-1]
+            loss_sum += cross_entropy(logits, labels[rows]) * len(rows)
+            n_correct += accuracy(logits, labels[rows]) * len(rows)
+            step(weights, gradients(weights, X[rows], labels[rows]), state, **step_options)
+        history["loss"].append(loss_sum / n)
+        history["accuracy"].append(n_correct / n)
+    return weights, history
