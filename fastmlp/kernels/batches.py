@@ -1,0 +1,44 @@
+"""Which rows a chunk has, whose share is what, and fetching the rows."""
+
+from .jit import jit
+from .plan import ACTIVATIONS, N_OUT, SLOT, SLOTS, STRIDE
+from .simd import load, load_as, store
+
+
+@jit
+def gather(memory, target, raw, is_uint8, order, first, last, layers):
+    """Input rows ``order[first:last]`` -> consecutive rows at ``target``."""
+    d, stride = layers[0, N_OUT], layers[0, STRIDE]
+    for i in range(first, last):
+        source, row = order[i] * d, target + (i - first) * stride
+        if is_uint8:
+            for j in range(d):
+                store(memory, row + j, memory.dtype.type(load(raw, source + j)))
+        else:
+            for j in range(d):
+                store(memory, row + j, load_as(raw, source + j, memory))
+
+
+@jit
+def chunk_bounds(step, n, batch, chunk):
+    """Rows ``first:last`` of chunk number ``step``, and the batch that they belong to.
+
+    Returns (first, last, batch number, rows of the batch).
+    """
+    per_batch = (batch + chunk - 1) // chunk
+    number = step // per_batch
+    start = number * batch
+    rows = min(batch, n - start)
+    first = start + (step - number * per_batch) * chunk
+    return first, min(first + chunk, start + rows), number, rows
+
+
+@jit
+def share(count, member, size):
+    return count * member // size, count * (member + 1) // size
+
+
+@jit
+def slot(layers, l, step):
+    """Offset of the activations of hidden layer ``l`` for chunk ``step``."""
+    return layers[l, ACTIVATIONS] + step % SLOTS * layers[l, SLOT]

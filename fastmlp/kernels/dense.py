@@ -1,0 +1,245 @@
+"""One dense layer: forward, backward and update, each for the panels ``first:last`` of a thread.
+
+``layers``, ``sizes`` and ``index`` are the tables of :mod:`~fastmlp.kernels.plan`, ``l`` is the
+layer's row in them, m the rows; all numbers lie in ``memory`` at the offsets given. The input of
+a layer is given as an offset ``source`` and a table ``rows`` of the offsets of its rows from it.
+"""
+
+from .jit import jit
+from .optimizers import SGD, update
+from .plan import (
+    BIAS,
+    CHUNK,
+    CLASSES,
+    DELTA,
+    GRADIENT,
+    IOTA,
+    LANES,
+    LAST,
+    N_IN,
+    N_OUT,
+    NOUGHTS,
+    ONE,
+    PANEL,
+    PANELS,
+    SAMPLES,
+    STRIDE,
+    UPDATE_ROWS,
+    WEIGHT_COUNT,
+    WEIGHTS,
+    ZEROS,
+)
+from .simd import inner, load, outer, store
+
+
+@jit
+def _vectors(layers, sizes, l, p):
+    """Vectors in panel ``p`` of layer ``l``."""
+    if p == layers[l, PANELS] - 1:
+        return layers[l, LAST]
+    return layers[l, PANEL] // sizes[LANES]
+
+
+@jit
+def forward_hidden(memory, target, source, rows, index, layers, sizes, l, first, last, m):
+    """A = relu(source W + b), to the activations at ``target``."""
+    n_in, panel, iota = layers[l, N_IN], layers[l, PANEL], sizes[IOTA]
+    for p in range(first, last):
+        w0 = layers[l, WEIGHTS] + p * (n_in + 1) * panel
+        outer(
+            memory, index, target + p * panel, layers[l, STRIDE],
+            w0 + n_in * panel, 0, True,
+            source, iota, rows, w0, panel,
+            iota, 0, iota, n_in, m, _vectors(layers, sizes, l, p),
+        )  # fmt: skip
+
+
+@jit
+def backward_hidden(memory, layers, sizes, l, first, last, m):
+    """D_l W^T, to the deltas of layer l - 1 (its panels ``first:last``)."""
+    panel, below = layers[l, PANEL], layers[l - 1, PANEL]
+    for p in range(first, last):
+        inner(
+            memory, layers[l - 1, DELTA] + p * sizes[CHUNK] * below, below,
+            layers[l, DELTA], panel, sizes[CHUNK] * panel,
+            layers[l, WEIGHTS] + p * below * panel, panel, (layers[l, N_IN] + 1) * panel,
+            panel // sizes[LANES], layers[l, PANELS], layers[l, LAST],
+            m, min(below, layers[l - 1, N_OUT] - p * below),
+        )  # fmt: skip
+
+
+@jit
+def relu_backward(memory, activations, layers, sizes, l, first, last, m):
+    """Deltas of layer l, in place: kept where the unit was active, else 0."""
+    zero = memory.dtype.type(0)
+    panel = layers[l, PANEL]
+    for p in range(first, last):
+        width = _vectors(layers, sizes, l, p) * sizes[LANES]
+        for s in range(m):
+            d = layers[l, DELTA] + (p * sizes[CHUNK] + s) * panel
+            a = activations + s * layers[l, STRIDE] + p * panel
+            for j in range(width):
+                value = load(memory, d + j)
+                store(memory, d + j, value if load(memory, a + j) > zero else zero)
+
+
+@jit
+def is_straight(rule, opens, closes):
+    """Whether a sum over the chunk can go straight to the weights: a batch of one chunk, in plain
+    gradient descent."""
+    return rule == SGD and opens and closes
+
+
+@jit
+def scale(memory, start, count, factor):
+    """Multiply ``count`` elements by ``factor``, in place."""
+    for i in range(count):
+        store(memory, start + i, load(memory, start + i) * factor)
+
+
+@jit
+def update_hidden(
+    memory, tile, source, rows, index, layers, sizes, l, first, last, m,
+    rule, rate, momentum, opens, closes,
+):  # fmt: skip
+    """Weights and biases of panels ``first:last`` from the layer's inputs and D_l."""
+    n_in, panel = layers[l, N_IN], layers[l, PANEL]
+    for p in range(first, last):
+        w0 = layers[l, WEIGHTS] + p * (n_in + 1) * panel
+        delta = layers[l, DELTA] + p * sizes[CHUNK] * panel
+        if is_straight(rule, opens, closes):
+            scale(memory, delta, m * panel, -rate)
+        for j in range(0, n_in + UPDATE_ROWS, UPDATE_ROWS):
+            a0, steps, count = source + j, rows, min(UPDATE_ROWS, n_in - j)
+            if count <= 0:
+                # A bias is the weight of an input that is always 1.
+                j, a0, steps, count = n_in, sizes[ONE], sizes[NOUGHTS], 1
+            _update_rows(
+                memory, w0 + j * panel, panel, tile, panel, index, a0, steps, sizes[IOTA],
+                delta, panel, m, count, _vectors(layers, sizes, l, p), sizes,
+                rule, rate, momentum, opens, closes,
+            )  # fmt: skip
+
+
+@jit
+def _update_rows(
+    memory, w0, w_row, tile, width, index, a0, a_steps, a_rows, b0, b_step,
+    depth, rows, vectors, sizes, rule, rate, momentum, opens, closes,
+):  # fmt: skip
+    """Gradient sum_i A[i, j] B[i, :] of weight rows j, and their update at the end of a batch.
+
+    If the update is straight, B carries its factor and the sums are added to the weights. If not,
+    they go to the gradient (between the chunks of a batch) or, at the last chunk, to ``tile``,
+    where at most UPDATE_ROWS rows stay in L1 for the rule.
+    """
+    iota = sizes[IOTA]
+    target, target_row, before, before_row = w0, w_row, w0, w_row
+    straight = is_straight(rule, opens, closes)
+    if not straight:
+        gradient = w0 + sizes[GRADIENT]
+        target, target_row = (tile, width) if closes else (gradient, w_row)
+        before, before_row = (sizes[ZEROS], 0) if opens else (gradient, w_row)
+    outer(
+        memory, index, target, target_row, before, before_row, False,
+        a0, a_steps, a_rows, b0, b_step, iota, 0, iota, depth, rows, vectors,
+    )  # fmt: skip
+    if closes and not straight:
+        for i in range(rows):
+            update(
+                rule, memory, w0 + i * w_row, tile + i * width, vectors * sizes[LANES],
+                sizes[WEIGHT_COUNT], rate, momentum,
+            )  # fmt: skip
+
+
+@jit
+def forward_output(memory, target, source, layers, sizes, first, last, m):
+    """Logits from panels ``first:last`` of the last hidden layer alone, each to its own place."""
+    l = layers.shape[0] - 1
+    c, stride = layers[l, N_OUT], sizes[SAMPLES]
+    for p in range(first, last):
+        logits = target + p * c * stride
+        vectors = _vectors(layers, sizes, l, p)
+        inner(
+            memory, logits, stride,
+            layers[l, WEIGHTS] + p * layers[l, PANEL], layers[l, STRIDE], 0,
+            source + p * layers[l, PANEL], layers[l - 1, STRIDE], 0,
+            vectors, 1, vectors, c, m,
+        )  # fmt: skip
+        if p == 0:
+            for k in range(c):
+                bias = load(memory, layers[l, BIAS] + k)
+                for s in range(m):
+                    z = logits + k * stride + s
+                    store(memory, z, load(memory, z) + bias)
+
+
+@jit
+def sum_panels(memory, target, partial, layers, sizes, m):
+    """Logits: the sum, in the order of panels, of what :func:`forward_output` left."""
+    l = layers.shape[0] - 1
+    step = layers[l, N_OUT] * sizes[SAMPLES]
+    for k in range(layers[l, N_OUT]):
+        row = k * sizes[SAMPLES]
+        for s in range(m):
+            total = load(memory, partial + row + s)
+            for p in range(1, layers[l, PANELS]):
+                total += load(memory, partial + p * step + row + s)
+            store(memory, target + row + s, total)
+
+
+@jit
+def backward_output(memory, delta, index, layers, sizes, first, last, m):
+    """Delta of the last hidden layer before its activation, for its panels ``first:last``."""
+    l = layers.shape[0] - 1
+    panel, iota = layers[l, PANEL], sizes[IOTA]
+    for p in range(first, last):
+        outer(
+            memory, index, layers[l - 1, DELTA] + p * sizes[CHUNK] * panel, panel,
+            sizes[ZEROS], 0, False,
+            delta, sizes[CLASSES], iota, layers[l, WEIGHTS] + p * panel, layers[l, STRIDE],
+            iota, 0, iota, layers[l, N_OUT], m, _vectors(layers, sizes, l, p),
+        )  # fmt: skip
+
+
+@jit
+def update_output(
+    memory, tile, delta, source, index, layers, sizes, first, last, m,
+    rule, rate, momentum, opens, closes,
+):  # fmt: skip
+    """Output weights of panels ``first:last``; the biases go with panel 0."""
+    l = layers.shape[0] - 1
+    panel, stride = layers[l, PANEL], layers[l, STRIDE]
+    if is_straight(rule, opens, closes):
+        scale(memory, delta, layers[l, N_OUT] * sizes[SAMPLES], -rate)
+    for p in range(first, last):
+        w0 = layers[l, WEIGHTS] + p * panel
+        for k in range(0, layers[l, N_OUT], UPDATE_ROWS):
+            _update_rows(
+                memory, w0 + k * stride, stride, tile, panel,
+                index, delta + k * sizes[SAMPLES], sizes[IOTA], sizes[CLASSES],
+                source + p * panel, layers[l - 1, STRIDE],
+                m, min(UPDATE_ROWS, layers[l, N_OUT] - k), _vectors(layers, sizes, l, p), sizes,
+                rule, rate, momentum, opens, closes,
+            )  # fmt: skip
+        if p == 0:
+            _update_output_biases(
+                memory, tile, delta, layers, sizes, m, rule, rate, momentum, opens, closes
+            )
+
+
+@jit
+def _update_output_biases(
+    memory, tile, delta, layers, sizes, m, rule, rate, momentum, opens, closes
+):
+    l = layers.shape[0] - 1
+    bias = layers[l, BIAS]
+    straight = is_straight(rule, opens, closes)
+    target = bias if straight else tile if closes else bias + sizes[GRADIENT]
+    before = bias if straight else bias + sizes[GRADIENT]
+    for k in range(layers[l, N_OUT]):
+        total = memory.dtype.type(0) if opens and not straight else load(memory, before + k)
+        for s in range(m):
+            total += load(memory, delta + k * sizes[SAMPLES] + s)
+        store(memory, target + k, total)
+    if closes and not straight:
+        update(rule, memory, bias, tile, layers[l, N_OUT], sizes[WEIGHT_COUNT], rate, momentum)

@@ -1,0 +1,157 @@
+"""Training: the work of one thread over a run of mini-batches."""
+
+from numba import carray, types
+
+from . import job as args
+from .batches import chunk_bounds, gather, share, slot
+from .dense import (
+    backward_hidden,
+    backward_output,
+    forward_hidden,
+    forward_output,
+    relu_backward,
+    sum_panels,
+    update_hidden,
+    update_output,
+)
+from .jit import jit
+from .job import NOT_IN_PLACE
+from .losses import softmax_cross_entropy
+from .optimizers import step_size
+from .plan import (
+    BATCH,
+    CHUNK,
+    INPUT,
+    N_OUT,
+    OWN_INDEX,
+    OWN_INDEX_STEP,
+    PANELS,
+    PARTIAL,
+    PARTIAL_SLOT,
+    PRIVATE,
+    PRIVATE_STEP,
+    ROWS,
+    SAMPLES,
+    SLOTS,
+    TILE,
+)
+from .simd import flush_subnormals, restore_mode
+from .team import barrier, join
+
+
+@jit
+def _fetch(
+    memory, private, own, input_offset, raw, is_uint8, order, row0, row1, index, layers, sizes
+):
+    """Where the input rows ``order[row0:row1]`` lie: (offset, table of the rows).
+
+    They are read where the caller keeps them, at ``input_offset``, if that is possible; copying
+    a batch costs more than reading it twice from scattered rows.
+    """
+    if input_offset == NOT_IN_PLACE:
+        gather(memory, private + sizes[INPUT], raw, is_uint8, order, row0, row1, layers)
+        return private + sizes[INPUT], layers[0, ROWS]
+    d = layers[0, N_OUT]
+    for s in range(row1 - row0):
+        index[own + s] = order[row0 + s] * d
+    return input_offset, own
+
+
+@jit
+def _train(
+    member, size, team, memory, totals, index, input_offset, raw, is_uint8, order, labels,
+    layers, sizes, rule, learning_rate, momentum, updates, first_step, last_step,
+):  # fmt: skip
+    """The work of one member over chunks ``first_step:last_step``.
+
+    Barriers, for L hidden layers: one after each layer's activations (after the last one it
+    publishes the partial logits), and one after each delta that another layer's weights are
+    multiplied with, before those weights change.
+    """
+    kind = memory.dtype.type
+    output = layers.shape[0] - 1
+    n, c = order.size, layers[output, N_OUT]
+    private = sizes[PRIVATE] + member * sizes[PRIVATE_STEP]
+    own = sizes[OWN_INDEX] + member * sizes[OWN_INDEX_STEP]
+    tile = private + sizes[TILE]
+    first_panel, last_panel = share(layers[output, PANELS], member, size)
+    loss, hits = 0.0, 0
+
+    for step in range(first_step, last_step):
+        row0, row1, number, batch_rows = chunk_bounds(step, n, sizes[BATCH], sizes[CHUNK])
+        m = row1 - row0
+        opens = row0 == number * sizes[BATCH]
+        closes = row1 == number * sizes[BATCH] + batch_rows
+        rate = kind(step_size(rule, learning_rate, updates + number + 1))
+
+        input_rows, input_table = _fetch(
+            memory, private, own, input_offset, raw, is_uint8, order, row0, row1, index,
+            layers, sizes,
+        )  # fmt: skip
+        source, table = input_rows, input_table
+        for l in range(1, output):
+            first, last = share(layers[l, PANELS], member, size)
+            target = slot(layers, l, step)
+            forward_hidden(memory, target, source, table, index, layers, sizes, l, first, last, m)
+            source, table = target, layers[l, ROWS]
+            if l < output - 1:
+                barrier(team, member, size)
+        partial = sizes[PARTIAL] + step % SLOTS * sizes[PARTIAL_SLOT]
+        forward_output(memory, partial, source, layers, sizes, first_panel, last_panel, m)
+        barrier(team, member, size)
+
+        # Every member needs the whole delta, and computing it costs less than a barrier.
+        sum_panels(memory, private, partial, layers, sizes, m)
+        chunk_loss, chunk_hits = softmax_cross_entropy(
+            memory, private, sizes[SAMPLES], labels, order, row0, m, c, kind(1.0 / batch_rows)
+        )
+        loss += chunk_loss
+        hits += chunk_hits
+        if output > 1:
+            backward_output(memory, private, index, layers, sizes, first_panel, last_panel, m)
+            relu_backward(memory, source, layers, sizes, output - 1, first_panel, last_panel, m)
+        update_output(
+            memory, tile, private, source, index, layers, sizes, first_panel, last_panel, m,
+            rule, rate, momentum, opens, closes,
+        )  # fmt: skip
+        if output > 2:
+            barrier(team, member, size)
+        for l in range(output - 1, 0, -1):
+            source, table = input_rows, input_table
+            if l > 1:
+                source, table = slot(layers, l - 1, step), layers[l - 1, ROWS]
+                first, last = share(layers[l - 1, PANELS], member, size)
+                backward_hidden(memory, layers, sizes, l, first, last, m)
+                relu_backward(memory, source, layers, sizes, l - 1, first, last, m)
+                barrier(team, member, size)
+            first, last = share(layers[l, PANELS], member, size)
+            update_hidden(
+                memory, tile, source, table, index, layers, sizes, l, first, last, m,
+                rule, rate, momentum, opens, closes,
+            )  # fmt: skip
+    if member == 0:
+        totals[0] += loss
+        totals[1] += hits
+
+
+def train(memory_pointer, job_pointer, _):
+    """One thread's part of a training job (exported); the threads form a team first."""
+    job = carray(job_pointer, (len(args.NAMES),))
+    n_threads = job[args.N_THREADS]
+    team = carray(args.pointer(job[args.TEAM], types.int64), (1,))
+    member, size = join(team, n_threads)
+    if member < 0:
+        return
+    layers, sizes, index = args.tables(job)
+    raw, order, labels = args.rows(job)
+    totals = carray(args.pointer(job[args.TOTALS], types.float64), (2,))
+    rates = carray(args.pointer(job[args.RATES], types.float64), (2,))
+    memory = carray(memory_pointer, (1,))
+    mode = flush_subnormals()
+    _train(
+        member, size, team, memory, totals, index, job[args.INPUT_OFFSET],
+        raw, job[args.IS_UINT8], order, labels, layers, sizes,
+        job[args.RULE], rates[0], memory.dtype.type(rates[1]), job[args.UPDATES],
+        job[args.FIRST], job[args.LAST],
+    )  # fmt: skip
+    restore_mode(mode)

@@ -1,0 +1,77 @@
+"""The arguments of an exported kernel: a vector of addresses and numbers.
+
+A parallel region hands its arguments on, one by one, through three compiled layers; with all of
+them in one vector those layers are small, and the same for every kernel and dtype.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import carray, types
+from numba.extending import intrinsic
+
+from .jit import jit
+from .plan import N_FIELDS, N_SIZES
+
+# Elements of a job. Arrays stand as addresses.
+NAMES = (
+    "n_threads",  # threads that were asked for
+    "team",  # int64, see ``team``
+    "layers", "n_layers", "sizes", "index",  # int64 tables, see ``plan``
+    "input_offset",  # elements from ``memory`` to the input, or NOT_IN_PLACE
+    "raw", "is_uint8",  # input (n x d) as bytes: of the network's dtype, or uint8
+    "order", "n_rows",  # int64 rows of the input to take, and how many
+    "labels", "n_labels",  # int32 class indices of the input's rows
+    "totals",  # float64 results: losses and hits
+    "rule", "rates", "updates",  # update rule, float64 (learning rate, momentum), batches before
+    "first", "last",  # chunks to do
+    "probabilities", "shift",  # output (n x c), elements between the scratch of two threads
+)  # fmt: skip
+(
+    N_THREADS, TEAM, LAYERS, N_LAYERS, SIZES, INDEX, INPUT_OFFSET,
+    RAW, IS_UINT8, ORDER, N_ROWS, LABELS, N_LABELS, TOTALS,
+    RULE, RATES, UPDATES, FIRST, LAST, PROBABILITIES, SHIFT,
+) = range(len(NAMES))  # fmt: skip
+
+
+# Input that has to be converted on its way; no distance between two arrays is as large.
+NOT_IN_PLACE = 1 << 62
+
+
+def make_job(arguments: Mapping[str, Any]) -> npt.NDArray[np.int64]:
+    """The vector for ``arguments``, by name; arrays must outlive it."""
+    job = np.zeros(len(NAMES), np.int64)
+    for name, value in arguments.items():
+        job[NAMES.index(name)] = value.ctypes.data if isinstance(value, np.ndarray) else value
+    return job
+
+
+@intrinsic
+def pointer(typing_context, address, dtype):
+    """``address`` as a pointer to elements of ``dtype``: a Numba scalar type, or as another
+    pointer's."""
+    signature = types.CPointer(dtype.dtype)(types.int64, dtype)
+
+    def emit(context, builder, sig, args):
+        return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
+
+    return signature, emit
+
+
+@jit
+def tables(job):
+    """``layers``, ``sizes`` and ``index`` (its length is not checked)."""
+    layers = carray(pointer(job[LAYERS], types.int64), (job[N_LAYERS], N_FIELDS))
+    sizes = carray(pointer(job[SIZES], types.int64), (N_SIZES,))
+    return layers, sizes, carray(pointer(job[INDEX], types.int64), (1,))
+
+
+@jit
+def rows(job):
+    """``raw`` (its length is not checked), ``order`` and ``labels``."""
+    raw = carray(pointer(job[RAW], types.uint8), (1,))
+    order = carray(pointer(job[ORDER], types.int64), (job[N_ROWS],))
+    labels = carray(pointer(job[LABELS], types.int32), (job[N_LABELS],))
+    return raw, order, labels

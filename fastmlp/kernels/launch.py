@@ -1,0 +1,87 @@
+"""Starting kernels from Python: compilation, how many threads, one parallel launch at a time."""
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .epoch import train
+from .jit import export, jit_parallel
+from .job import make_job
+from .predict import predict
+from .simd import export_tiles
+
+# Compiling one kernel twice at once is a waste, and two parallel regions started at once from
+# two Python threads abort the process under Numba's workqueue layer.
+_COMPILATION = threading.Lock()
+_PARALLEL_REGION = threading.Lock()
+
+_C_KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+
+_KERNELS: dict[str, Callable[..., None]] = {"train": train, "predict": predict}
+
+
+def available_threads() -> int:
+    """Threads that this process may use: its processors, and Numba's own limit."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
+    limit: int = numba.config.NUMBA_NUM_THREADS
+    return max(1, min(processors, limit))
+
+
+@intrinsic
+def _call(typing_context, address, memory, job, member):
+    """Call the kernel at ``address``."""
+    i = types.int64
+
+    def emit(context, builder, sig, args):
+        integer = args[0].type
+        signature = ir.FunctionType(ir.VoidType(), [integer] * 3)
+        function = builder.inttoptr(args[0], signature.as_pointer())
+        builder.call(function, args[1:])
+        return context.get_dummy_value()
+
+    return types.void(i, i, i, i), emit
+
+
+@jit_parallel
+def _run_parallel(n_threads, address, memory, job):
+    """The parallel region: every kernel, of every dtype, on up to ``n_threads`` threads."""
+    for member in numba.prange(n_threads):
+        _call(address, memory, job, numba.int64(member))
+
+
+def _address(name: str, dtype: np.dtype) -> int:
+    """Address of a kernel; compiled, or loaded from the cache, at the first call."""
+    kind = types.float32 if dtype == np.float32 else types.float64
+    signature = types.void(types.CPointer(kind), types.CPointer(types.int64), types.int64)
+    with _COMPILATION:
+        export_tiles(kind)
+        return export(name, kind, signature, _KERNELS[name])
+
+
+def launch(name: str, memory: npt.NDArray[np.floating], n_threads: int, **arguments: Any) -> None:
+    """Run the kernel "train" or "predict" on ``memory`` and the ``arguments`` of its job.
+
+    The calling thread's own limit of Numba threads is left as it was.
+    """
+    job = make_job({**arguments, "n_threads": n_threads})
+    address = _address(name, memory.dtype)
+    if n_threads == 1:
+        _C_KERNEL(address)(memory.ctypes.data, job.ctypes.data, 0)
+        return
+    with _PARALLEL_REGION:
+        mask = numba.get_num_threads()
+        numba.set_num_threads(min(n_threads, numba.config.NUMBA_NUM_THREADS))
+        try:
+            _run_parallel(n_threads, address, memory.ctypes.data, job.ctypes.data)
+        finally:
+            numba.set_num_threads(mask)

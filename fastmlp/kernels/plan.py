@@ -1,0 +1,206 @@
+"""Where everything lies: the tables of offsets and sizes that the kernels read.
+
+All floating-point numbers of a run lie in one flat array, ``memory``. ``layers`` has a row for
+each layer, 0 being the input and the last one the output; its columns are the constants of the
+first group below. ``sizes`` is a vector indexed by those of the second.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .simd import TILE_ROWS, TILE_VECTORS, VECTOR_BYTES, lanes
+
+# Columns of ``layers``.
+(
+    N_IN,  # inputs of the layer
+    N_OUT,  # its units
+    PANEL,  # columns of one panel of units
+    PANELS,  # panels
+    LAST,  # vectors in the last panel (the others have PANEL / lanes)
+    WEIGHTS,  # offset of the weights
+    BIAS,  # offset of the biases (output layer)
+    STRIDE,  # elements between rows: of activations; for the output layer, of weights
+    ROWS,  # offset in ``index`` of the table s -> s * STRIDE
+    ACTIVATIONS,  # offset of the activations
+    SLOT,  # elements between copies of the activations
+    DELTA,  # offset of the deltas
+    N_FIELDS,
+) = range(13)
+
+# Elements of ``sizes``.
+(
+    WEIGHT_COUNT,  # elements of all weights, which come first in memory; then the state
+    GRADIENT,  # distance from a weight to its gradient
+    BATCH,  # rows of a mini-batch
+    CHUNK,  # rows that pass through the network at a time
+    SAMPLES,  # distance between rows of logits
+    LANES,  # elements in a vector
+    ZEROS,  # offset of a panel of zeros
+    ONE,  # offset of a one
+    PARTIAL,  # offset of the logits by panel
+    PARTIAL_SLOT,  # elements between copies of them
+    PRIVATE,  # offset of the first thread's own part
+    PRIVATE_STEP,  # elements from one thread's to the next one's
+    INPUT,  # offset in a thread's own part of its input rows
+    TILE,  # offset in a thread's own part of its gradient tile
+    IOTA,  # offset in ``index`` of 0, 1, 2, ...
+    NOUGHTS,  # offset in ``index`` of zeros
+    CLASSES,  # offset in ``index`` of the table class -> class * SAMPLES
+    OWN_INDEX,  # offset in ``index`` of the first thread's own part: offsets of its input rows
+    OWN_INDEX_STEP,  # elements from one thread's to the next one's
+    N_SIZES,
+) = range(20)
+
+# Copies of the activations: a thread may already compute those of the next chunk while another
+# one still reads these.
+SLOTS = 2
+
+# Rows of weights whose gradient is finished, in L1, before the update rule runs over it.
+UPDATE_ROWS = 4 * TILE_ROWS
+
+# Rows that pass through the network at a time. Larger batches accumulate their gradient over
+# several chunks, which bounds the memory; 512 rows already amortise every pass over the weights.
+MAX_CHUNK = 512
+
+
+class Plan(NamedTuple):
+    """Tables of one network at one batch size, and the elements of memory that they span."""
+
+    layers: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    index_table: npt.NDArray[np.int64]
+    scratch_start: int
+    memory_size: int
+
+
+class _Allocator:
+    """Hands out consecutive offsets, each at the start of a cache line."""
+
+    def __init__(self, itemsize: int) -> None:
+        self.line = 64 // itemsize
+        self.used = 0
+
+    def take(self, count: int) -> int:
+        offset = self.used
+        self.used += -(-count // self.line) * self.line
+        return offset
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+def _row_stride(width: int, itemsize: int) -> int:
+    """``width``, and a vector more where rows would fall into few sets of the cache."""
+    return width + lanes(itemsize) if width * itemsize % 512 == 0 else width
+
+
+def make_plan(
+    layer_sizes: tuple[int, ...],
+    dtype: np.dtype,
+    *,
+    chunk: int,
+    batch_size: int = 0,
+    n_threads: int = 1,
+    state_vectors: int = 0,
+) -> Plan:
+    """Plan the memory of a network: weights, optimiser state, gradient, then scratch.
+
+    Parameters
+    ----------
+    layer_sizes : tuple of int
+        Features, hidden units of each layer, classes.
+    dtype : numpy.dtype
+        float32 or float64.
+    chunk : int
+        Rows that pass through the network at a time.
+    batch_size : int
+        Rows of a mini-batch; 0 for prediction.
+    n_threads : int
+        Largest team that will work with this plan.
+    state_vectors : int
+        Vectors of optimiser state, each as large as the weights.
+    """
+    vector = lanes(dtype.itemsize)
+    layers = np.zeros((len(layer_sizes), N_FIELDS), np.int64)
+    sizes = np.zeros(N_SIZES, np.int64)
+    memory = _Allocator(dtype.itemsize)
+
+    _plan_units(layers, layer_sizes, dtype.itemsize)
+    for row in layers[1:-1]:
+        row[WEIGHTS] = memory.take(row[PANELS] * (row[N_IN] + 1) * row[PANEL])
+    output = layers[-1]
+    output[WEIGHTS] = memory.take(output[N_OUT] * output[STRIDE])
+    output[BIAS] = memory.take(output[N_OUT])
+    weight_count = memory.used
+    memory.take(state_vectors * weight_count)
+    several_chunks = batch_size > chunk
+    sizes[GRADIENT] = memory.take(weight_count if several_chunks else 0)
+    scratch_start = memory.used
+
+    for row in layers[1:-1]:
+        row[SLOT] = chunk * row[STRIDE]
+        row[ACTIVATIONS] = memory.take(SLOTS * row[SLOT])
+        row[DELTA] = memory.take(row[PANELS] * chunk * row[PANEL])
+    classes = layer_sizes[-1]
+    widest = int(layers[:, PANEL].max())
+    samples = _round_up(chunk, memory.line)
+    sizes[ZEROS], sizes[ONE] = memory.take(widest), memory.take(1)
+    sizes[PARTIAL_SLOT] = output[PANELS] * classes * samples
+    sizes[PARTIAL] = memory.take(SLOTS * int(sizes[PARTIAL_SLOT]))
+    private = _Allocator(dtype.itemsize)
+    private.take((classes + 3) * samples)
+    sizes[INPUT] = private.take(chunk * layers[0, STRIDE])
+    sizes[TILE] = private.take(max(UPDATE_ROWS * widest, classes))
+    sizes[PRIVATE], sizes[PRIVATE_STEP] = memory.take(n_threads * private.used), private.used
+    sizes[[WEIGHT_COUNT, BATCH, CHUNK, SAMPLES, LANES]] = (
+        weight_count, batch_size, chunk, samples, vector,
+    )  # fmt: skip
+    index = _plan_index(layers, sizes, n_threads)
+    return Plan(layers, sizes, index, scratch_start, memory.used)
+
+
+def _plan_index(
+    layers: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], n_threads: int
+) -> npt.NDArray[np.int64]:
+    """The tables of element offsets, and room for those that each thread fills itself."""
+    chunk, classes = int(sizes[CHUNK]), int(layers[-1, N_OUT])
+    longest = max(int(layers[:, N_OUT].max()), chunk)
+    parts = [np.arange(longest), np.zeros(longest, int), np.arange(classes) * sizes[SAMPLES]]
+    parts += [np.arange(chunk) * stride for stride in layers[:-1, STRIDE]]
+    parts += [np.zeros(_round_up(chunk, 8), int)] * n_threads
+    starts = np.cumsum([0, *map(len, parts)])
+    sizes[[IOTA, NOUGHTS, CLASSES]] = starts[:3]
+    layers[:-1, ROWS] = starts[3 : 2 + len(layers)]
+    sizes[[OWN_INDEX, OWN_INDEX_STEP]] = starts[2 + len(layers)], _round_up(chunk, 8)
+    return np.concatenate(parts)
+
+
+def _plan_units(layers: npt.NDArray[np.int64], layer_sizes: tuple[int, ...], itemsize: int) -> None:
+    """How the units of each layer fall into panels and rows."""
+    vector = lanes(itemsize)
+    for index, units in enumerate(layer_sizes):
+        panel = min(_round_up(units, vector), TILE_VECTORS * vector)
+        panels = -(-units // panel)
+        last = _round_up(units - (panels - 1) * panel, vector) // vector
+        width = (panels - 1) * panel + last * vector
+        layers[index, [N_OUT, PANEL, PANELS, LAST]] = units, panel, panels, last
+        layers[index, STRIDE] = _row_stride(width, itemsize)
+        if index:
+            layers[index, N_IN] = layer_sizes[index - 1]
+    # The rows of the output layer run along its inputs.
+    inputs = [PANEL, PANELS, LAST, STRIDE]
+    layers[-1, inputs] = layers[-2, inputs]
+
+
+def aligned_zeros(count: int, dtype: np.dtype) -> npt.NDArray[np.floating]:
+    """A flat array of zeros that starts on a 64-byte boundary.
+
+    A 64-byte vector that crosses cache lines costs two loads: 0.60 instead of 0.79 of the FMA
+    limit in the forward tile.
+    """
+    raw = np.zeros(count * dtype.itemsize + VECTOR_BYTES, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + count * dtype.itemsize].view(dtype)

@@ -1,0 +1,154 @@
+"""Forming a team of threads inside a ``prange``, and the barrier it works with.
+
+A ``prange`` does not promise that its iterations run at the same time: a nested region, another
+threading layer or a thread limit may run them one after another, and a barrier for a fixed
+number of threads would then wait for ever. So the team is whoever arrives: each iteration
+registers, the first one waits a bounded time for the others and closes the team with those who
+came, and whoever comes later returns at once.
+
+``team`` is an int64 array of zeros, one cache line of 8 apart: the number registered, the size
+of the closed team (0 while it is open), then for each member the number of barriers reached.
+"""
+
+import sys
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .jit import jit
+
+_LINE = 8
+_REGISTERED, _SIZE, _MEMBERS = 0, _LINE, 2 * _LINE
+_CLOSED = 1 << 40
+
+# About 20 us of polling before the processor is offered to others: a batch of a small network
+# takes as long, and a rendezvous that long means that somebody was not scheduled.
+_SPINS = 400
+# A registration waits at most this many offers: a few ms on an idle machine.
+_PATIENCE = 3000
+
+
+def team_array_size(n_threads: int) -> int:
+    """Length of the ``team`` array for up to ``n_threads`` members."""
+    return _MEMBERS + _LINE * n_threads
+
+
+def _element(context: Any, builder: ir.IRBuilder, array_type: Any, array: Any, index: Any) -> Any:
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
+
+
+@intrinsic
+def _load_acquire(typing_context, array, index):
+    def emit(context, builder, sig, args):
+        pointer = _element(context, builder, sig.args[0], *args)
+        return builder.load_atomic(pointer, "acquire", 8)
+
+    return types.int64(array, types.int64), emit
+
+
+@intrinsic
+def _store_release(typing_context, array, index, value):
+    def emit(context, builder, sig, args):
+        pointer = _element(context, builder, sig.args[0], args[0], args[1])
+        builder.store_atomic(args[2], pointer, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), emit
+
+
+@intrinsic
+def _fetch_add(typing_context, array, index, value):
+    def emit(context, builder, sig, args):
+        pointer = _element(context, builder, sig.args[0], args[0], args[1])
+        return builder.atomic_rmw("add", pointer, args[2], "acq_rel")
+
+    return types.int64(array, types.int64, types.int64), emit
+
+
+@intrinsic
+def _compare_and_swap(typing_context, array, index, expected, value):
+    def emit(context, builder, sig, args):
+        pointer = _element(context, builder, sig.args[0], args[0], args[1])
+        result = builder.cmpxchg(pointer, args[2], args[3], "acq_rel", "acquire")
+        return builder.extract_value(result, 1)
+
+    return types.boolean(array, types.int64, types.int64, types.int64), emit
+
+
+@intrinsic
+def _pause(typing_context):
+    """Tell the processor that this is a spinning loop."""
+
+    def emit(context, builder, sig, args):
+        if llvm.get_process_triple().startswith(("x86_64", "i686")):
+            signature = ir.FunctionType(ir.VoidType(), [])
+            name = "llvm.x86.sse2.pause"
+            builder.call(cgutils.get_or_insert_function(builder.module, signature, name), [])
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@intrinsic
+def _offer_processor(typing_context):
+    """Let another runnable thread have this processor."""
+
+    def emit(context, builder, sig, args):
+        if sys.platform != "win32":
+            signature = ir.FunctionType(ir.IntType(32), [])
+            name = "sched_yield"
+            builder.call(cgutils.get_or_insert_function(builder.module, signature, name), [])
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@jit
+def _relax(attempt):
+    if attempt < _SPINS:
+        _pause()
+    else:
+        _offer_processor()
+
+
+@jit
+def join(team, n_threads):
+    """Register; returns (member, size of the team), or (-1, 0) when the team is closed."""
+    member = _fetch_add(team, _REGISTERED, 1)
+    if member >= _CLOSED:
+        return -1, 0
+    attempt = 0
+    if member == 0:
+        while True:
+            present = _load_acquire(team, _REGISTERED)
+            full = present == n_threads or attempt > _SPINS + _PATIENCE
+            if full and _compare_and_swap(team, _REGISTERED, present, present + _CLOSED):
+                _store_release(team, _SIZE, present)
+                return 0, present
+            _relax(attempt)
+            attempt += 1
+    size = _load_acquire(team, _SIZE)
+    while size == 0:
+        _relax(attempt)
+        attempt += 1
+        size = _load_acquire(team, _SIZE)
+    return member, size
+
+
+@jit
+def barrier(team, member, size):
+    """Wait until every member has come as often as this one."""
+    if size == 1:
+        return
+    mine = _MEMBERS + _LINE * member
+    reached = _load_acquire(team, mine) + 1
+    _store_release(team, mine, reached)
+    for other in range(size):
+        attempt = 0
+        while _load_acquire(team, _MEMBERS + _LINE * other) < reached:
+            _relax(attempt)
+            attempt += 1
