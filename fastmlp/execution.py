@@ -1,0 +1,205 @@
+"""Running a network over arrays: epochs of training, probabilities, loss."""
+
+import time
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .kernels import optimizers
+from .kernels.job import NOT_IN_PLACE
+from .kernels.launch import available_threads, launch
+from .kernels.plan import MAX_CHUNK, ONE, PANELS, Plan, aligned_zeros, make_plan
+from .kernels.team import team_array_size
+from .network import Floats, Network
+
+# Python sees an interrupt between two calls of a kernel.
+_SLICE_SECONDS = 0.1
+# Work of the first call, before its speed has been measured.
+_FIRST_SLICE_FLOPS = 1e9
+
+_PREDICT_CHUNK = 96
+
+
+class TrainingRun:
+    """The memory of one fit, and its epochs.
+
+    Parameters
+    ----------
+    network : Network
+        Its weights and optimiser state are where the run starts; each epoch ends by storing them
+        back, so that an interrupted epoch leaves no trace.
+    X : array of shape (n, d), C-contiguous, of the network's dtype or uint8
+    labels : int32 array of shape (n,)
+        Class indices.
+    rule : int
+        Update rule, a constant of ``kernels.optimizers``.
+    learning_rate, momentum : float
+    batch_size : int
+        At most n.
+    threads : int or None
+        Threads at the most; None for as many as there are.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        X: npt.NDArray[np.generic],
+        labels: npt.NDArray[np.int32],
+        *,
+        rule: int,
+        learning_rate: float,
+        momentum: float,
+        batch_size: int,
+        threads: int | None,
+    ) -> None:
+        if network.rule != rule:
+            network.forget_state(rule)
+        self._network = network
+        self._X, self._labels = X, labels
+        self._rule, self._rates = rule, np.array([learning_rate, momentum])
+        plan = make_plan(
+            network.layer_sizes,
+            network.dtype,
+            chunk=min(batch_size, MAX_CHUNK),
+            batch_size=batch_size,
+            n_threads=threads or available_threads(),
+            state_vectors=optimizers.STATE_VECTORS[rule],
+        )
+        self._plan = plan
+        self._memory = aligned_zeros(plan.memory_size, network.dtype)
+        self._memory[plan.sizes[ONE]] = 1
+        # The output layer reads whole vectors, beyond the end of a row.
+        in_place = X.dtype == network.dtype and len(network.layer_sizes) > 2
+        distance = X.ctypes.data - self._memory.ctypes.data
+        self._input_offset = distance // X.itemsize if in_place else NOT_IN_PLACE
+        # A thread without a panel of its own would only wait.
+        self._threads = min(threads or available_threads(), int(plan.layers[:, PANELS].max()))
+        sizes = network.layer_sizes
+        flops = 6 * sum(a * b for a, b in pairwise(sizes))
+        chunk = min(batch_size, MAX_CHUNK)
+        self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / (flops * chunk)))
+        full, rest = divmod(len(X), batch_size)
+        self._updates_per_epoch = full + (rest > 0)
+        self._n_steps = full * -(-batch_size // chunk) + -(-rest // chunk)
+
+    def epoch(self, order: npt.NDArray[np.int64]) -> tuple[float, float]:
+        """Train on every row once, in ``order``; returns (mean loss, accuracy) on the way.
+
+        Raises
+        ------
+        FloatingPointError
+            If the loss or a weight is no longer finite; the network keeps its last weights.
+        """
+        network, plan, memory = self._network, self._plan, self._memory
+        memory[: plan.scratch_start] = 0
+        memory[: network.packed.size] = network.packed
+        memory[network.packed.size :][: network.state.size] = network.state
+        totals = np.zeros(2)
+        step = 0
+        while step < self._n_steps:
+            stop = min(step + self._slice_steps, self._n_steps)
+            start = time.perf_counter()
+            self._train(order, totals, step, stop)
+            seconds = time.perf_counter() - start
+            speed = (stop - step) / max(seconds, 1e-6)
+            self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
+            step = stop
+        loss, accuracy = (totals / len(order)).tolist()
+        packed = memory[: network.packed.size]
+        if not (np.isfinite(loss) and np.isfinite(packed).all()):
+            raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
+        network.store(packed, memory[packed.size :][: network.state.size])
+        network.updates += self._updates_per_epoch
+        return loss, accuracy
+
+    def _train(
+        self, order: npt.NDArray[np.int64], totals: npt.NDArray[np.float64], step: int, stop: int
+    ) -> None:
+        launch(
+            "train",
+            self._memory,
+            self._threads,
+            team=np.zeros(team_array_size(self._threads), np.int64),
+            **_tables(self._plan),
+            **_rows(self._X, order, self._labels),
+            input_offset=self._input_offset,
+            totals=totals,
+            rule=self._rule,
+            rates=self._rates,
+            updates=self._network.updates,
+            first=step,
+            last=stop,
+        )
+
+
+def _tables(plan: Plan) -> dict[str, Any]:
+    return {
+        "layers": plan.layers,
+        "n_layers": len(plan.layers),
+        "sizes": plan.sizes,
+        "index": plan.index_table,
+    }
+
+
+def _rows(
+    X: npt.NDArray[np.generic], order: npt.NDArray[np.int64], labels: npt.NDArray[np.int32]
+) -> dict[str, Any]:
+    return {
+        "raw": X,
+        "is_uint8": X.dtype == np.uint8,
+        "order": order,
+        "n_rows": len(order),
+        "labels": labels,
+        "n_labels": len(labels),
+    }
+
+
+def predict_proba(
+    network: Network, X: npt.NDArray[np.generic], threads: int | None = None
+) -> Floats:
+    """Probabilities of shape (n, classes), in the network's dtype."""
+    probabilities, _ = _predict(network, X, np.empty(0, np.int32), threads)
+    return probabilities
+
+
+def evaluate(
+    network: Network,
+    X: npt.NDArray[np.generic],
+    labels: npt.NDArray[np.int32],
+    threads: int | None = None,
+) -> tuple[float, float]:
+    """(mean cross-entropy, accuracy) of class indices ``labels``."""
+    _, totals = _predict(network, X, labels, threads)
+    loss, hits = totals.sum(axis=0).tolist()
+    return loss / len(X), hits / len(X)
+
+
+def _predict(
+    network: Network,
+    X: npt.NDArray[np.generic],
+    labels: npt.NDArray[np.int32],
+    threads: int | None,
+) -> tuple[Floats, npt.NDArray[np.float64]]:
+    n, c = len(X), network.layer_sizes[-1]
+    chunk = min(n, _PREDICT_CHUNK)
+    n_chunks = -(-n // chunk)
+    plan = make_plan(network.layer_sizes, network.dtype, chunk=chunk)
+    shift = plan.memory_size - plan.scratch_start
+    n_threads = min(threads or available_threads(), n_chunks)
+    memory = aligned_zeros(plan.scratch_start + n_threads * shift, network.dtype)
+    memory[: network.packed.size] = network.packed
+    probabilities = np.empty((0 if labels.size else n, c), network.dtype)
+    totals = np.zeros((n_chunks, 2))
+    launch(
+        "predict",
+        memory,
+        n_threads,
+        shift=shift,
+        **_tables(plan),
+        **_rows(X, np.arange(n), labels),
+        totals=totals,
+        probabilities=probabilities,
+    )
+    return probabilities, totals

@@ -1,0 +1,58 @@
+"""Nothing in fastmlp imports upward."""
+
+import ast
+from collections.abc import Iterator
+from importlib.util import resolve_name
+from pathlib import Path
+
+import pytest
+
+import fastmlp
+
+ROOT = Path(fastmlp.__file__).parent
+
+# Top first; modules of one layer do not import each other.
+LAYERS = (
+    {"fastmlp"},
+    {"fastmlp.trainer"},
+    {"fastmlp.execution"},
+    {"fastmlp.network", "fastmlp.history"},
+    {"fastmlp.validation"},
+    {"fastmlp.kernels"},
+)
+DEPTH = {module: depth for depth, layer in enumerate(LAYERS) for module in layer}
+
+
+def module_name(file: Path) -> str:
+    parts = ("fastmlp", *file.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def component(module: str) -> str:
+    """What the layers speak of: a module or package right under fastmlp, or fastmlp itself."""
+    return ".".join(module.split(".")[:2])
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Absolute names of the modules of fastmlp that a file imports, inside functions too."""
+    is_package = file.name == "__init__.py"
+    package = module_name(file) if is_package else module_name(file).rpartition(".")[0]
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            members = [f"{base}.{alias.name}" for alias in node.names]
+            # From fastmlp itself one imports its modules, or names that __init__ took from them.
+            names = [name if name in DEPTH else base for name in members]
+        yield from (name for name in names if name.split(".")[0] == "fastmlp")
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.rglob("*.py")), ids=module_name)
+def test_imports_go_down(file: Path) -> None:
+    importer = component(module_name(file))
+    assert importer in DEPTH, f"{importer} is in none of the layers"
+    for imported in map(component, imports(file)):
+        allowed = imported == importer or DEPTH[imported] > DEPTH[importer]
+        assert allowed, f"{module_name(file)} must not import {imported}"

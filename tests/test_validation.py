@@ -1,0 +1,770 @@
+"""What validation accepts and converts, and how it rejects everything else."""
+
+import re
+import tracemalloc
+import warnings
+from collections import UserList
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastmlp.validation import (
+    Config,
+    check_features,
+    check_weights,
+    encode_labels,
+    split_validation,
+)
+
+NAN, INF = float("nan"), float("inf")
+FLOATS = (np.float32, np.float64)
+
+
+class Frame:
+    """Stands for a DataFrame, Series or Categorical: only __array__ is relied on."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.asarray(values)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.values.astype(dtype or self.values.dtype)
+
+
+def stop(trainer: Any, epoch: int, logs: dict[str, float]) -> bool:
+    return True
+
+
+# ---------------------------------------------------------------------------------------- Config
+
+
+def test_config_defaults() -> None:
+    config = Config()
+    assert config.hidden == (128,)
+    assert config.dtype == np.dtype("float32")
+    assert (config.optimizer, config.learning_rate) == ("sgd", 0.1)
+    assert (config.batch_size, config.epochs, config.callbacks) == (32, 15, ())
+    assert (config.threads, config.seed, config.verbose) == (None, None, 0)
+
+
+def test_config_is_frozen_and_keyword_only() -> None:
+    with pytest.raises(AttributeError):
+        Config().epochs = 3  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Config(64)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "stored"),
+    [
+        (64, (64,)),
+        (np.int32(64), (64,)),
+        ((), ()),
+        ([], ()),
+        ([64, np.int64(32)], (64, 32)),
+        (range(1, 4), (1, 2, 3)),
+        (np.array([8, 4]), (8, 4)),
+        (UserList([5]), (5,)),
+    ],
+)
+def test_config_hidden(hidden: Any, stored: tuple[int, ...]) -> None:
+    config = Config(hidden=hidden)
+    assert config.hidden == stored
+    assert all(type(units) is int for units in config.hidden)
+
+
+@pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64")])
+def test_config_dtype(dtype: Any) -> None:
+    stored = Config(dtype=dtype).dtype
+    assert isinstance(stored, np.dtype)
+    assert stored == np.float64
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "stored"),
+    [
+        ("learning_rate", np.float32(0.5), 0.5),
+        ("learning_rate", 1, 1.0),
+        ("learning_rate", Fraction(1, 2), 0.5),
+        ("momentum", 0, 0.0),
+        ("batch_size", np.uint8(7), 7),
+        ("epochs", np.int64(7), 7),
+        ("shuffle", np.False_, False),
+        ("validation_fraction", np.float64(0.25), 0.25),
+        ("threads", np.int8(2), 2),
+        ("seed", 2**200, 2**200),
+        ("verbose", True, 1),
+        ("verbose", np.True_, 1),
+        ("verbose", np.int16(1), 1),
+        ("callbacks", stop, (stop,)),
+        ("callbacks", [stop, print], (stop, print)),
+        ("callbacks", iter([stop]), (stop,)),
+    ],
+)
+def test_config_stores_plain_values(argument: str, value: Any, stored: Any) -> None:
+    got = getattr(Config(**{argument: value}), argument)
+    assert got == stored
+    assert type(got) is type(stored)
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.1), ("adam", 0.001)])
+def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
+    assert Config(optimizer=optimizer).learning_rate == rate
+    assert Config(optimizer=optimizer, learning_rate=0.3).learning_rate == 0.3
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "got"),
+    [
+        ("hidden", 0, "0"),
+        ("hidden", -3, "-3"),
+        ("hidden", [8, 0], "0"),
+        ("activation", "tanh", "'tanh'"),
+        ("loss", "mse", "'mse'"),
+        ("optimizer", "sdg", "'sdg'"),
+        ("initializer", "zeros", "'zeros'"),
+        ("dtype", "float16", "'float16'"),
+        ("dtype", "nonsense", "'nonsense'"),
+        ("dtype", np.int32, "<class 'numpy.int32'>"),
+        ("dtype", np.dtype(">f4"), "dtype('>f4')"),
+        ("learning_rate", 0, "0"),
+        ("learning_rate", -0.1, "-0.1"),
+        ("learning_rate", NAN, "nan"),
+        ("learning_rate", INF, "inf"),
+        ("learning_rate", 10**400, "1000"),
+        ("momentum", 1.0, "1.0"),
+        ("momentum", -0.5, "-0.5"),
+        ("momentum", NAN, "nan"),
+        ("batch_size", 0, "0"),
+        ("epochs", 0, "0"),
+        ("epochs", np.int64(-1), "np.int64(-1)"),
+        ("validation_fraction", 1, "1"),
+        ("validation_fraction", -0.1, "-0.1"),
+        ("validation_fraction", NAN, "nan"),
+        ("threads", 0, "0"),
+        ("seed", -1, "-1"),
+        ("verbose", 2, "2"),
+        ("verbose", -1, "-1"),
+    ],
+)
+def test_config_rejects_values(argument: str, value: Any, got: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{argument}\b.* must be .*; got {re.escape(got)}"):
+        Config(**{"optimizer": "sgd", argument: value})
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("hidden", 8.0),
+        ("hidden", True),
+        ("hidden", "128"),
+        ("hidden", b"128"),
+        ("hidden", None),
+        ("hidden", {8}),
+        ("hidden", [8, 4.0]),
+        ("hidden", [8, False]),
+        ("hidden", np.array([8.0])),
+        ("hidden", [[8]]),
+        ("activation", None),
+        ("loss", 1),
+        ("optimizer", ["sgd"]),
+        ("initializer", np.zeros),
+        ("dtype", None),
+        ("dtype", 32),
+        ("learning_rate", "0.1"),
+        ("learning_rate", True),
+        ("learning_rate", 1j),
+        ("momentum", None),
+        ("momentum", False),
+        ("nesterov", 1),
+        ("nesterov", None),
+        ("batch_size", 32.0),
+        ("batch_size", None),
+        ("batch_size", True),
+        ("batch_size", "32"),
+        ("epochs", np.float64(3)),
+        ("epochs", np.True_),
+        ("shuffle", "yes"),
+        ("validation_fraction", "0.2"),
+        ("threads", 2.0),
+        ("threads", True),
+        ("seed", np.random.default_rng(0)),
+        ("seed", 1.0),
+        ("warm_start", 0),
+        ("verbose", None),
+        ("verbose", 1.0),
+        ("callbacks", None),
+        ("callbacks", [stop, 3]),
+        ("callbacks", "stop"),
+    ],
+)
+def test_config_rejects_types(argument: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=rf"^{argument}\b.* must be .*; got "):
+        Config(**{argument: value})
+
+
+def test_names_are_listed() -> None:
+    with pytest.raises(
+        ValueError, match=re.escape("optimizer must be one of 'sgd', 'adam'; got 'sdg'")
+    ):
+        Config(optimizer="sdg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"optimizer": "adam", "momentum": 0.9}, "momentum must be 0 .*'adam', momentum=0.9"),
+        ({"optimizer": "sgd", "nesterov": True}, "nesterov needs .*'sgd', momentum=0.0"),
+        ({"optimizer": "adam", "nesterov": True}, "nesterov needs .*'adam', momentum=0.0"),
+    ],
+)
+def test_config_contradictions(arguments: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        Config(**arguments)
+    assert Config(optimizer="sgd", momentum=0.9, nesterov=True).nesterov
+
+
+# ---------------------------------------------------------------------------------------- features
+
+
+def unaligned(values: Any) -> Any:
+    buffer = np.zeros(values.nbytes + 1, dtype=np.uint8)
+    result = buffer[1:].view(values.dtype).reshape(values.shape)
+    result[...] = values
+    assert not result.flags.aligned
+    return result
+
+
+def read_only(values: Any) -> Any:
+    values.flags.writeable = False
+    return values
+
+
+def memmap(values: Any, folder: Any) -> Any:
+    path = folder / "X.bin"
+    values.tofile(path)
+    return np.memmap(path, dtype=values.dtype, mode="r", shape=values.shape)
+
+
+LAYOUTS: dict[str, Callable[[Any, Any], Any]] = {
+    "C": lambda X, _: X,
+    "F": lambda X, _: np.asfortranarray(X),
+    "rows[::2]": lambda X, _: X[::2],
+    "columns[::2]": lambda X, _: X[:, ::2],
+    "reversed": lambda X, _: X[::-1, ::-1],
+    "zero stride": lambda X, _: np.broadcast_to(X[:1], X.shape),
+    "zero stride columns": lambda X, _: np.broadcast_to(X[:, :1], X.shape),
+    "unaligned": lambda X, _: unaligned(X),
+    "big-endian": lambda X, _: X.astype(X.dtype.newbyteorder(">")),
+    "read-only": lambda X, _: read_only(X.copy()),
+    "memmap": memmap,
+    "one row": lambda X, _: X[:1],
+    "one column": lambda X, _: X[:, 3:4],
+}
+KINDS = ("?", "b", "B", "h", "H", "i", "I", "l", "L", "q", "Q", "e", "f", "d")
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("source", ["f", "d", "q"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_features_layouts(layout: str, source: str, dtype: Any, tmp_path: Any) -> None:
+    values = np.random.default_rng(0).integers(-1000, 1000, (9, 6)) / (1 if source == "q" else 7)
+    X = LAYOUTS[layout](values.astype(source), tmp_path)
+    before, strides = X.copy(), X.strides
+    result = check_features(X, dtype)
+    expected = np.ascontiguousarray(X.astype(dtype))
+    assert type(result) is np.ndarray
+    assert result.dtype == np.dtype(dtype)
+    assert result.dtype.isnative
+    assert result.flags.c_contiguous
+    assert result.flags.aligned
+    assert result.tobytes() == expected.tobytes()
+    assert result.shape == X.shape
+    np.testing.assert_array_equal(X, before)
+    assert X.strides == strides
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_features_dtypes(kind: str, dtype: Any) -> None:
+    special = {"?": 1, "e": 65504, "f": np.finfo("f").max, "d": -1.5}
+    largest = special[kind] if kind in special else np.iinfo(kind).max
+    X = np.array([[0, 1, largest]], dtype=kind)
+    result = check_features(X, dtype)
+    assert result.dtype == (np.uint8 if kind == "B" else dtype)
+    np.testing.assert_array_equal(result, X.astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("source", ["own", "uint8"])
+def test_features_are_not_copied(source: str, dtype: Any) -> None:
+    X = np.ones((5, 3), dtype=dtype if source == "own" else np.uint8)
+    result = check_features(X, dtype)
+    assert np.shares_memory(result, X)
+    assert result.dtype == X.dtype
+    assert np.shares_memory(check_features(read_only(X), dtype), X)
+
+
+def test_memmap_is_not_copied(tmp_path: Any) -> None:
+    X = memmap(np.ones((5, 3), dtype=np.float32), tmp_path)
+    assert np.shares_memory(check_features(X, np.float32), X)
+
+
+def test_uint8_becomes_contiguous() -> None:
+    X = np.arange(24, dtype=np.uint8).reshape(4, 6)[:, ::-2]
+    result = check_features(X, np.float32)
+    assert result.dtype == np.uint8
+    assert result.flags.c_contiguous
+    np.testing.assert_array_equal(result, X)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [[1, 2.5], [3, 4]],
+        Frame([[1, 2.5], [3, 4]]),
+        np.array([[1, 2.5], [3, np.int8(4)]], dtype=object),
+        np.array([[True, 2.5], [np.float32(3), np.int8(4)]], dtype=object),
+        np.ma.masked_array([[1, 2.5], [3, 4]]),
+    ],
+    ids=["list", "frame", "object", "mixed object", "unmasked"],
+)
+def test_features_from_containers(X: Any) -> None:
+    result = check_features(X, np.float32)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, [[1, 2.5], [3, 4]])
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (700, 600), (1, 300_000), (300_000, 1)])
+@pytest.mark.parametrize("value", [NAN, INF, -INF, 1e39, -3.5e38])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_first_bad_value_is_named(dtype: Any, value: float, shape: tuple[int, int]) -> None:
+    X = np.ones(shape)
+    row, column = shape[0] * 2 // 3, shape[1] * 2 // 3
+    X[row, column] = value
+    X[-1, -1] = NAN
+    if dtype == np.float64 and np.isfinite(value):
+        row, column, value = shape[0] - 1, shape[1] - 1, NAN
+    match = re.escape(f"my X[{row}, {column}] is {value}; it must be finite in {np.dtype(dtype)}")
+    with pytest.raises(ValueError, match=f"^{match}$"):
+        check_features(X, dtype, name="my X")
+    with pytest.raises(ValueError, match=f"^{match}$"):
+        check_features(np.asfortranarray(X), dtype, name="my X")
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_opposite_infinities_are_found(dtype: Any) -> None:
+    with pytest.raises(ValueError, match=r"X\[0, 1\] is inf"):
+        check_features(np.array([[1, INF, -INF]], dtype=dtype), dtype)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_finite_values_with_an_overflowing_sum_pass(dtype: Any) -> None:
+    X = np.full((600, 700), np.finfo(dtype).max, dtype=dtype)
+    X[::2] *= -1
+    X[:3] = np.finfo(dtype).max
+    assert check_features(X, dtype) is X
+
+
+def test_half_precision_infinity_is_named() -> None:
+    with pytest.raises(ValueError, match=r"X\[1, 0\] is inf"):
+        check_features(np.array([[1], [INF]], dtype=np.float16), np.float32)
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_finite_check_needs_little_memory(bad: bool) -> None:
+    X = np.ones((1000, 4000), dtype=np.float32)
+    X[-1, -1] = np.inf if bad else 1
+    tracemalloc.start()
+    try:
+        if bad:
+            with pytest.raises(ValueError, match=re.escape("X[999, 3999] is inf")):
+                check_features(X, np.float32)
+        else:
+            check_features(X, np.float32)
+        assert tracemalloc.get_traced_memory()[1] < X.nbytes / 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("X", "match"),
+    [
+        (np.ones(5), r"2-D .*\(5,\).*reshape\(1, -1\).*reshape\(-1, 1\)"),
+        (np.ones((2, 3, 4)), r"2-D .*\(2, 3, 4\).*flatten each sample"),
+        (np.ones((2, 3, 4, 5)), r"\(2, 3, 4, 5\).*flatten each sample"),
+        (np.float32(3), r"shape \(\)$"),
+        (np.ones((0, 3)), r"not empty; got shape \(0, 3\)$"),
+        (np.ones((3, 0)), r"not empty; got shape \(3, 0\)$"),
+        ([], r"shape \(0,\)"),
+        ([[1, 2], [3]], "cannot be read as one array"),
+        ([[1, 2], 3], "cannot be read as one array"),
+        (np.ma.masked_array([[1.0, 2.0]], mask=[[False, True]]), "masked"),
+        (np.array([[1, None]], dtype=float), r"\[0, 1\] is nan"),
+        (np.array([[1.0, NAN]], dtype=object), r"\[0, 1\] is nan"),
+    ],
+)
+def test_features_rejects_values(X: Any, match: str) -> None:
+    with pytest.raises(ValueError, match=rf"^test X.*{match}"):
+        check_features(X, np.float32, name="test X")
+
+
+class Sparse:
+    shape = (2, 2)
+
+    def toarray(self) -> Any:
+        raise AssertionError("not to be made dense")
+
+
+@pytest.mark.parametrize(
+    ("X", "match"),
+    [
+        (Sparse(), "be dense; got a sparse Sparse"),
+        ([["a", "b"]], "real numbers; got dtype <U1"),
+        ([[b"a"]], r"real numbers; got dtype \|S1"),
+        ([["1", "2"]], "real numbers; got dtype <U1"),
+        ([[1, "2"]], "all .*; got int, str"),
+        (np.array([["1", "2"]], dtype=object), "real numbers; got dtype object"),
+        (np.array([[1, "2"]], dtype=object), "all .*; got int, str"),
+        (np.array([[1.0, None]], dtype=object), "all .*; got NoneType, float"),
+        (np.array([[1.0, 1j]], dtype=object), "all .*; got complex, float"),
+        ([[10**400, 1]], "64-bit numbers .*; got int"),
+        ([[1j]], "real numbers; got dtype complex128"),
+        (np.zeros((2, 2), "M8[D]"), "real numbers; got dtype datetime64"),
+        (np.zeros((2, 2), "m8[s]"), "real numbers; got dtype timedelta64"),
+        (np.zeros(2, "f4,f4"), "real numbers; got dtype"),
+        (None, "got NoneType"),
+        ({"a": 1}, "got dict"),
+        ((row for row in [[1]]), "got generator"),
+        ("X", "real numbers; got dtype <U1"),
+    ],
+)
+def test_features_rejects_types(X: Any, match: str) -> None:
+    with pytest.raises(TypeError, match=f"^test X must .*{match}"):
+        check_features(X, np.float32, name="test X")
+
+
+def test_scipy_sparse_is_rejected() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    for X in (sparse.csr_matrix(np.eye(2)), sparse.csr_array(np.eye(2))):
+        with pytest.raises(TypeError, match="X must be dense"):
+            check_features(X, np.float32)
+        with pytest.raises(TypeError, match="Y must be dense"):
+            encode_labels(X, 2)
+
+
+def test_number_of_features() -> None:
+    assert check_features(np.ones((2, 3)), np.float32, n_features=3).shape == (2, 3)
+    with pytest.raises(ValueError, match="X must have 4 features; got 3"):
+        check_features(np.ones((2, 3)), np.float32, n_features=4)
+
+
+def test_no_warnings_leak() -> None:
+    X = np.array([[1e300, -1e300], [1e-300, 2.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=r"X\[0, 0\] is 1e\+300"):
+            check_features(X, np.float32)
+
+
+# ---------------------------------------------------------------------------------------- labels
+
+
+@pytest.mark.parametrize(
+    ("Y", "classes"),
+    [
+        ([3, 1, 3, 2], [1, 2, 3]),
+        ([-1, 1, -1, 1], [-1, 1]),
+        ([0, 10**9, 10**9, 0], [0, 10**9]),
+        ([0, 2**62 + 1, 2**62, 0], [0, 2**62, 2**62 + 1]),
+        ([True, False, True, True], [False, True]),
+        ([0.0, 2.0, -1.0, 2.0], [-1.0, 0.0, 2.0]),
+        (["cat", "dog", "cat", "a"], ["a", "cat", "dog"]),
+        (["", "ä", "", "ä"], ["", "ä"]),
+        (np.array(["dog", "cat", "dog", "z" * 99], dtype=object), ["cat", "dog", "z" * 99]),
+        (np.array([2, 7, 2, 7], dtype=object), [2, 7]),
+        (np.array([2, 7, 2.0, np.int8(7)], dtype=object), [2, 7]),
+        (np.array([True, False, True, True], dtype=object), [False, True]),
+        (np.array([[4], [5], [4], [4]]), [4, 5]),
+        (np.array([["b"], ["a"], ["b"], ["b"]]), ["a", "b"]),
+        (np.array([4, 5, 4, 4], dtype=">i2"), [4, 5]),
+        (np.array([0, 2**64 - 1, 0, 0], dtype=np.uint64), [0, 2**64 - 1]),
+        (np.array([4, 0, 5, 0, 4, 0, 4, 0])[::2], [4, 5]),
+        (np.array([4, 5, 4, 5], dtype=np.float16)[::-1], [4, 5]),
+        (Frame(["x", "y", "x", "x"]), ["x", "y"]),
+        ((7, 8, 9, 9), [7, 8, 9]),
+    ],
+)
+def test_labels_round_trip(Y: Any, classes: list[Any]) -> None:
+    indices, found = encode_labels(Y, 4)
+    assert indices.dtype == np.int32
+    assert indices.shape == (4,)
+    assert indices.flags.c_contiguous
+    assert found.tolist() == classes
+    assert found[indices].tolist() == np.asarray(Y).ravel().tolist()
+    again, same = encode_labels(Y, 4, classes=found)
+    assert same is found
+    np.testing.assert_array_equal(again, indices)
+
+
+@pytest.mark.parametrize("kind", ["?", "b", "B", "q", "e", "d", "O", ">f4"])
+def test_one_hot_rows(kind: str) -> None:
+    expected = [2, 0, 1, 2]
+    Y = np.eye(3)[expected].astype(bool).astype(kind)
+    indices, classes = encode_labels(Y, 4)
+    np.testing.assert_array_equal(indices, expected)
+    assert indices.dtype == np.int32
+    assert classes.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(encode_labels(Y.tolist(), 4)[0], expected)
+    np.testing.assert_array_equal(encode_labels(np.asfortranarray(Y), 4)[0], expected)
+
+
+def test_one_hot_and_labels_for_known_range() -> None:
+    classes = np.arange(3)
+    for Y in ([0, 2], [0.0, 2.0], [[1, 0, 0], [0, 0, 1]]):
+        indices, same = encode_labels(Y, 2, classes=classes)
+        assert indices.tolist() == [0, 2]
+        assert same is classes
+
+
+def test_wide_strings_need_little_memory() -> None:
+    Y = np.array(["a", "b"] * 5000 + ["c" * 300_000], dtype=object)
+    tracemalloc.start()
+    try:
+        indices, classes = encode_labels(Y, len(Y))
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
+    assert len(classes) == 3
+    assert indices[-1] == 2
+    assert len(encode_labels(["a", "c" * 300_000], 2)[1]) == 2
+
+
+def test_memory_follows_the_number_of_classes() -> None:
+    Y = np.array([0, 10**9] * 50)
+    tracemalloc.start()
+    try:
+        encode_labels(Y, 100)
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("Y", "match"),
+    [
+        ([0.0, 1.0, NAN], r"test Y\[2\] is nan; it must be finite"),
+        ([[0.0], [INF], [1.0]], r"test Y\[1, 0\] is inf; it must be finite"),
+        (np.array([0, NAN, 1], dtype=object), r"test Y\[1\] is nan"),
+        ([0.0, 1.5, 2.0], r"test Y must hold class labels; got 1.5 \(regression"),
+        ([0, 1], "test Y has 2 rows, but X has 3"),
+        ([[1, 0]] * 4, "test Y has 4 rows, but X has 3"),
+        ([], "test Y has 0 rows, but X has 3"),
+        ([5, 5, 5], "test Y must hold at least 2 classes; got 5"),
+        (["a", "a", "a"], "test Y must hold at least 2 classes; got 'a'"),
+        ([[1, 0], [1, 1], [0, 0]], r"test Y\[1\] is not one-hot .*multilabel"),
+        ([[1, 0], [0, 1], [0, 0]], r"test Y\[2\] is not one-hot"),
+        ([[0, 2], [0, 1], [0, 1]], r"test Y\[0\] is not one-hot"),
+        ([[0, -1], [0, 1], [0, 1]], r"test Y\[0\] is not one-hot"),
+        ([[0.5, 0.5], [0, 1], [0, 1]], r"test Y\[0\] is not one-hot"),
+        ([[0, 1], [0, 1], [NAN, 1]], r"test Y\[2, 0\] is nan"),
+        (np.zeros((3, 0)), r"test Y must be .*; got shape \(3, 0\)"),
+        (np.zeros((3, 2, 2)), r"test Y must be .*; got shape \(3, 2, 2\)"),
+        (np.zeros((3, 1, 1)), r"test Y must be .*; got shape \(3, 1, 1\)"),
+        ([["a", "b"]] * 3, r"test Y must be .*; got shape \(3, 2\)"),
+        (7, r"test Y must be .*; got shape \(\)"),
+        ([[1], [0, 1], [1]], "test Y cannot be read as one array"),
+        (np.ma.masked_array([0, 1, 1], mask=[True, False, False]), "test Y has masked"),
+    ],
+)
+def test_labels_rejects_values(Y: Any, match: str) -> None:
+    with pytest.raises(ValueError, match=f"^{match}"):
+        encode_labels(Y, 3, name="test Y")
+
+
+@pytest.mark.parametrize(
+    ("Y", "match"),
+    [
+        (np.array(["a", 1, "b"], dtype=object), "got int, str"),
+        (["a", 1, "b"], "got int, str"),
+        (["a", NAN, "b"], "got float, str"),
+        (["a", None, "b"], "got NoneType, str"),
+        ([1, None, 2], "got NoneType, int"),
+        ([2**70, 1, 2], "64-bit numbers .*; got int"),
+        ([Fraction(1, 2), 1, 2], "64-bit numbers .*; got Fraction, int"),
+        ([b"a", b"b", b"b"], r"got dtype \|S1"),
+        ([1j, 2, 3], "got dtype complex128"),
+        (np.zeros(3, "M8[D]"), "got dtype datetime64"),
+        (None, "got NoneType"),
+        ({"a", "b", "c"}, "got set"),
+    ],
+)
+def test_labels_rejects_types(Y: Any, match: str) -> None:
+    with pytest.raises(TypeError, match=f"^test Y must .*{match}"):
+        encode_labels(Y, 3, name="test Y")
+
+
+@pytest.mark.parametrize(
+    ("classes", "Y", "match"),
+    [
+        ([0, 1], [0, 2], r"unseen labels 2; the known classes are 0, 1$"),
+        ([0, 1], [-1, 0], "unseen labels -1;"),
+        ([0, 1], ["0", "1"], "unseen labels '0', '1';"),
+        (["0", "1"], [0, 1], "unseen labels 0, 1;"),
+        (["a", "bc"], ["a", "bcd"], "unseen labels 'bcd';"),
+        ([False, True], [0, 2], "unseen labels 2;"),
+        ([0, 1], [0.0, 1e300], r"unseen labels 1e\+300;"),
+        ([0.0, 1.0], np.array([0, 2], dtype=np.float16), r"unseen labels 2.0;"),
+        ([5, 9], [7, 7], "unseen labels 7;"),
+        ([0, 1], list(range(9)), r"unseen labels 2, 3, 4, 5, 6, \.\.\.;"),
+        ([0, 1], [[1, 0, 0], [0, 0, 1]], "has 3 one-hot columns"),
+        ([0, 1, 2], [[1, 0], [0, 1]], "has 2 one-hot columns.* 0, 1, 2$"),
+        ([-1, 1], [[1, 0], [0, 1]], "has 2 one-hot columns.* -1, 1$"),
+        (["a", "b"], [[1, 0], [0, 1]], "has 2 one-hot columns.* 'a', 'b'$"),
+        ([0, 1], [0.0, NAN], r"\[1\] is nan"),
+    ],
+)
+def test_unknown_labels_are_named(classes: list[Any], Y: list[Any], match: str) -> None:
+    with pytest.raises(ValueError, match=rf"^validation Y.*{match}"):
+        encode_labels(Y, len(Y), classes=np.array(classes), name="validation Y")
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "got"), [("B", 257, "257"), ("f", 1e300, r"1e\+300"), ("?", 2, "2")]
+)
+def test_a_label_beyond_the_type_of_the_classes_is_unseen(kind: str, label: Any, got: str) -> None:
+    with pytest.raises(ValueError, match=f"unseen labels {got};"):
+        encode_labels([1, label], 2, classes=np.array([0, 1], dtype=kind))
+
+
+@pytest.mark.parametrize("dtype", [object, "U9"])
+def test_known_strings_in_another_string_type(dtype: Any) -> None:
+    for classes in (np.array(["a", "bc"]), np.array(["a", "bc"], dtype=object)):
+        assert encode_labels(np.array(["bc", "a"], dtype=dtype), 2, classes=classes)[0][0] == 1
+        with pytest.raises(ValueError, match="unseen labels 'bcd';"):
+            encode_labels(np.array(["bcd", "a"], dtype=dtype), 2, classes=classes)
+
+
+def test_labels_are_not_modified() -> None:
+    Y = read_only(np.array([3, 1, 2]))
+    encode_labels(Y, 3)
+    assert Y.tolist() == [3, 1, 2]
+
+
+# ---------------------------------------------------------------------------------------- split
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "fraction", "n_train"),
+    [
+        (60_000, 0.2, 48_000),
+        (60_000, 0.0, 60_000),
+        (1, 0.0, 1),
+        (10, 0.9, 1),
+        (10, 0.3, 7),
+        (7, 0.5, 3),
+        (3, 1 / 3, 2),
+        (3, 2 / 3, 1),
+        (2, 0.01, 1),
+        (1000, 0.999, 1),
+    ],
+)
+def test_split(n_rows: int, fraction: float, n_train: int) -> None:
+    assert split_validation(n_rows, fraction) == n_train
+
+
+@pytest.mark.parametrize("percent", range(1, 100))
+def test_split_is_exact_for_percentages(percent: int) -> None:
+    for n_rows in (100, 101, 60_000, 99_999):
+        exact = n_rows * (100 - percent) // 100
+        assert split_validation(n_rows, percent / 100) == exact
+
+
+@pytest.mark.parametrize(("n_rows", "fraction"), [(1, 0.5), (3, 0.9), (10, 0.95), (10, 1e-13)])
+def test_split_needs_rows_on_both_sides(n_rows: int, fraction: float) -> None:
+    match = rf"validation_fraction={fraction} leaves (0|{n_rows}) of {n_rows} "
+    with pytest.raises(ValueError, match=match):
+        split_validation(n_rows, fraction)
+
+
+# ---------------------------------------------------------------------------------------- weights
+
+
+def weights(*sizes: int) -> list[Any]:
+    return [array for pair in pairwise(sizes) for array in (np.ones(pair), np.ones(pair[1]))]
+
+
+@pytest.mark.parametrize("sizes", [(4, 3), (4, 5, 3), (1, 1, 1, 1)])
+def test_weights_pass_through(sizes: tuple[int, ...]) -> None:
+    given = weights(*sizes)
+    known: dict[str, Any] = {
+        "n_features": sizes[0],
+        "n_classes": sizes[-1],
+        "hidden": sizes[1:-1],
+    }
+    for checked in (check_weights(given), check_weights(given, **known)):
+        assert len(checked) == len(given)
+        for got, array in zip(checked, given, strict=True):
+            assert got is array
+
+
+def test_weights_are_converted() -> None:
+    W = np.arange(6, dtype=np.float32).reshape(2, 3)
+    checked = check_weights((np.asfortranarray(W), [1, 2, 3]))
+    for got, wanted in zip(checked, (W, [1, 2, 3]), strict=True):
+        assert got.dtype == np.float64
+        assert got.flags.c_contiguous
+        np.testing.assert_array_equal(got, wanted)
+    single = check_weights(checked, dtype=np.float32)
+    assert all(got.dtype == np.float32 for got in single)
+
+
+def changed(index: int, value: Any) -> list[Any]:
+    arrays = weights(4, 5, 3)
+    arrays[index] = value
+    return arrays
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "match"),
+    [
+        ([], {}, "weights must be W, b per layer.*; got 0 arrays"),
+        (weights(4, 5, 3)[:3], {}, "weights must be .*; got 3 arrays"),
+        (weights(4, 5, 3), {"hidden": ()}, r"weights must be .*hidden=\(\); got 4 arrays"),
+        (weights(4, 3), {"hidden": (5,)}, r"weights must be .*hidden=\(5,\); got 2 arrays"),
+        (weights(4, 5, 3), {"hidden": (6,)}, r"W1 must have shape \(None, 6\); got \(4, 5\)"),
+        (weights(4, 5, 3), {"n_features": 7}, r"W1 must have shape \(7, None\); got \(4, 5\)"),
+        (weights(4, 5, 3), {"n_classes": 2}, r"W2 must have shape \(5, 2\); got \(5, 3\)"),
+        (changed(0, np.ones(4)), {}, r"W1 must have shape .*; got \(4,\)"),
+        (changed(0, np.ones((4, 0))), {}, r"W1 must have shape .*; got \(4, 0\)"),
+        (changed(1, np.ones((1, 5))), {}, r"b1 must have shape \(5,\); got \(1, 5\)"),
+        (changed(1, np.ones(4)), {}, r"b1 must have shape \(5,\); got \(4,\)"),
+        (changed(2, np.ones((4, 3))), {}, r"W2 must have shape \(5, None\); got \(4, 3\)"),
+        (changed(3, np.ones(5)), {}, r"b2 must have shape \(3,\); got \(5,\)"),
+        (changed(3, [0, NAN, 0]), {}, r"b2\[1\] is nan; it must be finite"),
+        (changed(2, np.full((5, 3), -INF)), {}, r"W2\[0, 0\] is -inf"),
+        (changed(3, [0, 1e39, 0]), {"dtype": np.float32}, r"b2\[1\] is 1e\+39; .*float32"),
+        (changed(2, [[1, 2], [3]]), {}, "W2 cannot be read as one array"),
+    ],
+)
+def test_weights_rejects_values(given: Any, wanted: Any, match: str) -> None:
+    with pytest.raises(ValueError, match=f"^{match}"):
+        check_weights(given, **wanted)
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        (None, "weights must be a list .*; got NoneType"),
+        (np.ones((2, 2)), "weights must be a list .*; got ndarray"),
+        (changed(0, np.ones((4, 5), complex)), "W1 must hold real numbers; got dtype complex128"),
+        (changed(1, ["a"] * 5), "b1 must hold real numbers; got dtype <U1"),
+        (changed(3, None), "b2 must .*; got NoneType"),
+    ],
+)
+def test_weights_rejects_types(given: Any, match: str) -> None:
+    with pytest.raises(TypeError, match=f"^{match}"):
+        check_weights(given)
