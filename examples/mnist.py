@@ -1,0 +1,176 @@
+"""Train a 784-128-10 network on MNIST: ``python examples/mnist.py --config keras``."""
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastmlp import Trainer
+
+DATA = Path(__file__).with_name("mnist.npz")  # origin and licence: DATA.md
+N_TRAIN = 60_000
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "keras": {  # the notebook's Keras model
+        "optimizer": "sgd",
+        "learning_rate": 0.01,
+        "batch_size": 32,
+        "epochs": 6,
+        "validation_fraction": 0.2,
+        "initializer": "glorot_uniform",
+    },
+    "scratch": {  # the notebook's network from scratch: one step on all the rows per epoch
+        "optimizer": "sgd",
+        "learning_rate": 0.01,
+        "batch_size": N_TRAIN,
+        "epochs": 200,
+        "initializer": "normal",
+        "shuffle": False,
+    },
+}
+
+# What the notebook's Keras run printed after epochs 1 to 6.
+NOTEBOOK = {
+    "val_loss": [0.3760, 0.3077, 0.2760, 0.2545, 0.2373, 0.2238],
+    "val_accuracy": [0.8997, 0.9154, 0.9230, 0.9293, 0.9335, 0.9395],
+}
+
+
+def load_mnist() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return X_train (60000, 784), Y_train, X_test (10000, 784), Y_test; X float32 in [0, 1]."""
+
+    def scale(images: np.ndarray) -> np.ndarray:
+        scaled: np.ndarray = np.divide(images.reshape(len(images), -1), 255, dtype=np.float32)
+        return scaled
+
+    with np.load(DATA) as data:
+        return (
+            scale(data["train_images"]),
+            data["train_labels"],
+            scale(data["test_images"]),
+            data["test_labels"],
+        )
+
+
+def print_epoch(trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> None:
+    """Print one line about an epoch; a callback of the trainer."""
+    metrics = "".join(
+        f"   {name} {logs[name]:7.4f}"
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+        if name in logs
+    )
+    count = f"{epoch + 1:{len(str(trainer.config.epochs))}}/{trainer.config.epochs}"
+    rate = N_TRAIN * (1 - trainer.config.validation_fraction) / logs["seconds"]
+    print(f"epoch {count}{metrics}   {logs['seconds']:6.3f} s {rate:9,.0f} samples/s", flush=True)
+
+
+def print_comparison(history: Mapping[str, Sequence[float]]) -> None:
+    """Print validation loss and accuracy beside those of the notebook's Keras run."""
+    print("\n         val_loss             val_accuracy")
+    print("epoch    notebook  fastmlp    notebook  fastmlp")
+    rows = zip(
+        NOTEBOOK["val_loss"],
+        history["val_loss"],
+        NOTEBOOK["val_accuracy"],
+        history["val_accuracy"],
+        strict=False,  # --epochs may ask for fewer or more than the notebook's six
+    )
+    for epoch, (loss, our_loss, accuracy, our_accuracy) in enumerate(rows, 1):
+        print(f"{epoch:5}    {loss:8.4f}  {our_loss:7.4f}    {accuracy:8.4f}  {our_accuracy:7.4f}")
+
+
+def draw_panel(
+    ax: Any,
+    metric: str,
+    history: Mapping[str, Sequence[float]],
+    reference: Mapping[str, Sequence[float]],
+) -> None:
+    """Draw the training and validation curves of one metric, and the reference's points."""
+
+    def draw(label: str, values: Sequence[float], *style: str, **options: Any) -> None:
+        ax.plot(range(1, len(values) + 1), values, *style, label=label, **options)
+
+    marker = "o" if len(history[metric]) <= 20 else ""
+    draw("training, mean over the epoch", history[metric], marker=marker, markersize=4)
+    validation = f"val_{metric}"
+    if validation in history:
+        draw("validation", history[validation], marker=marker, markersize=4)
+    if reference:
+        label = "validation, notebook's Keras run"
+        draw(label, reference[validation], "kD", markersize=8, fillstyle="none")
+    ax.set(xlabel="epoch", ylabel="loss (cross-entropy)" if metric == "loss" else metric)
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False)
+
+
+def plot(
+    history: Mapping[str, Sequence[float]],
+    path: Path,
+    title: str,
+    reference: Mapping[str, Sequence[float]],
+) -> None:
+    """Write the curves of loss and accuracy to a PNG, if matplotlib is there."""
+    try:
+        import matplotlib
+    except ImportError:
+        print("no plot, as matplotlib is not installed: pip install '.[plot]'")
+        return
+    matplotlib.use("Agg")  # draws to files: needs no display
+    from matplotlib import pyplot as plt
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = plt.subplots(
+        1, 2, figsize=(10, 4), dpi=120, layout="constrained", gridspec_kw={"wspace": 0.06}
+    )
+    for ax, metric in zip(axes, ("loss", "accuracy"), strict=True):
+        draw_panel(ax, metric, history, reference)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.suptitle(title)
+    figure.savefig(path, format="png")
+    print(f"curves written to {path}")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train a 784-128-10 network on MNIST.")
+    parser.add_argument("--config", choices=CONFIGS, default="default", help="the settings to use")
+    parser.add_argument("--epochs", type=int, help="in place of the config's")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, help="default: all that the process may use")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--plot", type=Path, metavar="PATH", help="default: mnist-<config>.png")
+    output.add_argument("--no-plot", action="store_true")
+    args = parser.parse_args()
+    args.plot = args.plot or Path(f"mnist-{args.config}.png")
+    if not args.plot.parent.is_dir():  # now rather than after the training
+        parser.error(f"argument --plot: no such folder: {args.plot.parent}")
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    settings = dict(CONFIGS[args.config], seed=args.seed, threads=args.threads)
+    if args.epochs is not None:
+        settings["epochs"] = args.epochs
+    X_train, Y_train, X_test, Y_test = load_mnist()
+
+    start = time.perf_counter()
+    trainer = Trainer(hidden=128, callbacks=[print_epoch], **settings).fit(X_train, Y_train)
+    seconds = time.perf_counter() - start
+
+    accuracy = trainer.evaluate(X_test, Y_test)["accuracy"]
+    print(f"test accuracy {accuracy:.4f}; fit took {seconds:.2f} s (wall time with compilation)")
+    reference = NOTEBOOK if args.config == "keras" else {}
+    if reference:
+        print_comparison(trainer.history)
+    if not args.no_plot:
+        title = f"784-128-10 on MNIST, config {args.config}: test accuracy {accuracy:.2%}"
+        plot(trainer.history, args.plot, title, reference)
+
+
+if __name__ == "__main__":
+    main()
