@@ -10,7 +10,8 @@ import numpy.typing as npt
 from .kernels import optimizers
 from .kernels.job import NOT_IN_PLACE
 from .kernels.launch import available_threads, launch
-from .kernels.plan import MAX_CHUNK, ONE, PANELS, Plan, aligned_zeros, make_plan
+from .kernels.plan import MAX_CHUNK, ONE, PANELS, Plan, aligned_zeros, make_plan, mask_words
+from .kernels.simd import TILE_ROWS
 from .kernels.team import team_array_size
 from .network import Floats, Network
 
@@ -20,6 +21,10 @@ _SLICE_SECONDS = 0.1
 _FIRST_SLICE_FLOPS = 1e9
 
 _PREDICT_CHUNK = 96
+
+# Zeros are stepped over where at most this part of the work is left.
+_WORTH_SKIPPING = 0.75
+_SAMPLE_ROWS = 300
 
 
 class TrainingRun:
@@ -59,6 +64,7 @@ class TrainingRun:
         self._network = network
         self._X, self._labels = X, labels
         self._rule, self._rates = rule, np.array([learning_rate, momentum])
+        skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(X)
         plan = make_plan(
             network.layer_sizes,
             network.dtype,
@@ -66,8 +72,10 @@ class TrainingRun:
             batch_size=batch_size,
             n_threads=threads or available_threads(),
             state_vectors=optimizers.STATE_VECTORS[rule],
+            skip_zeros=skip_zeros,
         )
         self._plan = plan
+        self._masks = _scan(X, plan, network.dtype, threads) if skip_zeros else {}
         self._memory = aligned_zeros(plan.memory_size, network.dtype)
         self._memory[plan.sizes[ONE]] = 1
         # The output layer reads whole vectors, beyond the end of a row.
@@ -124,6 +132,7 @@ class TrainingRun:
             team=np.zeros(team_array_size(self._threads), np.int64),
             **_tables(self._plan),
             **_rows(self._X, order, self._labels),
+            **self._masks,
             input_offset=self._input_offset,
             totals=totals,
             rule=self._rule,
@@ -132,6 +141,39 @@ class TrainingRun:
             first=step,
             last=stop,
         )
+
+
+def _has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
+    """Whether stepping over the zeros of X pays, judged by a few hundred rows across it.
+
+    What counts is the work left: TILE_ROWS rows are taken together in the forward product,
+    TILE_ROWS features in the gradient.
+    """
+    count = min(len(X), _SAMPLE_ROWS) // TILE_ROWS * TILE_ROWS
+    if count == 0 or X.shape[1] < TILE_ROWS:
+        return False
+    rows = X[:: len(X) // count][:count] != 0
+    features = rows.shape[1] // TILE_ROWS * TILE_ROWS
+    forward = rows.reshape(-1, TILE_ROWS, rows.shape[1]).any(axis=1).mean()
+    gradient = rows[:, :features].reshape(count, -1, TILE_ROWS).any(axis=2).mean()
+    return bool(forward + gradient < 2 * _WORTH_SKIPPING)
+
+
+def _scan(
+    X: npt.NDArray[np.generic], plan: Plan, dtype: np.dtype, threads: int | None
+) -> dict[str, Any]:
+    """Masks of the non-zero features of each row, and of their groups."""
+    feature_words, group_words = mask_words(X.shape[1])
+    masks = {
+        "feature_masks": np.zeros((len(X), feature_words), np.int64),
+        "feature_words": feature_words,
+        "group_masks": np.zeros((len(X), group_words), np.int64),
+        "group_words": group_words,
+    }
+    rows = _rows(X, np.empty(0, np.int64), np.empty(0, np.int32)) | {"n_rows": len(X)}
+    n_threads = min(threads or available_threads(), len(X))
+    launch("scan", np.empty(0, dtype), n_threads, **_tables(plan), **rows, **masks)
+    return masks
 
 
 def _tables(plan: Plan) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from .plan import (
     CHUNK,
     CLASSES,
     DELTA,
+    FEATURE_WORDS,
     GRADIENT,
     IOTA,
     LANES,
@@ -22,6 +23,7 @@ from .plan import (
     ONE,
     PANEL,
     PANELS,
+    SAMPLE_WORDS,
     SAMPLES,
     STRIDE,
     UPDATE_ROWS,
@@ -29,7 +31,9 @@ from .plan import (
     WEIGHTS,
     ZEROS,
 )
-from .simd import inner, load, outer, store
+from .simd import TILE_ROWS, inner, load, outer, outer_masked, store
+
+NO_MASKS = -1
 
 
 @jit
@@ -49,8 +53,20 @@ def forward_hidden(memory, target, source, rows, index, layers, sizes, l, first,
         outer(
             memory, index, target + p * panel, layers[l, STRIDE],
             w0 + n_in * panel, 0, True,
-            source, iota, rows, w0, panel,
-            iota, 0, iota, n_in, m, _vectors(layers, sizes, l, p),
+            source, iota, rows, w0, panel, m, _vectors(layers, sizes, l, p), n_in,
+        )  # fmt: skip
+
+
+@jit
+def forward_masked(memory, target, source, rows, masks, index, layers, sizes, first, last, m):
+    """:func:`forward_hidden` of the first layer, over the features in ``masks`` alone."""
+    n_in, panel = layers[1, N_IN], layers[1, PANEL]
+    for p in range(first, last):
+        w0 = layers[1, WEIGHTS] + p * (n_in + 1) * panel
+        outer_masked(
+            memory, index, target + p * panel, layers[1, STRIDE], w0 + n_in * panel, 0, True,
+            source, sizes[IOTA], rows, w0, panel, m, _vectors(layers, sizes, 1, p),
+            masks, sizes[FEATURE_WORDS],
         )  # fmt: skip
 
 
@@ -99,10 +115,13 @@ def scale(memory, start, count, factor):
 
 @jit
 def update_hidden(
-    memory, tile, source, rows, index, layers, sizes, l, first, last, m,
+    memory, tile, source, rows, masks, index, layers, sizes, l, first, last, m,
     rule, rate, momentum, opens, closes,
 ):  # fmt: skip
-    """Weights and biases of panels ``first:last`` from the layer's inputs and D_l."""
+    """Weights and biases of panels ``first:last`` from the layer's inputs and D_l.
+
+    ``masks`` tell, if not NO_MASKS, the samples that count for each group of features.
+    """
     n_in, panel = layers[l, N_IN], layers[l, PANEL]
     for p in range(first, last):
         w0 = layers[l, WEIGHTS] + p * (n_in + 1) * panel
@@ -111,19 +130,23 @@ def update_hidden(
             scale(memory, delta, m * panel, -rate)
         for j in range(0, n_in + UPDATE_ROWS, UPDATE_ROWS):
             a0, steps, count = source + j, rows, min(UPDATE_ROWS, n_in - j)
+            block_masks = masks
+            if masks != NO_MASKS:
+                block_masks += j // TILE_ROWS * sizes[SAMPLE_WORDS]
             if count <= 0:
                 # A bias is the weight of an input that is always 1.
                 j, a0, steps, count = n_in, sizes[ONE], sizes[NOUGHTS], 1
+                block_masks = NO_MASKS
             _update_rows(
-                memory, w0 + j * panel, panel, tile, panel, index, a0, steps, sizes[IOTA],
-                delta, panel, m, count, _vectors(layers, sizes, l, p), sizes,
+                memory, w0 + j * panel, panel, tile, panel, index, block_masks,
+                a0, steps, sizes[IOTA], delta, panel, m, count, _vectors(layers, sizes, l, p), sizes,
                 rule, rate, momentum, opens, closes,
             )  # fmt: skip
 
 
 @jit
 def _update_rows(
-    memory, w0, w_row, tile, width, index, a0, a_steps, a_rows, b0, b_step,
+    memory, w0, w_row, tile, width, index, masks, a0, a_steps, a_rows, b0, b_step,
     depth, rows, vectors, sizes, rule, rate, momentum, opens, closes,
 ):  # fmt: skip
     """Gradient sum_i A[i, j] B[i, :] of weight rows j, and their update at the end of a batch.
@@ -132,17 +155,22 @@ def _update_rows(
     they go to the gradient (between the chunks of a batch) or, at the last chunk, to ``tile``,
     where at most UPDATE_ROWS rows stay in L1 for the rule.
     """
-    iota = sizes[IOTA]
     target, target_row, before, before_row = w0, w_row, w0, w_row
     straight = is_straight(rule, opens, closes)
     if not straight:
         gradient = w0 + sizes[GRADIENT]
         target, target_row = (tile, width) if closes else (gradient, w_row)
         before, before_row = (sizes[ZEROS], 0) if opens else (gradient, w_row)
-    outer(
-        memory, index, target, target_row, before, before_row, False,
-        a0, a_steps, a_rows, b0, b_step, iota, 0, iota, depth, rows, vectors,
-    )  # fmt: skip
+    if masks == NO_MASKS:
+        outer(
+            memory, index, target, target_row, before, before_row, False,
+            a0, a_steps, a_rows, b0, b_step, rows, vectors, depth,
+        )  # fmt: skip
+    else:
+        outer_masked(
+            memory, index, target, target_row, before, before_row, False,
+            a0, a_steps, a_rows, b0, b_step, rows, vectors, masks, sizes[SAMPLE_WORDS],
+        )  # fmt: skip
     if closes and not straight:
         for i in range(rows):
             update(
@@ -197,7 +225,7 @@ def backward_output(memory, delta, index, layers, sizes, first, last, m):
             memory, index, layers[l - 1, DELTA] + p * sizes[CHUNK] * panel, panel,
             sizes[ZEROS], 0, False,
             delta, sizes[CLASSES], iota, layers[l, WEIGHTS] + p * panel, layers[l, STRIDE],
-            iota, 0, iota, layers[l, N_OUT], m, _vectors(layers, sizes, l, p),
+            m, _vectors(layers, sizes, l, p), layers[l, N_OUT],
         )  # fmt: skip
 
 
@@ -216,7 +244,7 @@ def update_output(
         for k in range(0, layers[l, N_OUT], UPDATE_ROWS):
             _update_rows(
                 memory, w0 + k * stride, stride, tile, panel,
-                index, delta + k * sizes[SAMPLES], sizes[IOTA], sizes[CLASSES],
+                index, NO_MASKS, delta + k * sizes[SAMPLES], sizes[IOTA], sizes[CLASSES],
                 source + p * panel, layers[l - 1, STRIDE],
                 m, min(UPDATE_ROWS, layers[l, N_OUT] - k), _vectors(layers, sizes, l, p), sizes,
                 rule, rate, momentum, opens, closes,

@@ -5,9 +5,11 @@ from numba import carray, types
 from . import job as args
 from .batches import chunk_bounds, gather, share, slot
 from .dense import (
+    NO_MASKS,
     backward_hidden,
     backward_output,
     forward_hidden,
+    forward_masked,
     forward_output,
     relu_backward,
     sum_panels,
@@ -20,7 +22,11 @@ from .losses import softmax_cross_entropy
 from .optimizers import step_size
 from .plan import (
     BATCH,
+    BIT_BLOCK,
     CHUNK,
+    FEATURE_MASKS,
+    FEATURE_WORDS,
+    GROUP_WORDS,
     INPUT,
     N_OUT,
     OWN_INDEX,
@@ -31,11 +37,14 @@ from .plan import (
     PRIVATE,
     PRIVATE_STEP,
     ROWS,
+    SAMPLE_MASKS,
+    SAMPLE_WORDS,
     SAMPLES,
     SLOTS,
     TILE,
 )
 from .simd import flush_subnormals, restore_mode
+from .sparsity import join_rows, samples_of_groups
 from .team import barrier, join
 
 
@@ -60,7 +69,8 @@ def _fetch(
 @jit
 def _train(
     member, size, team, memory, totals, index, input_offset, raw, is_uint8, order, labels,
-    layers, sizes, rule, learning_rate, momentum, updates, first_step, last_step,
+    feature_masks, group_masks, layers, sizes, rule, learning_rate, momentum, updates,
+    first_step, last_step,
 ):  # fmt: skip
     """The work of one member over chunks ``first_step:last_step``.
 
@@ -74,6 +84,8 @@ def _train(
     private = sizes[PRIVATE] + member * sizes[PRIVATE_STEP]
     own = sizes[OWN_INDEX] + member * sizes[OWN_INDEX_STEP]
     tile = private + sizes[TILE]
+    skips = sizes[FEATURE_WORDS] > 0
+    masks, sample_masks = own + sizes[FEATURE_MASKS], own + sizes[SAMPLE_MASKS]
     first_panel, last_panel = share(layers[output, PANELS], member, size)
     loss, hits = 0.0, 0
 
@@ -89,10 +101,19 @@ def _train(
             layers, sizes,
         )  # fmt: skip
         source, table = input_rows, input_table
+        if skips:
+            join_rows(index, masks, feature_masks, sizes[FEATURE_WORDS], order, row0, m)
         for l in range(1, output):
             first, last = share(layers[l, PANELS], member, size)
             target = slot(layers, l, step)
-            forward_hidden(memory, target, source, table, index, layers, sizes, l, first, last, m)
+            if skips and l == 1:
+                forward_masked(
+                    memory, target, source, table, masks, index, layers, sizes, first, last, m
+                )
+            else:
+                forward_hidden(
+                    memory, target, source, table, index, layers, sizes, l, first, last, m
+                )
             source, table = target, layers[l, ROWS]
             if l < output - 1:
                 barrier(team, member, size)
@@ -116,6 +137,11 @@ def _train(
         )  # fmt: skip
         if output > 2:
             barrier(team, member, size)
+        if skips:
+            samples_of_groups(
+                index, sample_masks, sizes[SAMPLE_WORDS], own + sizes[BIT_BLOCK],
+                group_masks, sizes[GROUP_WORDS], order, row0, m,
+            )  # fmt: skip
         for l in range(output - 1, 0, -1):
             source, table = input_rows, input_table
             if l > 1:
@@ -126,7 +152,8 @@ def _train(
                 barrier(team, member, size)
             first, last = share(layers[l, PANELS], member, size)
             update_hidden(
-                memory, tile, source, table, index, layers, sizes, l, first, last, m,
+                memory, tile, source, table, sample_masks if skips and l == 1 else NO_MASKS, index,
+                layers, sizes, l, first, last, m,
                 rule, rate, momentum, opens, closes,
             )  # fmt: skip
     if member == 0:
@@ -146,11 +173,13 @@ def train(memory_pointer, job_pointer, _):
     raw, order, labels = args.rows(job)
     totals = carray(args.pointer(job[args.TOTALS], types.float64), (2,))
     rates = carray(args.pointer(job[args.RATES], types.float64), (2,))
+    feature_masks = carray(args.pointer(job[args.FEATURE_MASKS], types.int64), (1,))
+    group_masks = carray(args.pointer(job[args.GROUP_MASKS], types.int64), (1,))
     memory = carray(memory_pointer, (1,))
     mode = flush_subnormals()
     _train(
         member, size, team, memory, totals, index, job[args.INPUT_OFFSET],
-        raw, job[args.IS_UINT8], order, labels, layers, sizes,
+        raw, job[args.IS_UINT8], order, labels, feature_masks, group_masks, layers, sizes,
         job[args.RULE], rates[0], memory.dtype.type(rates[1]), job[args.UPDATES],
         job[args.FIRST], job[args.LAST],
     )  # fmt: skip

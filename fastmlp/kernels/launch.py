@@ -18,6 +18,7 @@ from .jit import export, jit_parallel
 from .job import make_job
 from .predict import predict
 from .simd import export_tiles
+from .sparsity import scan
 
 # Compiling one kernel twice at once is a waste, and two parallel regions started at once from
 # two Python threads abort the process under Numba's workqueue layer.
@@ -26,7 +27,7 @@ _PARALLEL_REGION = threading.Lock()
 
 _C_KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 
-_KERNELS: dict[str, Callable[..., None]] = {"train": train, "predict": predict}
+_KERNELS: dict[str, Callable[..., None]] = {"train": train, "predict": predict, "scan": scan}
 
 
 def available_threads() -> int:
@@ -69,7 +70,7 @@ def _address(name: str, dtype: np.dtype) -> int:
 
 
 def launch(name: str, memory: npt.NDArray[np.floating], n_threads: int, **arguments: Any) -> None:
-    """Run the kernel "train" or "predict" on ``memory`` and the ``arguments`` of its job.
+    """Run the kernel "train", "predict" or "scan" on ``memory`` and the ``arguments`` of its job.
 
     The calling thread's own limit of Numba threads is left as it was.
     """

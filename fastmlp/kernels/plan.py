@@ -48,10 +48,16 @@ from .simd import TILE_ROWS, TILE_VECTORS, VECTOR_BYTES, lanes
     IOTA,  # offset in ``index`` of 0, 1, 2, ...
     NOUGHTS,  # offset in ``index`` of zeros
     CLASSES,  # offset in ``index`` of the table class -> class * SAMPLES
-    OWN_INDEX,  # offset in ``index`` of the first thread's own part: offsets of its input rows
+    OWN_INDEX,  # offset in ``index`` of the first thread's own part, first in it its input rows
     OWN_INDEX_STEP,  # elements from one thread's to the next one's
+    FEATURE_WORDS,  # words in a mask of features; 0 where zeros are not skipped
+    GROUP_WORDS,  # words in a mask of groups of features
+    SAMPLE_WORDS,  # words in a mask of the samples of a chunk
+    FEATURE_MASKS,  # offset in a thread's own part of ``index`` of its masks of features
+    SAMPLE_MASKS,  # offset there of its masks of samples
+    BIT_BLOCK,  # offset there of 64 words to work in
     N_SIZES,
-) = range(20)
+) = range(26)
 
 # Copies of the activations: a thread may already compute those of the next chunk while another
 # one still reads these.
@@ -105,6 +111,7 @@ def make_plan(
     batch_size: int = 0,
     n_threads: int = 1,
     state_vectors: int = 0,
+    skip_zeros: bool = False,
 ) -> Plan:
     """Plan the memory of a network: weights, optimiser state, gradient, then scratch.
 
@@ -122,6 +129,8 @@ def make_plan(
         Largest team that will work with this plan.
     state_vectors : int
         Vectors of optimiser state, each as large as the weights.
+    skip_zeros : bool
+        Whether the first layer steps over zeros of the input.
     """
     vector = lanes(dtype.itemsize)
     layers = np.zeros((len(layer_sizes), N_FIELDS), np.int64)
@@ -158,23 +167,40 @@ def make_plan(
     sizes[[WEIGHT_COUNT, BATCH, CHUNK, SAMPLES, LANES]] = (
         weight_count, batch_size, chunk, samples, vector,
     )  # fmt: skip
-    index = _plan_index(layers, sizes, n_threads)
+    index = _plan_index(layers, sizes, n_threads, skip_zeros)
     return Plan(layers, sizes, index, scratch_start, memory.used)
 
 
+def mask_words(d: int) -> tuple[int, int]:
+    """Words in a mask of ``d`` features, and of their groups of TILE_ROWS."""
+    return -(-d // 64), -(-d // (64 * TILE_ROWS))
+
+
 def _plan_index(
-    layers: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], n_threads: int
+    layers: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    n_threads: int,
+    skip_zeros: bool,
 ) -> npt.NDArray[np.int64]:
     """The tables of element offsets, and room for those that each thread fills itself."""
     chunk, classes = int(sizes[CHUNK]), int(layers[-1, N_OUT])
     longest = max(int(layers[:, N_OUT].max()), chunk)
     parts = [np.arange(longest), np.zeros(longest, int), np.arange(classes) * sizes[SAMPLES]]
     parts += [np.arange(chunk) * stride for stride in layers[:-1, STRIDE]]
-    parts += [np.zeros(_round_up(chunk, 8), int)] * n_threads
+    own = _Allocator(8)
+    own.take(chunk)
+    if skip_zeros:
+        d = int(layers[0, N_OUT])
+        sizes[FEATURE_WORDS], sizes[GROUP_WORDS] = mask_words(d)
+        sizes[SAMPLE_WORDS] = -(-chunk // 64)
+        sizes[FEATURE_MASKS] = own.take(-(-chunk // TILE_ROWS) * int(sizes[FEATURE_WORDS]))
+        sizes[SAMPLE_MASKS] = own.take(64 * int(sizes[GROUP_WORDS] * sizes[SAMPLE_WORDS]))
+        sizes[BIT_BLOCK] = own.take(64)
+    parts += [np.zeros(own.used, int)] * n_threads
     starts = np.cumsum([0, *map(len, parts)])
     sizes[[IOTA, NOUGHTS, CLASSES]] = starts[:3]
     layers[:-1, ROWS] = starts[3 : 2 + len(layers)]
-    sizes[[OWN_INDEX, OWN_INDEX_STEP]] = starts[2 + len(layers)], _round_up(chunk, 8)
+    sizes[[OWN_INDEX, OWN_INDEX_STEP]] = starts[2 + len(layers)], own.used
     return np.concatenate(parts)
 
 

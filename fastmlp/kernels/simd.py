@@ -137,21 +137,55 @@ def _loop(builder: ir.IRBuilder, count: Any, carried: list[Any], body: Any, step
     return values
 
 
+def _while(builder: ir.IRBuilder, carried: list[Any], going: Any, body: Any) -> list[Any]:
+    """``while going(carried): carried = body(carried)``; returns ``carried``."""
+    before = builder.block
+    head = builder.append_basic_block("while.head")
+    inside = builder.append_basic_block("while.body")
+    after = builder.append_basic_block("while.end")
+    builder.branch(head)
+    builder.position_at_end(head)
+    values = [builder.phi(value.type) for value in carried]
+    for phi, value in zip(values, carried, strict=True):
+        phi.add_incoming(value, before)
+    builder.cbranch(going(values), inside, after)
+    builder.position_at_end(inside)
+    new_values = body(values)
+    for phi, value in zip(values, new_values, strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return values
+
+
+def _for_each_set_bit(e: _Emitter, masks: Any, words: Any, sums: list[Any], step: Any) -> list[Any]:
+    """``sums = step(i, sums)`` for the set bits i of ``words`` words."""
+    b = e.builder
+    one, yes = ir.Constant(_INT, 1), ir.Constant(ir.IntType(1), 1)
+
+    def word_body(word: Any, sums: list[Any]) -> list[Any]:
+        first = _multiple(b, word, 64)
+
+        def bit_body(carried: list[Any]) -> list[Any]:
+            bits, *sums = carried
+            sums = step(b.add(first, b.cttz(bits, yes)), sums)
+            return [b.and_(bits, b.sub(bits, one)), *sums]
+
+        bits = b.load(e.at(masks, word))
+        going = lambda carried: b.icmp_signed("!=", carried[0], _ZERO)  # noqa: E731
+        return _while(b, [bits, *sums], going, bit_body)[1:]
+
+    return _loop(b, words, sums, word_body)  # type: ignore[no-any-return]
+
+
 def _outer_tile(e: _Emitter, rows: int, vectors: int, args: dict[str, Any], first_row: Any) -> None:
     b = e.builder
-    tile = b.sdiv(first_row, ir.Constant(_INT, TILE_ROWS))
-    steps = e.at(args["list"], b.mul(tile, args["list_row"]))
-    # Without counts, the list is walked to the full depth.
-    counted = b.icmp_signed("!=", args["list_row"], _ZERO)
-    count = e.at(args["counts"], b.select(counted, tile, _ZERO))
-    depth = b.select(counted, b.load(count), args["depth"])
     row_offsets = e.at(args["a_rows"], first_row)
     a_rows = [e.at(args["A"], b.load(e.at(row_offsets, j))) for j in range(rows)]
 
     def step(i: Any, sums: list[Any]) -> list[Any]:
-        index = b.load(e.at(steps, i))
-        a_offset = b.load(e.at(args["a_steps"], index))
-        b_row = e.at(args["B"], b.mul(index, args["b_step"]))
+        a_offset = b.load(e.at(args["a_steps"], i))
+        b_row = e.at(args["B"], b.mul(i, args["b_step"]))
         columns = [e.load(e.at(b_row, v * e.lanes)) for v in range(vectors)]
         new = []
         for j in range(rows):
@@ -167,10 +201,15 @@ def _outer_tile(e: _Emitter, rows: int, vectors: int, args: dict[str, Any], firs
         return [e.at(first, _multiple(b, args[f"{name}_row"], j)) for j in range(rows)]
 
     sums = [e.load(e.at(row, v * e.lanes)) for row in rows_of("base") for v in range(vectors)]
-    even = b.and_(depth, ir.Constant(_INT, -2))
-    sums = _loop(b, even, sums, two_steps, step=2)
-    odd = b.sub(depth, even)
-    sums = _loop(b, odd, sums, lambda i, carried: step(b.add(even, i), carried))
+    if "masks" in args:
+        tile = b.sdiv(first_row, ir.Constant(_INT, TILE_ROWS))
+        masks = e.at(args["masks"], b.mul(tile, args["words"]))
+        sums = _for_each_set_bit(e, masks, args["words"], sums, step)
+    else:
+        even = b.and_(args["depth"], ir.Constant(_INT, -2))
+        sums = _loop(b, even, sums, two_steps, step=2)
+        odd = b.sub(args["depth"], even)
+        sums = _loop(b, odd, sums, lambda i, carried: step(b.add(even, i), carried))
 
     targets = [e.at(row, v * e.lanes) for row in rows_of("C") for v in range(vectors)]
     with b.if_else(b.icmp_signed("!=", args["relu"], _ZERO)) as (rectified, linear):
@@ -186,10 +225,11 @@ def _outer_tile(e: _Emitter, rows: int, vectors: int, args: dict[str, Any], firs
 
 _OUTER_ARGUMENTS = (
     "C", "C_row", "base", "base_row", "relu", "A", "a_steps", "a_rows", "B", "b_step",
-    "list", "list_row", "counts", "depth", "rows", "vectors",
+    "rows", "vectors", "depth",
 )  # fmt: skip
+_MASKED_ARGUMENTS = (*_OUTER_ARGUMENTS[:-1], "masks", "words")
 _POINTERS = frozenset({"C", "base", "A", "B"})
-_INDEX_POINTERS = frozenset({"a_steps", "a_rows", "list", "counts"})
+_INDEX_POINTERS = frozenset({"a_steps", "a_rows", "masks"})
 
 
 def _signature(arguments: tuple[str, ...], dtype: types.Float) -> Any:
@@ -229,40 +269,57 @@ def _emit_outer(dtype: types.Float, b: ir.IRBuilder, args: dict[str, Any]) -> No
     b.position_at_end(end)
 
 
+def _outer_pointers(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> list[Any]:
+    """What the two variants of the tile have in common, as it is passed on."""
+    (memory, index, c0, c_row, base0, base_row, relu, a0, a_steps, a_rows, b0, b_step,
+     rows, vectors) = args  # fmt: skip
+    at = _addresser(context, builder, sig.args[0], memory)
+    index_at = _addresser(context, builder, sig.args[1], index)
+    return [
+        at(c0), c_row, at(base0), base_row, relu,
+        at(a0), index_at(a_steps), index_at(a_rows), at(b0), b_step, rows, vectors,
+    ]  # fmt: skip
+
+
 @intrinsic
 def outer(
     typing_context, memory, index, c0, c_row, base0, base_row, relu,
-    a0, a_steps, a_rows, b0, b_step, steps, list_row, counts, depth, rows, vectors,
+    a0, a_steps, a_rows, b0, b_step, rows, vectors, depth,
 ):  # fmt: skip
-    """C[j, :] = base[j, :] + sum_i A[i, j] * B[i, :], i in a list; with ``relu`` at least 0.
+    """C[j, :] = base[j, :] + sum_i A[i, j] * B[i, :] over i < depth; with ``relu`` at least 0.
 
-    Operands lie in the flat array ``memory``, the tables and lists that address them in the
-    int64 array ``index``. A[i, j] is the element ``a0 + index[a_steps + i] + index[a_rows + j]``;
-    row j of C starts at ``c0 + j * c_row``, of base at ``base0 + j * base_row``, row i of B at
+    Operands lie in the flat array ``memory``, the tables that address A in the int64 array
+    ``index``. A[i, j] is the element ``a0 + index[a_steps + i] + index[a_rows + j]``; row j of C
+    starts at ``c0 + j * c_row``, of base at ``base0 + j * base_row``, row i of B at
     ``b0 + i * b_step``. There are ``rows`` rows of ``vectors`` whole vectors, contiguous in C,
     base and B; ``base`` may be C itself.
-
-    The sum runs over i = ``index[steps + q]`` for q < ``depth``. With ``list_row`` > 0 tile t of
-    TILE_ROWS rows has a list of its own, at ``steps + t * list_row``, of length
-    ``index[counts + t]``.
     """
     i = types.int64
-    signature = types.void(memory, index, *[i] * 16)
 
     def emit(context, builder, sig, args):
-        (memory, index, c0, c_row, base0, base_row, relu,
-         a0, a_steps, a_rows, b0, b_step, steps, list_row, counts, *sizes) = args  # fmt: skip
-        at = _addresser(context, builder, sig.args[0], memory)
-        index_at = _addresser(context, builder, sig.args[1], index)
-        arguments = [
-            at(c0), c_row, at(base0), base_row, relu,
-            at(a0), index_at(a_steps), index_at(a_rows), at(b0), b_step,
-            index_at(steps), list_row, index_at(counts), *sizes,
-        ]  # fmt: skip
+        arguments = [*_outer_pointers(context, builder, sig, args[:14]), args[14]]
         call_exported(context, builder, "outer", sig.args[0].dtype, arguments)
         return context.get_dummy_value()
 
-    return signature, emit
+    return types.void(memory, index, *[i] * 13), emit
+
+
+@intrinsic
+def outer_masked(
+    typing_context, memory, index, c0, c_row, base0, base_row, relu,
+    a0, a_steps, a_rows, b0, b_step, rows, vectors, masks, words,
+):  # fmt: skip
+    """The same over the i whose bits are set: for tile t of TILE_ROWS rows in the ``words`` words
+    from ``index[masks + t * words]`` on."""
+    i = types.int64
+
+    def emit(context, builder, sig, args):
+        masks = _addresser(context, builder, sig.args[1], args[1])(args[14])
+        arguments = [*_outer_pointers(context, builder, sig, args[:14]), masks, args[15]]
+        call_exported(context, builder, "outer_masked", sig.args[0].dtype, arguments)
+        return context.get_dummy_value()
+
+    return types.void(memory, index, *[i] * 14), emit
 
 
 def _sum_lanes(e: _Emitter, sums: list[Any]) -> list[Any]:
@@ -382,14 +439,26 @@ def inner(
 
 @intrinsic
 def _outer_body(
-    typing_context, C, C_row, base, base_row, relu, A, a_steps, a_rows, B, b_step,
-    steps, list_row, counts, depth, rows, vectors,
+    typing_context, C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step,
+    rows, vectors, depth,
 ):  # fmt: skip
     def emit(context, builder, sig, args):
         _emit_outer(C.dtype, builder, dict(zip(_OUTER_ARGUMENTS, args, strict=True)))
         return context.get_dummy_value()
 
     return _signature(_OUTER_ARGUMENTS, C.dtype), emit
+
+
+@intrinsic
+def _masked_body(
+    typing_context, C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step,
+    rows, vectors, masks, words,
+):  # fmt: skip
+    def emit(context, builder, sig, args):
+        _emit_outer(C.dtype, builder, dict(zip(_MASKED_ARGUMENTS, args, strict=True)))
+        return context.get_dummy_value()
+
+    return _signature(_MASKED_ARGUMENTS, C.dtype), emit
 
 
 @intrinsic
@@ -404,14 +473,16 @@ def _inner_body(
     return _signature(_INNER_ARGUMENTS, C.dtype), emit
 
 
-def _outer(
-    C, C_row, base, base_row, relu, A, a_steps, a_rows, B, b_step,
-    steps, list_row, counts, depth, rows, vectors,
-):  # fmt: skip
-    _outer_body(
-        C, C_row, base, base_row, relu, A, a_steps, a_rows, B, b_step,
-        steps, list_row, counts, depth, rows, vectors,
-    )  # fmt: skip
+def _outer(C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step, rows, vectors, depth):
+    _outer_body(C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step, rows, vectors, depth)
+
+
+def _outer_masked(
+    C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step, rows, vectors, masks, words
+):
+    _masked_body(
+        C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step, rows, vectors, masks, words
+    )
 
 
 def _inner(
@@ -425,6 +496,7 @@ def _inner(
 def export_tiles(dtype: types.Float) -> None:
     """Compile the tiles of ``dtype``; whatever calls them needs this done before."""
     export("outer", dtype, _signature(_OUTER_ARGUMENTS, dtype), _outer)
+    export("outer_masked", dtype, _signature(_MASKED_ARGUMENTS, dtype), _outer_masked)
     export("inner", dtype, _signature(_INNER_ARGUMENTS, dtype), _inner)
 
 
