@@ -1,6 +1,7 @@
 """A multilayer perceptron's weights: as users see them, and packed as the kernels keep them."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +69,8 @@ class Network:
                 matrix[...] = padded.reshape(row[N_IN] + 1, row[PANELS], -1).swapaxes(0, 1)
             else:
                 matrix[:, : row[N_IN]], bias[...] = W.T, b
+        # Memory that predictions left for the next ones, see ``prediction``.
+        self.workspaces: dict[tuple[int, int, bool], list[Any]] = {}
         self.rule = optimizers.SGD
         self.state = aligned_zeros(0, dtype)
         self.updates = 0
@@ -102,3 +105,4 @@ class Network:
     def store(self, packed: Floats, state: Floats) -> None:
         """Take over the weights and state of a finished epoch."""
         self.packed[...], self.state[...] = packed, state
+        self.workspaces = {}

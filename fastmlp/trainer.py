@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .execution import TrainingRun, evaluate, predict_proba
 from .history import History
 from .kernels.optimizers import ADAM, MOMENTUM, NESTEROV, SGD
 from .network import Floats, Network, initial_weights
+from .prediction import evaluate, predict_proba
+from .training import TrainingRun
 from .validation import (
     Config,
     check_features,
@@ -60,6 +61,9 @@ class Trainer:
         Part of the rows, the last ones, that is kept for validation.
     initializer : {"glorot_uniform", "he_normal", "normal"}
         Distribution of the first weights (normal: mean 0, variance 1); biases start at 0.
+    input_scale : float, default 1.0
+        Factor of X wherever it is read, such as 1 / 255 for uint8 images, which so need no copy in
+        floating point.
     dtype : {"float32", "float64"}
         Type in which the network computes.
     threads : int, optional
@@ -123,6 +127,7 @@ class Trainer:
         shuffle: bool = True,
         validation_fraction: float = 0.0,
         initializer: str = "glorot_uniform",
+        input_scale: float = 1.0,
         dtype: npt.DTypeLike = "float32",
         threads: int | None = None,
         seed: int | None = None,
@@ -134,7 +139,8 @@ class Trainer:
             hidden=hidden, activation=activation, loss=loss, optimizer=optimizer,
             learning_rate=learning_rate, momentum=momentum, nesterov=nesterov,
             batch_size=batch_size, epochs=epochs, shuffle=shuffle,
-            validation_fraction=validation_fraction, initializer=initializer, dtype=dtype,
+            validation_fraction=validation_fraction, initializer=initializer,
+            input_scale=input_scale, dtype=dtype,
             threads=threads, seed=seed, warm_start=warm_start, verbose=verbose,
             callbacks=callbacks,
         )  # fmt: skip
@@ -194,7 +200,7 @@ class Trainer:
             network, rows, labels,
             rule=_update_rule(config), learning_rate=config.learning_rate,
             momentum=config.momentum, batch_size=min(config.batch_size, len(rows)),
-            threads=config.threads,
+            threads=config.threads, input_scale=config.input_scale,
         )  # fmt: skip
         history = History()
         for epoch in range(config.epochs):
@@ -202,7 +208,7 @@ class Trainer:
             logs = _train_epoch(run, order, epoch, config)
             if validation is not None:
                 logs["val_loss"], logs["val_accuracy"] = evaluate(
-                    network, *validation, config.threads
+                    network, *validation, config.threads, config.input_scale
                 )
             history.append(logs)
             self._network, self._classes, self.history = network, classes, history
@@ -278,7 +284,7 @@ class Trainer:
         """
         network = self._fitted()
         rows = check_features(X, self.config.dtype, n_features=self.n_features_in_)
-        return predict_proba(network, rows, self.config.threads)
+        return predict_proba(network, rows, self.config.threads, self.config.input_scale)
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Most probable label of each row, shape (n,); raises as ``predict_proba``."""
@@ -295,7 +301,7 @@ class Trainer:
         """
         network = self._fitted()
         rows = self._check_rows(X, Y, self.n_features_in_, self.classes_, prefix="")
-        loss, accuracy = evaluate(network, *rows, self.config.threads)
+        loss, accuracy = evaluate(network, *rows, self.config.threads, self.config.input_scale)
         return {"loss": loss, "accuracy": accuracy}
 
     def score(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> float:

@@ -86,6 +86,7 @@ class Config:
     shuffle: bool = field(default=True, metadata=_FLAG)
     validation_fraction: float = field(default=0.0, metadata=_FRACTION)
     initializer: str = field(default="glorot_uniform", metadata=_one_of(INITIALIZERS))
+    input_scale: float = field(default=1.0, metadata=_RATE)
     dtype: np.dtype[Any] = field(default=np.dtype("float32"), metadata=_DTYPE)
     threads: int | None = field(default=None, metadata=_COUNT)
     seed: int | None = field(default=None, metadata=_SEED)

@@ -15,7 +15,7 @@ ROOT = Path(fastmlp.__file__).parent
 LAYERS = (
     {"fastmlp"},
     {"fastmlp.trainer"},
-    {"fastmlp.execution"},
+    {"fastmlp.training", "fastmlp.prediction"},
     {"fastmlp.network", "fastmlp.history"},
     {"fastmlp.validation"},
     {"fastmlp.kernels"},

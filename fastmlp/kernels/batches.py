@@ -6,17 +6,17 @@ from .simd import load, load_as, store
 
 
 @jit
-def gather(memory, target, raw, is_uint8, order, first, last, layers):
-    """Input rows ``order[first:last]`` -> consecutive rows at ``target``."""
+def gather(memory, target, raw, is_uint8, scale, order, first, last, layers):
+    """Input rows ``order[first:last]``, times ``scale``, -> consecutive rows at ``target``."""
     d, stride = layers[0, N_OUT], layers[0, STRIDE]
     for i in range(first, last):
         source, row = order[i] * d, target + (i - first) * stride
         if is_uint8:
             for j in range(d):
-                store(memory, row + j, memory.dtype.type(load(raw, source + j)))
+                store(memory, row + j, scale * memory.dtype.type(load(raw, source + j)))
         else:
             for j in range(d):
-                store(memory, row + j, load_as(raw, source + j, memory))
+                store(memory, row + j, scale * load_as(raw, source + j, memory))
 
 
 @jit

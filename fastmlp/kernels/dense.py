@@ -139,8 +139,8 @@ def update_hidden(
                 block_masks = NO_MASKS
             _update_rows(
                 memory, w0 + j * panel, panel, tile, panel, index, block_masks,
-                a0, steps, sizes[IOTA], delta, panel, m, count, _vectors(layers, sizes, l, p), sizes,
-                rule, rate, momentum, opens, closes,
+                a0, steps, sizes[IOTA], delta, panel, m, count, _vectors(layers, sizes, l, p),
+                sizes, rule, rate, momentum, opens, closes,
             )  # fmt: skip
 
 

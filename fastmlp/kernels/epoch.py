@@ -50,15 +50,16 @@ from .team import barrier, join
 
 @jit
 def _fetch(
-    memory, private, own, input_offset, raw, is_uint8, order, row0, row1, index, layers, sizes
-):
+    memory, private, own, input_offset, scale, raw, is_uint8, order, row0, row1,
+    index, layers, sizes,
+):  # fmt: skip
     """Where the input rows ``order[row0:row1]`` lie: (offset, table of the rows).
 
     They are read where the caller keeps them, at ``input_offset``, if that is possible; copying
     a batch costs more than reading it twice from scattered rows.
     """
     if input_offset == NOT_IN_PLACE:
-        gather(memory, private + sizes[INPUT], raw, is_uint8, order, row0, row1, layers)
+        gather(memory, private + sizes[INPUT], raw, is_uint8, scale, order, row0, row1, layers)
         return private + sizes[INPUT], layers[0, ROWS]
     d = layers[0, N_OUT]
     for s in range(row1 - row0):
@@ -68,7 +69,7 @@ def _fetch(
 
 @jit
 def _train(
-    member, size, team, memory, totals, index, input_offset, raw, is_uint8, order, labels,
+    member, size, team, memory, totals, index, input_offset, scale, raw, is_uint8, order, labels,
     feature_masks, group_masks, layers, sizes, rule, learning_rate, momentum, updates,
     first_step, last_step,
 ):  # fmt: skip
@@ -97,7 +98,7 @@ def _train(
         rate = kind(step_size(rule, learning_rate, updates + number + 1))
 
         input_rows, input_table = _fetch(
-            memory, private, own, input_offset, raw, is_uint8, order, row0, row1, index,
+            memory, private, own, input_offset, scale, raw, is_uint8, order, row0, row1, index,
             layers, sizes,
         )  # fmt: skip
         source, table = input_rows, input_table
@@ -179,6 +180,7 @@ def train(memory_pointer, job_pointer, _):
     mode = flush_subnormals()
     _train(
         member, size, team, memory, totals, index, job[args.INPUT_OFFSET],
+        args.input_scale(job, memory),
         raw, job[args.IS_UINT8], order, labels, feature_masks, group_masks, layers, sizes,
         job[args.RULE], rates[0], memory.dtype.type(rates[1]), job[args.UPDATES],
         job[args.FIRST], job[args.LAST],

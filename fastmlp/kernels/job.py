@@ -20,6 +20,7 @@ NAMES = (
     "n_threads",  # threads that were asked for
     "team",  # int64, see ``team``
     "layers", "n_layers", "sizes", "index",  # int64 tables, see ``plan``
+    "input_scale",  # float64, factor of the input as it is read
     "input_offset",  # elements from ``memory`` to the input, or NOT_IN_PLACE
     "raw", "is_uint8",  # input (n x d) as bytes: of the network's dtype, or uint8
     "order", "n_rows",  # int64 rows of the input to take, and how many
@@ -32,22 +33,30 @@ NAMES = (
     "probabilities", "shift",  # output (n x c), elements between the scratch of two threads
 )  # fmt: skip
 (
-    N_THREADS, TEAM, LAYERS, N_LAYERS, SIZES, INDEX, INPUT_OFFSET,
+    N_THREADS, TEAM, LAYERS, N_LAYERS, SIZES, INDEX, INPUT_SCALE, INPUT_OFFSET,
     RAW, IS_UINT8, ORDER, N_ROWS,
     FEATURE_MASKS, FEATURE_WORDS, GROUP_MASKS, GROUP_WORDS, LABELS, N_LABELS, TOTALS,
     RULE, RATES, UPDATES, FIRST, LAST, PROBABILITIES, SHIFT,
 ) = range(len(NAMES))  # fmt: skip
+_POSITIONS = {name: position for position, name in enumerate(NAMES)}
 
 
 # Input that has to be converted on its way; no distance between two arrays is as large.
 NOT_IN_PLACE = 1 << 62
 
 
+def offset(X: npt.NDArray[np.generic], memory: npt.NDArray[np.floating], input_scale: float) -> int:
+    """Elements from ``memory`` to X, if kernels can take X as it is, else NOT_IN_PLACE."""
+    if X.dtype != memory.dtype or input_scale != 1:
+        return NOT_IN_PLACE
+    return int((X.ctypes.data - memory.ctypes.data) // X.itemsize)
+
+
 def make_job(arguments: Mapping[str, Any]) -> npt.NDArray[np.int64]:
     """The vector for ``arguments``, by name; arrays must outlive it."""
     job = np.zeros(len(NAMES), np.int64)
     for name, value in arguments.items():
-        job[NAMES.index(name)] = value.ctypes.data if isinstance(value, np.ndarray) else value
+        job[_POSITIONS[name]] = value.ctypes.data if isinstance(value, np.ndarray) else value
     return job
 
 
@@ -69,6 +78,12 @@ def tables(job):
     layers = carray(pointer(job[LAYERS], types.int64), (job[N_LAYERS], N_FIELDS))
     sizes = carray(pointer(job[SIZES], types.int64), (N_SIZES,))
     return layers, sizes, carray(pointer(job[INDEX], types.int64), (1,))
+
+
+@jit
+def input_scale(job, memory):
+    """The factor of the input, in the dtype of ``memory``."""
+    return memory.dtype.type(carray(pointer(job[INPUT_SCALE], types.float64), (1,))[0])
 
 
 @jit

@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 from .epoch import train
 from .jit import export, jit_parallel
 from .job import make_job
+from .plan import Plan
 from .predict import predict
 from .simd import export_tiles
 from .sparsity import scan
@@ -36,6 +37,30 @@ def available_threads() -> int:
     processors = len(affinity(0)) if affinity else os.cpu_count() or 1
     limit: int = numba.config.NUMBA_NUM_THREADS
     return max(1, min(processors, limit))
+
+
+def tables(plan: Plan) -> dict[str, Any]:
+    """The tables of a plan, as arguments of a job."""
+    return {
+        "layers": plan.layers,
+        "n_layers": len(plan.layers),
+        "sizes": plan.sizes,
+        "index": plan.index_table,
+    }
+
+
+def rows(
+    X: npt.NDArray[np.generic], order: npt.NDArray[np.int64], labels: npt.NDArray[np.int32]
+) -> dict[str, Any]:
+    """Rows of X to be taken in ``order``, and the labels of all rows, as arguments of a job."""
+    return {
+        "raw": X,
+        "is_uint8": X.dtype == np.uint8,
+        "order": order,
+        "n_rows": len(order),
+        "labels": labels,
+        "n_labels": len(labels),
+    }
 
 
 @intrinsic
@@ -60,13 +85,43 @@ def _run_parallel(n_threads, address, memory, job):
         _call(address, memory, job, numba.int64(member))
 
 
+_addresses: dict[tuple[str, str], int] = {}
+
+
 def _address(name: str, dtype: np.dtype) -> int:
     """Address of a kernel; compiled, or loaded from the cache, at the first call."""
-    kind = types.float32 if dtype == np.float32 else types.float64
-    signature = types.void(types.CPointer(kind), types.CPointer(types.int64), types.int64)
-    with _COMPILATION:
-        export_tiles(kind)
-        return export(name, kind, signature, _KERNELS[name])
+    address = _addresses.get((name, dtype.name))
+    if address is None:
+        kind = types.float32 if dtype == np.float32 else types.float64
+        signature = types.void(types.CPointer(kind), types.CPointer(types.int64), types.int64)
+        with _COMPILATION:
+            export_tiles(kind)
+            address = export(name, kind, signature, _KERNELS[name])
+        _addresses[name, dtype.name] = address
+    return address
+
+
+def warmup(dtype: npt.DTypeLike = "float32") -> None:
+    """Compile all kernels of a dtype, or load them from the cache.
+
+    Otherwise the first fit and the first prediction do that. Worth a call where a server starts.
+
+    Parameters
+    ----------
+    dtype : {"float32", "float64"}
+        Type in which the networks will compute.
+
+    Raises
+    ------
+    ValueError
+        For another dtype.
+    """
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64; got {dtype}")
+    for name in _KERNELS:
+        _address(name, dtype)
+    _run_parallel.compile((types.int64,) * 4)
 
 
 def launch(name: str, memory: npt.NDArray[np.floating], n_threads: int, **arguments: Any) -> None:

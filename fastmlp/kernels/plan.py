@@ -112,6 +112,7 @@ def make_plan(
     n_threads: int = 1,
     state_vectors: int = 0,
     skip_zeros: bool = False,
+    input_in_place: bool = False,
 ) -> Plan:
     """Plan the memory of a network: weights, optimiser state, gradient, then scratch.
 
@@ -131,6 +132,8 @@ def make_plan(
         Vectors of optimiser state, each as large as the weights.
     skip_zeros : bool
         Whether the first layer steps over zeros of the input.
+    input_in_place : bool
+        Whether input rows, consecutive ones, are read where the caller keeps them.
     """
     vector = lanes(dtype.itemsize)
     layers = np.zeros((len(layer_sizes), N_FIELDS), np.int64)
@@ -138,6 +141,8 @@ def make_plan(
     memory = _Allocator(dtype.itemsize)
 
     _plan_units(layers, layer_sizes, dtype.itemsize)
+    if input_in_place:
+        layers[0, STRIDE] = layer_sizes[0]
     for row in layers[1:-1]:
         row[WEIGHTS] = memory.take(row[PANELS] * (row[N_IN] + 1) * row[PANEL])
     output = layers[-1]

@@ -13,8 +13,8 @@ from .simd import flush_subnormals, load, restore_mode, store
 
 @jit
 def _predict_chunks(
-    begin, end, shift, memory, probabilities, totals, raw, is_uint8, order, labels,
-    index, layers, sizes,
+    begin, end, shift, memory, probabilities, totals, input_offset, scale, raw, is_uint8,
+    order, labels, index, layers, sizes,
 ):  # fmt: skip
     """Chunks ``begin:end``: their probabilities, or with labels their loss and hits."""
     output = layers.shape[0] - 1
@@ -23,8 +23,10 @@ def _predict_chunks(
     for chunk in range(begin, end):
         row0 = chunk * sizes[CHUNK]
         m = min(sizes[CHUNK], n - row0)
-        source = logits + sizes[INPUT]
-        gather(memory, source, raw, is_uint8, order, row0, row0 + m, layers)
+        source = input_offset + row0 * layers[0, N_OUT]
+        if input_offset == args.NOT_IN_PLACE:
+            source = logits + sizes[INPUT]
+            gather(memory, source, raw, is_uint8, scale, order, row0, row0 + m, layers)
         for l in range(1, output):
             target = shift + layers[l, ACTIVATIONS]
             forward_hidden(
@@ -59,7 +61,8 @@ def predict(memory_pointer, job_pointer, member):
     begin, end = share(n_chunks, member, job[args.N_THREADS])
     mode = flush_subnormals()
     _predict_chunks(
-        begin, end, member * job[args.SHIFT], memory, probabilities, totals, raw,
-        job[args.IS_UINT8], order, labels, index, layers, sizes,
+        begin, end, member * job[args.SHIFT], memory, probabilities, totals,
+        job[args.INPUT_OFFSET], args.input_scale(job, memory), raw, job[args.IS_UINT8],
+        order, labels, index, layers, sizes,
     )  # fmt: skip
     restore_mode(mode)

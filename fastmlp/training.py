@@ -1,4 +1,4 @@
-"""Running a network over arrays: epochs of training, probabilities, loss."""
+"""Training a network on arrays: the memory of a fit, and its epochs."""
 
 import time
 from itertools import pairwise
@@ -8,19 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from .kernels import optimizers
-from .kernels.job import NOT_IN_PLACE
-from .kernels.launch import available_threads, launch
+from .kernels.job import NOT_IN_PLACE, offset
+from .kernels.launch import available_threads, launch, rows, tables
 from .kernels.plan import MAX_CHUNK, ONE, PANELS, Plan, aligned_zeros, make_plan, mask_words
 from .kernels.simd import TILE_ROWS
 from .kernels.team import team_array_size
-from .network import Floats, Network
+from .network import Network
 
 # Python sees an interrupt between two calls of a kernel.
 _SLICE_SECONDS = 0.1
 # Work of the first call, before its speed has been measured.
 _FIRST_SLICE_FLOPS = 1e9
-
-_PREDICT_CHUNK = 96
 
 # Zeros are stepped over where at most this part of the work is left.
 _WORTH_SKIPPING = 0.75
@@ -45,6 +43,8 @@ class TrainingRun:
         At most n.
     threads : int or None
         Threads at the most; None for as many as there are.
+    input_scale : float
+        Factor of X as it is read.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class TrainingRun:
         momentum: float,
         batch_size: int,
         threads: int | None,
+        input_scale: float,
     ) -> None:
         if network.rule != rule:
             network.forget_state(rule)
@@ -79,9 +80,9 @@ class TrainingRun:
         self._memory = aligned_zeros(plan.memory_size, network.dtype)
         self._memory[plan.sizes[ONE]] = 1
         # The output layer reads whole vectors, beyond the end of a row.
-        in_place = X.dtype == network.dtype and len(network.layer_sizes) > 2
-        distance = X.ctypes.data - self._memory.ctypes.data
-        self._input_offset = distance // X.itemsize if in_place else NOT_IN_PLACE
+        linear = len(network.layer_sizes) == 2
+        self._input_offset = NOT_IN_PLACE if linear else offset(X, self._memory, input_scale)
+        self._input_scale = np.array([input_scale])
         # A thread without a panel of its own would only wait.
         self._threads = min(threads or available_threads(), int(plan.layers[:, PANELS].max()))
         sizes = network.layer_sizes
@@ -130,10 +131,11 @@ class TrainingRun:
             self._memory,
             self._threads,
             team=np.zeros(team_array_size(self._threads), np.int64),
-            **_tables(self._plan),
-            **_rows(self._X, order, self._labels),
+            **tables(self._plan),
+            **rows(self._X, order, self._labels),
             **self._masks,
             input_offset=self._input_offset,
+            input_scale=self._input_scale,
             totals=totals,
             rule=self._rule,
             rates=self._rates,
@@ -152,10 +154,10 @@ def _has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
     count = min(len(X), _SAMPLE_ROWS) // TILE_ROWS * TILE_ROWS
     if count == 0 or X.shape[1] < TILE_ROWS:
         return False
-    rows = X[:: len(X) // count][:count] != 0
-    features = rows.shape[1] // TILE_ROWS * TILE_ROWS
-    forward = rows.reshape(-1, TILE_ROWS, rows.shape[1]).any(axis=1).mean()
-    gradient = rows[:, :features].reshape(count, -1, TILE_ROWS).any(axis=2).mean()
+    hits = X[:: len(X) // count][:count] != 0
+    features = X.shape[1] // TILE_ROWS * TILE_ROWS
+    forward = hits.reshape(-1, TILE_ROWS, X.shape[1]).any(axis=1).mean()
+    gradient = hits[:, :features].reshape(count, -1, TILE_ROWS).any(axis=2).mean()
     return bool(forward + gradient < 2 * _WORTH_SKIPPING)
 
 
@@ -170,78 +172,7 @@ def _scan(
         "group_masks": np.zeros((len(X), group_words), np.int64),
         "group_words": group_words,
     }
-    rows = _rows(X, np.empty(0, np.int64), np.empty(0, np.int32)) | {"n_rows": len(X)}
+    every_row = rows(X, np.empty(0, np.int64), np.empty(0, np.int32)) | {"n_rows": len(X)}
     n_threads = min(threads or available_threads(), len(X))
-    launch("scan", np.empty(0, dtype), n_threads, **_tables(plan), **rows, **masks)
+    launch("scan", np.empty(0, dtype), n_threads, **tables(plan), **every_row, **masks)
     return masks
-
-
-def _tables(plan: Plan) -> dict[str, Any]:
-    return {
-        "layers": plan.layers,
-        "n_layers": len(plan.layers),
-        "sizes": plan.sizes,
-        "index": plan.index_table,
-    }
-
-
-def _rows(
-    X: npt.NDArray[np.generic], order: npt.NDArray[np.int64], labels: npt.NDArray[np.int32]
-) -> dict[str, Any]:
-    return {
-        "raw": X,
-        "is_uint8": X.dtype == np.uint8,
-        "order": order,
-        "n_rows": len(order),
-        "labels": labels,
-        "n_labels": len(labels),
-    }
-
-
-def predict_proba(
-    network: Network, X: npt.NDArray[np.generic], threads: int | None = None
-) -> Floats:
-    """Probabilities of shape (n, classes), in the network's dtype."""
-    probabilities, _ = _predict(network, X, np.empty(0, np.int32), threads)
-    return probabilities
-
-
-def evaluate(
-    network: Network,
-    X: npt.NDArray[np.generic],
-    labels: npt.NDArray[np.int32],
-    threads: int | None = None,
-) -> tuple[float, float]:
-    """(mean cross-entropy, accuracy) of class indices ``labels``."""
-    _, totals = _predict(network, X, labels, threads)
-    loss, hits = totals.sum(axis=0).tolist()
-    return loss / len(X), hits / len(X)
-
-
-def _predict(
-    network: Network,
-    X: npt.NDArray[np.generic],
-    labels: npt.NDArray[np.int32],
-    threads: int | None,
-) -> tuple[Floats, npt.NDArray[np.float64]]:
-    n, c = len(X), network.layer_sizes[-1]
-    chunk = min(n, _PREDICT_CHUNK)
-    n_chunks = -(-n // chunk)
-    plan = make_plan(network.layer_sizes, network.dtype, chunk=chunk)
-    shift = plan.memory_size - plan.scratch_start
-    n_threads = min(threads or available_threads(), n_chunks)
-    memory = aligned_zeros(plan.scratch_start + n_threads * shift, network.dtype)
-    memory[: network.packed.size] = network.packed
-    probabilities = np.empty((0 if labels.size else n, c), network.dtype)
-    totals = np.zeros((n_chunks, 2))
-    launch(
-        "predict",
-        memory,
-        n_threads,
-        shift=shift,
-        **_tables(plan),
-        **_rows(X, np.arange(n), labels),
-        totals=totals,
-        probabilities=probabilities,
-    )
-    return probabilities, totals
