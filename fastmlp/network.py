@@ -70,7 +70,7 @@ class Network:
             else:
                 matrix[:, : row[N_IN]], bias[...] = W.T, b
         # Memory that predictions left for the next ones, see ``prediction``.
-        self.workspaces: dict[tuple[int, int, bool], list[Any]] = {}
+        self.workspaces: dict[tuple[Any, ...], list[Any]] = {}
         self.rule = optimizers.SGD
         self.state = aligned_zeros(0, dtype)
         self.updates = 0
@@ -95,6 +95,13 @@ class Network:
             else:
                 weights += [matrix[:, : row[N_IN]].T.copy(), bias.copy()]
         return weights
+
+    def reads_in_place(self, dtype: np.dtype, input_scale: float) -> bool:
+        """Whether kernels can read input of ``dtype`` where the caller keeps it.
+
+        The output layer of a linear model takes whole vectors, beyond the end of a row.
+        """
+        return dtype == self.dtype and input_scale == 1 and len(self.layer_sizes) > 2
 
     def forget_state(self, rule: int) -> None:
         """Start the optimiser state of ``rule`` afresh."""

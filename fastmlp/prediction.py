@@ -6,8 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
-from .kernels.job import NOT_IN_PLACE, offset
-from .kernels.launch import available_threads, launch, rows, tables
+from .kernels.launch import Job, available_threads, tables
 from .kernels.plan import IOTA, aligned_zeros, make_plan
 from .network import Floats, Network
 
@@ -18,33 +17,36 @@ _NO_TOTALS = np.empty(0)
 
 
 class _Workspace:
-    """Memory for predictions of one shape; one call at a time uses it."""
+    """Memory and job for predictions of one shape; one call at a time uses it."""
 
-    def __init__(self, network: Network, chunk: int, n_threads: int, in_place: bool) -> None:
+    def __init__(
+        self, network: Network, chunk: int, n_threads: int, in_place: bool, input_scale: float
+    ) -> None:
         plan = make_plan(network.layer_sizes, network.dtype, chunk=chunk, input_in_place=in_place)
-        self.chunk, self.n_threads = chunk, n_threads
-        self.shift = plan.memory_size - plan.scratch_start
-        self.memory = aligned_zeros(plan.scratch_start + n_threads * self.shift, network.dtype)
-        self.memory[: network.packed.size] = network.packed
-        self.tables = tables(plan)
+        shift = plan.memory_size - plan.scratch_start
+        memory = aligned_zeros(plan.scratch_start + n_threads * shift, network.dtype)
+        memory[: network.packed.size] = network.packed
+        self.chunk = chunk
         self.iota = plan.index_table[plan.sizes[IOTA] :][:chunk]
+        self.job = Job(
+            "predict", memory, n_threads, **tables(plan), shift=shift,
+            input_scale=np.array([input_scale]),
+        )  # fmt: skip
 
 
 @contextmanager
 def _workspace(
-    network: Network, n: int, threads: int | None, in_place: bool
+    network: Network, n: int, threads: int | None, in_place: bool, input_scale: float
 ) -> Iterator[_Workspace]:
-    """Borrow a workspace that the network keeps; calls at the same time get one each.
-
-    Making one takes 150 us, a row through 784-128-10 a few.
-    """
+    """Borrow a workspace that the network keeps; calls at the same time get one each."""
     chunk = 1 if n == 1 else _CHUNK
-    n_threads = min(threads or available_threads(), -(-n // chunk))
-    free = network.workspaces.setdefault((chunk, n_threads, in_place), [])
+    n_threads = 1 if n <= chunk else min(threads or available_threads(), -(-n // chunk))
+    key = chunk, n_threads, in_place, input_scale
+    free = network.workspaces.setdefault(key, [])
     try:
         workspace = free.pop()
     except IndexError:
-        workspace = _Workspace(network, chunk, n_threads, in_place)
+        workspace = _Workspace(network, *key)
     yield workspace
     free.append(workspace)
 
@@ -57,26 +59,17 @@ def _run(
     input_scale: float,
 ) -> tuple[Floats, npt.NDArray[np.float64]]:
     """Probabilities, or with labels the (loss, hits) of each chunk."""
-    # The output layer reads whole vectors, beyond the end of a row.
-    linear = len(network.layer_sizes) == 2
-    in_place = not linear and X.dtype == network.dtype and input_scale == 1
+    in_place = network.reads_in_place(X.dtype, input_scale)
     n, classes = len(X), network.layer_sizes[-1]
-    with _workspace(network, n, threads, in_place) as space:
+    with _workspace(network, n, threads, in_place, input_scale) as space:
         probabilities = np.empty((0 if labels.size else n, classes), network.dtype)
         totals = np.zeros((-(-n // space.chunk), 2)) if labels.size else _NO_TOTALS
         order = space.iota[:n] if n <= space.chunk else np.arange(n)
-        launch(
-            "predict",
-            space.memory,
-            space.n_threads,
-            **space.tables,
-            **rows(X, order, labels),
-            shift=space.shift,
-            input_offset=offset(X, space.memory, input_scale) if in_place else NOT_IN_PLACE,
-            input_scale=np.array([input_scale]),
-            totals=totals,
-            probabilities=probabilities,
+        space.job.set_rows(X, order, in_place=in_place)
+        space.job.set(
+            labels=labels, n_labels=labels.size, totals=totals, probabilities=probabilities
         )
+        space.job.run()
     return probabilities, totals
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .kernels import optimizers
-from .kernels.job import NOT_IN_PLACE, offset
-from .kernels.launch import available_threads, launch, rows, tables
+from .kernels.launch import Job, available_threads, tables
 from .kernels.plan import MAX_CHUNK, ONE, PANELS, Plan, aligned_zeros, make_plan, mask_words
 from .kernels.simd import TILE_ROWS
 from .kernels.team import team_array_size
@@ -62,9 +61,7 @@ class TrainingRun:
     ) -> None:
         if network.rule != rule:
             network.forget_state(rule)
-        self._network = network
-        self._X, self._labels = X, labels
-        self._rule, self._rates = rule, np.array([learning_rate, momentum])
+        self._network, self._X = network, X
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(X)
         plan = make_plan(
             network.layer_sizes,
@@ -75,20 +72,31 @@ class TrainingRun:
             state_vectors=optimizers.STATE_VECTORS[rule],
             skip_zeros=skip_zeros,
         )
-        self._plan = plan
-        self._masks = _scan(X, plan, network.dtype, threads) if skip_zeros else {}
+        self._scratch_start = plan.scratch_start
         self._memory = aligned_zeros(plan.memory_size, network.dtype)
         self._memory[plan.sizes[ONE]] = 1
-        # The output layer reads whole vectors, beyond the end of a row.
-        linear = len(network.layer_sizes) == 2
-        self._input_offset = NOT_IN_PLACE if linear else offset(X, self._memory, input_scale)
-        self._input_scale = np.array([input_scale])
         # A thread without a panel of its own would only wait.
-        self._threads = min(threads or available_threads(), int(plan.layers[:, PANELS].max()))
-        sizes = network.layer_sizes
-        flops = 6 * sum(a * b for a, b in pairwise(sizes))
+        n_threads = min(threads or available_threads(), int(plan.layers[:, PANELS].max()))
+        self._team = np.zeros(team_array_size(n_threads), np.int64)
+        self._totals = np.zeros(2)
+        self._in_place = network.reads_in_place(X.dtype, input_scale)
+        self._job = Job(
+            "train",
+            self._memory,
+            n_threads,
+            team=self._team,
+            totals=self._totals,
+            labels=labels,
+            n_labels=len(labels),
+            rule=rule,
+            rates=np.array([learning_rate, momentum]),
+            input_scale=np.array([input_scale]),
+            **tables(plan),
+            **(_scan(X, plan, network.dtype, threads) if skip_zeros else {}),
+        )
         chunk = min(batch_size, MAX_CHUNK)
-        self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / (flops * chunk)))
+        flops = 6 * chunk * sum(a * b for a, b in pairwise(network.layer_sizes))
+        self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / flops))
         full, rest = divmod(len(X), batch_size)
         self._updates_per_epoch = full + (rest > 0)
         self._n_steps = full * -(-batch_size // chunk) + -(-rest // chunk)
@@ -101,48 +109,30 @@ class TrainingRun:
         FloatingPointError
             If the loss or a weight is no longer finite; the network keeps its last weights.
         """
-        network, plan, memory = self._network, self._plan, self._memory
-        memory[: plan.scratch_start] = 0
+        network, memory, job = self._network, self._memory, self._job
+        memory[: self._scratch_start] = 0
         memory[: network.packed.size] = network.packed
         memory[network.packed.size :][: network.state.size] = network.state
-        totals = np.zeros(2)
+        job.set_rows(self._X, order, in_place=self._in_place)
+        job.set(updates=network.updates)
+        self._totals[:] = 0
         step = 0
         while step < self._n_steps:
             stop = min(step + self._slice_steps, self._n_steps)
             start = time.perf_counter()
-            self._train(order, totals, step, stop)
-            seconds = time.perf_counter() - start
-            speed = (stop - step) / max(seconds, 1e-6)
+            self._team[:] = 0
+            job.set(first=step, last=stop)
+            job.run()
+            speed = (stop - step) / max(time.perf_counter() - start, 1e-6)
             self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
             step = stop
-        loss, accuracy = (totals / len(order)).tolist()
+        loss, accuracy = (self._totals / len(order)).tolist()
         packed = memory[: network.packed.size]
         if not (np.isfinite(loss) and np.isfinite(packed).all()):
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
         network.store(packed, memory[packed.size :][: network.state.size])
         network.updates += self._updates_per_epoch
         return loss, accuracy
-
-    def _train(
-        self, order: npt.NDArray[np.int64], totals: npt.NDArray[np.float64], step: int, stop: int
-    ) -> None:
-        launch(
-            "train",
-            self._memory,
-            self._threads,
-            team=np.zeros(team_array_size(self._threads), np.int64),
-            **tables(self._plan),
-            **rows(self._X, order, self._labels),
-            **self._masks,
-            input_offset=self._input_offset,
-            input_scale=self._input_scale,
-            totals=totals,
-            rule=self._rule,
-            rates=self._rates,
-            updates=self._network.updates,
-            first=step,
-            last=stop,
-        )
 
 
 def _has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
@@ -172,7 +162,8 @@ def _scan(
         "group_masks": np.zeros((len(X), group_words), np.int64),
         "group_words": group_words,
     }
-    every_row = rows(X, np.empty(0, np.int64), np.empty(0, np.int32)) | {"n_rows": len(X)}
     n_threads = min(threads or available_threads(), len(X))
-    launch("scan", np.empty(0, dtype), n_threads, **tables(plan), **every_row, **masks)
+    job = Job("scan", np.empty(0, dtype), n_threads, **tables(plan), **masks)
+    job.set(raw=X, is_uint8=X.dtype == np.uint8, n_rows=len(X))
+    job.run()
     return masks

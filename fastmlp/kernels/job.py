@@ -4,11 +4,6 @@ A parallel region hands its arguments on, one by one, through three compiled lay
 them in one vector those layers are small, and the same for every kernel and dtype.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 from numba import carray, types
 from numba.extending import intrinsic
 
@@ -38,26 +33,10 @@ NAMES = (
     FEATURE_MASKS, FEATURE_WORDS, GROUP_MASKS, GROUP_WORDS, LABELS, N_LABELS, TOTALS,
     RULE, RATES, UPDATES, FIRST, LAST, PROBABILITIES, SHIFT,
 ) = range(len(NAMES))  # fmt: skip
-_POSITIONS = {name: position for position, name in enumerate(NAMES)}
-
+POSITIONS = {name: position for position, name in enumerate(NAMES)}
 
 # Input that has to be converted on its way; no distance between two arrays is as large.
 NOT_IN_PLACE = 1 << 62
-
-
-def offset(X: npt.NDArray[np.generic], memory: npt.NDArray[np.floating], input_scale: float) -> int:
-    """Elements from ``memory`` to X, if kernels can take X as it is, else NOT_IN_PLACE."""
-    if X.dtype != memory.dtype or input_scale != 1:
-        return NOT_IN_PLACE
-    return int((X.ctypes.data - memory.ctypes.data) // X.itemsize)
-
-
-def make_job(arguments: Mapping[str, Any]) -> npt.NDArray[np.int64]:
-    """The vector for ``arguments``, by name; arrays must outlive it."""
-    job = np.zeros(len(NAMES), np.int64)
-    for name, value in arguments.items():
-        job[_POSITIONS[name]] = value.ctypes.data if isinstance(value, np.ndarray) else value
-    return job
 
 
 @intrinsic

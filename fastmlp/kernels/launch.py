@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 
 from .epoch import train
 from .jit import export, jit_parallel
-from .job import make_job
+from .job import NAMES, NOT_IN_PLACE, POSITIONS
 from .plan import Plan
 from .predict import predict
 from .simd import export_tiles
@@ -49,20 +49,6 @@ def tables(plan: Plan) -> dict[str, Any]:
     }
 
 
-def rows(
-    X: npt.NDArray[np.generic], order: npt.NDArray[np.int64], labels: npt.NDArray[np.int32]
-) -> dict[str, Any]:
-    """Rows of X to be taken in ``order``, and the labels of all rows, as arguments of a job."""
-    return {
-        "raw": X,
-        "is_uint8": X.dtype == np.uint8,
-        "order": order,
-        "n_rows": len(order),
-        "labels": labels,
-        "n_labels": len(labels),
-    }
-
-
 @intrinsic
 def _call(typing_context, address, memory, job, member):
     """Call the kernel at ``address``."""
@@ -85,20 +71,20 @@ def _run_parallel(n_threads, address, memory, job):
         _call(address, memory, job, numba.int64(member))
 
 
-_addresses: dict[tuple[str, str], int] = {}
+_compiled: dict[tuple[str, str], tuple[int, Callable[..., None]]] = {}
 
 
-def _address(name: str, dtype: np.dtype) -> int:
-    """Address of a kernel; compiled, or loaded from the cache, at the first call."""
-    address = _addresses.get((name, dtype.name))
-    if address is None:
+def _kernel(name: str, dtype: np.dtype) -> tuple[int, Callable[..., None]]:
+    """Address of a kernel, and a function that calls it; compiled, or loaded, at first."""
+    kernel = _compiled.get((name, dtype.name))
+    if kernel is None:
         kind = types.float32 if dtype == np.float32 else types.float64
         signature = types.void(types.CPointer(kind), types.CPointer(types.int64), types.int64)
         with _COMPILATION:
             export_tiles(kind)
             address = export(name, kind, signature, _KERNELS[name])
-        _addresses[name, dtype.name] = address
-    return address
+        kernel = _compiled[name, dtype.name] = address, _C_KERNEL(address)
+    return kernel
 
 
 def warmup(dtype: npt.DTypeLike = "float32") -> None:
@@ -120,24 +106,51 @@ def warmup(dtype: npt.DTypeLike = "float32") -> None:
     if dtype not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64; got {dtype}")
     for name in _KERNELS:
-        _address(name, dtype)
+        _kernel(name, dtype)
     _run_parallel.compile((types.int64,) * 4)
 
 
-def launch(name: str, memory: npt.NDArray[np.floating], n_threads: int, **arguments: Any) -> None:
-    """Run the kernel "train", "predict" or "scan" on ``memory`` and the ``arguments`` of its job.
+class Job:
+    """A kernel ("train", "predict" or "scan") with its memory and arguments, ready to run.
 
-    The calling thread's own limit of Numba threads is left as it was.
+    Arguments are numbers, and arrays, which the job keeps alive.
     """
-    job = make_job({**arguments, "n_threads": n_threads})
-    address = _address(name, memory.dtype)
-    if n_threads == 1:
-        _C_KERNEL(address)(memory.ctypes.data, job.ctypes.data, 0)
-        return
-    with _PARALLEL_REGION:
-        mask = numba.get_num_threads()
-        numba.set_num_threads(min(n_threads, numba.config.NUMBA_NUM_THREADS))
-        try:
-            _run_parallel(n_threads, address, memory.ctypes.data, job.ctypes.data)
-        finally:
-            numba.set_num_threads(mask)
+
+    def __init__(
+        self, name: str, memory: npt.NDArray[np.floating], n_threads: int, **arguments: Any
+    ) -> None:
+        self._address, self._call = _kernel(name, memory.dtype)
+        self._memory, self._n_threads = memory, n_threads
+        self._vector = np.zeros(len(NAMES), np.int64)
+        self._pointers = memory.ctypes.data, self._vector.ctypes.data
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self.set(**arguments, n_threads=n_threads)
+
+    def set(self, **arguments: Any) -> None:
+        """Set arguments, by the names of ``job``."""
+        for name, value in arguments.items():
+            if isinstance(value, np.ndarray):
+                self._arrays[name] = value
+                value = value.ctypes.data
+            self._vector[POSITIONS[name]] = value
+
+    def set_rows(
+        self, X: npt.NDArray[np.generic], order: npt.NDArray[np.int64], *, in_place: bool
+    ) -> None:
+        """Take rows ``order`` of X, if ``in_place`` from where they lie."""
+        self.set(raw=X, is_uint8=X.dtype == np.uint8, order=order, n_rows=len(order))
+        distance = self._vector[POSITIONS["raw"]] - self._pointers[0]
+        self.set(input_offset=distance // X.itemsize if in_place else NOT_IN_PLACE)
+
+    def run(self) -> None:
+        """Run the kernel; the calling thread's own limit of Numba threads stays as it is."""
+        if self._n_threads == 1:
+            self._call(*self._pointers, 0)
+            return
+        with _PARALLEL_REGION:
+            mask = numba.get_num_threads()
+            numba.set_num_threads(min(self._n_threads, numba.config.NUMBA_NUM_THREADS))
+            try:
+                _run_parallel(self._n_threads, self._address, *self._pointers)
+            finally:
+                numba.set_num_threads(mask)
