@@ -5,6 +5,8 @@ layer's row in them, m the rows; all numbers lie in ``memory`` at the offsets gi
 a layer is given as an offset ``source`` and a table ``rows`` of the offsets of its rows from it.
 """
 
+import numba
+
 from .jit import jit
 from .optimizers import SGD, update
 from .plan import (
@@ -58,14 +60,14 @@ def forward_hidden(memory, target, source, rows, index, layers, sizes, l, first,
 
 
 @jit
-def forward_masked(memory, target, source, rows, masks, index, layers, sizes, first, last, m):
+def forward_masked(memory, target, source, rows, masks, index, layers, sizes, l, first, last, m):
     """:func:`forward_hidden` of the first layer, over the features in ``masks`` alone."""
-    n_in, panel = layers[1, N_IN], layers[1, PANEL]
+    n_in, panel = layers[l, N_IN], layers[l, PANEL]
     for p in range(first, last):
-        w0 = layers[1, WEIGHTS] + p * (n_in + 1) * panel
+        w0 = layers[l, WEIGHTS] + p * (n_in + 1) * panel
         outer_masked(
-            memory, index, target + p * panel, layers[1, STRIDE], w0 + n_in * panel, 0, True,
-            source, sizes[IOTA], rows, w0, panel, m, _vectors(layers, sizes, 1, p),
+            memory, index, target + p * panel, layers[l, STRIDE], w0 + n_in * panel, 0, True,
+            source, sizes[IOTA], rows, w0, panel, m, _vectors(layers, sizes, l, p),
             masks, sizes[FEATURE_WORDS],
         )  # fmt: skip
 
@@ -244,8 +246,8 @@ def update_output(
         for k in range(0, layers[l, N_OUT], UPDATE_ROWS):
             _update_rows(
                 memory, w0 + k * stride, stride, tile, panel,
-                index, NO_MASKS, delta + k * sizes[SAMPLES], sizes[IOTA], sizes[CLASSES],
-                source + p * panel, layers[l - 1, STRIDE],
+                index, numba.int64(NO_MASKS), delta + k * sizes[SAMPLES], sizes[IOTA],
+                sizes[CLASSES], source + p * panel, layers[l - 1, STRIDE],
                 m, min(UPDATE_ROWS, layers[l, N_OUT] - k), _vectors(layers, sizes, l, p), sizes,
                 rule, rate, momentum, opens, closes,
             )  # fmt: skip

@@ -1,6 +1,6 @@
 """Training: the work of one thread over a run of mini-batches."""
 
-from numba import carray, types
+from numba import types
 
 from . import job as args
 from .batches import chunk_bounds, gather, share, slot
@@ -67,19 +67,28 @@ def _fetch(
     return input_offset, own
 
 
-@jit
-def _train(
-    member, size, team, memory, totals, index, input_offset, scale, raw, is_uint8, order, labels,
-    feature_masks, group_masks, layers, sizes, rule, learning_rate, momentum, updates,
-    first_step, last_step,
-):  # fmt: skip
-    """The work of one member over chunks ``first_step:last_step``.
+def train(memory_pointer, job_pointer, _):
+    """The work of one thread over a run of chunks (exported); the threads form a team first.
 
     Barriers, for L hidden layers: one after each layer's activations (after the last one it
     publishes the partial logits), and one after each delta that another layer's weights are
     multiplied with, before those weights change.
     """
+    job = args.array_of(job_pointer, len(args.NAMES))
+    team = args.array(job, args.TEAM, types.int64)
+    member, size = join(team, job[args.N_THREADS])
+    if member < 0:
+        return
+    memory = args.array_of(memory_pointer, 1)
     kind = memory.dtype.type
+    layers, sizes, index = args.tables(job)
+    raw, order, labels = args.rows(job)
+    totals = args.array(job, args.TOTALS, types.float64)
+    rates = args.array(job, args.RATES, types.float64)
+    feature_masks = args.array(job, args.FEATURE_MASKS, types.int64)
+    group_masks = args.array(job, args.GROUP_MASKS, types.int64)
+    rule, momentum, scale = job[args.RULE], kind(rates[1]), args.input_scale(job, memory)
+
     output = layers.shape[0] - 1
     n, c = order.size, layers[output, N_OUT]
     private = sizes[PRIVATE] + member * sizes[PRIVATE_STEP]
@@ -90,16 +99,17 @@ def _train(
     first_panel, last_panel = share(layers[output, PANELS], member, size)
     loss, hits = 0.0, 0
 
-    for step in range(first_step, last_step):
+    mode = flush_subnormals()
+    for step in range(job[args.FIRST], job[args.LAST]):
         row0, row1, number, batch_rows = chunk_bounds(step, n, sizes[BATCH], sizes[CHUNK])
         m = row1 - row0
         opens = row0 == number * sizes[BATCH]
         closes = row1 == number * sizes[BATCH] + batch_rows
-        rate = kind(step_size(rule, learning_rate, updates + number + 1))
+        rate = kind(step_size(rule, rates[0], job[args.UPDATES] + number + 1))
 
         input_rows, input_table = _fetch(
-            memory, private, own, input_offset, scale, raw, is_uint8, order, row0, row1, index,
-            layers, sizes,
+            memory, private, own, job[args.INPUT_OFFSET], scale, raw, job[args.IS_UINT8], order,
+            row0, row1, index, layers, sizes,
         )  # fmt: skip
         source, table = input_rows, input_table
         if skips:
@@ -109,7 +119,7 @@ def _train(
             target = slot(layers, l, step)
             if skips and l == 1:
                 forward_masked(
-                    memory, target, source, table, masks, index, layers, sizes, first, last, m
+                    memory, target, source, table, masks, index, layers, sizes, l, first, last, m
                 )
             else:
                 forward_hidden(
@@ -153,36 +163,10 @@ def _train(
                 barrier(team, member, size)
             first, last = share(layers[l, PANELS], member, size)
             update_hidden(
-                memory, tile, source, table, sample_masks if skips and l == 1 else NO_MASKS, index,
-                layers, sizes, l, first, last, m,
-                rule, rate, momentum, opens, closes,
+                memory, tile, source, table, sample_masks if skips and l == 1 else NO_MASKS,
+                index, layers, sizes, l, first, last, m, rule, rate, momentum, opens, closes,
             )  # fmt: skip
+    restore_mode(mode)
     if member == 0:
         totals[0] += loss
         totals[1] += hits
-
-
-def train(memory_pointer, job_pointer, _):
-    """One thread's part of a training job (exported); the threads form a team first."""
-    job = carray(job_pointer, (len(args.NAMES),))
-    n_threads = job[args.N_THREADS]
-    team = carray(args.pointer(job[args.TEAM], types.int64), (1,))
-    member, size = join(team, n_threads)
-    if member < 0:
-        return
-    layers, sizes, index = args.tables(job)
-    raw, order, labels = args.rows(job)
-    totals = carray(args.pointer(job[args.TOTALS], types.float64), (2,))
-    rates = carray(args.pointer(job[args.RATES], types.float64), (2,))
-    feature_masks = carray(args.pointer(job[args.FEATURE_MASKS], types.int64), (1,))
-    group_masks = carray(args.pointer(job[args.GROUP_MASKS], types.int64), (1,))
-    memory = carray(memory_pointer, (1,))
-    mode = flush_subnormals()
-    _train(
-        member, size, team, memory, totals, index, job[args.INPUT_OFFSET],
-        args.input_scale(job, memory),
-        raw, job[args.IS_UINT8], order, labels, feature_masks, group_masks, layers, sizes,
-        job[args.RULE], rates[0], memory.dtype.type(rates[1]), job[args.UPDATES],
-        job[args.FIRST], job[args.LAST],
-    )  # fmt: skip
-    restore_mode(mode)

@@ -4,8 +4,11 @@ A parallel region hands its arguments on, one by one, through three compiled lay
 them in one vector those layers are small, and the same for every kernel and dtype.
 """
 
-from numba import carray, types
+from typing import Any
+
+from numba import types
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 from .jit import jit
 from .plan import N_FIELDS, N_SIZES
@@ -40,35 +43,77 @@ NOT_IN_PLACE = 1 << 62
 
 
 @intrinsic
-def pointer(typing_context, address, dtype):
-    """``address`` as a pointer to elements of ``dtype``: a Numba scalar type, or as another
-    pointer's."""
-    signature = types.CPointer(dtype.dtype)(types.int64, dtype)
+def array_of(typing_context, pointer, size):
+    """The ``size`` elements from ``pointer`` on as a flat array."""
+    array = types.Array(pointer.dtype, 1, "C")
 
     def emit(context, builder, sig, args):
-        return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
+        return _make_array(context, builder, array, args[0], [args[1]])
 
-    return signature, emit
+    return array(pointer, types.int64), emit
+
+
+@intrinsic
+def _array_at(typing_context, address, dtype, size):
+    """The ``size`` elements of ``dtype`` from ``address`` on as a flat array."""
+    array = types.Array(dtype.dtype, 1, "C")
+
+    def emit(context, builder, sig, args):
+        pointer = builder.inttoptr(args[0], context.get_data_type(array.dtype).as_pointer())
+        return _make_array(context, builder, array, pointer, [args[2]])
+
+    return array(types.int64, dtype, types.int64), emit
+
+
+@intrinsic
+def _table_at(typing_context, address, rows):
+    """``rows`` rows of N_FIELDS int64 from ``address`` on."""
+    array = types.Array(types.int64, 2, "C")
+
+    def emit(context, builder, sig, args):
+        pointer = builder.inttoptr(args[0], context.get_data_type(array.dtype).as_pointer())
+        columns = context.get_constant(types.int64, N_FIELDS)
+        return _make_array(context, builder, array, pointer, [args[1], columns])
+
+    return array(types.int64, types.int64), emit
+
+
+def _make_array(context: Any, builder: Any, array_type: Any, data: Any, shape: list[Any]) -> Any:
+    """A C-contiguous array around memory that somebody else owns.
+
+    As ``numba.carray``, whose every use is compiled as a function of its own.
+    """
+    itemsize = context.get_constant(types.intp, array_type.dtype.bitwidth // 8)
+    strides = [itemsize]
+    for extent in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], extent))
+    array = context.make_array(array_type)(context, builder)
+    populate_array(array, data, shape, strides, itemsize, None)
+    return array._getvalue()
+
+
+@jit
+def array(job, name, dtype):
+    """The array of ``dtype`` that ``name`` of the job is the address of; of unchecked length."""
+    return _array_at(job[name], dtype, 1)
 
 
 @jit
 def tables(job):
-    """``layers``, ``sizes`` and ``index`` (its length is not checked)."""
-    layers = carray(pointer(job[LAYERS], types.int64), (job[N_LAYERS], N_FIELDS))
-    sizes = carray(pointer(job[SIZES], types.int64), (N_SIZES,))
-    return layers, sizes, carray(pointer(job[INDEX], types.int64), (1,))
+    """``layers``, ``sizes`` and ``index``."""
+    sizes = _array_at(job[SIZES], types.int64, N_SIZES)
+    return _table_at(job[LAYERS], job[N_LAYERS]), sizes, _array_at(job[INDEX], types.int64, 1)
 
 
 @jit
 def input_scale(job, memory):
     """The factor of the input, in the dtype of ``memory``."""
-    return memory.dtype.type(carray(pointer(job[INPUT_SCALE], types.float64), (1,))[0])
+    return memory.dtype.type(_array_at(job[INPUT_SCALE], types.float64, 1)[0])
 
 
 @jit
 def rows(job):
-    """``raw`` (its length is not checked), ``order`` and ``labels``."""
-    raw = carray(pointer(job[RAW], types.uint8), (1,))
-    order = carray(pointer(job[ORDER], types.int64), (job[N_ROWS],))
-    labels = carray(pointer(job[LABELS], types.int32), (job[N_LABELS],))
-    return raw, order, labels
+    """``raw``, ``order`` and ``labels``."""
+    order = _array_at(job[ORDER], types.int64, job[N_ROWS])
+    labels = _array_at(job[LABELS], types.int32, job[N_LABELS])
+    return _array_at(job[RAW], types.uint8, 1), order, labels

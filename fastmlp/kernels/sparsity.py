@@ -10,7 +10,7 @@ into a mask of samples for each group.
 Masks are words of 64 bits in int64, the lowest bit first.
 """
 
-from numba import carray, types
+from numba import types
 
 from . import job as args
 from .batches import share
@@ -50,12 +50,12 @@ def _scan_row(raw, memory, is_uint8, start, d, features, f0, groups, g0):
 
 def scan(memory_pointer, job_pointer, member):
     """Masks of one thread's share of the rows (exported)."""
-    job = carray(job_pointer, (len(args.NAMES),))
+    job = args.array_of(job_pointer, len(args.NAMES))
     layers, _, _ = args.tables(job)
     raw, _, _ = args.rows(job)
-    memory = carray(memory_pointer, (1,))
-    features = carray(args.pointer(job[args.FEATURE_MASKS], types.int64), (1,))
-    groups = carray(args.pointer(job[args.GROUP_MASKS], types.int64), (1,))
+    memory = args.array_of(memory_pointer, 1)
+    features = args.array(job, args.FEATURE_MASKS, types.int64)
+    groups = args.array(job, args.GROUP_MASKS, types.int64)
     d = layers[0, N_OUT]
     first, last = share(job[args.N_ROWS], member, job[args.N_THREADS])
     for row in range(first, last):
