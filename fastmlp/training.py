@@ -155,15 +155,9 @@ def _scan(
     X: npt.NDArray[np.generic], plan: Plan, dtype: np.dtype, threads: int | None
 ) -> dict[str, Any]:
     """Masks of the non-zero features of each row, and of their groups."""
-    feature_words, group_words = mask_words(X.shape[1])
-    masks = {
-        "feature_masks": np.zeros((len(X), feature_words), np.int64),
-        "feature_words": feature_words,
-        "group_masks": np.zeros((len(X), group_words), np.int64),
-        "group_words": group_words,
-    }
+    row_masks = np.zeros((len(X), sum(mask_words(X.shape[1]))), np.int64)
     n_threads = min(threads or available_threads(), len(X))
-    job = Job("scan", np.empty(0, dtype), n_threads, **tables(plan), **masks)
+    job = Job("scan", np.empty(0, dtype), n_threads, **tables(plan), row_masks=row_masks)
     job.set(raw=X, is_uint8=X.dtype == np.uint8, n_rows=len(X))
     job.run()
-    return masks
+    return {"row_masks": row_masks}

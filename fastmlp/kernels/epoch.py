@@ -26,7 +26,6 @@ from .plan import (
     CHUNK,
     FEATURE_MASKS,
     FEATURE_WORDS,
-    GROUP_WORDS,
     INPUT,
     N_OUT,
     OWN_INDEX,
@@ -38,13 +37,12 @@ from .plan import (
     PRIVATE_STEP,
     ROWS,
     SAMPLE_MASKS,
-    SAMPLE_WORDS,
     SAMPLES,
     SLOTS,
     TILE,
 )
 from .simd import flush_subnormals, restore_mode
-from .sparsity import join_rows, samples_of_groups
+from .sparsity import join_rows, prefetch_masks, samples_of_groups
 from .team import barrier, join
 
 
@@ -85,8 +83,7 @@ def train(memory_pointer, job_pointer, _):
     raw, order, labels = args.rows(job)
     totals = args.array(job, args.TOTALS, types.float64)
     rates = args.array(job, args.RATES, types.float64)
-    feature_masks = args.array(job, args.FEATURE_MASKS, types.int64)
-    group_masks = args.array(job, args.GROUP_MASKS, types.int64)
+    row_masks = args.array(job, args.ROW_MASKS, types.int64)
     rule, momentum, scale = job[args.RULE], kind(rates[1]), args.input_scale(job, memory)
 
     output = layers.shape[0] - 1
@@ -113,7 +110,7 @@ def train(memory_pointer, job_pointer, _):
         )  # fmt: skip
         source, table = input_rows, input_table
         if skips:
-            join_rows(index, masks, feature_masks, sizes[FEATURE_WORDS], order, row0, m)
+            join_rows(index, masks, row_masks, sizes, order, row0, m)
         for l in range(1, output):
             first, last = share(layers[l, PANELS], member, size)
             target = slot(layers, l, step)
@@ -150,9 +147,11 @@ def train(memory_pointer, job_pointer, _):
             barrier(team, member, size)
         if skips:
             samples_of_groups(
-                index, sample_masks, sizes[SAMPLE_WORDS], own + sizes[BIT_BLOCK],
-                group_masks, sizes[GROUP_WORDS], order, row0, m,
-            )  # fmt: skip
+                index, sample_masks, own + sizes[BIT_BLOCK], row_masks, sizes, order, row0, m
+            )
+            if step + 1 < job[args.LAST]:
+                next0, next1, _, _ = chunk_bounds(step + 1, n, sizes[BATCH], sizes[CHUNK])
+                prefetch_masks(row_masks, sizes, order, next0, next1)
         for l in range(output - 1, 0, -1):
             source, table = input_rows, input_table
             if l > 1:

@@ -22,8 +22,7 @@ NAMES = (
     "input_offset",  # elements from ``memory`` to the input, or NOT_IN_PLACE
     "raw", "is_uint8",  # input (n x d) as bytes: of the network's dtype, or uint8
     "order", "n_rows",  # int64 rows of the input to take, and how many
-    "feature_masks", "feature_words",  # int64, see ``sparsity``; with 0 words zeros are not skipped
-    "group_masks", "group_words",
+    "row_masks",  # int64, where zeros are skipped, see ``sparsity``
     "labels", "n_labels",  # int32 class indices of the input's rows
     "totals",  # float64 results: losses and hits
     "rule", "rates", "updates",  # update rule, float64 (learning rate, momentum), batches before
@@ -33,7 +32,7 @@ NAMES = (
 (
     N_THREADS, TEAM, LAYERS, N_LAYERS, SIZES, INDEX, INPUT_SCALE, INPUT_OFFSET,
     RAW, IS_UINT8, ORDER, N_ROWS,
-    FEATURE_MASKS, FEATURE_WORDS, GROUP_MASKS, GROUP_WORDS, LABELS, N_LABELS, TOTALS,
+    ROW_MASKS, LABELS, N_LABELS, TOTALS,
     RULE, RATES, UPDATES, FIRST, LAST, PROBABILITIES, SHIFT,
 ) = range(len(NAMES))  # fmt: skip
 POSITIONS = {name: position for position, name in enumerate(NAMES)}

@@ -529,6 +529,26 @@ def store(typing_context, memory, index, value):
 
 
 @intrinsic
+def prefetch(typing_context, array, index):
+    """Ask for the cache line of ``array[index]``, to be read soon."""
+    signature = types.void(array, types.int64)
+
+    def emit(context, builder, sig, args):
+        address = _addresser(context, builder, sig.args[0], args[0])(args[1])
+        flag = ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag]),
+            "llvm.prefetch.p0",
+        )
+        read, second_level, data = (ir.Constant(flag, value) for value in (0, 2, 1))
+        builder.call(function, [address, read, second_level, data])
+        return context.get_dummy_value()
+
+    return signature, emit
+
+
+@intrinsic
 def load_as(typing_context, raw, index, like):
     """Element ``index`` of the bytes ``raw`` read as an array of the dtype of ``like``."""
     signature = like.dtype(raw, types.int64, like)
