@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .simd import TILE_ROWS, TILE_VECTORS, VECTOR_BYTES, lanes
+from .simd import TILE_ROWS, TILE_VECTORS, lanes
+
+_LINE_BYTES = 64
 
 # Columns of ``layers``.
 (
@@ -85,7 +87,7 @@ class _Allocator:
     """Hands out consecutive offsets, each at the start of a cache line."""
 
     def __init__(self, itemsize: int) -> None:
-        self.line = 64 // itemsize
+        self.line = _LINE_BYTES // itemsize
         self.used = 0
 
     def take(self, count: int) -> int:
@@ -192,7 +194,7 @@ def _plan_index(
     longest = max(int(layers[:, N_OUT].max()), chunk)
     parts = [np.arange(longest), np.zeros(longest, int), np.arange(classes) * sizes[SAMPLES]]
     parts += [np.arange(chunk) * stride for stride in layers[:-1, STRIDE]]
-    own = _Allocator(8)
+    own = _Allocator(itemsize=8)
     own.take(chunk)
     if skip_zeros:
         d = int(layers[0, N_OUT])
@@ -232,6 +234,6 @@ def aligned_zeros(count: int, dtype: np.dtype) -> npt.NDArray[np.floating]:
     A 64-byte vector that crosses cache lines costs two loads: 0.60 instead of 0.79 of the FMA
     limit in the forward tile.
     """
-    raw = np.zeros(count * dtype.itemsize + VECTOR_BYTES, np.uint8)
-    start = -raw.ctypes.data % 64
+    raw = np.zeros(count * dtype.itemsize + _LINE_BYTES, np.uint8)
+    start = -raw.ctypes.data % _LINE_BYTES
     return raw[start : start + count * dtype.itemsize].view(dtype)
