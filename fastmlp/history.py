@@ -8,7 +8,7 @@ class History(Mapping[str, list[float]]):
 
     Keys are ``loss`` and ``accuracy`` (means over the samples of the epoch, each as it was when
     its mini-batch was trained on), ``val_loss`` and ``val_accuracy`` where there are validation
-    data, ``learning_rate`` and ``seconds`` (wall time of the epoch, validation included).
+    data, ``learning_rate`` and ``seconds`` (wall time of the training, without the validation).
     """
 
     def __init__(self) -> None:

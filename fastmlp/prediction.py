@@ -1,12 +1,13 @@
 """Passing arrays through a network: probabilities, or loss and accuracy."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
-from .kernels.launch import Job, available_threads, tables
+from .kernels.launch import Job, tables, usable_threads
 from .kernels.plan import IOTA, aligned_zeros, make_plan
 from .network import Floats, Network
 
@@ -40,7 +41,7 @@ def _workspace(
 ) -> Iterator[_Workspace]:
     """Borrow a workspace that the network keeps; calls at the same time get one each."""
     chunk = 1 if n == 1 else _CHUNK
-    n_threads = 1 if n <= chunk else min(threads or available_threads(), -(-n // chunk))
+    n_threads = 1 if n <= chunk else min(usable_threads(threads), -(-n // chunk))
     key = chunk, n_threads, in_place, input_scale
     free = network.workspaces.setdefault(key, [])
     try:
@@ -73,11 +74,20 @@ def _run(
     return probabilities, totals
 
 
+def _check_finite(total: float) -> None:
+    if not math.isfinite(total):
+        raise FloatingPointError(
+            "the network's output is not finite: its weights or the values of X are too large"
+        )
+
+
 def predict_proba(
     network: Network, X: npt.NDArray[np.generic], threads: int | None, input_scale: float
 ) -> Floats:
     """Probabilities of shape (n, classes), in the network's dtype."""
-    return _run(network, X, _NO_LABELS, threads, input_scale)[0]
+    probabilities = _run(network, X, _NO_LABELS, threads, input_scale)[0]
+    _check_finite(float(probabilities.sum()))
+    return probabilities
 
 
 def evaluate(
@@ -89,4 +99,5 @@ def evaluate(
 ) -> tuple[float, float]:
     """(mean cross-entropy, accuracy) of class indices ``labels``."""
     loss, hits = _run(network, X, labels, threads, input_scale)[1].sum(axis=0).tolist()
+    _check_finite(loss)
     return loss / len(X), hits / len(X)

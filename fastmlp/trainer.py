@@ -216,7 +216,8 @@ class Trainer:
             if config.verbose:
                 print(_line(epoch, config.epochs, logs), flush=True)
             # Every callback is told of the epoch, also when an earlier one stops the training.
-            if any([callback(self, epoch, logs) is True for callback in config.callbacks]):
+            answers = [callback(self, epoch, logs) for callback in config.callbacks]
+            if any(isinstance(answer, bool | np.bool_) and answer for answer in answers):
                 break
         return self
 
@@ -243,11 +244,15 @@ class Trainer:
         """Class indices and classes; those of a network to be continued stay what they are."""
         if continued is None:
             return encode_labels(Y, n_rows)
-        if self._classes is None:
-            labels, classes = encode_labels(Y, n_rows)
-            if len(classes) == continued.layer_sizes[-1]:
-                return labels, classes
-        return encode_labels(Y, n_rows, classes=self.classes_)
+        try:
+            return encode_labels(Y, n_rows, classes=self.classes_)
+        except ValueError:
+            # Weights that were given do not say what the classes are called.
+            if self._classes is None:
+                labels, classes = encode_labels(Y, n_rows)
+                if len(classes) == continued.layer_sizes[-1]:
+                    return labels, classes
+            raise
 
     def _check_rows(
         self,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .kernels import optimizers
-from .kernels.launch import Job, available_threads, tables
+from .kernels.launch import Job, tables, usable_threads
 from .kernels.plan import MAX_CHUNK, ONE, PANELS, Plan, aligned_zeros, make_plan, mask_words
 from .kernels.simd import TILE_ROWS
 from .kernels.team import team_array_size
@@ -18,6 +18,9 @@ from .network import Network
 _SLICE_SECONDS = 0.1
 # Work of the first call, before its speed has been measured.
 _FIRST_SLICE_FLOPS = 1e9
+
+# A chunk of less work is done sooner than a team has met.
+_TEAM_FLOPS = 1e6
 
 # Zeros are stepped over where at most this part of the work is left.
 _WORTH_SKIPPING = 0.75
@@ -62,21 +65,22 @@ class TrainingRun:
         if network.rule != rule:
             network.forget_state(rule)
         self._network, self._X = network, X
+        chunk = min(batch_size, MAX_CHUNK)
+        flops = 6 * chunk * sum(a * b for a, b in pairwise(network.layer_sizes))
+        n_threads = _team_size(network, flops, threads)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(X)
         plan = make_plan(
             network.layer_sizes,
             network.dtype,
-            chunk=min(batch_size, MAX_CHUNK),
+            chunk=chunk,
             batch_size=batch_size,
-            n_threads=threads or available_threads(),
+            n_threads=n_threads,
             state_vectors=optimizers.STATE_VECTORS[rule],
             skip_zeros=skip_zeros,
         )
         self._scratch_start = plan.scratch_start
         self._memory = aligned_zeros(plan.memory_size, network.dtype)
         self._memory[plan.sizes[ONE]] = 1
-        # A thread without a panel of its own would only wait.
-        n_threads = min(threads or available_threads(), int(plan.layers[:, PANELS].max()))
         self._team = np.zeros(team_array_size(n_threads), np.int64)
         self._totals = np.zeros(2)
         self._in_place = network.reads_in_place(X.dtype, input_scale)
@@ -94,8 +98,6 @@ class TrainingRun:
             **tables(plan),
             **(_scan(X, plan, network.dtype, threads) if skip_zeros else {}),
         )
-        chunk = min(batch_size, MAX_CHUNK)
-        flops = 6 * chunk * sum(a * b for a, b in pairwise(network.layer_sizes))
         self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / flops))
         full, rest = divmod(len(X), batch_size)
         self._updates_per_epoch = full + (rest > 0)
@@ -127,12 +129,21 @@ class TrainingRun:
             self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
             step = stop
         loss, accuracy = (self._totals / len(order)).tolist()
-        packed = memory[: network.packed.size]
-        if not (np.isfinite(loss) and np.isfinite(packed).all()):
+        packed, state = np.split(memory[: self._scratch_start], [network.packed.size])
+        state = state[: network.state.size]
+        if not all(np.isfinite(values).all() for values in (loss, packed, state)):
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
-        network.store(packed, memory[packed.size :][: network.state.size])
+        network.store(packed, state)
         network.updates += self._updates_per_epoch
         return loss, accuracy
+
+
+def _team_size(network: Network, flops: int, threads: int | None) -> int:
+    """Threads for chunks of ``flops`` operations; a thread without a panel would only wait."""
+    if threads is None and flops < _TEAM_FLOPS:
+        return 1
+    plan = make_plan(network.layer_sizes, network.dtype, chunk=1)
+    return min(usable_threads(threads), int(plan.layers[:, PANELS].max()))
 
 
 def _has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
@@ -156,7 +167,7 @@ def _scan(
 ) -> dict[str, Any]:
     """Masks of the non-zero features of each row, and of their groups."""
     row_masks = np.zeros((len(X), sum(mask_words(X.shape[1]))), np.int64)
-    n_threads = min(threads or available_threads(), len(X))
+    n_threads = min(usable_threads(threads), len(X))
     job = Job("scan", np.empty(0, dtype), n_threads, **tables(plan), row_masks=row_masks)
     job.set(raw=X, is_uint8=X.dtype == np.uint8, n_rows=len(X))
     job.run()

@@ -77,7 +77,7 @@ def train(memory_pointer, job_pointer, _):
     member, size = join(team, job[args.N_THREADS])
     if member < 0:
         return
-    memory = args.array_of(memory_pointer, 1)
+    memory = args.array_of(memory_pointer, args.ANY_SIZE)
     kind = memory.dtype.type
     layers, sizes, index = args.tables(job)
     raw, order, labels = args.rows(job)

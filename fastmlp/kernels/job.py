@@ -40,6 +40,9 @@ POSITIONS = {name: position for position, name in enumerate(NAMES)}
 # Input that has to be converted on its way; no distance between two arrays is as large.
 NOT_IN_PLACE = 1 << 62
 
+# Length of an array whose length the kernel does not know.
+ANY_SIZE = 1 << 40
+
 
 @intrinsic
 def array_of(typing_context, pointer, size):
@@ -93,21 +96,21 @@ def _make_array(context: Any, builder: Any, array_type: Any, data: Any, shape: l
 
 @jit
 def array(job, name, dtype):
-    """The array of ``dtype`` that ``name`` of the job is the address of; of unchecked length."""
-    return _array_at(job[name], dtype, 1)
+    """The array of ``dtype`` that ``name`` of the job is the address of."""
+    return _array_at(job[name], dtype, ANY_SIZE)
 
 
 @jit
 def tables(job):
     """``layers``, ``sizes`` and ``index``."""
     sizes = _array_at(job[SIZES], types.int64, N_SIZES)
-    return _table_at(job[LAYERS], job[N_LAYERS]), sizes, _array_at(job[INDEX], types.int64, 1)
+    return _table_at(job[LAYERS], job[N_LAYERS]), sizes, array(job, INDEX, types.int64)
 
 
 @jit
 def input_scale(job, memory):
     """The factor of the input, in the dtype of ``memory``."""
-    return memory.dtype.type(_array_at(job[INPUT_SCALE], types.float64, 1)[0])
+    return memory.dtype.type(array(job, INPUT_SCALE, types.float64)[0])
 
 
 @jit
@@ -115,4 +118,4 @@ def rows(job):
     """``raw``, ``order`` and ``labels``."""
     order = _array_at(job[ORDER], types.int64, job[N_ROWS])
     labels = _array_at(job[LABELS], types.int32, job[N_LABELS])
-    return _array_at(job[RAW], types.uint8, 1), order, labels
+    return array(job, RAW, types.uint8), order, labels

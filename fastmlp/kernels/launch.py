@@ -31,12 +31,13 @@ _C_KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_in
 _KERNELS: dict[str, Callable[..., None]] = {"train": train, "predict": predict, "scan": scan}
 
 
-def available_threads() -> int:
-    """Threads that this process may use: its processors, and Numba's own limit."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
+def usable_threads(threads: int | None) -> int:
+    """``threads``, by default as many as the process may run on, within Numba's own limit."""
+    if threads is None:
+        affinity = getattr(os, "sched_getaffinity", None)
+        threads = len(affinity(0)) if affinity else os.cpu_count() or 1
     limit: int = numba.config.NUMBA_NUM_THREADS
-    return max(1, min(processors, limit))
+    return max(1, min(threads, limit))
 
 
 def tables(plan: Plan) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def warmup(dtype: npt.DTypeLike = "float32") -> None:
 class Job:
     """A kernel ("train", "predict" or "scan") with its memory and arguments, ready to run.
 
-    Arguments are numbers, and arrays, which the job keeps alive.
+    Arguments are numbers and arrays.
     """
 
     def __init__(
@@ -123,16 +124,14 @@ class Job:
         self._memory, self._n_threads = memory, n_threads
         self._vector = np.zeros(len(NAMES), np.int64)
         self._pointers = memory.ctypes.data, self._vector.ctypes.data
-        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self._arrays = arguments  # kept alive
         self.set(**arguments, n_threads=n_threads)
 
     def set(self, **arguments: Any) -> None:
-        """Set arguments, by the names of ``job``."""
+        """Set arguments, by the names of ``job``; the caller keeps arrays alive."""
         for name, value in arguments.items():
-            if isinstance(value, np.ndarray):
-                self._arrays[name] = value
-                value = value.ctypes.data
-            self._vector[POSITIONS[name]] = value
+            address = value.ctypes.data if isinstance(value, np.ndarray) else value
+            self._vector[POSITIONS[name]] = address
 
     def set_rows(
         self, X: npt.NDArray[np.generic], order: npt.NDArray[np.int64], *, in_place: bool
@@ -149,7 +148,7 @@ class Job:
             return
         with _PARALLEL_REGION:
             mask = numba.get_num_threads()
-            numba.set_num_threads(min(self._n_threads, numba.config.NUMBA_NUM_THREADS))
+            numba.set_num_threads(self._n_threads)
             try:
                 _run_parallel(self._n_threads, self._address, *self._pointers)
             finally:

@@ -14,7 +14,7 @@ def predict(memory_pointer, job_pointer, member):
     """One thread's share of the chunks (exported): their probabilities, or with labels the loss
     and hits of each."""
     job = args.array_of(job_pointer, len(args.NAMES))
-    memory = args.array_of(memory_pointer, 1)
+    memory = args.array_of(memory_pointer, args.ANY_SIZE)
     layers, sizes, index = args.tables(job)
     raw, order, labels = args.rows(job)
     totals = args.array(job, args.TOTALS, types.float64)

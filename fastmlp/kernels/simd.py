@@ -200,7 +200,8 @@ def _outer_tile(e: _Emitter, rows: int, vectors: int, args: dict[str, Any], firs
         first = e.at(args[name], b.mul(first_row, args[f"{name}_row"]))
         return [e.at(first, _multiple(b, args[f"{name}_row"], j)) for j in range(rows)]
 
-    sums = [e.load(e.at(row, v * e.lanes)) for row in rows_of("base") for v in range(vectors)]
+    # The base comes last: added to it one by one, small terms would be lost in rounding.
+    sums = [e.zeros()] * (rows * vectors)
     if "masks" in args:
         tile = b.sdiv(first_row, ir.Constant(_INT, TILE_ROWS))
         masks = e.at(args["masks"], b.mul(tile, args["words"]))
@@ -211,6 +212,8 @@ def _outer_tile(e: _Emitter, rows: int, vectors: int, args: dict[str, Any], firs
         odd = b.sub(args["depth"], even)
         sums = _loop(b, odd, sums, lambda i, carried: step(b.add(even, i), carried))
 
+    starts = [e.load(e.at(row, v * e.lanes)) for row in rows_of("base") for v in range(vectors)]
+    sums = [b.fadd(start, total) for start, total in zip(starts, sums, strict=True)]
     targets = [e.at(row, v * e.lanes) for row in rows_of("C") for v in range(vectors)]
     with b.if_else(b.icmp_signed("!=", args["relu"], _ZERO)) as (rectified, linear):
         with rectified:
@@ -425,7 +428,7 @@ def inner(
     ``a0 + j * a_row + p * a_panel``, likewise B; C[j, k] is the element ``c0 + j * c_row + k``.
     """
     i = types.int64
-    signature = types.void(memory, *[i] * 14)
+    signature = types.void(memory, *[i] * 13)
 
     def emit(context, builder, sig, args):
         (memory, c0, c_row, a0, a_row, a_panel, b0, b_row, b_panel, *counts) = args

@@ -54,7 +54,7 @@ def scan(memory_pointer, job_pointer, member):
     job = args.array_of(job_pointer, len(args.NAMES))
     layers, sizes, _ = args.tables(job)
     raw, _, _ = args.rows(job)
-    memory = args.array_of(memory_pointer, 1)
+    memory = args.array_of(memory_pointer, args.ANY_SIZE)
     masks = args.array(job, args.ROW_MASKS, types.int64)
     words = sizes[FEATURE_WORDS] + sizes[GROUP_WORDS]
     d = layers[0, N_OUT]

@@ -1,0 +1,267 @@
+"""Teams of threads: no hang and no other result, however a ``prange`` runs its iterations."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import fastmlp
+from fastmlp.kernels import launch, team
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
+)
+
+Array = npt.NDArray[Any]
+
+# ---------------------------------------------------------------------------- joining and waiting
+
+
+@numba.njit(nogil=True)
+def join(array, n_threads):
+    return team.join(array, n_threads)
+
+
+@numba.njit(nogil=True)
+def barrier(array, member, size):
+    team.barrier(array, member, size)
+
+
+@numba.njit(nogil=True)
+def take_turns(array, member, size, rounds, values):
+    """Add the other's value to one's own, round by round; right only if nobody runs ahead."""
+    for turn in range(rounds):
+        read = values[turn % 2, (member + 1) % size]
+        values[(turn + 1) % 2, member] = read + values[turn % 2, member]
+        team.barrier(array, member, size)
+
+
+def empty_team(n_threads: int) -> npt.NDArray[np.int64]:
+    return np.zeros(team.team_array_size(n_threads), np.int64)
+
+
+def run_at_once(functions: list[Callable[[], Any]]) -> None:
+    threads = [threading.Thread(target=function, daemon=True) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+        assert not thread.is_alive(), "a barrier or a registration hangs"
+
+
+def test_one_after_another() -> None:
+    """The first waits a bounded time and goes on alone, the others have nothing to do."""
+    array, joined = empty_team(4), []
+
+    def iterations() -> None:
+        for _ in range(4):
+            joined.append(join(array, 4))
+            barrier(array, 0, 1)
+
+    run_at_once([iterations])
+    assert joined == [(0, 1), (-1, 0), (-1, 0), (-1, 0)]
+
+
+def test_a_team_of_one() -> None:
+    assert join(empty_team(1), 1) == (0, 1)
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 5])
+def test_whoever_arrives(n_threads: int) -> None:
+    """Members are numbered from 0 without gaps and agree on the size; the others are sent off."""
+    join(empty_team(1), 1)  # compiled before anyone waits
+    for _ in range(20):
+        array, start = empty_team(n_threads), threading.Barrier(n_threads)
+        joined: list[tuple[int, int]] = []
+
+        def arrive(array: Any = array, start: Any = start, joined: Any = joined) -> None:
+            start.wait()
+            joined.append(join(array, n_threads))
+
+        run_at_once([arrive] * n_threads)
+        members = sorted(pair for pair in joined if pair != (-1, 0))
+        assert members == [(member, len(members)) for member in range(len(members))]
+        assert len(members) >= 1
+        assert len(joined) == n_threads
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_barrier(size: int) -> None:
+    rounds = 200
+    array, values = empty_team(size), np.ones((2, size))
+    take_turns(empty_team(1), 0, 1, 1, np.ones((2, 1)))  # compiled before anyone waits
+    values[1:] = 0
+    run_at_once(
+        [
+            lambda member=member: take_turns(array, member, size, rounds, values)
+            for member in range(size)
+        ]
+    )
+    # Each round doubles every value.
+    assert (values[rounds % 2] == 2.0**rounds).all()
+
+
+# --------------------------------------------------------------------------------- whole processes
+
+# Fits and predictions by several threads, compared bitwise with those by one thread, which start
+# no parallel region. Three panels or more in a layer, so that several threads have work.
+SCRIPT = """
+import threading
+import numba
+import numpy as np
+import fastmlp
+
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(300, 20)).astype(np.float32), rng.integers(5, size=300)
+
+def run(threads):
+    trainer = fastmlp.Trainer((600, 250), optimizer="adam", batch_size=64, epochs=2, seed=1,
+                              threads=threads).fit(X, Y)
+    evaluated = np.array(list(trainer.evaluate(X, Y).values()))
+    return [*trainer.get_weights(), trainer.predict_proba(X), evaluated]
+
+def same(result):
+    return all(map(np.array_equal, result, alone))
+
+alone = run(threads=1)
+"""
+
+SCENARIOS = """
+mask = numba.get_num_threads()
+for threads in (2, 4, 8):
+    assert same(run(threads)), threads
+assert numba.get_num_threads() == mask
+
+# Started by other threads, one of them and three at once.
+for count in (1, 3):
+    results = []
+    others = [threading.Thread(target=lambda: results.append(run(4))) for _ in range(count)]
+    for thread in others:
+        thread.start()
+    for thread in others:
+        thread.join()
+    assert len(results) == count and all(map(same, results))
+
+numba.set_num_threads(1)
+assert same(run(8))
+assert numba.get_num_threads() == 1
+"""
+
+# A parallel region inside a parallel region, whose iterations one thread runs.
+NESTED = """
+@numba.njit(parallel=True)
+def region(n):
+    for i in numba.prange(n):
+        with numba.objmode():
+            results.append(run(4))
+
+results = []
+region(2)
+assert len(results) == 2 and all(map(same, results))
+"""
+
+ONE_AFTER_ANOTHER = {"NUMBA_THREADING_LAYER": "omp", "OMP_THREAD_LIMIT": "1"}
+
+SETTINGS = {
+    "as it is": {},
+    "one thread": {"NUMBA_NUM_THREADS": "1"},
+    "more threads than processors": {"NUMBA_NUM_THREADS": "8"},
+    "one after another": {"NUMBA_NUM_THREADS": "4", **ONE_AFTER_ANOTHER},
+    "fewer than asked for": {
+        "NUMBA_NUM_THREADS": "4", "NUMBA_THREADING_LAYER": "omp", "OMP_THREAD_LIMIT": "2",
+    },
+    "a number that changes": {
+        "NUMBA_NUM_THREADS": "4", "NUMBA_THREADING_LAYER": "omp", "OMP_DYNAMIC": "true",
+    },
+    "workqueue": {"NUMBA_NUM_THREADS": "4", "NUMBA_THREADING_LAYER": "workqueue"},
+}  # fmt: skip
+
+
+def run_script(script: str, settings: dict[str, str]) -> None:
+    path = [str(Path(fastmlp.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("OMP_")
+        and name not in ("NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")
+    }
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        env={**inherited, **settings, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if "No threading layer could be loaded" in result.stderr:
+        pytest.skip(f"Numba has no such threading layer here: {settings}")
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_same_result_as_one_thread(setting: str) -> None:
+    run_script(SCRIPT + SCENARIOS, SETTINGS[setting])
+
+
+def test_inside_a_parallel_region() -> None:
+    run_script(SCRIPT + NESTED, {"NUMBA_NUM_THREADS": "4", "NUMBA_THREADING_LAYER": "omp"})
+
+
+# ------------------------------------------------------------------------ the caller's thread mask
+
+X = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+Y = np.arange(50) % 3
+
+
+def trainer(**options: Any) -> fastmlp.Trainer:
+    return fastmlp.Trainer(300, **{"threads": 2, "epochs": 2, "seed": 0, **options})
+
+
+@pytest.fixture(params=[1, None], ids=["one", "all"])
+def mask(request: pytest.FixtureRequest) -> Any:
+    before = numba.get_num_threads()
+    numba.set_num_threads(request.param or numba.config.NUMBA_NUM_THREADS)
+    yield numba.get_num_threads()
+    numba.set_num_threads(before)
+
+
+@pytest.mark.parametrize("threads", [None, 1, 2, 8])
+def test_mask_after_a_fit(mask: int, threads: int | None) -> None:
+    fitted = trainer(threads=threads).fit(X, Y)
+    fitted.predict(np.tile(X, (10, 1)))
+    assert numba.get_num_threads() == mask
+
+
+def test_mask_after_bad_input(mask: int) -> None:
+    with pytest.raises(ValueError, match="must be 2-D"):
+        trainer().fit(X[0], Y)
+    assert numba.get_num_threads() == mask
+
+
+def test_mask_in_and_after_a_raising_callback(mask: int) -> None:
+    def fail(trainer: Any, epoch: int, logs: Any) -> None:
+        assert numba.get_num_threads() == mask
+        raise RuntimeError("from the callback")
+
+    with pytest.raises(RuntimeError, match="from the callback"):
+        trainer(callbacks=fail).fit(X, Y)
+    assert numba.get_num_threads() == mask
+
+
+def test_mask_after_a_failed_launch(mask: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        raise RuntimeError("from the launch")
+
+    monkeypatch.setattr(launch, "_run_parallel", fail)
+    with pytest.raises(RuntimeError, match="from the launch"):
+        trainer().fit(X, Y)
+    assert numba.get_num_threads() == mask
+    monkeypatch.undo()
+    trainer().fit(X, Y)  # the lock is free
