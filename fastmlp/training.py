@@ -64,7 +64,7 @@ class TrainingRun:
     ) -> None:
         if network.rule != rule:
             network.forget_state(rule)
-        self._network, self._X = network, X
+        self._network, self._X, self._labels = network, X, labels
         chunk = min(batch_size, MAX_CHUNK)
         flops = 6 * chunk * sum(a * b for a, b in pairwise(network.layer_sizes))
         n_threads = _team_size(network, flops, threads)
@@ -90,8 +90,6 @@ class TrainingRun:
             n_threads,
             team=self._team,
             totals=self._totals,
-            labels=labels,
-            n_labels=len(labels),
             rule=rule,
             rates=np.array([learning_rate, momentum]),
             input_scale=np.array([input_scale]),
@@ -116,7 +114,8 @@ class TrainingRun:
         memory[: network.packed.size] = network.packed
         memory[network.packed.size :][: network.state.size] = network.state
         job.set_rows(self._X, order, in_place=self._in_place)
-        job.set(updates=network.updates)
+        labels = self._labels[order]
+        job.set(labels=labels, n_labels=len(labels), updates=network.updates)
         self._totals[:] = 0
         step = 0
         while step < self._n_steps:

@@ -128,10 +128,12 @@ def update_hidden(
     for p in range(first, last):
         w0 = layers[l, WEIGHTS] + p * (n_in + 1) * panel
         delta = layers[l, DELTA] + p * sizes[CHUNK] * panel
+        block = UPDATE_ROWS
         if is_straight(rule, opens, closes):
             scale(memory, delta, m * panel, -rate)
-        for j in range(0, n_in + UPDATE_ROWS, UPDATE_ROWS):
-            a0, steps, count = source + j, rows, min(UPDATE_ROWS, n_in - j)
+            block = n_in
+        for j in range(0, n_in + block, block):
+            a0, steps, count = source + j, rows, min(block, n_in - j)
             block_masks = masks
             if masks != NO_MASKS:
                 block_masks += j // TILE_ROWS * sizes[SAMPLE_WORDS]

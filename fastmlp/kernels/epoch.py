@@ -132,7 +132,7 @@ def train(memory_pointer, job_pointer, _):
         # Every member needs the whole delta, and computing it costs less than a barrier.
         sum_panels(memory, private, partial, layers, sizes, m)
         chunk_loss, chunk_hits = softmax_cross_entropy(
-            memory, private, sizes[SAMPLES], labels, order, row0, m, c, kind(1.0 / batch_rows)
+            memory, private, sizes[SAMPLES], labels, row0, m, c, kind(1.0 / batch_rows)
         )
         loss += chunk_loss
         hits += chunk_hits

@@ -23,7 +23,7 @@ NAMES = (
     "raw", "is_uint8",  # input (n x d) as bytes: of the network's dtype, or uint8
     "order", "n_rows",  # int64 rows of the input to take, and how many
     "row_masks",  # int64, where zeros are skipped, see ``sparsity``
-    "labels", "n_labels",  # int32 class indices of the input's rows
+    "labels", "n_labels",  # int32 class indices of the rows, in the order taken
     "totals",  # float64 results: losses and hits
     "rule", "rates", "updates",  # update rule, float64 (learning rate, momentum), batches before
     "first", "last",  # chunks to do

@@ -61,11 +61,11 @@ def softmax(z, z0, stride, m, c):
 
 
 @jit
-def softmax_cross_entropy(z, z0, stride, labels, order, row0, m, c, scale):
+def softmax_cross_entropy(z, z0, stride, labels, first, m, c, scale):
     """Logits -> delta = (p - y) * scale, in place; returns (sum of losses, hits).
 
     The loss of a sample is -log p[label] = log(sum exp(z - max)) - (z[label] - max), the
-    log-sum-exp form, exact where p underflows. Sample s has label ``labels[order[row0 + s]]``.
+    log-sum-exp form, exact where p underflows. Sample s has label ``labels[first + s]``.
     A hit is a label whose logit is the largest, the first one among equals as with ``argmax``.
     """
     top = z0 + c * stride
@@ -73,15 +73,16 @@ def softmax_cross_entropy(z, z0, stride, labels, order, row0, m, c, scale):
     _maxima(z, z0, stride, m, c)
     hits = 0
     for s in range(m):
-        label = labels[order[row0 + s]]
+        label = labels[first + s]
         largest = load(z, top + s)
         difference = load(z, z0 + label * stride + s) - largest
         store(z, margin + s, difference)
         if difference == 0:
-            first = 0
-            while load(z, z0 + first * stride + s) != largest:
-                first += 1
-            hits += first == label
+            hits += 1
+            for k in range(label):
+                if load(z, z0 + k * stride + s) == largest:
+                    hits -= 1
+                    break
     _exponentials(z, z0, stride, m, c)
     loss = 0.0
     for block in range(0, m, _LOG_BLOCK):
@@ -92,6 +93,6 @@ def softmax_cross_entropy(z, z0, stride, labels, order, row0, m, c, scale):
         loss += math.log(product)
     _scale_by_total(z, z0, stride, m, c, scale)
     for s in range(m):
-        at_label = z0 + labels[order[row0 + s]] * stride + s
+        at_label = z0 + labels[first + s] * stride + s
         store(z, at_label, load(z, at_label) - scale)
     return loss, hits

@@ -47,7 +47,7 @@ def predict(memory_pointer, job_pointer, member):
         sum_panels(memory, logits, partial, layers, sizes, m)
         if labels.size:
             totals[2 * chunk], totals[2 * chunk + 1] = softmax_cross_entropy(
-                memory, logits, sizes[SAMPLES], labels, order, row0, m, c, memory.dtype.type(1)
+                memory, logits, sizes[SAMPLES], labels, row0, m, c, memory.dtype.type(1)
             )
         else:
             softmax(memory, logits, sizes[SAMPLES], m, c)

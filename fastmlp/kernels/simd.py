@@ -178,7 +178,9 @@ def _for_each_set_bit(e: _Emitter, masks: Any, words: Any, sums: list[Any], step
     return _loop(b, words, sums, word_body)  # type: ignore[no-any-return]
 
 
-def _outer_tile(e: _Emitter, rows: int, vectors: int, args: dict[str, Any], first_row: Any) -> None:
+def _outer_tile(
+    e: _Emitter, rows: int, vectors: int, args: dict[str, Any], tile: Any, first_row: Any
+) -> None:
     b = e.builder
     row_offsets = e.at(args["a_rows"], first_row)
     a_rows = [e.at(args["A"], b.load(e.at(row_offsets, j))) for j in range(rows)]
@@ -203,7 +205,6 @@ def _outer_tile(e: _Emitter, rows: int, vectors: int, args: dict[str, Any], firs
     # The base comes last: added to it one by one, small terms would be lost in rounding.
     sums = [e.zeros()] * (rows * vectors)
     if "masks" in args:
-        tile = b.sdiv(first_row, ir.Constant(_INT, TILE_ROWS))
         masks = e.at(args["masks"], b.mul(tile, args["words"]))
         sums = _for_each_set_bit(e, masks, args["words"], sums, step)
     else:
@@ -247,9 +248,18 @@ def _signature(arguments: tuple[str, ...], dtype: types.Float) -> Any:
 
 
 def _emit_outer(dtype: types.Float, b: ir.IRBuilder, args: dict[str, Any]) -> None:
+    """Loop over the tiles of all rows.
+
+    Masks belong to tiles of TILE_ROWS rows. Without masks the tiles are as equal as can be: one
+    of few rows would stream B for little work.
+    """
     e = _Emitter(b, dtype)
-    rest = b.srem(args["rows"], ir.Constant(_INT, TILE_ROWS))
-    whole = b.sub(args["rows"], rest)
+    rows, most = args["rows"], ir.Constant(_INT, TILE_ROWS)
+    one = ir.Constant(_INT, 1)
+    tiles = b.sdiv(b.add(rows, ir.Constant(_INT, TILE_ROWS - 1)), most)
+    balanced = "masks" not in args
+    height = b.sdiv(rows, b.select(b.icmp_signed(">", tiles, _ZERO), tiles, one))
+    taller = b.sub(rows, b.mul(height, tiles))
     end = b.append_basic_block("end")
     by_width = b.switch(args["vectors"], end)
     for vectors in range(1, TILE_VECTORS + 1):
@@ -257,18 +267,27 @@ def _emit_outer(dtype: types.Float, b: ir.IRBuilder, args: dict[str, Any]) -> No
         by_width.add_case(ir.Constant(_INT, vectors), block)
         b.position_at_end(block)
 
-        def full_tile(row: Any, _: list[Any], vectors: int = vectors) -> list[Any]:
-            _outer_tile(e, TILE_ROWS, vectors, args, row)
-            return []
+        def tile(index: Any, carried: list[Any], vectors: int = vectors) -> list[Any]:
+            (first,) = carried
+            if balanced:
+                is_taller = b.icmp_signed("<", index, taller)
+                count = b.add(height, b.zext(is_taller, _INT))
+            else:
+                left = b.sub(rows, first)
+                count = b.select(b.icmp_signed("<", left, most), left, most)
+            done = b.append_basic_block("tile.done")
+            by_count = b.switch(count, done)
+            for number in range(1, TILE_ROWS + 1):
+                block = b.append_basic_block(f"rows.{number}")
+                by_count.add_case(ir.Constant(_INT, number), block)
+                b.position_at_end(block)
+                _outer_tile(e, number, vectors, args, index, first)
+                b.branch(done)
+            b.position_at_end(done)
+            return [b.add(first, count)]
 
-        _loop(b, whole, [], full_tile, step=TILE_ROWS)
-        by_rest = b.switch(rest, end)
-        for rows in range(1, TILE_ROWS):
-            block = b.append_basic_block(f"rest.{rows}")
-            by_rest.add_case(ir.Constant(_INT, rows), block)
-            b.position_at_end(block)
-            _outer_tile(e, rows, vectors, args, whole)
-            b.branch(end)
+        _loop(b, tiles, [_ZERO], tile)
+        b.branch(end)
     b.position_at_end(end)
 
 
