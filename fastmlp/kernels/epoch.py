@@ -40,6 +40,7 @@ from .plan import (
     SAMPLES,
     SLOTS,
     TILE,
+    TRANSPOSED,
 )
 from .simd import flush_subnormals, restore_mode
 from .sparsity import join_rows, prefetch_masks, samples_of_groups
@@ -90,7 +91,7 @@ def train(memory_pointer, job_pointer, _):
     n, c = order.size, layers[output, N_OUT]
     private = sizes[PRIVATE] + member * sizes[PRIVATE_STEP]
     own = sizes[OWN_INDEX] + member * sizes[OWN_INDEX_STEP]
-    tile = private + sizes[TILE]
+    tile, transposed = private + sizes[TILE], private + sizes[TRANSPOSED]
     skips = sizes[FEATURE_WORDS] > 0
     masks, sample_masks = own + sizes[FEATURE_MASKS], own + sizes[SAMPLE_MASKS]
     first_panel, last_panel = share(layers[output, PANELS], member, size)
@@ -157,7 +158,7 @@ def train(memory_pointer, job_pointer, _):
             if l > 1:
                 source, table = slot(layers, l - 1, step), layers[l - 1, ROWS]
                 first, last = share(layers[l - 1, PANELS], member, size)
-                backward_hidden(memory, layers, sizes, l, first, last, m)
+                backward_hidden(memory, transposed, index, layers, sizes, l, first, last, m)
                 relu_backward(memory, source, layers, sizes, l - 1, first, last, m)
                 barrier(team, member, size)
             first, last = share(layers[l, PANELS], member, size)

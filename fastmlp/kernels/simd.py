@@ -52,7 +52,7 @@ else:
 # equalled 6 x 2 (0.95-0.99) on AVX2.
 TILE_VECTORS = 4
 TILE_ROWS = 6 if _REGISTERS == 32 else 3
-_INNER_TILE = 4
+_INNER_COLUMNS = 4
 
 
 def lanes(itemsize: int) -> int:
@@ -411,27 +411,27 @@ def _inner_tile(
 def _emit_inner(dtype: types.Float, b: ir.IRBuilder, args: dict[str, Any]) -> None:
     e = _Emitter(b, dtype)
 
-    def blocks(total: Any) -> tuple[Any, Any]:
-        rest = b.srem(total, ir.Constant(_INT, _INNER_TILE))
+    def blocks(total: Any, size: int) -> tuple[Any, Any]:
+        rest = b.srem(total, ir.Constant(_INT, size))
         return b.sub(total, rest), rest
 
-    whole_rows, rest_rows = blocks(args["rows"])
-    whole_columns, rest_columns = blocks(args["columns"])
+    whole_rows, rest_rows = blocks(args["rows"], TILE_ROWS)
+    whole_columns, rest_columns = blocks(args["columns"], _INNER_COLUMNS)
 
     def row_of_tiles(height: int, row: Any) -> list[Any]:
         def full(column: Any, _: list[Any]) -> list[Any]:
-            _inner_tile(e, height, _INNER_TILE, args, row, column)
+            _inner_tile(e, height, _INNER_COLUMNS, args, row, column)
             return []
 
         def single(column: Any, _: list[Any]) -> list[Any]:
             _inner_tile(e, height, 1, args, row, b.add(whole_columns, column))
             return []
 
-        _loop(b, whole_columns, [], full, step=_INNER_TILE)
+        _loop(b, whole_columns, [], full, step=_INNER_COLUMNS)
         _loop(b, rest_columns, [], single)
         return []
 
-    _loop(b, whole_rows, [], lambda row, _: row_of_tiles(_INNER_TILE, row), step=_INNER_TILE)
+    _loop(b, whole_rows, [], lambda row, _: row_of_tiles(TILE_ROWS, row), step=TILE_ROWS)
     _loop(b, rest_rows, [], lambda row, _: row_of_tiles(1, b.add(whole_rows, row)))
 
 
@@ -520,6 +520,37 @@ def export_tiles(dtype: types.Float) -> None:
     export("outer", dtype, _signature(_OUTER_ARGUMENTS, dtype), _outer)
     export("outer_masked", dtype, _signature(_MASKED_ARGUMENTS, dtype), _outer_masked)
     export("inner", dtype, _signature(_INNER_ARGUMENTS, dtype), _inner)
+
+
+@intrinsic
+def transpose(typing_context, memory, target, target_row, source, source_row):
+    """Transpose a square of as many rows and columns as a vector has lanes.
+
+    Row j of the source starts at ``source + j * source_row``, likewise the target.
+    """
+    i = types.int64
+
+    def emit(context, builder, sig, args):
+        memory, target, target_row, source, source_row = args
+        e = _Emitter(builder, sig.args[0].dtype)
+        at = _addresser(context, builder, sig.args[0], memory)
+        from_row, to_row = at(source), at(target)
+        x = [e.load(e.at(from_row, _multiple(builder, source_row, j))) for j in range(e.lanes)]
+        # Swap the off-diagonal blocks, at half the size each time.
+        half = e.lanes // 2
+        while half:
+            low = [k + (e.lanes - half if k & half else 0) for k in range(e.lanes)]
+            high = [k + (e.lanes if k & half else half) for k in range(e.lanes)]
+            for j in range(e.lanes):
+                if not j & half:
+                    pair = x[j], x[j + half]
+                    x[j], x[j + half] = e.shuffle(*pair, low), e.shuffle(*pair, high)
+            half //= 2
+        for j in range(e.lanes):
+            e.store(x[j], e.at(to_row, _multiple(builder, target_row, j)))
+        return context.get_dummy_value()
+
+    return types.void(memory, i, i, i, i), emit
 
 
 @intrinsic
