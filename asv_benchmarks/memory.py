@@ -1,0 +1,35 @@
+"""How much memory does a fit take beyond its data? 150 MB of float32."""
+
+from typing import Any
+
+import numpy as np
+
+from fastmlp import Trainer
+
+N_ROWS, N_FEATURES = 48_000, 784
+
+
+def fit(X: Any, Y: Any) -> None:
+    Trainer(hidden=128, optimizer="adam", batch_size=128, epochs=1, seed=0).fit(X, Y)
+
+
+class Memory:
+    """The difference of the two is what the fit takes."""
+
+    def setup_cache(self) -> None:
+        # In a process of its own: the memory of the compiler must not count.
+        rng = np.random.default_rng(0)
+        fit(rng.standard_normal((256, N_FEATURES), np.float32), np.arange(256) % 10)
+
+    def setup(self) -> None:
+        rng = np.random.default_rng(0)
+        self.X = rng.standard_normal((N_ROWS, N_FEATURES), np.float32)
+        self.Y = np.arange(N_ROWS) % 10
+        # The compiled kernels are loaded in either case.
+        fit(self.X[:256], self.Y[:256])
+
+    def peakmem_hold(self) -> None:
+        self.X.sum()
+
+    def peakmem_fit(self) -> None:
+        fit(self.X, self.Y)

@@ -1,0 +1,45 @@
+"""How long does prediction take, for one row and for many? 784-128-10."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastmlp import Trainer
+
+N_ROWS = 10_000
+SINGLE_ROWS = 1_000
+
+
+@cache
+def trained() -> tuple[Trainer, npt.NDArray[Any], npt.NDArray[Any]]:
+    """A trainer, rows without zeros and labels; every prediction has run once."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((N_ROWS, 784), np.float32)
+    Y = np.arange(N_ROWS) % 10
+    trainer = Trainer(hidden=128, batch_size=100, epochs=1, learning_rate=0.001, seed=0)
+    trainer.fit(X[:1_000], Y[:1_000])
+    trainer.predict_proba(X)
+    trainer.predict_proba(X[:1])
+    trainer.evaluate(X, Y)
+    return trainer, X, Y
+
+
+class Prediction:
+    def setup(self) -> None:
+        self.trainer, self.X, self.Y = trained()
+        self.row = self.X[:1]
+
+    def time_1000_times_one_row(self) -> None:
+        for _ in range(SINGLE_ROWS):
+            self.trainer.predict_proba(self.row)
+
+    def time_10000_rows(self) -> None:
+        self.trainer.predict_proba(self.X)
+
+    def time_10000_labels(self) -> None:
+        self.trainer.predict(self.X)
+
+    def time_evaluate_10000_rows(self) -> None:
+        self.trainer.evaluate(self.X, self.Y)

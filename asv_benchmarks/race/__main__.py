@@ -1,0 +1,191 @@
+"""Run the race: ``python -m asv_benchmarks.race --rounds 3 --plot race.png``."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ..fma_limit import fma_limit
+from .jobs import JOBS
+from .results import BUSY, OURS, Race, machine, tables, versions
+from .systems import SYSTEMS
+
+WORKER_SECONDS = 600
+# How often to look, and how long to wait each time, for a machine that seems busy.
+LOOKS, WAIT_SECONDS = 5, 2
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def installed(names: list[str]) -> list[str]:
+    """The systems that can run; a line for each that cannot."""
+    found = []
+    for name in names:
+        missing = SYSTEMS[name].missing()
+        if missing:
+            print(f"{name}: skipped, not installed: {', '.join(missing)}")
+        else:
+            found.append(name)
+    return found
+
+
+def run_worker(
+    system: str, job: str, epochs: int, threads: int, cache: Path
+) -> dict[str, Any] | None:
+    """What a worker printed; None, after a line saying why, if it failed."""
+    command = [sys.executable, "-m", f"{__package__}.worker", "--system", system, "--job", job]
+    command += ["--epochs", str(epochs), "--threads", str(threads), "--cache", str(cache)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=WORKER_SECONDS)
+    except subprocess.TimeoutExpired:
+        print(f"{job:10} {system:14} skipped: took over {WORKER_SECONDS} s")
+        return None
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        print(f"{job:10} {system:14} skipped: {reason}")
+        return None
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def thread_counts(race: Race, system: str, job: str) -> list[int]:
+    """All threads for fastmlp, which sees to that itself; for a peer 1 too, then the faster."""
+    if system == OURS or race.threads == 1:
+        return [race.threads]
+    known = [r for r in race.of_job(job) if r.system == system]
+    return [record.threads for record in known] or [race.threads, 1]
+
+
+def measure_limit(race: Race) -> float:
+    """The limit, once the machine is free or shows no sign of becoming so."""
+    for _ in range(LOOKS):
+        limit = fma_limit("float32", race.threads)
+        if limit >= BUSY * max(race.limits, default=0):
+            break
+        time.sleep(WAIT_SECONDS)
+    return limit
+
+
+def rotated(systems: list[str], by: int) -> list[str]:
+    by %= len(systems)
+    return systems[by:] + systems[:by]
+
+
+def turns(jobs: list[str], systems: list[str], rounds: int) -> Iterator[tuple[int, str, str]]:
+    """(round, job, system): the systems alternate, and each round starts with another."""
+    for number in range(rounds):
+        for job in jobs:
+            for system in rotated(systems, number):
+                yield number, job, system
+
+
+def hold_race(args: argparse.Namespace, systems: list[str], cache: Path) -> Race:
+    """Run all the processes, one after the other."""
+    race = Race(args.threads)
+    failed = set()
+    for number, job, system in turns(args.jobs, systems, args.rounds):
+        if (system, job) in failed:
+            continue
+        for threads in thread_counts(race, system, job):
+            race.limits.append(measure_limit(race))
+            # A folder for each, so that the first process of every job finds nothing compiled.
+            folder = cache / f"{system}-{job}-{threads}"
+            measured = run_worker(system, job, args.epochs, threads, folder)
+            if measured is None:
+                failed.add((system, job))
+                break
+            record = race.add(threads, measured)
+            if args.json:  # each time, so that a race that is stopped leaves what it found
+                write_json(race, args.json)
+            print(
+                f"round {number + 1}  {job:10} {system:14} {threads} threads  "
+                f"{min(measured['epoch_seconds']):8.4f} s  {record.gflops:6.1f} GFLOP/s  "
+                f"limit {race.limits[-1]:.0f}",
+                flush=True,
+            )
+    return race
+
+
+def write_json(race: Race, path: Path) -> None:
+    records = [asdict(record) for record in race.records.values()]
+    found = {"machine": machine(), "limits": race.limits, "records": records}
+    path.write_text(json.dumps(found, indent=1))
+
+
+def names(valid: dict[str, Any]) -> Any:
+    """Type of an option: names between commas."""
+
+    def parse(text: str) -> list[str]:
+        chosen = text.split(",")
+        unknown = [name for name in chosen if name not in valid]
+        if unknown:
+            raise argparse.ArgumentTypeError(
+                f"unknown: {', '.join(unknown)}; there are {', '.join(valid)}"
+            )
+        return chosen
+
+    return parse
+
+
+def at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {__package__}", description="fastmlp and its peers on the same jobs."
+    )
+    parser.add_argument("--jobs", type=names(JOBS), default=list(JOBS), help=", ".join(JOBS))
+    parser.add_argument(
+        "--systems", type=names(SYSTEMS), default=list(SYSTEMS), help=", ".join(SYSTEMS)
+    )
+    parser.add_argument("--rounds", type=at_least_one, default=3, help="processes per system")
+    parser.add_argument("--epochs", type=at_least_one, default=3, help="timed, after the first")
+    parser.add_argument("--threads", type=at_least_one, default=processors(), help="at the most")
+    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw the result")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write all measurements")
+    args = parser.parse_args()
+    for path in filter(None, (args.plot, args.json)):
+        if not path.absolute().parent.is_dir():  # now rather than after the race
+            parser.error(f"no such folder: {path.parent}")
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    systems = installed(args.systems)
+    if not systems:
+        sys.exit("none of the systems is installed")
+    with tempfile.TemporaryDirectory() as cache:
+        race = hold_race(args, systems, Path(cache))
+    if not race.records:
+        sys.exit("no system finished")
+    where = f"{machine()}, at most {race.threads} threads, {date.today()}"
+    print(f"\n{tables(race)}\n\n{where}")
+    print(f"limit {race.limit:.0f} GFLOP/s float32; {versions(race.records.values())}")
+    for warning in race.warnings():
+        print(f"warning: {warning}")
+    if args.plot:
+        from .picture import draw
+
+        draw(race, args.plot, where)
+
+
+if __name__ == "__main__":
+    main()

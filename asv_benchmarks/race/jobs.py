@@ -1,0 +1,70 @@
+"""The jobs of the race: network, data, batch, update rule; and how many operations they take."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+MNIST = Path(__file__).parents[2] / "examples" / "mnist.npz"
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train: ``layer_sizes`` with input and classes, on ``n_rows`` rows of ``data``."""
+
+    layer_sizes: tuple[int, ...]
+    n_rows: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    data: str = "gaussian"
+
+    @property
+    def flops_per_epoch(self) -> int:
+        """Operations of the products; forward and weight gradients, deltas below the first layer.
+
+        A multiply-add counts as two. Zeros in the data are counted like any other number.
+        """
+        products = [a * b for a, b in pairwise(self.layer_sizes)]
+        return 2 * self.n_rows * (2 * products[0] + 3 * sum(products[1:]))
+
+    def load(self) -> tuple[Array, Array]:
+        """X of shape (n_rows, n_in), float32, and class indices Y, int64."""
+        return _DATA[self.data](self.n_rows, self.layer_sizes[0], self.layer_sizes[-1])
+
+    def __str__(self) -> str:
+        sizes = "-".join(map(str, self.layer_sizes))
+        return f"{self.n_rows:,} × {sizes}, batch {self.batch_size}, {self.optimizer}"
+
+
+def gaussian(n_rows: int, n_features: int, n_classes: int) -> tuple[Array, Array]:
+    """Rows without zeros; the classes are those of a random linear map, so that one can learn."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_rows, n_features), np.float32)
+    return X, (X @ rng.standard_normal((n_features, n_classes), np.float32)).argmax(axis=1)
+
+
+def mnist(n_rows: int, *_: int) -> tuple[Array, Array]:
+    """The first training images of MNIST, in [0, 1]."""
+    with np.load(MNIST) as data:
+        images = data["train_images"][:n_rows].reshape(n_rows, -1)
+        labels = data["train_labels"][:n_rows].astype(np.int64)
+    return np.divide(images, 255, dtype=np.float32), labels
+
+
+_DATA: dict[str, Callable[..., tuple[Array, Array]]] = {"gaussian": gaussian, "mnist": mnist}
+
+JOBS = {
+    "dense": Job((784, 128, 10), 48_000, 32, "sgd", 0.01),
+    "mnist": Job((784, 128, 10), 48_000, 32, "sgd", 0.1, "mnist"),
+    "mnist-adam": Job((784, 128, 10), 48_000, 128, "adam", 0.001, "mnist"),
+    "tabular": Job((28, 64, 64, 2), 50_000, 64, "adam", 0.001),
+    "deep": Job((784, 512, 256, 10), 20_000, 256, "sgd", 0.05),
+    "big": Job((1024, 2048, 2048, 10), 8_192, 1024, "sgd", 0.05),
+}

@@ -1,0 +1,73 @@
+"""One system on one job in a process of its own; prints a line of JSON.
+
+``python -m asv_benchmarks.race.worker --system jax --job dense``
+"""
+
+import argparse
+import json
+import os
+import time
+from importlib import import_module
+from typing import Any
+
+# Read by the libraries when they are imported.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+def limit_threads(threads: int) -> None:
+    """Keep every library to ``threads`` threads; XLA goes by the processors that it may use."""
+    for name in THREAD_VARIABLES:
+        os.environ[name] = str(threads)
+    if hasattr(os, "sched_setaffinity"):
+        processors = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, processors[:threads])
+
+
+def measure(system_name: str, job_name: str, epochs: int, threads: int) -> dict[str, Any]:
+    """Train for 1 + ``epochs`` epochs; the record that the parent reads."""
+    from .jobs import JOBS
+    from .run import Run, mean_loss
+    from .systems import SYSTEMS
+
+    system, job = SYSTEMS[system_name], JOBS[job_name]
+    os.environ.update(system.environment)
+    module = import_module(f".{system.module}", __package__)
+    start = time.perf_counter()
+    imported = [import_module(name) for name in module.IMPORTS]
+    import_seconds = time.perf_counter() - start
+
+    run = Run(job, *job.load(), epochs=1 + epochs, threads=threads)
+    weights = module.train(run, *imported)
+    return {
+        "system": system_name,
+        "job": job_name,
+        "import_seconds": import_seconds,
+        "first_epoch_seconds": run.seconds[0],
+        "epoch_seconds": run.seconds[1:],
+        "loss": mean_loss(weights, run.X[:5_000], run.Y[:5_000]),
+        "versions": system.versions(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--system", required=True)
+    parser.add_argument("--job", required=True)
+    parser.add_argument("--epochs", type=int, default=3, help="after the first")
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--cache", help="folder for compiled code, in place of the usual ones")
+    args = parser.parse_args()
+    limit_threads(args.threads)
+    if args.cache:
+        os.environ["NUMBA_CACHE_DIR"] = os.path.join(args.cache, "numba")
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.path.join(args.cache, "inductor")
+    print(json.dumps(measure(args.system, args.job, args.epochs, args.threads)))
+
+
+if __name__ == "__main__":
+    main()
