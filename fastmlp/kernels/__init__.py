@@ -2,9 +2,9 @@
 
 Legend of shapes, used in every kernel::
 
-    n  samples                     m  rows of the present mini-batch (or chunk of one)
+    n  samples                     m  rows of the present chunk of a mini-batch
     d  input features              h  hidden units of a layer
-    c  classes                     k  threads in the team
+    c  classes                     l  number of a layer, 0 being the input
     lanes  elements in one vector  panel  columns in one weight panel, at most 4 * lanes
 
 Layouts, all in vectors that start on a 64-byte boundary (offsets are planned in ``plan``):
@@ -21,5 +21,6 @@ Layouts, all in vectors that start on a 64-byte boundary (offsets are planned in
 Padding is zero in every array and stays zero. The loss is the mean over a mini-batch: the output
 delta carries the factor 1 / batch, so every gradient is that of the mean.
 
-Arguments come in the order: team, outputs, inputs, parameters, sizes.
+All numbers lie in one array, ``memory``; operands are offsets in it. Arguments come in the order:
+memory, outputs, inputs, tables, sizes.
 """
