@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 try:
-    from fastmlp.kernels import simd
+    from fastmlp.kernels import simd, tiles
 except ImportError:  # before there were tiles, or after they moved
-    simd = None  # type: ignore[assignment]
+    simd = tiles = None  # type: ignore[assignment]
 
 OUTER = (
     "memory", "index", "c0", "c_row", "base0", "base_row", "relu",
@@ -33,14 +33,14 @@ COLUMNS, PANELS = 32, 8
 
 def tile(name: str, parameters: tuple[str, ...]) -> Any:
     """The tile, if this commit has it with these parameters."""
-    found = getattr(simd, name, None)
+    found = getattr(tiles, name, None)
     if found is None or tuple(signature(found).parameters)[1:] != parameters:
         raise NotImplementedError(f"no tile {name} with these parameters")
     return found
 
 
 def compiled(function: Callable[..., None], dtype: str) -> Callable[..., None]:
-    simd.export_tiles(numba.from_dtype(np.dtype(dtype)))
+    tiles.export_tiles(numba.from_dtype(np.dtype(dtype)))
     run: Callable[..., None] = numba.njit(function)
     return run
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fastmlp.kernels import plan, simd
+from fastmlp.kernels import elements, plan, simd, tiles
 from fastmlp.kernels.jit import FASTMATH
 from fastmlp.kernels.losses import softmax, softmax_cross_entropy
 from tests import reference
@@ -38,7 +38,7 @@ compiled = numba.njit(error_model="numpy", fastmath=set(FASTMATH))
 @pytest.fixture(params=DTYPES, scope="module")
 def dtype(request: pytest.FixtureRequest) -> Any:
     dtype = np.dtype(request.param)
-    simd.export_tiles(numba.from_dtype(dtype))
+    tiles.export_tiles(numba.from_dtype(dtype))
     return dtype
 
 
@@ -102,7 +102,7 @@ def _outer(
     memory, index, c0, c_row, base0, base_row, relu,
     a0, a_steps, a_rows, b0, b_step, rows, vectors, depth,
 ):  # fmt: skip
-    simd.outer(
+    tiles.outer(
         memory, index, c0, c_row, base0, base_row, relu,
         a0, a_steps, a_rows, b0, b_step, rows, vectors, depth,
     )  # fmt: skip
@@ -113,7 +113,7 @@ def _outer_masked(
     memory, index, c0, c_row, base0, base_row, relu,
     a0, a_steps, a_rows, b0, b_step, rows, vectors, masks, words,
 ):  # fmt: skip
-    simd.outer_masked(
+    tiles.outer_masked(
         memory, index, c0, c_row, base0, base_row, relu,
         a0, a_steps, a_rows, b0, b_step, rows, vectors, masks, words,
     )  # fmt: skip
@@ -226,9 +226,9 @@ def test_outer_over_masks(dtype: Any, vectors: int, relu: bool) -> None:
     rng = np.random.default_rng(1)
     for A, B, base in outer_operands(dtype, vectors):
         depth, rows = A.shape
-        tiles = -(-rows // simd.TILE_ROWS)
-        taken = rng.random((tiles, depth)) < rng.random((tiles, 1))
-        taken[: tiles // 3] = True
+        n_tiles = -(-rows // simd.TILE_ROWS)
+        taken = rng.random((n_tiles, depth)) < rng.random((n_tiles, 1))
+        taken[: n_tiles // 3] = True
         A = np.where(taken.T.repeat(simd.TILE_ROWS, axis=1)[:, :rows], A, 0)
         wanted = outer(A, B, base, relu=relu)
         assert np.array_equal(outer(A, B, base, relu=relu, taken=taken), wanted)
@@ -273,7 +273,7 @@ def _inner(
     memory, c0, c_row, a0, a_row, a_panel, b0, b_row, b_panel,
     vectors, panels, last_vectors, rows, columns,
 ):  # fmt: skip
-    simd.inner(
+    tiles.inner(
         memory, c0, c_row, a0, a_row, a_panel, b0, b_row, b_panel,
         vectors, panels, last_vectors, rows, columns,
     )  # fmt: skip
@@ -355,7 +355,7 @@ def test_inner_passes_on_nan(dtype: Any, vectors: int, panels: int, last: int) -
 @compiled
 def _exponentials(x, result):
     for i in range(x.size):
-        result[i] = simd.exp_nonpositive(x[i])
+        result[i] = elements.exp_nonpositive(x[i])
 
 
 def exponentials(x: Array) -> Array:

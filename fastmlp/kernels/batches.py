@@ -1,8 +1,8 @@
 """Which rows a chunk has, whose share is what, and fetching the rows."""
 
+from .elements import load, load_as, store
 from .jit import jit
 from .plan import ACTIVATIONS, N_OUT, SLOT, SLOTS, STRIDE
-from .simd import load, load_as, store
 
 
 @jit

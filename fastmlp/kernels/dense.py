@@ -7,6 +7,7 @@ a layer is given as an offset ``source`` and a table ``rows`` of the offsets of 
 
 import numba
 
+from .elements import load, store, transpose
 from .jit import jit
 from .optimizers import SGD, update
 from .plan import (
@@ -35,7 +36,8 @@ from .plan import (
     WEIGHTS,
     ZEROS,
 )
-from .simd import TILE_ROWS, inner, load, outer, outer_masked, store, transpose
+from .simd import TILE_ROWS
+from .tiles import inner, outer, outer_masked
 
 NO_MASKS = -1
 

@@ -42,8 +42,8 @@ from .plan import (
     TILE,
     TRANSPOSED,
 )
-from .simd import flush_subnormals, restore_mode
 from .sparsity import join_rows, prefetch_masks, samples_of_groups
+from .subnormals import flush_subnormals, restore_mode
 from .team import barrier, join
 
 

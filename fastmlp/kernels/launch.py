@@ -18,8 +18,8 @@ from .jit import export, jit_parallel
 from .job import NAMES, NOT_IN_PLACE, POSITIONS
 from .plan import Plan
 from .predict import predict
-from .simd import export_tiles
 from .sparsity import scan
+from .tiles import export_tiles
 
 # Compiling one kernel twice at once is a waste, and two parallel regions started at once from
 # two Python threads abort the process under Numba's workqueue layer.

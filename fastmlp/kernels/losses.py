@@ -7,8 +7,8 @@ of exponentials and the margin (logit of the label minus maximum) of each sample
 
 import math
 
+from .elements import exp_nonpositive, load, store
 from .jit import jit
-from .simd import exp_nonpositive, load, store
 
 # Sums of exponentials multiplied in float64 before one logarithm is taken. Each is at most the
 # number of classes, so the product stays finite below 1e19 classes.

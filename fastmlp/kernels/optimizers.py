@@ -6,8 +6,8 @@ Weights start at ``w0`` of ``memory``, their gradient at ``g0``. The state of el
 
 import math
 
+from .elements import load, store
 from .jit import jit
-from .simd import load, store
 
 SGD, MOMENTUM, NESTEROV, ADAM = range(4)
 

@@ -5,9 +5,10 @@ from numba import types
 from . import job as args
 from .batches import gather, share
 from .dense import forward_hidden, forward_output, sum_panels
+from .elements import load, store
 from .losses import softmax, softmax_cross_entropy
 from .plan import ACTIVATIONS, CHUNK, INPUT, N_OUT, PANELS, PARTIAL, PRIVATE, ROWS, SAMPLES
-from .simd import flush_subnormals, load, restore_mode, store
+from .subnormals import flush_subnormals, restore_mode
 
 
 def predict(memory_pointer, job_pointer, member):

@@ -14,9 +14,10 @@ from numba import types
 
 from . import job as args
 from .batches import share
+from .elements import load, load_as, prefetch
 from .jit import jit
 from .plan import FEATURE_WORDS, GROUP_WORDS, N_OUT, SAMPLE_WORDS
-from .simd import TILE_ROWS, load, load_as, prefetch
+from .simd import TILE_ROWS
 
 _BITS = 64
 _LINE_WORDS = 8
