@@ -75,6 +75,10 @@ class Network:
         self.state = aligned_zeros(0, dtype)
         self.updates = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or pickle takes along: workspaces hold addresses of this process."""
+        return self.__dict__ | {"workspaces": {}}
+
     def _arrays(self, row: npt.NDArray[np.int64]) -> tuple[Floats, Floats | None]:
         """Views of one layer: (panels, n_in + 1, panel) and None, or output rows and biases."""
         start, n_in, n_out = row[WEIGHTS], row[N_IN], row[N_OUT]

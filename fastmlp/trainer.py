@@ -286,6 +286,8 @@ class Trainer:
         ------
         TypeError, ValueError
             For unusable X, or before the first fit.
+        FloatingPointError
+            When the output is not finite: weights or values of X are too large.
         """
         network = self._fitted()
         rows = check_features(X, self.config.dtype, n_features=self.n_features_in_)
@@ -303,6 +305,8 @@ class Trainer:
         ------
         TypeError, ValueError
             For unusable or unknown input, or before the first fit.
+        FloatingPointError
+            When the loss is not finite.
         """
         network = self._fitted()
         rows = self._check_rows(X, Y, self.n_features_in_, self.classes_, prefix="")

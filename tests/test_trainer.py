@@ -1,7 +1,10 @@
 """Trainer as its users see it: arguments, labels, records, callbacks, warm starts, bad input."""
 
+import copy
 import gc
+import math
 import os
+import pickle
 import re
 import weakref
 from collections.abc import Callable
@@ -12,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+import fastmlp
 from fastmlp import NotFittedError, Trainer
 from fastmlp.kernels.launch import Job
 
@@ -845,3 +849,55 @@ def test_rows_of_a_larger_array_are_read_alone() -> None:
         wanted = trainer(hidden).fit(X, Y)
         assert same_weights(model.get_weights(), wanted.get_weights())
         assert np.array_equal(model.predict_proba(around[2:62]), wanted.predict_proba(X))
+
+
+def blobs(n: int = 60) -> tuple[Any, Any]:
+    labels = np.arange(n) % 3
+    return np.random.default_rng(0).normal(size=(n, 5)) + labels[:, None], labels
+
+
+def test_copies_and_pickles_predict_the_same() -> None:
+    X, labels = blobs()
+    trainer = Trainer(hidden=7, epochs=2, seed=0).fit(X, labels)
+    wanted = trainer.predict_proba(X)
+    for other in (copy.deepcopy(trainer), pickle.loads(pickle.dumps(trainer))):
+        assert np.array_equal(other.predict_proba(X), wanted)
+        assert other.history == trainer.history
+
+
+@pytest.mark.parametrize("hidden", [(), 9])
+def test_input_scale_multiplies_what_is_read(hidden: Any) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(70, 33), dtype=np.uint8)
+    labels = np.arange(70) % 3
+    scaled = images.astype(np.float32) * np.float32(1 / 255)
+    settings: dict[str, Any] = {"hidden": hidden, "epochs": 3, "seed": 0}
+    bytes_read = Trainer(input_scale=1 / 255, **settings).fit(images, labels)
+    floats_read = Trainer(**settings).fit(scaled, labels)
+    for got, wanted in zip(bytes_read.get_weights(), floats_read.get_weights(), strict=True):
+        assert np.array_equal(got, wanted)
+    assert np.array_equal(bytes_read.predict_proba(images), floats_read.predict_proba(scaled))
+    assert bytes_read.evaluate(images, labels) == floats_read.evaluate(scaled, labels)
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, math.inf, math.nan])
+def test_bad_input_scale(scale: float) -> None:
+    with pytest.raises(ValueError, match="input_scale must be a finite number > 0"):
+        Trainer(input_scale=scale)
+
+
+def test_output_that_is_not_finite_is_an_error() -> None:
+    X, labels = blobs()
+    trainer = Trainer(hidden=(8, 8), epochs=1, seed=0).fit(X, labels)
+    trainer.set_weights([array * 1e10 for array in trainer.get_weights()])
+    for call in (trainer.predict, trainer.predict_proba):
+        with pytest.raises(FloatingPointError, match="not finite"):
+            call(X * 1e30)
+    with pytest.raises(FloatingPointError, match="not finite"):
+        trainer.evaluate(X * 1e30, labels)
+
+
+def test_warmup_takes_the_dtypes_of_a_trainer() -> None:
+    fastmlp.warmup()
+    with pytest.raises(ValueError, match="dtype must be float32 or float64; got int64"):
+        fastmlp.warmup("int64")
