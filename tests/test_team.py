@@ -12,9 +12,11 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import pytest
+from numba import types
 
 import fastmlp
 from fastmlp.kernels import launch, team
+from fastmlp.kernels.elements import pointer
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
@@ -27,21 +29,22 @@ Array = npt.NDArray[Any]
 
 @numba.njit(nogil=True)
 def join(array, n_threads):
-    return team.join(array, n_threads)
+    return team.join(pointer(array.ctypes.data, types.int64), n_threads)
 
 
 @numba.njit(nogil=True)
 def barrier(array, member, size):
-    team.barrier(array, member, size)
+    team.barrier(pointer(array.ctypes.data, types.int64), member, size)
 
 
 @numba.njit(nogil=True)
 def take_turns(array, member, size, rounds, values):
     """Add the other's value to one's own, round by round; right only if nobody runs ahead."""
+    counters = pointer(array.ctypes.data, types.int64)
     for turn in range(rounds):
         read = values[turn % 2, (member + 1) % size]
         values[(turn + 1) % 2, member] = read + values[turn % 2, member]
-        team.barrier(array, member, size)
+        team.barrier(counters, member, size)
 
 
 def empty_team(n_threads: int) -> npt.NDArray[np.int64]:
@@ -116,6 +119,7 @@ def test_barrier(size: int) -> None:
 SCRIPT = """
 import threading
 import numba
+from numba import types
 import numpy as np
 import fastmlp
 

@@ -12,6 +12,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import pytest
+from numba import types
+from numba.extending import intrinsic
 
 from fastmlp.kernels import elements, plan, simd, tiles
 from fastmlp.kernels.jit import FASTMATH
@@ -37,9 +39,7 @@ compiled = numba.njit(error_model="numpy", fastmath=set(FASTMATH))
 
 @pytest.fixture(params=DTYPES, scope="module")
 def dtype(request: pytest.FixtureRequest) -> Any:
-    dtype = np.dtype(request.param)
-    tiles.export_tiles(numba.from_dtype(dtype))
-    return dtype
+    return np.dtype(request.param)
 
 
 class Flat:
@@ -103,7 +103,7 @@ def _outer(
     a0, a_steps, a_rows, b0, b_step, rows, vectors, depth,
 ):  # fmt: skip
     tiles.outer(
-        memory, index, c0, c_row, base0, base_row, relu,
+        memory.ctypes, index.ctypes, c0, c_row, base0, base_row, relu,
         a0, a_steps, a_rows, b0, b_step, rows, vectors, depth,
     )  # fmt: skip
 
@@ -114,7 +114,7 @@ def _outer_masked(
     a0, a_steps, a_rows, b0, b_step, rows, vectors, masks, words,
 ):  # fmt: skip
     tiles.outer_masked(
-        memory, index, c0, c_row, base0, base_row, relu,
+        memory.ctypes, index.ctypes, c0, c_row, base0, base_row, relu,
         a0, a_steps, a_rows, b0, b_step, rows, vectors, masks, words,
     )  # fmt: skip
 
@@ -274,7 +274,7 @@ def _inner(
     vectors, panels, last_vectors, rows, columns,
 ):  # fmt: skip
     tiles.inner(
-        memory, c0, c_row, a0, a_row, a_panel, b0, b_row, b_panel,
+        memory.ctypes, c0, c_row, a0, a_row, a_panel, b0, b_row, b_panel,
         vectors, panels, last_vectors, rows, columns,
     )  # fmt: skip
 
@@ -352,16 +352,30 @@ def test_inner_passes_on_nan(dtype: Any, vectors: int, panels: int, last: int) -
 # ----------------------------------------------------------------------------------- exponential
 
 
+@intrinsic
+def exponentials_of_a_vector(typing_context, result, x, first):
+    def emit(context, builder, sig, args):
+        e = simd.Emitter(builder, sig.args[0].dtype)
+        value = elements.emit_exp(e, e.load(e.at(args[1], args[2])))
+        e.store(value, e.at(args[0], args[2]))
+        return context.get_dummy_value()
+
+    pointer = types.CPointer(x.dtype)
+    return types.void(pointer, pointer, types.int64), emit
+
+
 @compiled
-def _exponentials(x, result):
-    for i in range(x.size):
-        result[i] = elements.exp_nonpositive(x[i])
+def _exponentials(result, x, lanes):
+    for first in range(0, x.size, lanes):
+        exponentials_of_a_vector(result.ctypes, x.ctypes, first)
 
 
 def exponentials(x: Array) -> Array:
-    result = np.empty_like(x)
-    _exponentials(x, result)
-    return result
+    lanes = simd.lanes(x.itemsize)
+    padded = np.pad(x, (0, -len(x) % lanes))
+    result = np.empty_like(padded)
+    _exponentials(result, padded, lanes)
+    return result[: len(x)]
 
 
 LOWEST = {"float32": -87.0, "float64": -708.0}
@@ -399,32 +413,35 @@ def test_exponential_of_nan_and_of_what_underflows(dtype: Any) -> None:
 
 @compiled
 def _softmax(z, z0, stride, m, c):
-    softmax(z, z0, stride, m, c)
+    softmax(z.ctypes, z0, stride, m, c)
 
 
 @compiled
 def _softmax_cross_entropy(z, z0, stride, labels, first, m, c, scale):
-    return softmax_cross_entropy(z, z0, stride, labels, first, m, c, scale)
+    return softmax_cross_entropy(z.ctypes, z0, stride, labels.ctypes, first, m, c, scale)
 
 
-def in_memory(logits: Array) -> tuple[Array, int]:
-    """``logits`` class by class with gaps, three rows of work behind them, and their offset."""
+def in_memory(logits: Array) -> tuple[Array, int, int]:
+    """``logits`` class by class in whole vectors with gaps, three rows of work behind them; their
+    offset, and the length of a row without its gap."""
     memory = Flat(logits.dtype, NAN)
-    z0 = memory.put(with_gaps(np.pad(logits.T, ((0, 3), (0, 0)), constant_values=NAN)))
-    return memory.array(), z0
+    rest = -len(logits) % simd.lanes(logits.itemsize)
+    z0 = memory.put(with_gaps(np.pad(logits.T, ((0, 3), (0, rest)), constant_values=NAN)))
+    return memory.array(), z0, len(logits) + rest
 
 
-def from_memory(z: Array, z0: int, m: int, c: int) -> Array:
-    return z[z0 : z0 + c * (m + 5)].reshape(c, m + 5)[:, :m].T
+def from_memory(z: Array, z0: int, width: int, shape: tuple[int, int]) -> Array:
+    m, c = shape
+    return z[z0 : z0 + c * (width + 5)].reshape(c, width + 5)[:, :m].T
 
 
 def probabilities(logits: Array) -> Array:
     m, c = logits.shape
-    before, z0 = in_memory(logits)
+    before, z0, width = in_memory(logits)
     after = before.copy()
-    _softmax(after, z0, m + 5, m, c)
-    assert_untouched(after, before, z0, (c + 3, m))
-    return from_memory(after, z0, m, c)
+    _softmax(after, z0, width + 5, m, c)
+    assert_untouched(after, before, z0, (c + 3, width))
+    return from_memory(after, z0, width, logits.shape)
 
 
 def loss_and_delta(logits: Array, labels: Array, scale: float = 1.0) -> tuple[float, int, Array]:
@@ -432,13 +449,13 @@ def loss_and_delta(logits: Array, labels: Array, scale: float = 1.0) -> tuple[fl
     m, c = logits.shape
     all_labels = np.full(m + 7, c - 1, np.int32)
     all_labels[3 : 3 + m] = labels
-    before, z0 = in_memory(logits)
+    before, z0, width = in_memory(logits)
     after = before.copy()
     loss, hits = _softmax_cross_entropy(
-        after, z0, m + 5, all_labels, 3, m, c, logits.dtype.type(scale)
+        after, z0, width + 5, all_labels, 3, m, c, logits.dtype.type(scale)
     )
-    assert_untouched(after, before, z0, (c + 3, m))
-    return loss, hits, from_memory(after, z0, m, c)
+    assert_untouched(after, before, z0, (c + 3, width))
+    return loss, hits, from_memory(after, z0, width, logits.shape)
 
 
 def hard_logits(m: int, c: int, dtype: Any) -> Iterator[Array]:

@@ -1,22 +1,25 @@
 """Which rows a chunk has, whose share is what, and fetching the rows."""
 
-from .elements import load, load_as, store
-from .jit import jit
+from numba import types
+
+from .elements import as_element, pointer, pointer_like
+from .jit import jit, unit
 from .plan import ACTIVATIONS, N_OUT, SLOT, SLOTS, STRIDE
 
 
-@jit
-def gather(memory, target, raw, is_uint8, scale, order, first, last, layers):
+@unit
+def gather(memory, target, address, is_uint8, scale, order, first, last, layers):
     """Input rows ``order[first:last]``, times ``scale``, -> consecutive rows at ``target``."""
-    d, stride = layers[0, N_OUT], layers[0, STRIDE]
+    d, stride = layers[N_OUT], layers[STRIDE]
+    pixels, numbers = pointer(address, types.uint8), pointer_like(address, memory)
     for i in range(first, last):
         source, row = order[i] * d, target + (i - first) * stride
         if is_uint8:
             for j in range(d):
-                store(memory, row + j, scale * memory.dtype.type(load(raw, source + j)))
+                memory[row + j] = scale * as_element(pixels[source + j], memory)
         else:
             for j in range(d):
-                store(memory, row + j, scale * load_as(raw, source + j, memory))
+                memory[row + j] = scale * numbers[source + j]
 
 
 @jit
@@ -41,4 +44,4 @@ def share(count, member, size):
 @jit
 def slot(layers, l, step):
     """Offset of the activations of hidden layer ``l`` for chunk ``step``."""
-    return layers[l, ACTIVATIONS] + step % SLOTS * layers[l, SLOT]
+    return layers[l + ACTIVATIONS] + step % SLOTS * layers[l + SLOT]

@@ -1,14 +1,15 @@
 """One dense layer: forward, backward and update, each for the panels ``first:last`` of a thread.
 
-``layers``, ``sizes`` and ``index`` are the tables of :mod:`~fastmlp.kernels.plan`, ``l`` is the
-layer's row in them, m the rows; all numbers lie in ``memory`` at the offsets given. The input of
-a layer is given as an offset ``source`` and a table ``rows`` of the offsets of its rows from it.
+``layers``, ``sizes`` and ``index`` are the tables of :mod:`~fastmlp.kernels.plan`, m the rows.
+``l`` is the offset in ``layers`` of the layer's row, ``l - ROW`` that of the layer below. All
+numbers lie in ``memory`` at the offsets given. The input of a layer is given as an offset
+``source`` and a table ``rows`` of the offsets of its rows from it.
 """
 
 import numba
 
-from .elements import load, store, transpose
-from .jit import jit
+from .elements import as_element, transpose
+from .jit import jit, unit
 from .optimizers import SGD, update
 from .plan import (
     BIAS,
@@ -26,8 +27,10 @@ from .plan import (
     N_OUT,
     NOUGHTS,
     ONE,
+    OUTPUT,
     PANEL,
     PANELS,
+    ROW,
     SAMPLE_WORDS,
     SAMPLES,
     STRIDE,
@@ -49,19 +52,19 @@ _FEW_ROWS = 8
 @jit
 def _vectors(layers, sizes, l, p):
     """Vectors in panel ``p`` of layer ``l``."""
-    if p == layers[l, PANELS] - 1:
-        return layers[l, LAST]
-    return layers[l, PANEL] // sizes[LANES]
+    if p == layers[l + PANELS] - 1:
+        return layers[l + LAST]
+    return layers[l + PANEL] // sizes[LANES]
 
 
 @jit
 def forward_hidden(memory, target, source, rows, index, layers, sizes, l, first, last, m):
     """A = relu(source W + b), to the activations at ``target``."""
-    n_in, panel, iota = layers[l, N_IN], layers[l, PANEL], sizes[IOTA]
+    n_in, panel, iota = layers[l + N_IN], layers[l + PANEL], sizes[IOTA]
     for p in range(first, last):
-        w0 = layers[l, WEIGHTS] + p * (n_in + 1) * panel
+        w0 = layers[l + WEIGHTS] + p * (n_in + 1) * panel
         outer(
-            memory, index, target + p * panel, layers[l, STRIDE],
+            memory, index, target + p * panel, layers[l + STRIDE],
             w0 + n_in * panel, 0, True,
             source, iota, rows, w0, panel, m, _vectors(layers, sizes, l, p), n_in,
         )  # fmt: skip
@@ -70,11 +73,11 @@ def forward_hidden(memory, target, source, rows, index, layers, sizes, l, first,
 @jit
 def forward_masked(memory, target, source, rows, masks, index, layers, sizes, l, first, last, m):
     """:func:`forward_hidden` of the first layer, over the features in ``masks`` alone."""
-    n_in, panel = layers[l, N_IN], layers[l, PANEL]
+    n_in, panel = layers[l + N_IN], layers[l + PANEL]
     for p in range(first, last):
-        w0 = layers[l, WEIGHTS] + p * (n_in + 1) * panel
+        w0 = layers[l + WEIGHTS] + p * (n_in + 1) * panel
         outer_masked(
-            memory, index, target + p * panel, layers[l, STRIDE], w0 + n_in * panel, 0, True,
+            memory, index, target + p * panel, layers[l + STRIDE], w0 + n_in * panel, 0, True,
             source, sizes[IOTA], rows, w0, panel, m, _vectors(layers, sizes, l, p),
             masks, sizes[FEATURE_WORDS],
         )  # fmt: skip
@@ -83,36 +86,36 @@ def forward_masked(memory, target, source, rows, masks, index, layers, sizes, l,
 @jit
 def backward_hidden(memory, transposed, index, layers, sizes, l, first, last, m):
     """D_l W^T, to the deltas of layer l - 1 (its panels ``first:last``)."""
-    panel, below = layers[l, PANEL], layers[l - 1, PANEL]
+    panel, below = layers[l + PANEL], layers[l - ROW + PANEL]
     for p in range(first, last):
-        target = layers[l - 1, DELTA] + p * layers[l - 1, DELTA_PANEL]
+        target = layers[l - ROW + DELTA] + p * layers[l - ROW + DELTA_PANEL]
         if m < _FEW_ROWS:
             inner(
-                memory, target, below, layers[l, DELTA], panel, layers[l, DELTA_PANEL],
-                layers[l, WEIGHTS] + p * below * panel, panel, (layers[l, N_IN] + 1) * panel,
-                panel // sizes[LANES], layers[l, PANELS], layers[l, LAST],
-                m, min(below, layers[l - 1, N_OUT] - p * below),
+                memory, target, below, layers[l + DELTA], panel, layers[l + DELTA_PANEL],
+                layers[l + WEIGHTS] + p * below * panel, panel, (layers[l + N_IN] + 1) * panel,
+                panel // sizes[LANES], layers[l + PANELS], layers[l + LAST],
+                m, min(below, layers[l - ROW + N_OUT] - p * below),
             )  # fmt: skip
         else:
-            vectors = _vectors(layers, sizes, l - 1, p)
+            vectors = _vectors(layers, sizes, l - ROW, p)
             _transpose_weights(memory, transposed, layers, sizes, l, p, vectors)
             outer(
                 memory, index, target, below, sizes[ZEROS], 0, False,
-                layers[l, DELTA], layers[l, DELTA_UNITS], layers[l, DELTA_ROWS],
-                transposed, below, m, vectors, layers[l, N_OUT],
+                layers[l + DELTA], layers[l + DELTA_UNITS], layers[l + DELTA_ROWS],
+                transposed, below, m, vectors, layers[l + N_OUT],
             )  # fmt: skip
 
 
-@jit
+@unit
 def _transpose_weights(memory, target, layers, sizes, l, p, vectors):
     """Weights of layer l from the units in panel ``p`` below, as a row for each unit of l.
 
     Its last columns may belong to no unit; what they hold then does not matter, as the activation
     there is 0.
     """
-    lanes, panel, below = sizes[LANES], layers[l, PANEL], layers[l - 1, PANEL]
-    for q in range(layers[l, PANELS]):
-        source = layers[l, WEIGHTS] + (q * (layers[l, N_IN] + 1) + p * below) * panel
+    lanes, panel, below = sizes[LANES], layers[l + PANEL], layers[l - ROW + PANEL]
+    for q in range(layers[l + PANELS]):
+        source = layers[l + WEIGHTS] + (q * (layers[l + N_IN] + 1) + p * below) * panel
         for v in range(_vectors(layers, sizes, l, q)):
             row = target + (q * panel + v * lanes) * below
             for k in range(vectors):
@@ -121,19 +124,19 @@ def _transpose_weights(memory, target, layers, sizes, l, p, vectors):
                 )
 
 
-@jit
+@unit
 def relu_backward(memory, activations, layers, sizes, l, first, last, m):
     """Deltas of layer l, in place: kept where the unit was active, else 0."""
-    zero = memory.dtype.type(0)
-    panel = layers[l, PANEL]
+    zero = as_element(0, memory)
+    panel = layers[l + PANEL]
     for p in range(first, last):
         width = _vectors(layers, sizes, l, p) * sizes[LANES]
         for s in range(m):
-            d = layers[l, DELTA] + p * layers[l, DELTA_PANEL] + s * panel
-            a = activations + s * layers[l, STRIDE] + p * panel
+            d = layers[l + DELTA] + p * layers[l + DELTA_PANEL] + s * panel
+            a = activations + s * layers[l + STRIDE] + p * panel
             for j in range(width):
-                value = load(memory, d + j)
-                store(memory, d + j, value if load(memory, a + j) > zero else zero)
+                value = memory[d + j]
+                memory[d + j] = value if memory[a + j] > zero else zero
 
 
 @jit
@@ -143,11 +146,11 @@ def is_straight(rule, opens, closes):
     return rule == SGD and opens and closes
 
 
-@jit
-def scale(memory, start, count, factor):
-    """Multiply ``count`` elements by ``factor``, in place."""
+@unit
+def scale(memory, start, count, rate):
+    """Multiply ``count`` elements by ``rate``, in place."""
     for i in range(count):
-        store(memory, start + i, load(memory, start + i) * factor)
+        memory[start + i] *= rate
 
 
 @jit
@@ -159,12 +162,12 @@ def update_hidden(
 
     ``masks`` tell, if not NO_MASKS, the samples that count for each group of features.
     """
-    n_in, panel = layers[l, N_IN], layers[l, PANEL]
-    delta_panel = layers[l, DELTA_PANEL]
+    n_in, panel = layers[l + N_IN], layers[l + PANEL]
+    delta_panel = layers[l + DELTA_PANEL]
     straight = is_straight(rule, opens, closes)
     if straight:
         for p in range(first, last):
-            scale(memory, layers[l, DELTA] + p * delta_panel, m * panel, -rate)
+            scale(memory, layers[l + DELTA] + p * delta_panel, m * panel, -rate)
     # All panels take the same few inputs before the next ones, which come from far away.
     block = n_in if straight and last - first == 1 else UPDATE_ROWS
     for j in range(0, n_in + block, block):
@@ -176,9 +179,9 @@ def update_hidden(
             j, a0, steps, count, block_masks = n_in, sizes[ONE], sizes[NOUGHTS], 1, NO_MASKS
         for p in range(first, last):
             _update_rows(
-                memory, layers[l, WEIGHTS] + (p * (n_in + 1) + j) * panel, panel, tile, panel,
+                memory, layers[l + WEIGHTS] + (p * (n_in + 1) + j) * panel, panel, tile, panel,
                 index, block_masks, a0, steps, sizes[IOTA],
-                layers[l, DELTA] + p * delta_panel, panel,
+                layers[l + DELTA] + p * delta_panel, panel,
                 m, count, _vectors(layers, sizes, l, p), sizes,
                 rule, rate, momentum, opens, closes,
             )  # fmt: skip
@@ -222,50 +225,49 @@ def _update_rows(
 @jit
 def forward_output(memory, target, source, layers, sizes, first, last, m):
     """Logits from panels ``first:last`` of the last hidden layer alone, each to its own place."""
-    l = layers.shape[0] - 1
-    c, stride = layers[l, N_OUT], sizes[SAMPLES]
+    l = sizes[OUTPUT]
+    c, stride = layers[l + N_OUT], sizes[SAMPLES]
     for p in range(first, last):
         logits = target + p * c * stride
         vectors = _vectors(layers, sizes, l, p)
         inner(
             memory, logits, stride,
-            layers[l, WEIGHTS] + p * layers[l, PANEL], layers[l, STRIDE], 0,
-            source + p * layers[l, PANEL], layers[l - 1, STRIDE], 0,
+            layers[l + WEIGHTS] + p * layers[l + PANEL], layers[l + STRIDE], 0,
+            source + p * layers[l + PANEL], layers[l - ROW + STRIDE], 0,
             vectors, 1, vectors, c, m,
         )  # fmt: skip
         if p == 0:
             for k in range(c):
-                bias = load(memory, layers[l, BIAS] + k)
+                bias = memory[layers[l + BIAS] + k]
                 for s in range(m):
                     z = logits + k * stride + s
-                    store(memory, z, load(memory, z) + bias)
+                    memory[z] += bias
 
 
-@jit
-def sum_panels(memory, target, partial, layers, sizes, m):
+@unit
+def sum_panels(memory, target, partial, layers, sizes):
     """Logits: the sum, in the order of panels, of what :func:`forward_output` left."""
-    l = layers.shape[0] - 1
-    step = layers[l, N_OUT] * sizes[SAMPLES]
-    for k in range(layers[l, N_OUT]):
-        row = k * sizes[SAMPLES]
-        for s in range(m):
-            total = load(memory, partial + row + s)
-            for p in range(1, layers[l, PANELS]):
-                total += load(memory, partial + p * step + row + s)
-            store(memory, target + row + s, total)
+    l = sizes[OUTPUT]
+    # Whole rows, whatever they hold beyond the m samples: one long loop is faster than many short.
+    count = layers[l + N_OUT] * sizes[SAMPLES]
+    for i in range(count):
+        memory[target + i] = memory[partial + i]
+    for p in range(1, layers[l + PANELS]):
+        for i in range(count):
+            memory[target + i] += memory[partial + p * count + i]
 
 
 @jit
 def backward_output(memory, delta, index, layers, sizes, first, last, m):
     """Delta of the last hidden layer before its activation, for its panels ``first:last``."""
-    l = layers.shape[0] - 1
-    panel, iota = layers[l, PANEL], sizes[IOTA]
+    l = sizes[OUTPUT]
+    panel, iota = layers[l + PANEL], sizes[IOTA]
     for p in range(first, last):
         outer(
-            memory, index, layers[l - 1, DELTA] + p * layers[l - 1, DELTA_PANEL], panel,
+            memory, index, layers[l - ROW + DELTA] + p * layers[l - ROW + DELTA_PANEL], panel,
             sizes[ZEROS], 0, False,
-            delta, sizes[CLASSES], iota, layers[l, WEIGHTS] + p * panel, layers[l, STRIDE],
-            m, _vectors(layers, sizes, l, p), layers[l, N_OUT],
+            delta, sizes[CLASSES], iota, layers[l + WEIGHTS] + p * panel, layers[l + STRIDE],
+            m, _vectors(layers, sizes, l, p), layers[l + N_OUT],
         )  # fmt: skip
 
 
@@ -275,18 +277,18 @@ def update_output(
     rule, rate, momentum, opens, closes,
 ):  # fmt: skip
     """Output weights of panels ``first:last``; the biases go with panel 0."""
-    l = layers.shape[0] - 1
-    panel, stride = layers[l, PANEL], layers[l, STRIDE]
+    l = sizes[OUTPUT]
+    panel, stride = layers[l + PANEL], layers[l + STRIDE]
     if is_straight(rule, opens, closes):
-        scale(memory, delta, layers[l, N_OUT] * sizes[SAMPLES], -rate)
+        scale(memory, delta, layers[l + N_OUT] * sizes[SAMPLES], -rate)
     for p in range(first, last):
-        w0 = layers[l, WEIGHTS] + p * panel
-        for k in range(0, layers[l, N_OUT], UPDATE_ROWS):
+        w0 = layers[l + WEIGHTS] + p * panel
+        for k in range(0, layers[l + N_OUT], UPDATE_ROWS):
             _update_rows(
                 memory, w0 + k * stride, stride, tile, panel,
                 index, numba.int64(NO_MASKS), delta + k * sizes[SAMPLES], sizes[IOTA],
-                sizes[CLASSES], source + p * panel, layers[l - 1, STRIDE],
-                m, min(UPDATE_ROWS, layers[l, N_OUT] - k), _vectors(layers, sizes, l, p), sizes,
+                sizes[CLASSES], source + p * panel, layers[l - ROW + STRIDE],
+                m, min(UPDATE_ROWS, layers[l + N_OUT] - k), _vectors(layers, sizes, l, p), sizes,
                 rule, rate, momentum, opens, closes,
             )  # fmt: skip
         if p == 0:
@@ -295,19 +297,19 @@ def update_output(
             )
 
 
-@jit
+@unit
 def _update_output_biases(
     memory, tile, delta, layers, sizes, m, rule, rate, momentum, opens, closes
 ):
-    l = layers.shape[0] - 1
-    bias = layers[l, BIAS]
+    l = sizes[OUTPUT]
+    bias = layers[l + BIAS]
     straight = is_straight(rule, opens, closes)
     target = bias if straight else tile if closes else bias + sizes[GRADIENT]
     before = bias if straight else bias + sizes[GRADIENT]
-    for k in range(layers[l, N_OUT]):
-        total = memory.dtype.type(0) if opens and not straight else load(memory, before + k)
+    for k in range(layers[l + N_OUT]):
+        total = as_element(0, memory) if opens and not straight else memory[before + k]
         for s in range(m):
-            total += load(memory, delta + k * sizes[SAMPLES] + s)
-        store(memory, target + k, total)
+            total += memory[delta + k * sizes[SAMPLES] + s]
+        memory[target + k] = total
     if closes and not straight:
-        update(rule, memory, bias, tile, layers[l, N_OUT], sizes[WEIGHT_COUNT], rate, momentum)
+        update(rule, memory, bias, tile, layers[l + N_OUT], sizes[WEIGHT_COUNT], rate, momentum)

@@ -16,7 +16,8 @@ from .dense import (
     update_hidden,
     update_output,
 )
-from .jit import jit
+from .elements import as_element, pointer
+from .jit import jit, unit
 from .job import NOT_IN_PLACE
 from .losses import softmax_cross_entropy
 from .optimizers import step_size
@@ -28,6 +29,7 @@ from .plan import (
     FEATURE_WORDS,
     INPUT,
     N_OUT,
+    OUTPUT,
     OWN_INDEX,
     OWN_INDEX_STEP,
     PANELS,
@@ -35,6 +37,7 @@ from .plan import (
     PARTIAL_SLOT,
     PRIVATE,
     PRIVATE_STEP,
+    ROW,
     ROWS,
     SAMPLE_MASKS,
     SAMPLES,
@@ -49,73 +52,73 @@ from .team import barrier, join
 
 @jit
 def _fetch(
-    memory, private, own, input_offset, scale, raw, is_uint8, order, row0, row1,
-    index, layers, sizes,
+    memory, private, own, job, order, row0, row1, index, layers, sizes,
 ):  # fmt: skip
     """Where the input rows ``order[row0:row1]`` lie: (offset, table of the rows).
 
-    They are read where the caller keeps them, at ``input_offset``, if that is possible; copying
-    a batch costs more than reading it twice from scattered rows.
+    They are read where the caller keeps them, if that is possible; copying a batch costs more than
+    reading it twice from scattered rows.
     """
-    if input_offset == NOT_IN_PLACE:
-        gather(memory, private + sizes[INPUT], raw, is_uint8, scale, order, row0, row1, layers)
-        return private + sizes[INPUT], layers[0, ROWS]
-    d = layers[0, N_OUT]
+    if job[args.INPUT_OFFSET] == NOT_IN_PLACE:
+        gather(
+            memory, private + sizes[INPUT], job[args.RAW], job[args.IS_UINT8],
+            args.input_scale(job, memory), order, row0, row1, layers,
+        )  # fmt: skip
+        return private + sizes[INPUT], layers[ROWS]
+    d = layers[N_OUT]
     for s in range(row1 - row0):
         index[own + s] = order[row0 + s] * d
-    return input_offset, own
+    return job[args.INPUT_OFFSET], own
 
 
-def train(memory_pointer, job_pointer, _):
-    """The work of one thread over a run of chunks (exported); the threads form a team first.
+@unit
+def train(memory, job, _):
+    """The work of one thread over a run of chunks; the threads form a team first.
 
     Barriers, for L hidden layers: one after each layer's activations (after the last one it
     publishes the partial logits), and one after each delta that another layer's weights are
     multiplied with, before those weights change.
     """
-    job = args.array_of(job_pointer, len(args.NAMES))
-    team = args.array(job, args.TEAM, types.int64)
+    team = pointer(job[args.TEAM], types.int64)
     member, size = join(team, job[args.N_THREADS])
     if member < 0:
         return
-    memory = args.array_of(memory_pointer, args.ANY_SIZE)
-    kind = memory.dtype.type
     layers, sizes, index = args.tables(job)
-    raw, order, labels = args.rows(job)
-    totals = args.array(job, args.TOTALS, types.float64)
-    rates = args.array(job, args.RATES, types.float64)
-    row_masks = args.array(job, args.ROW_MASKS, types.int64)
-    rule, momentum, scale = job[args.RULE], kind(rates[1]), args.input_scale(job, memory)
+    order = pointer(job[args.ORDER], types.int64)
+    row_masks = pointer(job[args.ROW_MASKS], types.int64)
+    labels = pointer(job[args.LABELS], types.int32)
+    totals = pointer(job[args.TOTALS], types.float64)
+    rates = pointer(job[args.RATES], types.float64)
+    rule, momentum = job[args.RULE], as_element(rates[1], memory)
 
-    output = layers.shape[0] - 1
-    n, c = order.size, layers[output, N_OUT]
+    output, n = sizes[OUTPUT], job[args.N_ROWS]
+    c = layers[output + N_OUT]
     private = sizes[PRIVATE] + member * sizes[PRIVATE_STEP]
     own = sizes[OWN_INDEX] + member * sizes[OWN_INDEX_STEP]
     tile, transposed = private + sizes[TILE], private + sizes[TRANSPOSED]
     skips = sizes[FEATURE_WORDS] > 0
     masks, sample_masks = own + sizes[FEATURE_MASKS], own + sizes[SAMPLE_MASKS]
-    first_panel, last_panel = share(layers[output, PANELS], member, size)
+    first_panel, last_panel = share(layers[output + PANELS], member, size)
     loss, hits = 0.0, 0
 
     mode = flush_subnormals()
     for step in range(job[args.FIRST], job[args.LAST]):
-        row0, row1, number, batch_rows = chunk_bounds(step, n, sizes[BATCH], sizes[CHUNK])
+        row0, row1, batch, batch_rows = chunk_bounds(step, n, sizes[BATCH], sizes[CHUNK])
         m = row1 - row0
-        opens = row0 == number * sizes[BATCH]
-        closes = row1 == number * sizes[BATCH] + batch_rows
-        rate = kind(step_size(rule, rates[0], job[args.UPDATES] + number + 1))
+        opens = row0 == batch * sizes[BATCH]
+        closes = row1 == batch * sizes[BATCH] + batch_rows
+        rate = as_element(step_size(rule, rates[0], job[args.UPDATES] + batch + 1), memory)
 
         input_rows, input_table = _fetch(
-            memory, private, own, job[args.INPUT_OFFSET], scale, raw, job[args.IS_UINT8], order,
-            row0, row1, index, layers, sizes,
-        )  # fmt: skip
+            memory, private, own, job, order, row0, row1, index, layers, sizes
+        )
         source, table = input_rows, input_table
         if skips:
             join_rows(index, masks, row_masks, sizes, order, row0, m)
-        for l in range(1, output):
-            first, last = share(layers[l, PANELS], member, size)
+        for l in range(ROW, output, ROW):
+            first, last = share(layers[l + PANELS], member, size)
             target = slot(layers, l, step)
-            if skips and l == 1:
+            if skips and l == ROW:
                 forward_masked(
                     memory, target, source, table, masks, index, layers, sizes, l, first, last, m
                 )
@@ -123,28 +126,35 @@ def train(memory_pointer, job_pointer, _):
                 forward_hidden(
                     memory, target, source, table, index, layers, sizes, l, first, last, m
                 )
-            source, table = target, layers[l, ROWS]
-            if l < output - 1:
+            source, table = target, layers[l + ROWS]
+            if l < output - ROW:
                 barrier(team, member, size)
         partial = sizes[PARTIAL] + step % SLOTS * sizes[PARTIAL_SLOT]
         forward_output(memory, partial, source, layers, sizes, first_panel, last_panel, m)
         barrier(team, member, size)
 
         # Every member needs the whole delta, and computing it costs less than a barrier.
-        sum_panels(memory, private, partial, layers, sizes, m)
+        sum_panels(memory, private, partial, layers, sizes)
         chunk_loss, chunk_hits = softmax_cross_entropy(
-            memory, private, sizes[SAMPLES], labels, row0, m, c, kind(1.0 / batch_rows)
+            memory,
+            private,
+            sizes[SAMPLES],
+            labels,
+            row0,
+            m,
+            c,
+            as_element(1.0 / batch_rows, memory),
         )
         loss += chunk_loss
         hits += chunk_hits
-        if output > 1:
+        if output > ROW:
             backward_output(memory, private, index, layers, sizes, first_panel, last_panel, m)
-            relu_backward(memory, source, layers, sizes, output - 1, first_panel, last_panel, m)
+            relu_backward(memory, source, layers, sizes, output - ROW, first_panel, last_panel, m)
         update_output(
             memory, tile, private, source, index, layers, sizes, first_panel, last_panel, m,
             rule, rate, momentum, opens, closes,
         )  # fmt: skip
-        if output > 2:
+        if output > 2 * ROW:
             barrier(team, member, size)
         if skips:
             samples_of_groups(
@@ -153,17 +163,17 @@ def train(memory_pointer, job_pointer, _):
             if step + 1 < job[args.LAST]:
                 next0, next1, _, _ = chunk_bounds(step + 1, n, sizes[BATCH], sizes[CHUNK])
                 prefetch_masks(row_masks, sizes, order, next0, next1)
-        for l in range(output - 1, 0, -1):
+        for l in range(output - ROW, 0, -ROW):
             source, table = input_rows, input_table
-            if l > 1:
-                source, table = slot(layers, l - 1, step), layers[l - 1, ROWS]
-                first, last = share(layers[l - 1, PANELS], member, size)
+            if l > ROW:
+                source, table = slot(layers, l - ROW, step), layers[l - ROW + ROWS]
+                first, last = share(layers[l - ROW + PANELS], member, size)
                 backward_hidden(memory, transposed, index, layers, sizes, l, first, last, m)
-                relu_backward(memory, source, layers, sizes, l - 1, first, last, m)
+                relu_backward(memory, source, layers, sizes, l - ROW, first, last, m)
                 barrier(team, member, size)
-            first, last = share(layers[l, PANELS], member, size)
+            first, last = share(layers[l + PANELS], member, size)
             update_hidden(
-                memory, tile, source, table, sample_masks if skips and l == 1 else NO_MASKS,
+                memory, tile, source, table, sample_masks if skips and l == ROW else NO_MASKS,
                 index, layers, sizes, l, first, last, m, rule, rate, momentum, opens, closes,
             )  # fmt: skip
     restore_mode(mode)

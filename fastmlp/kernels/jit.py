@@ -1,30 +1,39 @@
-"""The one place that owns Numba's options, and the compiled units that others link against."""
+"""The one place that owns Numba's options, and the compiled units that jump to one another.
+
+Numba optimises and emits a helper anew inside every function that calls it, at each level of
+calls: compiled that way the training loop took 17 s. So every kernel with a loop in it is a unit,
+compiled once and called by its address; what remains is small enough to be inlined (``jit``).
+"""
 
 import hashlib
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
 import numba
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.dispatcher import Dispatcher
+from numba.extending import intrinsic
 
 # Neither nnan nor ninf: with them LLVM may assume away the non-finite values that
 # tell a diverged run.
 FASTMATH = frozenset({"contract", "reassoc", "nsz", "arcp", "afn"})
 
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": set(FASTMATH)}
+_NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 # Numba's cache of a function does not see changes in the modules that it calls, so the name that
-# an export has in the cache tells the state of all kernels.
+# a unit has in the cache tells the state of all kernels.
 _SOURCES = hashlib.sha256(
     b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
 ).hexdigest()[:16]
 
-# Compiled exports, kept alive as long as other code may jump to them.
-_exports: dict[str, Any] = {}
+# Types of the parameters of units, by name; every other one is an int64.
+_ELEMENTS = {"rate", "momentum", "scale"}
+_TABLES = {"job", "layers", "sizes", "index", "order", "row_masks"}
 
 
 def _cached(decorator: Callable[..., Any], function: Callable[..., Any], **options: Any) -> Any:
@@ -37,7 +46,7 @@ def _cached(decorator: Callable[..., Any], function: Callable[..., Any], **optio
 
 def jit(function: Callable[..., Any]) -> Any:
     """Compile a helper into whatever calls it; it cannot be called from Python."""
-    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+    return numba.njit(**_NO_WRAPPERS, **_OPTIONS)(function)
 
 
 def jit_parallel(function: Callable[..., Any]) -> Any:
@@ -45,32 +54,112 @@ def jit_parallel(function: Callable[..., Any]) -> Any:
     return _cached(numba.njit, function, nogil=True, parallel=True, **_OPTIONS)
 
 
-def _symbol(name: str, dtype: types.Float) -> str:
-    return f"fastmlp_{name}_{dtype}"
+def _type_of(parameter: str, dtype: types.Float) -> Any:
+    if parameter == "memory":
+        return types.CPointer(dtype)
+    if parameter == "labels":
+        return types.CPointer(types.int32)
+    if parameter in _TABLES:
+        return types.CPointer(types.int64)
+    return dtype if parameter in _ELEMENTS else types.int64
 
 
-def export(name: str, dtype: types.Float, signature: Any, function: Callable[..., Any]) -> int:
-    """Compile ``function`` as a unit of its own; returns its address.
+class Unit:
+    """A kernel that is compiled on its own, once for each dtype if it works on ``memory``."""
 
-    Other code calls it by name (:func:`call_exported`) or by address. Numba optimises and emits
-    a function anew inside every function that calls it, at each level of calls: with the tiles
-    and the training loop compiled that way, a first fit took 17 s.
-    """
-    symbol = _symbol(name, dtype)
-    if symbol not in _exports:
-        function.__qualname__ = f"{name}_{_SOURCES}"
-        _exports[symbol] = _cached(
-            lambda **options: numba.cfunc(signature, **options), function, **_OPTIONS
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.name = function.__name__
+        self._needs = _units_called(function)
+        self._parameters = list(inspect.signature(function).parameters)
+        function.__qualname__ = f"{self.name}_{_SOURCES}"
+        self._dispatcher = _cached(numba.njit, function, **_NO_WRAPPERS, **_OPTIONS)
+        self._results: dict[types.Float | None, Any] = {}
+
+    def compile(self, dtype: types.Float | None) -> Any:
+        """Compile, or load from the cache, and make the address known to the linker."""
+        own = self._own(dtype)
+        result = self._results.get(own)
+        if result is None:
+            # Machine code from the cache links at once, so whatever it calls has to be there.
+            for each in self._needs:
+                each.compile(dtype)
+            signature = tuple(_type_of(name, dtype) for name in self._parameters)
+            self._dispatcher.compile(signature)
+            result = self._results[own] = self._dispatcher.overloads[signature]
+            address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+            llvm.add_symbol(self._symbol(own), address)
+        return result
+
+    def _own(self, dtype: types.Float | None) -> types.Float | None:
+        return dtype if "memory" in self._parameters else None
+
+    def _symbol(self, own: types.Float | None) -> str:
+        return f"fastmlp_{self.name}_{own}"
+
+    def caller(self) -> Any:
+        """An intrinsic that calls the unit."""
+
+        def call(typing_context: Any, *arguments: Any) -> Any:
+            named = dict(zip(self._parameters, arguments, strict=True))
+            dtype = named["memory"].dtype if "memory" in named else None
+            result = self.compile(dtype)
+
+            def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+                descriptor, convention = result.fndesc, context.call_conv
+                kind = convention.get_function_type(descriptor.restype, descriptor.argtypes)
+                symbol = self._symbol(dtype)
+                function = cgutils.get_or_insert_function(builder.module, kind, symbol)
+                _, value = convention.call_function(
+                    builder, function, descriptor.restype, descriptor.argtypes, args
+                )
+                return value
+
+            return result.signature, emit
+
+        names = ["typing_context", *self._parameters]
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(name, kind) for name in names]
         )
-        llvm.add_symbol(symbol, _exports[symbol].address)
-    address: int = _exports[symbol].address
+        return intrinsic(call)
+
+
+# Units by the identity of the intrinsics that call them.
+_units: dict[int, Unit] = {}
+
+
+def unit(function: Callable[..., Any]) -> Any:
+    """Make a kernel a unit of its own, which other kernels call as a function."""
+    made = Unit(function)
+    caller = made.caller()
+    _units[id(caller)] = made
+    return caller
+
+
+def _units_called(function: Callable[..., Any]) -> list[Unit]:
+    """The units that a kernel calls by name, itself or through its helpers."""
+    found = []
+    for name in function.__code__.co_names:
+        value = function.__globals__.get(name)
+        if isinstance(value, Dispatcher):
+            found += _units_called(value.py_func)
+        elif id(value) in _units:
+            found.append(_units[id(value)])
+    return found
+
+
+# Compiled entries, kept alive as long as other code may jump to them.
+_entries: list[Any] = []
+
+
+def entry(function: Callable[..., Any], dtype: types.Float) -> int:
+    """Compile a C function that calls units; returns its address."""
+    for each in _units_called(function):
+        each.compile(dtype)
+    parameters = inspect.signature(function).parameters
+    signature = types.void(*(_type_of(name, dtype) for name in parameters))
+    function.__qualname__ = f"{function.__name__}_{_SOURCES}"
+    compiled = _cached(lambda **options: numba.cfunc(signature, **options), function, **_OPTIONS)
+    _entries.append(compiled)
+    address: int = compiled.address
     return address
-
-
-def call_exported(
-    context: Any, builder: ir.IRBuilder, name: str, dtype: types.Float, arguments: list[Any]
-) -> None:
-    """Emit a call of an exported function; for use in the code generator of an intrinsic."""
-    signature = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-    function = cgutils.get_or_insert_function(builder.module, signature, _symbol(name, dtype))
-    builder.call(function, arguments)

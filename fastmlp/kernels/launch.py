@@ -14,12 +14,11 @@ from numba import types
 from numba.extending import intrinsic
 
 from .epoch import train
-from .jit import export, jit_parallel
+from .jit import entry, jit_parallel
 from .job import NAMES, NOT_IN_PLACE, POSITIONS
 from .plan import Plan
 from .predict import predict
 from .sparsity import scan
-from .tiles import export_tiles
 
 # Compiling one kernel twice at once is a waste, and two parallel regions started at once from
 # two Python threads abort the process under Numba's workqueue layer.
@@ -28,7 +27,20 @@ _PARALLEL_REGION = threading.Lock()
 
 _C_KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 
-_KERNELS: dict[str, Callable[..., None]] = {"train": train, "predict": predict, "scan": scan}
+
+def _train(memory, job, member):
+    train(memory, job, member)
+
+
+def _predict(memory, job, member):
+    predict(memory, job, member)
+
+
+def _scan(memory, job, member):
+    scan(memory, job, member)
+
+
+_KERNELS: dict[str, Callable[..., None]] = {"train": _train, "predict": _predict, "scan": _scan}
 
 
 def usable_threads(threads: int | None) -> int:
@@ -44,7 +56,6 @@ def tables(plan: Plan) -> dict[str, Any]:
     """The tables of a plan, as arguments of a job."""
     return {
         "layers": plan.layers,
-        "n_layers": len(plan.layers),
         "sizes": plan.sizes,
         "index": plan.index_table,
     }
@@ -80,10 +91,8 @@ def _kernel(name: str, dtype: np.dtype) -> tuple[int, Callable[..., None]]:
     kernel = _compiled.get((name, dtype.name))
     if kernel is None:
         kind = types.float32 if dtype == np.float32 else types.float64
-        signature = types.void(types.CPointer(kind), types.CPointer(types.int64), types.int64)
         with _COMPILATION:
-            export_tiles(kind)
-            address = export(name, kind, signature, _KERNELS[name])
+            address = entry(_KERNELS[name], kind)
         kernel = _compiled[name, dtype.name] = address, _C_KERNEL(address)
     return kernel
 

@@ -6,8 +6,8 @@ Weights start at ``w0`` of ``memory``, their gradient at ``g0``. The state of el
 
 import math
 
-from .elements import load, store
-from .jit import jit
+from .elements import as_element
+from .jit import jit, unit
 
 SGD, MOMENTUM, NESTEROV, ADAM = range(4)
 
@@ -22,34 +22,36 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7
 def step_size(rule, learning_rate, step):
     """Factor of update number ``step`` (from 1); for Adam with both bias corrections."""
     if rule == ADAM:
-        return learning_rate * math.sqrt(1.0 - BETA2**step) / (1.0 - BETA1**step)
+        return (
+            learning_rate * math.sqrt(1.0 - math.pow(BETA2, step)) / (1.0 - math.pow(BETA1, step))
+        )
     return learning_rate
 
 
-@jit
+@unit
 def update(rule, memory, w0, g0, count, size, rate, momentum):
     """Apply ``rule`` to ``count`` elements."""
-    kind = memory.dtype.type
     if rule == SGD:
         for i in range(count):
-            store(memory, w0 + i, load(memory, w0 + i) - rate * load(memory, g0 + i))
+            memory[w0 + i] -= rate * memory[g0 + i]
     elif rule == ADAM:
-        keep1, take1 = kind(BETA1), kind(1.0 - BETA1)
-        keep2, take2 = kind(BETA2), kind(1.0 - BETA2)
-        epsilon = kind(EPSILON)
+        keep1, take1 = as_element(BETA1, memory), as_element(1.0 - BETA1, memory)
+        keep2, take2 = as_element(BETA2, memory), as_element(1.0 - BETA2, memory)
+        epsilon = as_element(EPSILON, memory)
         for i in range(count):
-            w, slope = w0 + i, load(memory, g0 + i)
-            first = keep1 * load(memory, w + size) + take1 * slope
-            second = keep2 * load(memory, w + 2 * size) + take2 * slope * slope
-            store(memory, w + size, first)
-            store(memory, w + 2 * size, second)
-            move = rate * first / (kind(math.sqrt(second)) + epsilon)
-            store(memory, w, load(memory, w) - move)
+            w, slope = w0 + i, memory[g0 + i]
+            first = keep1 * memory[w + size] + take1 * slope
+            second = keep2 * memory[w + 2 * size] + take2 * slope * slope
+            memory[w + size] = first
+            memory[w + 2 * size] = second
+            memory[w] -= rate * first / (math.sqrt(second) + epsilon)
     else:
         # Nesterov's step goes on along the new velocity before it takes the gradient's.
-        along, straight = (momentum, rate) if rule == NESTEROV else (kind(1), kind(0))
+        along, straight = as_element(1, memory), as_element(0, memory)
+        if rule == NESTEROV:
+            along, straight = momentum, rate
         for i in range(count):
-            w, slope = w0 + i, load(memory, g0 + i)
-            velocity = momentum * load(memory, w + size) - rate * slope
-            store(memory, w + size, velocity)
-            store(memory, w, load(memory, w) + along * velocity - straight * slope)
+            w, slope = w0 + i, memory[g0 + i]
+            velocity = momentum * memory[w + size] - rate * slope
+            memory[w + size] = velocity
+            memory[w] += along * velocity - straight * slope

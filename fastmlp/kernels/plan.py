@@ -32,13 +32,14 @@ _LINE_BYTES = 64
     DELTA_PANEL,  # elements between panels of deltas
     DELTA_ROWS,  # offset in ``index`` of the table s -> offset of the sample's deltas
     DELTA_UNITS,  # offset in ``index`` of the table unit -> offset of its deltas
-    N_FIELDS,
+    ROW,  # elements in a row of ``layers``
 ) = range(16)
 
 # Elements of ``sizes``.
 (
     WEIGHT_COUNT,  # elements of all weights, which come first in memory; then the state
     GRADIENT,  # distance from a weight to its gradient
+    OUTPUT,  # offset in ``layers`` of the row of the output layer
     BATCH,  # rows of a mini-batch
     CHUNK,  # rows that pass through the network at a time
     SAMPLES,  # distance between rows of logits
@@ -64,7 +65,7 @@ _LINE_BYTES = 64
     SAMPLE_MASKS,  # offset there of its masks of samples
     BIT_BLOCK,  # offset there of 64 words to work in
     N_SIZES,
-) = range(27)
+) = range(28)
 
 # Copies of the activations: a thread may already compute those of the next chunk while another
 # one still reads these.
@@ -153,7 +154,7 @@ def make_plan(
         Whether input rows, consecutive ones, are read where the caller keeps them.
     """
     vector = lanes(dtype.itemsize)
-    layers = np.zeros((len(layer_sizes), N_FIELDS), np.int64)
+    layers = np.zeros((len(layer_sizes), ROW), np.int64)
     sizes = np.zeros(N_SIZES, np.int64)
     memory = _Allocator(dtype.itemsize)
 
@@ -190,8 +191,8 @@ def make_plan(
     sizes[TRANSPOSED] = private.take(largest)
     sizes[TILE] = private.take(max(UPDATE_ROWS * widest, classes))
     sizes[PRIVATE], sizes[PRIVATE_STEP] = memory.take(n_threads * private.used), private.used
-    sizes[[WEIGHT_COUNT, BATCH, CHUNK, SAMPLES, LANES]] = (
-        weight_count, batch_size, chunk, samples, vector,
+    sizes[[WEIGHT_COUNT, BATCH, CHUNK, SAMPLES, LANES, OUTPUT]] = (
+        weight_count, batch_size, chunk, samples, vector, (len(layers) - 1) * ROW,
     )  # fmt: skip
     index = _plan_index(layers, sizes, n_threads, skip_zeros)
     return Plan(layers, sizes, index, scratch_start, memory.used)

@@ -81,18 +81,19 @@ class Emitter:
         function = cgutils.get_or_insert_function(self.builder.module, signature, name)
         return self.builder.call(function, [x, y, z])
 
+    def floor(self, x: Any) -> Any:
+        signature = ir.FunctionType(self.vector, [self.vector])
+        name = f"llvm.floor.v{self.lanes}{self.suffix}"
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, signature, name), [x]
+        )
+
     def zeros(self) -> Any:
         return ir.Constant(self.vector, None)
 
 
 def multiple(builder: ir.IRBuilder, value: Any, factor: int) -> Any:
     return builder.mul(value, ir.Constant(INT, factor))
-
-
-def addresser(context: Any, builder: ir.IRBuilder, array_type: Any, array: Any) -> Any:
-    """Function from an element's index to its address in a flat array."""
-    data = context.make_array(array_type)(context, builder, array).data
-    return lambda index: builder.gep(data, [index])
 
 
 def loop(builder: ir.IRBuilder, count: Any, carried: list[Any], body: Any, step: int = 1) -> Any:

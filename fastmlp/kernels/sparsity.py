@@ -14,8 +14,8 @@ from numba import types
 
 from . import job as args
 from .batches import share
-from .elements import load, load_as, prefetch
-from .jit import jit
+from .elements import as_element, pointer, pointer_like, prefetch
+from .jit import jit, unit
 from .plan import FEATURE_WORDS, GROUP_WORDS, N_OUT, SAMPLE_WORDS
 from .simd import TILE_ROWS
 
@@ -24,52 +24,51 @@ _LINE_WORDS = 8
 
 
 @jit
-def _scan_row(raw, memory, is_uint8, start, d, masks, f0, g0):
-    """Masks, at ``f0`` and ``g0``, of the ``d`` features from element ``start`` of ``raw`` on."""
-    zero = memory.dtype.type(0)
+def _scan_row(memory, address, is_uint8, start, d, row_masks, f0, g0):
+    """Masks, at ``f0`` and ``g0``, of the ``d`` features from element ``start`` of the input on."""
+    pixels, numbers = pointer(address, types.uint8), pointer_like(address, memory)
+    zero = as_element(0, memory)
     for first in range(0, d, _BITS):
         word = 0
         for bit in range(min(_BITS, d - first)):
             if is_uint8:
-                hit = load(raw, start + first + bit) != 0
+                hit = pixels[start + first + bit] != 0
             else:
-                hit = load_as(raw, start + first + bit, memory) != zero
+                hit = numbers[start + first + bit] != zero
             word |= int(hit) << bit
-        masks[f0 + first // _BITS] = word
+        row_masks[f0 + first // _BITS] = word
     everything = (1 << TILE_ROWS) - 1
     for g in range((d + TILE_ROWS - 1) // TILE_ROWS):
         word, bit = g * TILE_ROWS // _BITS, g * TILE_ROWS % _BITS
-        members = masks[f0 + word] >> bit
+        members = row_masks[f0 + word] >> bit
         rest = _BITS - bit
         if rest < TILE_ROWS:
             # The shift of a negative word drags ones in, so only the lowest bits count.
             members &= (1 << rest) - 1
             if (word + 1) * _BITS < d:
-                members |= masks[f0 + word + 1] << rest
+                members |= row_masks[f0 + word + 1] << rest
         if members & everything:
-            masks[g0 + g // _BITS] |= 1 << (g % _BITS)
+            row_masks[g0 + g // _BITS] |= 1 << (g % _BITS)
 
 
-def scan(memory_pointer, job_pointer, member):
-    """Masks of one thread's share of the rows (exported)."""
-    job = args.array_of(job_pointer, len(args.NAMES))
+@unit
+def scan(memory, job, member):
+    """Masks of one thread's share of the rows."""
     layers, sizes, _ = args.tables(job)
-    raw, _, _ = args.rows(job)
-    memory = args.array_of(memory_pointer, args.ANY_SIZE)
-    masks = args.array(job, args.ROW_MASKS, types.int64)
+    row_masks = pointer(job[args.ROW_MASKS], types.int64)
     words = sizes[FEATURE_WORDS] + sizes[GROUP_WORDS]
-    d = layers[0, N_OUT]
+    d = layers[N_OUT]
     first, last = share(job[args.N_ROWS], member, job[args.N_THREADS])
     for row in range(first, last):
         features = row * words
         _scan_row(
-            raw, memory, job[args.IS_UINT8], row * d, d,
-            masks, features, features + sizes[FEATURE_WORDS],
+            memory, job[args.RAW], job[args.IS_UINT8], row * d, d,
+            row_masks, features, features + sizes[FEATURE_WORDS],
         )  # fmt: skip
 
 
-@jit
-def join_rows(index, joined, masks, sizes, order, row0, m):
+@unit
+def join_rows(index, joined, row_masks, sizes, order, row0, m):
     """For each TILE_ROWS rows of ``order[row0 : row0 + m]``, the features of any of them."""
     words = sizes[FEATURE_WORDS]
     step = words + sizes[GROUP_WORDS]
@@ -77,7 +76,7 @@ def join_rows(index, joined, masks, sizes, order, row0, m):
         row, tile = order[row0 + s] * step, joined + s // TILE_ROWS * words
         for word in range(words):
             before = index[tile + word] if s % TILE_ROWS else 0
-            index[tile + word] = before | masks[row + word]
+            index[tile + word] = before | row_masks[row + word]
 
 
 @jit
@@ -94,8 +93,8 @@ def _transpose(index, block):
         low ^= low << half
 
 
-@jit
-def samples_of_groups(index, found, block, masks, sizes, order, row0, m):
+@unit
+def samples_of_groups(index, found, block, row_masks, sizes, order, row0, m):
     """For each group of features, the rows of ``order[row0 : row0 + m]`` that have any of it.
 
     ``block`` is the offset of 64 words to work in.
@@ -108,7 +107,7 @@ def samples_of_groups(index, found, block, masks, sizes, order, row0, m):
                 index[block + bit] = 0
             for bit in range(min(_BITS, m - first)):
                 row = order[row0 + first + bit]
-                index[block + bit] = masks[row * step + sizes[FEATURE_WORDS] + word]
+                index[block + bit] = row_masks[row * step + sizes[FEATURE_WORDS] + word]
             _transpose(index, block)
             target = found + word * _BITS * sizes[SAMPLE_WORDS] + sample_word
             for bit in range(_BITS):
@@ -116,9 +115,9 @@ def samples_of_groups(index, found, block, masks, sizes, order, row0, m):
 
 
 @jit
-def prefetch_masks(masks, sizes, order, first, last):
+def prefetch_masks(row_masks, sizes, order, first, last):
     """Ask for the masks of the rows ``order[first:last]``."""
     step = sizes[FEATURE_WORDS] + sizes[GROUP_WORDS]
     for i in range(first, last):
         for word in range(0, step, _LINE_WORDS):
-            prefetch(masks, order[i] * step + word)
+            prefetch(row_masks, order[i] * step + word)

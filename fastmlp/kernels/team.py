@@ -11,7 +11,6 @@ of the closed team (0 while it is open), then for each member the number of barr
 """
 
 import sys
-from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -37,46 +36,42 @@ def team_array_size(n_threads: int) -> int:
     return _MEMBERS + _LINE * n_threads
 
 
-def _element(context: Any, builder: ir.IRBuilder, array_type: Any, array: Any, index: Any) -> Any:
-    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
-
-
 @intrinsic
-def _load_acquire(typing_context, array, index):
+def _load_acquire(typing_context, team, index):
     def emit(context, builder, sig, args):
-        pointer = _element(context, builder, sig.args[0], *args)
+        pointer = builder.gep(args[0], [args[1]])
         return builder.load_atomic(pointer, "acquire", 8)
 
-    return types.int64(array, types.int64), emit
+    return types.int64(team, types.int64), emit
 
 
 @intrinsic
-def _store_release(typing_context, array, index, value):
+def _store_release(typing_context, team, index, value):
     def emit(context, builder, sig, args):
-        pointer = _element(context, builder, sig.args[0], args[0], args[1])
+        pointer = builder.gep(args[0], [args[1]])
         builder.store_atomic(args[2], pointer, "release", 8)
         return context.get_dummy_value()
 
-    return types.void(array, types.int64, types.int64), emit
+    return types.void(team, types.int64, types.int64), emit
 
 
 @intrinsic
-def _fetch_add(typing_context, array, index, value):
+def _fetch_add(typing_context, team, index, value):
     def emit(context, builder, sig, args):
-        pointer = _element(context, builder, sig.args[0], args[0], args[1])
+        pointer = builder.gep(args[0], [args[1]])
         return builder.atomic_rmw("add", pointer, args[2], "acq_rel")
 
-    return types.int64(array, types.int64, types.int64), emit
+    return types.int64(team, types.int64, types.int64), emit
 
 
 @intrinsic
-def _compare_and_swap(typing_context, array, index, expected, value):
+def _compare_and_swap(typing_context, team, index, expected, value):
     def emit(context, builder, sig, args):
-        pointer = _element(context, builder, sig.args[0], args[0], args[1])
+        pointer = builder.gep(args[0], [args[1]])
         result = builder.cmpxchg(pointer, args[2], args[3], "acq_rel", "acquire")
         return builder.extract_value(result, 1)
 
-    return types.boolean(array, types.int64, types.int64, types.int64), emit
+    return types.boolean(team, types.int64, types.int64, types.int64), emit
 
 
 @intrinsic

@@ -17,9 +17,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .jit import call_exported, export
-from .simd import INT, TILE_ROWS, TILE_VECTORS, ZERO, Emitter, addresser, loop, multiple, while_loop
+from .jit import unit
+from .simd import INT, TILE_ROWS, TILE_VECTORS, ZERO, Emitter, loop, multiple, while_loop
 
+# 4 x 4 sums fill a vector of 16 lanes, 2 x 4 one of 8.
+_INNER_HEIGHTS = (4, 2, 1) if TILE_ROWS == 6 else (2, 1)
 _INNER_COLUMNS = 4
 
 
@@ -92,33 +94,13 @@ def _outer_tile(
                 e.store(value, target)
 
 
-_OUTER_ARGUMENTS = (
-    "C", "C_row", "base", "base_row", "relu", "A", "a_steps", "a_rows", "B", "b_step",
-    "rows", "vectors", "depth",
-)  # fmt: skip
-_MASKED_ARGUMENTS = (*_OUTER_ARGUMENTS[:-1], "masks", "words")
-_POINTERS = frozenset({"C", "base", "A", "B"})
-_INDEX_POINTERS = frozenset({"a_steps", "a_rows", "masks"})
-
-
-def _signature(arguments: tuple[str, ...], dtype: types.Float) -> Any:
-    def kind(name: str) -> Any:
-        if name in _POINTERS:
-            return types.CPointer(dtype)
-        if name in _INDEX_POINTERS:
-            return types.CPointer(types.int64)
-        return types.int64
-
-    return types.void(*map(kind, arguments))
-
-
-def _emit_outer(dtype: types.Float, b: ir.IRBuilder, args: dict[str, Any]) -> None:
+def _emit_outer(e: Emitter, args: dict[str, Any]) -> None:
     """Loop over the tiles of all rows.
 
     Masks belong to tiles of TILE_ROWS rows. Without masks the tiles are as equal as can be: one
     of few rows would stream B for little work.
     """
-    e = Emitter(b, dtype)
+    b = e.builder
     rows, most = args["rows"], ir.Constant(INT, TILE_ROWS)
     one = ir.Constant(INT, 1)
     tiles = b.sdiv(b.add(rows, ir.Constant(INT, TILE_ROWS - 1)), most)
@@ -156,21 +138,58 @@ def _emit_outer(dtype: types.Float, b: ir.IRBuilder, args: dict[str, Any]) -> No
     b.position_at_end(end)
 
 
-def _outer_pointers(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> list[Any]:
-    """What the two variants of the tile have in common, as it is passed on."""
-    (memory, index, c0, c_row, base0, base_row, relu, a0, a_steps, a_rows, b0, b_step,
-     rows, vectors) = args  # fmt: skip
-    at = addresser(context, builder, sig.args[0], memory)
-    index_at = addresser(context, builder, sig.args[1], index)
-    return [
-        at(c0), c_row, at(base0), base_row, relu,
-        at(a0), index_at(a_steps), index_at(a_rows), at(b0), b_step, rows, vectors,
-    ]  # fmt: skip
+_IN_MEMORY = {"C", "base", "A", "B"}
+_IN_INDEX = {"a_steps", "a_rows", "masks"}
+
+
+def _outer_operands(
+    builder: ir.IRBuilder, sig: Any, args: Any, names: tuple[str, ...]
+) -> tuple[Emitter, dict[str, Any]]:
+    """The operands by name, offsets turned into pointers."""
+    e = Emitter(builder, sig.args[0].dtype)
+    memory, index, *numbers = args
+    operands = dict(zip(names, numbers, strict=True))
+    for name in operands:
+        if name in _IN_MEMORY:
+            operands[name] = e.at(memory, operands[name])
+        elif name in _IN_INDEX:
+            operands[name] = e.at(index, operands[name])
+    return e, operands
+
+
+_OUTER = (
+    "C", "C_row", "base", "base_row", "relu", "A", "a_steps", "a_rows", "B", "b_step",
+    "rows", "vectors",
+)  # fmt: skip
 
 
 @intrinsic
-def outer(
+def _outer(
     typing_context, memory, index, c0, c_row, base0, base_row, relu,
+    a0, a_steps, a_rows, b0, b_step, rows, vectors, depth,
+):  # fmt: skip
+    def emit(context, builder, sig, args):
+        _emit_outer(*_outer_operands(builder, sig, args, (*_OUTER, "depth")))
+        return context.get_dummy_value()
+
+    return types.void(memory, index, *[types.int64] * 13), emit
+
+
+@intrinsic
+def _outer_masked(
+    typing_context, memory, index, c0, c_row, base0, base_row, relu,
+    a0, a_steps, a_rows, b0, b_step, rows, vectors, masks, words,
+):  # fmt: skip
+    def emit(context, builder, sig, args):
+        _emit_outer(*_outer_operands(builder, sig, args, (*_OUTER, "masks", "words")))
+        return context.get_dummy_value()
+
+    return types.void(memory, index, *[types.int64] * 14), emit
+
+
+@unit
+def outer(
+    memory, index, c0, c_row, base0, base_row, relu,
     a0, a_steps, a_rows, b0, b_step, rows, vectors, depth,
 ):  # fmt: skip
     """C[j, :] = base[j, :] + sum_i A[i, j] * B[i, :] over i < depth; with ``relu`` at least 0.
@@ -181,32 +200,23 @@ def outer(
     ``b0 + i * b_step``. There are ``rows`` rows of ``vectors`` whole vectors, contiguous in C,
     base and B; ``base`` may be C itself.
     """
-    i = types.int64
-
-    def emit(context, builder, sig, args):
-        arguments = [*_outer_pointers(context, builder, sig, args[:14]), args[14]]
-        call_exported(context, builder, "outer", sig.args[0].dtype, arguments)
-        return context.get_dummy_value()
-
-    return types.void(memory, index, *[i] * 13), emit
+    _outer(
+        memory, index, c0, c_row, base0, base_row, relu,
+        a0, a_steps, a_rows, b0, b_step, rows, vectors, depth,
+    )  # fmt: skip
 
 
-@intrinsic
+@unit
 def outer_masked(
-    typing_context, memory, index, c0, c_row, base0, base_row, relu,
+    memory, index, c0, c_row, base0, base_row, relu,
     a0, a_steps, a_rows, b0, b_step, rows, vectors, masks, words,
 ):  # fmt: skip
     """The same over the i whose bits are set: for tile t of TILE_ROWS rows in the ``words`` words
     from ``index[masks + t * words]`` on."""
-    i = types.int64
-
-    def emit(context, builder, sig, args):
-        masks = addresser(context, builder, sig.args[1], args[1])(args[14])
-        arguments = [*_outer_pointers(context, builder, sig, args[:14]), masks, args[15]]
-        call_exported(context, builder, "outer_masked", sig.args[0].dtype, arguments)
-        return context.get_dummy_value()
-
-    return types.void(memory, index, *[i] * 14), emit
+    _outer_masked(
+        memory, index, c0, c_row, base0, base_row, relu,
+        a0, a_steps, a_rows, b0, b_step, rows, vectors, masks, words,
+    )  # fmt: skip
 
 
 def _sum_lanes(e: Emitter, sums: list[Any]) -> list[Any]:
@@ -226,12 +236,6 @@ def _sum_lanes(e: Emitter, sums: list[Any]) -> list[Any]:
         ]
         width = half
     return sums
-
-
-_INNER_ARGUMENTS = (
-    "C", "c_row", "A", "a_row", "a_panel", "B", "b_row", "b_panel",
-    "vectors", "panels", "last_vectors", "rows", "columns",
-)  # fmt: skip
 
 
 def _inner_tile(
@@ -273,15 +277,11 @@ def _inner_tile(
             b.store(b.extract_element(packed[index // e.lanes], lane), e.at(row, k))
 
 
-def _emit_inner(dtype: types.Float, b: ir.IRBuilder, args: dict[str, Any]) -> None:
-    e = Emitter(b, dtype)
+def _emit_inner(e: Emitter, args: dict[str, Any]) -> None:
+    b = e.builder
 
-    def blocks(total: Any, size: int) -> tuple[Any, Any]:
-        rest = b.srem(total, ir.Constant(INT, size))
-        return b.sub(total, rest), rest
-
-    whole_rows, rest_rows = blocks(args["rows"], TILE_ROWS)
-    whole_columns, rest_columns = blocks(args["columns"], _INNER_COLUMNS)
+    rest_columns = b.srem(args["columns"], ir.Constant(INT, _INNER_COLUMNS))
+    whole_columns = b.sub(args["columns"], rest_columns)
 
     def row_of_tiles(height: int, row: Any) -> list[Any]:
         def full(column: Any, _: list[Any]) -> list[Any]:
@@ -296,13 +296,42 @@ def _emit_inner(dtype: types.Float, b: ir.IRBuilder, args: dict[str, Any]) -> No
         loop(b, rest_columns, [], single)
         return []
 
-    loop(b, whole_rows, [], lambda row, _: row_of_tiles(TILE_ROWS, row), step=TILE_ROWS)
-    loop(b, rest_rows, [], lambda row, _: row_of_tiles(1, b.add(whole_rows, row)))
+    done, left = ZERO, args["rows"]
+    for height in _INNER_HEIGHTS:
+        rest = b.srem(left, ir.Constant(INT, height))
+        whole = b.sub(left, rest)
+
+        def tiles(row: Any, _: list[Any], height: int = height, done: Any = done) -> list[Any]:
+            return row_of_tiles(height, b.add(done, row))
+
+        loop(b, whole, [], tiles, step=height)
+        done, left = b.add(done, whole), rest
+
+
+_INNER = (
+    "C", "c_row", "A", "a_row", "a_panel", "B", "b_row", "b_panel",
+    "vectors", "panels", "last_vectors", "rows", "columns",
+)  # fmt: skip
 
 
 @intrinsic
-def inner(
+def _inner(
     typing_context, memory, c0, c_row, a0, a_row, a_panel, b0, b_row, b_panel,
+    vectors, panels, last_vectors, rows, columns,
+):  # fmt: skip
+    def emit(context, builder, sig, args):
+        e = Emitter(builder, sig.args[0].dtype)
+        operands = dict(zip(_INNER, args[1:], strict=True))
+        pointers = {name: e.at(args[0], operands[name]) for name in ("C", "A", "B")}
+        _emit_inner(e, operands | pointers)
+        return context.get_dummy_value()
+
+    return types.void(memory, *[types.int64] * 13), emit
+
+
+@unit
+def inner(
+    memory, c0, c_row, a0, a_row, a_panel, b0, b_row, b_panel,
     vectors, panels, last_vectors, rows, columns,
 ):  # fmt: skip
     """C[j, k] = sum_q A[j, q] * B[k, q], for ``j < rows`` and ``k < columns``.
@@ -311,77 +340,7 @@ def inner(
     of ``vectors`` whole vectors, the last one of ``last_vectors``. Row j, panel p of A starts at
     ``a0 + j * a_row + p * a_panel``, likewise B; C[j, k] is the element ``c0 + j * c_row + k``.
     """
-    i = types.int64
-    signature = types.void(memory, *[i] * 13)
-
-    def emit(context, builder, sig, args):
-        (memory, c0, c_row, a0, a_row, a_panel, b0, b_row, b_panel, *counts) = args
-        at = addresser(context, builder, sig.args[0], memory)
-        arguments = [at(c0), c_row, at(a0), a_row, a_panel, at(b0), b_row, b_panel, *counts]
-        call_exported(context, builder, "inner", sig.args[0].dtype, arguments)
-        return context.get_dummy_value()
-
-    return signature, emit
-
-
-@intrinsic
-def _outer_body(
-    typing_context, C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step,
-    rows, vectors, depth,
-):  # fmt: skip
-    def emit(context, builder, sig, args):
-        _emit_outer(C.dtype, builder, dict(zip(_OUTER_ARGUMENTS, args, strict=True)))
-        return context.get_dummy_value()
-
-    return _signature(_OUTER_ARGUMENTS, C.dtype), emit
-
-
-@intrinsic
-def _masked_body(
-    typing_context, C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step,
-    rows, vectors, masks, words,
-):  # fmt: skip
-    def emit(context, builder, sig, args):
-        _emit_outer(C.dtype, builder, dict(zip(_MASKED_ARGUMENTS, args, strict=True)))
-        return context.get_dummy_value()
-
-    return _signature(_MASKED_ARGUMENTS, C.dtype), emit
-
-
-@intrinsic
-def _inner_body(
-    typing_context, C, c_row, A, a_row, a_panel, B, b_row, b_panel,
-    vectors, panels, last_vectors, rows, columns,
-):  # fmt: skip
-    def emit(context, builder, sig, args):
-        _emit_inner(C.dtype, builder, dict(zip(_INNER_ARGUMENTS, args, strict=True)))
-        return context.get_dummy_value()
-
-    return _signature(_INNER_ARGUMENTS, C.dtype), emit
-
-
-def _outer(C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step, rows, vectors, depth):
-    _outer_body(C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step, rows, vectors, depth)
-
-
-def _outer_masked(
-    C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step, rows, vectors, masks, words
-):
-    _masked_body(
-        C, c_row, base, base_row, relu, A, a_steps, a_rows, B, b_step, rows, vectors, masks, words
-    )
-
-
-def _inner(
-    C, c_row, A, a_row, a_panel, B, b_row, b_panel, vectors, panels, last_vectors, rows, columns
-):
-    _inner_body(
-        C, c_row, A, a_row, a_panel, B, b_row, b_panel, vectors, panels, last_vectors, rows, columns
-    )
-
-
-def export_tiles(dtype: types.Float) -> None:
-    """Compile the tiles of ``dtype``; whatever calls them needs this done before."""
-    export("outer", dtype, _signature(_OUTER_ARGUMENTS, dtype), _outer)
-    export("outer_masked", dtype, _signature(_MASKED_ARGUMENTS, dtype), _outer_masked)
-    export("inner", dtype, _signature(_INNER_ARGUMENTS, dtype), _inner)
+    _inner(
+        memory, c0, c_row, a0, a_row, a_panel, b0, b_row, b_panel,
+        vectors, panels, last_vectors, rows, columns,
+    )  # fmt: skip
