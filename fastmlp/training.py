@@ -10,11 +10,11 @@ import numpy.typing as npt
 from .kernels import optimizers
 from .kernels.launch import Job, tables, usable_threads
 from .kernels.plan import (
+    MAX_CHUNK,
     ONE,
     PANELS,
     Plan,
     aligned_zeros,
-    chunk_rows,
     make_plan,
     mask_words,
 )
@@ -73,7 +73,7 @@ class TrainingRun:
         if network.rule != rule:
             network.forget_state(rule)
         self._network, self._X, self._labels = network, X, labels
-        chunk = chunk_rows(network.layer_sizes, network.dtype.itemsize, batch_size)
+        chunk = min(batch_size, MAX_CHUNK)
         flops = 6 * chunk * sum(a * b for a, b in pairwise(network.layer_sizes))
         n_threads = _team_size(network, flops, threads)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(X)

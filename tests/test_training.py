@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp import Trainer
-from fastmlp.kernels.plan import MAX_CHUNK
+from fastmlp.kernels.plan import MANY_SAMPLES, MAX_CHUNK, PACKED_INPUTS
 from tests import reference
 
 pytestmark = pytest.mark.skipif(
@@ -68,6 +68,8 @@ RUNS = [
     ((9, 5), 2 * MAX_CHUNK + 300, MAX_CHUNK + 200),
     ((13, 33, 4), 2 * MAX_CHUNK + 300, 2 * MAX_CHUNK + 1),
     ((9, 31, 2, 3), 2 * MAX_CHUNK, 2 * MAX_CHUNK),
+    # Inputs transposed for the update, in several blocks, and not for the short last batch.
+    ((PACKED_INPUTS + 37, 300, 290, 3), 2 * MANY_SAMPLES + 51, MANY_SAMPLES + 13),
 ]
 
 

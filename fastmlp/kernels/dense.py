@@ -8,12 +8,11 @@ numbers lie in ``memory`` at the offsets given. The input of a layer is given as
 
 import numba
 
-from .elements import as_element, transpose
+from .elements import as_element, transpose, transpose_rows
 from .jit import jit, unit
 from .optimizers import SGD, update
 from .plan import (
     BIAS,
-    CLASSES,
     DELTA,
     DELTA_PANEL,
     DELTA_ROWS,
@@ -23,17 +22,22 @@ from .plan import (
     IOTA,
     LANES,
     LAST,
+    MANY_SAMPLES,
     N_IN,
     N_OUT,
     NOUGHTS,
     ONE,
     OUTPUT,
+    PACKED_INPUTS,
     PANEL,
     PANELS,
     ROW,
+    SAMPLE_ROWS,
     SAMPLE_WORDS,
     SAMPLES,
     STRIDE,
+    TILE,
+    TRANSPOSED,
     UPDATE_ROWS,
     WEIGHT_COUNT,
     WEIGHTS,
@@ -43,6 +47,11 @@ from .simd import TILE_ROWS
 from .tiles import inner, outer, outer_masked
 
 NO_MASKS = -1
+
+# Where this many panels share the inputs of this many samples, the inputs are transposed first:
+# down a column they lie in as many places as there are samples. 1024-2048-2048-10 in batches of
+# 1024 trains 1.08 times as fast, and the update alone takes 0.78 of the time.
+_MANY_PANELS = 4
 
 # Fewer rows do not repay the transposition of the weights. With it 28-64-64-2 and 2048-2048 are
 # 1.1 times as fast as with rows of weights as they lie.
@@ -155,7 +164,7 @@ def scale(memory, start, count, rate):
 
 @jit
 def update_hidden(
-    memory, tile, source, rows, masks, index, layers, sizes, l, first, last, m,
+    memory, private, source, rows, masks, index, layers, sizes, l, first, last, m,
     rule, rate, momentum, opens, closes,
 ):  # fmt: skip
     """Weights and biases of panels ``first:last`` from the layer's inputs and D_l.
@@ -164,27 +173,55 @@ def update_hidden(
     """
     n_in, panel = layers[l + N_IN], layers[l + PANEL]
     delta_panel = layers[l + DELTA_PANEL]
+    tile, transposed = private + sizes[TILE], private + sizes[TRANSPOSED]
     straight = is_straight(rule, opens, closes)
     if straight:
         for p in range(first, last):
             scale(memory, layers[l + DELTA] + p * delta_panel, m * panel, -rate)
     # All panels take the same few inputs before the next ones, which come from far away.
-    block = n_in if straight and last - first == 1 else UPDATE_ROWS
-    for j in range(0, n_in + block, block):
-        a0, steps, count, block_masks = source + j, rows, min(block, n_in - j), masks
+    packs = masks == NO_MASKS and m >= MANY_SAMPLES and last - first >= _MANY_PANELS
+    block = PACKED_INPUTS if packs else UPDATE_ROWS
+    if straight and last - first == 1:
+        block = n_in
+    at_once = block if straight else UPDATE_ROWS
+    for j in range(0, n_in, block):
+        a0, a_steps, a_rows, block_masks = source + j, rows, sizes[IOTA], masks
+        count = min(block, n_in - j)
+        if packs:
+            _transpose_inputs(memory, transposed, a0, rows, index, sizes, count, m)
+            a0, a_steps, a_rows = transposed, sizes[IOTA], sizes[SAMPLE_ROWS]
         if masks != NO_MASKS:
             block_masks += j // TILE_ROWS * sizes[SAMPLE_WORDS]
-        if count <= 0:
-            # A bias is the weight of an input that is always 1.
-            j, a0, steps, count, block_masks = n_in, sizes[ONE], sizes[NOUGHTS], 1, NO_MASKS
         for p in range(first, last):
-            _update_rows(
-                memory, layers[l + WEIGHTS] + (p * (n_in + 1) + j) * panel, panel, tile, panel,
-                index, block_masks, a0, steps, sizes[IOTA],
-                layers[l + DELTA] + p * delta_panel, panel,
-                m, count, _vectors(layers, sizes, l, p), sizes,
-                rule, rate, momentum, opens, closes,
-            )  # fmt: skip
+            for i in range(0, count, at_once):
+                _update_rows(
+                    memory, layers[l + WEIGHTS] + (p * (n_in + 1) + j + i) * panel, panel,
+                    tile, panel, index, block_masks, a0, a_steps, a_rows + i,
+                    layers[l + DELTA] + p * delta_panel, panel,
+                    m, min(at_once, count - i), _vectors(layers, sizes, l, p), sizes,
+                    rule, rate, momentum, opens, closes,
+                )  # fmt: skip
+    # A bias is the weight of an input that is always 1.
+    for p in range(first, last):
+        _update_rows(
+            memory, layers[l + WEIGHTS] + (p * (n_in + 1) + n_in) * panel, panel, tile, panel,
+            index, numba.int64(NO_MASKS), sizes[ONE], sizes[NOUGHTS], sizes[IOTA],
+            layers[l + DELTA] + p * delta_panel, panel,
+            m, 1, _vectors(layers, sizes, l, p), sizes, rule, rate, momentum, opens, closes,
+        )  # fmt: skip
+
+
+@unit
+def _transpose_inputs(memory, target, source, rows, index, sizes, count, m):
+    """Transpose ``count`` columns of the ``m`` source rows, to rows SAMPLES apart."""
+    lanes, stride = sizes[LANES], sizes[SAMPLES]
+    whole_count, whole_m = count - count % lanes, m - m % lanes
+    for s in range(0, whole_m, lanes):
+        for j in range(0, whole_count, lanes):
+            transpose_rows(memory, target + j * stride + s, stride, source + j, index, rows + s)
+    for s in range(m):
+        for j in range(whole_count if s < whole_m else 0, count):
+            memory[target + j * stride + s] = memory[source + index[rows + s] + j]
 
 
 @jit
@@ -266,7 +303,7 @@ def backward_output(memory, delta, index, layers, sizes, first, last, m):
         outer(
             memory, index, layers[l - ROW + DELTA] + p * layers[l - ROW + DELTA_PANEL], panel,
             sizes[ZEROS], 0, False,
-            delta, sizes[CLASSES], iota, layers[l + WEIGHTS] + p * panel, layers[l + STRIDE],
+            delta, sizes[SAMPLE_ROWS], iota, layers[l + WEIGHTS] + p * panel, layers[l + STRIDE],
             m, _vectors(layers, sizes, l, p), layers[l + N_OUT],
         )  # fmt: skip
 
@@ -287,7 +324,7 @@ def update_output(
             _update_rows(
                 memory, w0 + k * stride, stride, tile, panel,
                 index, numba.int64(NO_MASKS), delta + k * sizes[SAMPLES], sizes[IOTA],
-                sizes[CLASSES], source + p * panel, layers[l - ROW + STRIDE],
+                sizes[SAMPLE_ROWS], source + p * panel, layers[l - ROW + STRIDE],
                 m, min(UPDATE_ROWS, layers[l + N_OUT] - k), _vectors(layers, sizes, l, p), sizes,
                 rule, rate, momentum, opens, closes,
             )  # fmt: skip

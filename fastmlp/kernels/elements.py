@@ -10,6 +10,23 @@ from numba.extending import intrinsic
 from .simd import Emitter, multiple
 
 
+def _emit_transpose(e: Emitter, sources: list[Any], target: Any, target_row: Any) -> None:
+    """Swap the off-diagonal blocks of the square that ``sources`` point to, at half the size each
+    time, and store it."""
+    x = [e.load(row) for row in sources]
+    half = e.lanes // 2
+    while half:
+        low = [k + (e.lanes - half if k & half else 0) for k in range(e.lanes)]
+        high = [k + (e.lanes if k & half else half) for k in range(e.lanes)]
+        for j in range(e.lanes):
+            if not j & half:
+                pair = x[j], x[j + half]
+                x[j], x[j + half] = e.shuffle(*pair, low), e.shuffle(*pair, high)
+        half //= 2
+    for j in range(e.lanes):
+        e.store(x[j], e.at(target, multiple(e.builder, target_row, j)))
+
+
 @intrinsic
 def transpose(typing_context, memory, target, target_row, source, source_row):
     """Transpose a square of as many rows and columns as a vector has lanes.
@@ -21,23 +38,28 @@ def transpose(typing_context, memory, target, target_row, source, source_row):
     def emit(context, builder, sig, args):
         memory, target, target_row, source, source_row = args
         e = Emitter(builder, sig.args[0].dtype)
-        from_row, to_row = e.at(memory, source), e.at(memory, target)
-        x = [e.load(e.at(from_row, multiple(builder, source_row, j))) for j in range(e.lanes)]
-        # Swap the off-diagonal blocks, at half the size each time.
-        half = e.lanes // 2
-        while half:
-            low = [k + (e.lanes - half if k & half else 0) for k in range(e.lanes)]
-            high = [k + (e.lanes if k & half else half) for k in range(e.lanes)]
-            for j in range(e.lanes):
-                if not j & half:
-                    pair = x[j], x[j + half]
-                    x[j], x[j + half] = e.shuffle(*pair, low), e.shuffle(*pair, high)
-            half //= 2
-        for j in range(e.lanes):
-            e.store(x[j], e.at(to_row, multiple(builder, target_row, j)))
+        first = e.at(memory, source)
+        sources = [e.at(first, multiple(builder, source_row, j)) for j in range(e.lanes)]
+        _emit_transpose(e, sources, e.at(memory, target), target_row)
         return context.get_dummy_value()
 
     return types.void(memory, i, i, i, i), emit
+
+
+@intrinsic
+def transpose_rows(typing_context, memory, target, target_row, source, index, rows):
+    """The same for source rows that start at ``source + index[rows + j]``."""
+    i = types.int64
+
+    def emit(context, builder, sig, args):
+        memory, target, target_row, source, index, rows = args
+        e = Emitter(builder, sig.args[0].dtype)
+        table, first = e.at(index, rows), e.at(memory, source)
+        sources = [e.at(first, builder.load(e.at(table, j))) for j in range(e.lanes)]
+        _emit_transpose(e, sources, e.at(memory, target), target_row)
+        return context.get_dummy_value()
+
+    return types.void(memory, i, i, i, index, i), emit
 
 
 @intrinsic

@@ -173,7 +173,7 @@ def train(memory, job, _):
                 barrier(team, member, size)
             first, last = share(layers[l + PANELS], member, size)
             update_hidden(
-                memory, tile, source, table, sample_masks if skips and l == ROW else NO_MASKS,
+                memory, private, source, table, sample_masks if skips and l == ROW else NO_MASKS,
                 index, layers, sizes, l, first, last, m, rule, rate, momentum, opens, closes,
             )  # fmt: skip
     restore_mode(mode)

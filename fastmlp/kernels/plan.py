@@ -51,11 +51,11 @@ _LINE_BYTES = 64
     PRIVATE,  # offset of the first thread's own part
     PRIVATE_STEP,  # elements from one thread's to the next one's
     INPUT,  # offset in a thread's own part of its input rows
-    TRANSPOSED,  # offset in a thread's own part of weights that it transposes
+    TRANSPOSED,  # offset in a thread's own part of what it transposes: weights, inputs
     TILE,  # offset in a thread's own part of its gradient tile
     IOTA,  # offset in ``index`` of 0, 1, 2, ...
     NOUGHTS,  # offset in ``index`` of zeros
-    CLASSES,  # offset in ``index`` of the table class -> class * SAMPLES
+    SAMPLE_ROWS,  # offset in ``index`` of the table k -> k * SAMPLES
     OWN_INDEX,  # offset in ``index`` of the first thread's own part, first in it its input rows
     OWN_INDEX_STEP,  # elements from one thread's to the next one's
     FEATURE_WORDS,  # words in a mask of features; 0 where zeros are not skipped
@@ -74,19 +74,13 @@ SLOTS = 2
 # Rows of weights whose gradient is finished, in L1, before the update rule runs over it.
 UPDATE_ROWS = 4 * TILE_ROWS
 
-# Rows that pass through the network at a time: at most MAX_CHUNK, fewer where the widest layer's
-# rows would not stay in the second-level cache. Larger batches accumulate their gradient over
-# several chunks, which bounds the memory. On 1024-2048-10 chunks of 96 to 192 rows were 1.4
-# times as fast as 512.
-MAX_CHUNK = 512
-_CHUNK_BYTES = 1 << 20
-_MIN_CHUNK = 96
+# Rows that pass through the network at a time, at most. Larger batches accumulate their gradient
+# over several chunks, which bounds the memory.
+MAX_CHUNK = 1024
 
-
-def chunk_rows(layer_sizes: tuple[int, ...], itemsize: int, batch_size: int) -> int:
-    """Rows of a chunk for mini-batches of ``batch_size``."""
-    fitting = _CHUNK_BYTES // (max(layer_sizes) * itemsize)
-    return min(batch_size, max(_MIN_CHUNK, min(fitting, MAX_CHUNK)))
+# Inputs are transposed, PACKED_INPUTS at a time, for the sums of MANY_SAMPLES samples or more.
+MANY_SAMPLES = 256
+PACKED_INPUTS = 192
 
 
 class Plan(NamedTuple):
@@ -188,7 +182,8 @@ def make_plan(
     sizes[INPUT] = private.take(chunk * layers[0, STRIDE])
     pairs = pairwise(layers[1:-1])
     largest = max((int(l[PANELS] * l[PANEL] * below[PANEL]) for below, l in pairs), default=0)
-    sizes[TRANSPOSED] = private.take(largest)
+    packed = PACKED_INPUTS * samples if chunk >= MANY_SAMPLES else 0
+    sizes[TRANSPOSED] = private.take(max(largest, packed))
     sizes[TILE] = private.take(max(UPDATE_ROWS * widest, classes))
     sizes[PRIVATE], sizes[PRIVATE_STEP] = memory.take(n_threads * private.used), private.used
     sizes[[WEIGHT_COUNT, BATCH, CHUNK, SAMPLES, LANES, OUTPUT]] = (
@@ -212,7 +207,8 @@ def _plan_index(
     """The tables of element offsets, and room for those that each thread fills itself."""
     chunk, classes = int(sizes[CHUNK]), int(layers[-1, N_OUT])
     longest = max(int(layers[:, N_OUT].max()), chunk)
-    parts = [np.arange(longest), np.zeros(longest, int), np.arange(classes) * sizes[SAMPLES]]
+    rows = max(classes, PACKED_INPUTS)
+    parts = [np.arange(longest), np.zeros(longest, int), np.arange(rows) * sizes[SAMPLES]]
     parts += [np.arange(chunk) * stride for stride in layers[:-1, STRIDE]]
     for row in layers[1:-1]:
         panels, columns = np.divmod(np.arange(row[N_OUT]), row[PANEL])
@@ -228,7 +224,7 @@ def _plan_index(
         sizes[BIT_BLOCK] = own.take(64)
     parts += [np.zeros(own.used, int)] * n_threads
     starts = np.cumsum([0, *map(len, parts)])
-    sizes[[IOTA, NOUGHTS, CLASSES]] = starts[:3]
+    sizes[[IOTA, NOUGHTS, SAMPLE_ROWS]] = starts[:3]
     deltas = 2 + len(layers)
     layers[:-1, ROWS] = starts[3:deltas]
     layers[1:-1, [DELTA_ROWS, DELTA_UNITS]] = starts[deltas : -1 - n_threads].reshape(-1, 2)
