@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fastmlp import Trainer
+from fastmlp import Trainer, training
 from fastmlp.kernels.plan import MANY_SAMPLES, MAX_CHUNK, PACKED_INPUTS
 from tests import reference
 
@@ -319,7 +319,7 @@ def assert_bitwise_same(one: Trainer, other: Trainer) -> None:
 def test_threads_do_not_change_the_result(
     hidden: Any, batch_size: int, rule: str, dtype: str
 ) -> None:
-    _, X, labels = problem((131, 10), n=1100 if batch_size > MAX_CHUNK else 100)
+    _, X, labels = problem((131, 10), n=2 * MAX_CHUNK + 300 if batch_size > MAX_CHUNK else 100)
     runs = [
         Trainer(
             hidden, threads=threads, dtype=dtype, seed=2, epochs=2, batch_size=batch_size,
@@ -329,6 +329,15 @@ def test_threads_do_not_change_the_result(
     ]  # fmt: skip
     for run in runs[1:]:
         assert_bitwise_same(runs[0], run)
+
+
+def test_cutting_an_epoch_into_calls_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls are cut by the clock: losses must not depend on where."""
+    _, X, labels = problem((13, 4), n=500)
+    options: dict[str, Any] = {"hidden": 33, "seed": 1, "epochs": 2, "batch_size": 7}
+    whole = Trainer(**options).fit(X, labels)
+    monkeypatch.setattr(training, "_FIRST_SLICE_FLOPS", 6e4)  # two batches, then eight, then 32
+    assert_bitwise_same(whole, Trainer(**options).fit(X, labels))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

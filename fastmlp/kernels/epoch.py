@@ -99,7 +99,8 @@ def train(memory, job, _):
     skips = sizes[FEATURE_WORDS] > 0
     masks, sample_masks = own + sizes[FEATURE_MASKS], own + sizes[SAMPLE_MASKS]
     first_panel, last_panel = share(layers[output + PANELS], member, size)
-    loss, hits = 0.0, 0
+    # Sums go on from the last call's: their order is that of the chunks, wherever calls are cut.
+    loss, hits = totals[0], totals[1]
 
     mode = flush_subnormals()
     for step in range(job[args.FIRST], job[args.LAST]):
@@ -178,5 +179,4 @@ def train(memory, job, _):
             )  # fmt: skip
     restore_mode(mode)
     if member == 0:
-        totals[0] += loss
-        totals[1] += hits
+        totals[0], totals[1] = loss, hits
