@@ -150,7 +150,7 @@ def _team_size(network: Network, flops: int, threads: int | None) -> int:
     if threads is None and flops < _TEAM_FLOPS:
         return 1
     plan = make_plan(network.layer_sizes, network.dtype, chunk=1)
-    return min(usable_threads(threads), int(plan.layers[:, PANELS].max()))
+    return min(usable_threads(threads), int(plan.layers[1:, PANELS].max()))
 
 
 def _has_many_zeros(X: npt.NDArray[np.generic]) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..fma_limit import fma_limit
-from .jobs import JOBS
+from .jobs import JOBS, MAIN_JOBS
 from .results import BUSY, OURS, Race, machine, tables, versions
 from .systems import SYSTEMS
 
@@ -151,7 +151,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=f"python -m {__package__}", description="fastmlp and its peers on the same jobs."
     )
-    parser.add_argument("--jobs", type=names(JOBS), default=list(JOBS), help=", ".join(JOBS))
+    parser.add_argument("--jobs", type=names(JOBS), default=list(MAIN_JOBS), help=", ".join(JOBS))
     parser.add_argument(
         "--systems", type=names(SYSTEMS), default=list(SYSTEMS), help=", ".join(SYSTEMS)
     )

@@ -60,7 +60,7 @@ def mnist(n_rows: int, *_: int) -> tuple[Array, Array]:
 
 _DATA: dict[str, Callable[..., tuple[Array, Array]]] = {"gaussian": gaussian, "mnist": mnist}
 
-JOBS = {
+MAIN_JOBS = {
     "dense": Job((784, 128, 10), 48_000, 32, "sgd", 0.01),
     "mnist": Job((784, 128, 10), 48_000, 32, "sgd", 0.1, "mnist"),
     "mnist-adam": Job((784, 128, 10), 48_000, 128, "adam", 0.001, "mnist"),
@@ -68,3 +68,22 @@ JOBS = {
     "deep": Job((784, 512, 256, 10), 20_000, 256, "sgd", 0.05),
     "big": Job((1024, 2048, 2048, 10), 8_192, 1024, "sgd", 0.05),
 }
+
+# Shapes on which a system may be slow: single rows, odd sizes, narrow, wide and many layers.
+ODD_JOBS = {
+    "batch-1": Job((784, 128, 10), 2_000, 1, "sgd", 0.001),
+    "batch-200": Job((784, 128, 10), 48_000, 200, "sgd", 0.01),
+    "full-batch": Job((784, 128, 10), 12_000, 12_000, "sgd", 0.01),
+    "odd-sizes": Job((37, 50, 7), 20_000, 200, "adam", 0.001),
+    "101-units": Job((784, 101, 10), 12_000, 33, "sgd", 0.01),
+    "tiny": Job((4, 8, 3), 50_000, 16, "sgd", 0.1),
+    "tiny-batch-1": Job((4, 8, 3), 10_000, 1, "sgd", 0.01),
+    "linear": Job((784, 10), 48_000, 32, "sgd", 0.001),
+    "narrow": Job((784, 8, 10), 48_000, 32, "sgd", 0.01),
+    "wide": Job((64, 8_192, 10), 4_000, 128, "sgd", 0.01),
+    "1000-classes": Job((128, 64, 1_000), 10_000, 64, "sgd", 0.01),
+    "many-layers": Job((64, *[64] * 8, 4), 10_000, 64, "adam", 0.0001),
+    "few-rows": Job((8_000, 64, 2), 256, 32, "sgd", 0.0001),
+}
+
+JOBS = MAIN_JOBS | ODD_JOBS
