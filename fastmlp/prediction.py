@@ -1,8 +1,7 @@
 """Passing arrays through a network: probabilities, or loss and accuracy."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ _NO_TOTALS = np.empty(0)
 
 
 class _Workspace:
-    """Memory and job for predictions of one shape; one call at a time uses it."""
+    """Memory and job for the predictions of many rows; one call at a time uses it."""
 
     def __init__(
         self, network: Network, chunk: int, n_threads: int, in_place: bool, input_scale: float
@@ -27,7 +26,6 @@ class _Workspace:
         shift = plan.memory_size - plan.scratch_start
         memory = aligned_zeros(plan.scratch_start + n_threads * shift, network.dtype)
         memory[: network.packed.size] = network.packed
-        self.chunk = chunk
         self.iota = plan.index_table[plan.sizes[IOTA] :][:chunk]
         self.job = Job(
             "predict", memory, n_threads, **tables(plan), shift=shift,
@@ -35,21 +33,37 @@ class _Workspace:
         )  # fmt: skip
 
 
-@contextmanager
-def _workspace(
-    network: Network, n: int, threads: int | None, in_place: bool, input_scale: float
-) -> Iterator[_Workspace]:
-    """Borrow a workspace that the network keeps; calls at the same time get one each."""
-    chunk = 1 if n == 1 else _CHUNK
-    n_threads = 1 if n <= chunk else min(usable_threads(threads), -(-n // chunk))
-    key = chunk, n_threads, in_place, input_scale
-    free = network.workspaces.setdefault(key, [])
+class _RowWorkspace:
+    """The same for single rows: they are copied, so that no address changes between two calls."""
+
+    def __init__(self, network: Network, dtype: np.dtype, input_scale: float) -> None:
+        in_place = network.reads_in_place(dtype, input_scale)
+        space = _Workspace(network, 1, 1, in_place, input_scale)
+        self.job = space.job
+        self.row = np.empty((1, network.layer_sizes[0]), dtype)
+        self.probabilities = np.empty((1, network.layer_sizes[-1]), network.dtype)
+        self.job.set_rows(self.row, space.iota, in_place=in_place)
+        self.job.set(probabilities=self.probabilities)
+        self._iota = space.iota  # kept alive
+
+
+def _borrow(network: Network, kind: Any, *key: Any) -> tuple[Any, list[Any]]:
+    """A workspace that the network keeps, and where to put it back; calls at the same time get
+    one each."""
+    free = network.workspaces.setdefault((kind, *key), [])
     try:
-        workspace = free.pop()
+        return free.pop(), free
     except IndexError:
-        workspace = _Workspace(network, *key)
-    yield workspace
-    free.append(workspace)
+        return kind(network, *key), free
+
+
+def _predict_row(network: Network, X: npt.NDArray[np.generic], input_scale: float) -> Floats:
+    space, free = _borrow(network, _RowWorkspace, X.dtype, input_scale)
+    space.row[...] = X
+    space.job.run()
+    probabilities: Floats = space.probabilities.copy()
+    free.append(space)
+    return probabilities
 
 
 def _run(
@@ -62,15 +76,15 @@ def _run(
     """Probabilities, or with labels the (loss, hits) of each chunk."""
     in_place = network.reads_in_place(X.dtype, input_scale)
     n, classes = len(X), network.layer_sizes[-1]
-    with _workspace(network, n, threads, in_place, input_scale) as space:
-        probabilities = np.empty((0 if labels.size else n, classes), network.dtype)
-        totals = np.zeros((-(-n // space.chunk), 2)) if labels.size else _NO_TOTALS
-        order = space.iota[:n] if n <= space.chunk else np.arange(n)
-        space.job.set_rows(X, order, in_place=in_place)
-        space.job.set(
-            labels=labels, n_labels=labels.size, totals=totals, probabilities=probabilities
-        )
-        space.job.run()
+    n_threads = min(usable_threads(threads), -(-n // _CHUNK))
+    space, free = _borrow(network, _Workspace, _CHUNK, n_threads, in_place, input_scale)
+    probabilities = np.empty((0 if labels.size else n, classes), network.dtype)
+    totals = np.zeros((-(-n // _CHUNK), 2)) if labels.size else _NO_TOTALS
+    order = np.arange(n)
+    space.job.set_rows(X, order, in_place=in_place)
+    space.job.set(labels=labels, n_labels=labels.size, totals=totals, probabilities=probabilities)
+    space.job.run()
+    free.append(space)
     return probabilities, totals
 
 
@@ -85,8 +99,13 @@ def predict_proba(
     network: Network, X: npt.NDArray[np.generic], threads: int | None, input_scale: float
 ) -> Floats:
     """Probabilities of shape (n, classes), in the network's dtype."""
-    probabilities = _run(network, X, _NO_LABELS, threads, input_scale)[0]
-    _check_finite(float(probabilities.sum()))
+    if len(X) == 1:
+        probabilities = _predict_row(network, X, input_scale)
+        _check_finite(probabilities.item(0))
+    else:
+        probabilities = _run(network, X, _NO_LABELS, threads, input_scale)[0]
+        # A logit that is not finite shows in every probability of its row.
+        _check_finite(float(probabilities[:, 0].sum()))
     return probabilities
 
 
