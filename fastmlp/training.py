@@ -73,6 +73,7 @@ class TrainingRun:
         if network.rule != rule:
             network.forget_state(rule)
         self._network, self._X, self._labels = network, X, labels
+        self._learning_rate = learning_rate
         chunk = min(batch_size, MAX_CHUNK)
         flops = 6 * chunk * sum(a * b for a, b in pairwise(network.layer_sizes))
         n_threads = _team_size(network, flops, threads)
@@ -99,7 +100,7 @@ class TrainingRun:
             team=self._team,
             totals=self._totals,
             rule=rule,
-            rates=np.array([learning_rate, momentum]),
+            momentum=np.array([momentum]),
             input_scale=np.array([input_scale]),
             **tables(plan),
             **(_scan(X, plan, network.dtype, threads) if skip_zeros else {}),
@@ -123,7 +124,10 @@ class TrainingRun:
         memory[network.packed.size :][: network.state.size] = network.state
         job.set_rows(self._X, order, in_place=self._in_place)
         labels = self._labels[order]
-        job.set(labels=labels, n_labels=len(labels), updates=network.updates)
+        rates = optimizers.step_sizes(
+            network.rule, self._learning_rate, network.updates, self._updates_per_epoch
+        )
+        job.set(labels=labels, n_labels=len(labels), rates=rates)
         self._totals[:] = 0
         step = 0
         while step < self._n_steps:

@@ -207,7 +207,8 @@ def update_hidden(
             memory, layers[l + WEIGHTS] + (p * (n_in + 1) + n_in) * panel, panel, tile, panel,
             index, numba.int64(NO_MASKS), sizes[ONE], sizes[NOUGHTS], sizes[IOTA],
             layers[l + DELTA] + p * delta_panel, panel,
-            m, 1, _vectors(layers, sizes, l, p), sizes, rule, rate, momentum, opens, closes,
+            m, numba.int64(1), _vectors(layers, sizes, l, p), sizes,
+            rule, rate, momentum, opens, closes,
         )  # fmt: skip
 
 

@@ -20,7 +20,6 @@ from .elements import as_element, pointer
 from .jit import jit, unit
 from .job import NOT_IN_PLACE
 from .losses import softmax_cross_entropy
-from .optimizers import step_size
 from .plan import (
     BATCH,
     BIT_BLOCK,
@@ -89,7 +88,8 @@ def train(memory, job, _):
     labels = pointer(job[args.LABELS], types.int32)
     totals = pointer(job[args.TOTALS], types.float64)
     rates = pointer(job[args.RATES], types.float64)
-    rule, momentum = job[args.RULE], as_element(rates[1], memory)
+    momentum = as_element(pointer(job[args.MOMENTUM], types.float64)[0], memory)
+    rule = job[args.RULE]
 
     output, n = sizes[OUTPUT], job[args.N_ROWS]
     c = layers[output + N_OUT]
@@ -106,9 +106,9 @@ def train(memory, job, _):
     for step in range(job[args.FIRST], job[args.LAST]):
         row0, row1, batch, batch_rows = chunk_bounds(step, n, sizes[BATCH], sizes[CHUNK])
         m = row1 - row0
-        opens = row0 == batch * sizes[BATCH]
-        closes = row1 == batch * sizes[BATCH] + batch_rows
-        rate = as_element(step_size(rule, rates[0], job[args.UPDATES] + batch + 1), memory)
+        opens = 1 if row0 == batch * sizes[BATCH] else 0
+        closes = 1 if row1 == batch * sizes[BATCH] + batch_rows else 0
+        rate = as_element(rates[batch], memory)
 
         input_rows, input_table = _fetch(
             memory, private, own, job, order, row0, row1, index, layers, sizes

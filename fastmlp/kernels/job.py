@@ -21,7 +21,7 @@ NAMES = (
     "row_masks",  # int64, where zeros are skipped, see ``sparsity``
     "labels", "n_labels",  # int32 class indices of the rows, in the order taken
     "totals",  # float64 results: losses and hits
-    "rule", "rates", "updates",  # update rule, float64 (learning rate, momentum), batches before
+    "rule", "rates", "momentum",  # update rule, float64 step sizes of the batches, and momentum
     "first", "last",  # chunks to do
     "probabilities", "shift",  # output (n x c), elements between the scratch of two threads
 )  # fmt: skip
@@ -29,7 +29,7 @@ NAMES = (
     N_THREADS, TEAM, LAYERS, SIZES, INDEX, INPUT_SCALE, INPUT_OFFSET,
     RAW, IS_UINT8, ORDER, N_ROWS,
     ROW_MASKS, LABELS, N_LABELS, TOTALS,
-    RULE, RATES, UPDATES, FIRST, LAST, PROBABILITIES, SHIFT,
+    RULE, RATES, MOMENTUM, FIRST, LAST, PROBABILITIES, SHIFT,
 ) = range(len(NAMES))  # fmt: skip
 POSITIONS = {name: position for position, name in enumerate(NAMES)}
 

@@ -6,8 +6,11 @@ Weights start at ``w0`` of ``memory``, their gradient at ``g0``. The state of el
 
 import math
 
+import numpy as np
+import numpy.typing as npt
+
 from .elements import as_element
-from .jit import jit, unit
+from .jit import unit
 
 SGD, MOMENTUM, NESTEROV, ADAM = range(4)
 
@@ -18,14 +21,12 @@ STATE_VECTORS = {SGD: 0, MOMENTUM: 1, NESTEROV: 1, ADAM: 2}
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7
 
 
-@jit
-def step_size(rule, learning_rate, step):
-    """Factor of update number ``step`` (from 1); for Adam with both bias corrections."""
-    if rule == ADAM:
-        return (
-            learning_rate * math.sqrt(1.0 - math.pow(BETA2, step)) / (1.0 - math.pow(BETA1, step))
-        )
-    return learning_rate
+def step_sizes(rule: int, learning_rate: float, done: int, count: int) -> npt.NDArray[np.float64]:
+    """Factors of ``count`` updates after ``done`` ones; Adam's with its bias corrections."""
+    if rule != ADAM:
+        return np.full(count, learning_rate)
+    steps = np.arange(done + 1.0, done + count + 1.0)
+    return learning_rate * np.sqrt(1 - BETA2**steps) / (1 - BETA1**steps)
 
 
 @unit
