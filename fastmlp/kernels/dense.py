@@ -253,10 +253,13 @@ def _update_rows(
             a0, a_steps, a_rows, b0, b_step, rows, vectors, masks, sizes[SAMPLE_WORDS],
         )  # fmt: skip
     if closes and not straight:
+        count = vectors * sizes[LANES]
+        if w_row == count and width == count:  # the rows lie one behind the other
+            rows, count = numba.int64(1), rows * count
         for i in range(rows):
             update(
-                rule, memory, w0 + i * w_row, tile + i * width, vectors * sizes[LANES],
-                sizes[WEIGHT_COUNT], rate, momentum,
+                rule, memory, w0 + i * w_row, tile + i * width, count,
+                sizes[WEIGHT_COUNT], sizes[LANES], rate, momentum,
             )  # fmt: skip
 
 
@@ -350,4 +353,7 @@ def _update_output_biases(
             total += memory[delta + k * sizes[SAMPLES] + s]
         memory[target + k] = total
     if closes and not straight:
-        update(rule, memory, bias, tile, layers[l + N_OUT], sizes[WEIGHT_COUNT], rate, momentum)
+        update(
+            rule, memory, bias, tile, layers[l + N_OUT],
+            sizes[WEIGHT_COUNT], sizes[LANES], rate, momentum,
+        )  # fmt: skip

@@ -128,19 +128,16 @@ def emit_exp(e: Emitter, x: Any) -> Any:
     mantissa, bias = {32: (23, 127), 64: (52, 1023)}[bits]
     integers = ir.VectorType(ir.IntType(bits), e.lanes)
 
-    def all_lanes(value: float) -> Any:
-        return ir.Constant(e.vector, [value] * e.lanes)
-
-    lowest = all_lanes(_EXP_LOWEST[bits])
+    lowest = e.constant(_EXP_LOWEST[bits])
     x = b.select(b.fcmp_ordered("<", x, lowest), lowest, x)
-    n = e.floor(e.fma(x, all_lanes(1.4426950408889634), all_lanes(0.5)))
-    r = e.fma(n, all_lanes(-_LN2_LOW), e.fma(n, all_lanes(-_LN2_HIGH), x))
+    n = e.floor(e.fma(x, e.constant(1.4426950408889634), e.constant(0.5)))
+    r = e.fma(n, e.constant(-_LN2_LOW), e.fma(n, e.constant(-_LN2_HIGH), x))
     factorials = [1.0]
     for k in range(1, _EXP_TERMS[bits] + 1):
         factorials.append(factorials[-1] * k)
-    result = all_lanes(1.0 / factorials[-1])
+    result = e.constant(1.0 / factorials[-1])
     for factorial in reversed(factorials[:-1]):
-        result = e.fma(result, r, all_lanes(1.0 / factorial))
+        result = e.fma(result, r, e.constant(1.0 / factorial))
     exponent = b.add(b.fptosi(n, integers), ir.Constant(integers, [bias] * e.lanes))
     power = b.bitcast(b.shl(exponent, ir.Constant(integers, [mantissa] * e.lanes)), e.vector)
     return b.fmul(result, power)

@@ -5,12 +5,16 @@ Weights start at ``w0`` of ``memory``, their gradient at ``g0``. The state of el
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import types
+from numba.extending import intrinsic
 
 from .elements import as_element
 from .jit import unit
+from .simd import Emitter, loop, multiple
 
 SGD, MOMENTUM, NESTEROV, ADAM = range(4)
 
@@ -29,17 +33,55 @@ def step_sizes(rule: int, learning_rate: float, done: int, count: int) -> npt.ND
     return learning_rate * np.sqrt(1 - BETA2**steps) / (1 - BETA1**steps)
 
 
+@intrinsic
+def _adam(typing_context, memory, w0, g0, vectors, size, rate):
+    """Adam on ``vectors`` whole vectors.
+
+    Plain code would wait for the divider: 16 square roots and 16 divisions take 34 cycles on an
+    AVX-512 Xeon, their estimates with a Newton step each 12.
+    """
+    i = types.int64
+
+    def emit(context, builder, sig, args):
+        e, b = Emitter(builder, sig.args[0].dtype), builder
+        weights, gradient = e.at(args[0], args[1]), e.at(args[0], args[2])
+        size, rate = args[4], e.splat(args[5])
+
+        def vector(v: Any, _: list[Any]) -> list[Any]:
+            start = multiple(b, v, e.lanes)
+            w = e.at(weights, start)
+            moments = e.at(w, size), e.at(w, multiple(b, size, 2))
+            slope = e.load(e.at(gradient, start))
+            first, second = (e.load(moment) for moment in moments)
+            first = e.fma(e.constant(BETA1), first, b.fmul(e.constant(1 - BETA1), slope))
+            square = b.fmul(b.fmul(e.constant(1 - BETA2), slope), slope)
+            second = e.fma(e.constant(BETA2), second, square)
+            divisor = b.fadd(e.square_root(second), e.constant(EPSILON))
+            e.store(first, moments[0])
+            e.store(second, moments[1])
+            move = b.fmul(b.fmul(rate, first), e.inverse(divisor))
+            e.store(b.fsub(e.load(w), move), w)
+            return []
+
+        loop(b, args[3], [], vector)
+        return context.get_dummy_value()
+
+    return types.void(memory, i, i, i, i, memory.dtype), emit
+
+
 @unit
-def update(rule, memory, w0, g0, count, size, rate, momentum):
+def update(rule, memory, w0, g0, count, size, lanes, rate, momentum):
     """Apply ``rule`` to ``count`` elements."""
     if rule == SGD:
         for i in range(count):
             memory[w0 + i] -= rate * memory[g0 + i]
     elif rule == ADAM:
+        whole = count - count % lanes
+        _adam(memory, w0, g0, whole // lanes, size, rate)
         keep1, take1 = as_element(BETA1, memory), as_element(1.0 - BETA1, memory)
         keep2, take2 = as_element(BETA2, memory), as_element(1.0 - BETA2, memory)
         epsilon = as_element(EPSILON, memory)
-        for i in range(count):
+        for i in range(whole, count):
             w, slope = w0 + i, memory[g0 + i]
             first = keep1 * memory[w + size] + take1 * slope
             second = keep2 * memory[w + 2 * size] + take2 * slope * slope

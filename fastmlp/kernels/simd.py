@@ -52,6 +52,8 @@ class Emitter:
         self.itemsize = dtype.bitwidth // 8
         self.lanes = lanes(self.itemsize)
         self.vector = ir.VectorType(self.scalar, self.lanes)
+        # AVX-512 has estimates of 14 bits, which one Newton step makes exact enough for float32.
+        self._estimates = VECTOR_BYTES == 64 and self.itemsize == 4
 
     def at(self, pointer: Any, offset: Any) -> Any:
         if isinstance(offset, int):
@@ -76,17 +78,42 @@ class Emitter:
         return self.builder.shuffle_vector(x, y, mask)
 
     def fma(self, x: Any, y: Any, z: Any) -> Any:
-        signature = ir.FunctionType(self.vector, [self.vector] * 3)
-        name = f"llvm.fma.v{self.lanes}{self.suffix}"
-        function = cgutils.get_or_insert_function(self.builder.module, signature, name)
-        return self.builder.call(function, [x, y, z])
+        return self._call(f"llvm.fma.v{self.lanes}{self.suffix}", x, y, z)
 
     def floor(self, x: Any) -> Any:
-        signature = ir.FunctionType(self.vector, [self.vector])
-        name = f"llvm.floor.v{self.lanes}{self.suffix}"
-        return self.builder.call(
-            cgutils.get_or_insert_function(self.builder.module, signature, name), [x]
-        )
+        return self._call(f"llvm.floor.v{self.lanes}{self.suffix}", x)
+
+    def square_root(self, x: Any) -> Any:
+        """The root of x >= 0, to about one unit in the last place; of less than 1e-36, about 0."""
+        if not self._estimates:
+            return self._call(f"llvm.sqrt.v{self.lanes}{self.suffix}", x)
+        b, half, least = self.builder, self.constant(0.5), self.constant(1e-36)
+        x = b.select(b.fcmp_ordered("<", x, least), least, x)  # the estimate for 0 is infinite
+        inverse = self._estimate("rsqrt14", x)
+        root = b.fmul(x, inverse)
+        error = self.fma(b.fneg(root), b.fmul(inverse, half), half)
+        return self.fma(root, error, root)
+
+    def inverse(self, x: Any) -> Any:
+        """1 / x, to about one unit in the last place."""
+        one = self.constant(1.0)
+        if not self._estimates:
+            return self.builder.fdiv(one, x)
+        inverse = self._estimate("rcp14", x)
+        error = self.fma(self.builder.fneg(x), inverse, one)
+        return self.fma(inverse, error, inverse)
+
+    def _estimate(self, name: str, x: Any) -> Any:
+        every_lane = ir.Constant(ir.IntType(self.lanes), -1)
+        return self._call(f"llvm.x86.avx512.{name}.ps.512", x, self.zeros(), every_lane)
+
+    def _call(self, name: str, *operands: Any) -> Any:
+        signature = ir.FunctionType(self.vector, [operand.type for operand in operands])
+        function = cgutils.get_or_insert_function(self.builder.module, signature, name)
+        return self.builder.call(function, operands)
+
+    def constant(self, value: float) -> Any:
+        return ir.Constant(self.vector, [value] * self.lanes)
 
     def zeros(self) -> Any:
         return ir.Constant(self.vector, None)
