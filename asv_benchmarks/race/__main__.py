@@ -100,20 +100,22 @@ def hold_race(args: argparse.Namespace, systems: list[str], cache: Path) -> Race
         if (system, job) in failed:
             continue
         for threads in thread_counts(race, system, job):
-            race.limits.append(measure_limit(race))
+            before = measure_limit(race)
             # A folder for each, so that the first process of every job finds nothing compiled.
             folder = cache / f"{system}-{job}-{threads}"
             measured = run_worker(system, job, args.epochs, threads, folder)
             if measured is None:
                 failed.add((system, job))
                 break
-            record = race.add(threads, measured)
+            after = fma_limit("float32", race.threads)
+            race.limits += [before, after]
+            record = race.add(threads, measured, max(before, after))
             if args.json:  # each time, so that a race that is stopped leaves what it found
                 write_json(race, args.json)
             print(
                 f"round {number + 1}  {job:10} {system:14} {threads} threads  "
                 f"{min(measured['epoch_seconds']):8.4f} s  {record.gflops:6.1f} GFLOP/s  "
-                f"limit {race.limits[-1]:.0f}",
+                f"{record.process_limits[-1]:.0f} at the limit",
                 flush=True,
             )
     return race

@@ -1,10 +1,11 @@
-"""Compiled kernels: free functions on flat arrays; they allocate nothing and never raise.
+"""Compiled kernels: free functions on memory that others own; they allocate nothing and never
+raise.
 
 Legend of shapes, used in every kernel::
 
     n  samples                     m  rows of the present chunk of a mini-batch
     d  input features              h  hidden units of a layer
-    c  classes                     l  number of a layer, 0 being the input
+    c  classes                     l  a layer: offset of its row in the table ``layers``
     lanes  elements in one vector  panel  columns in one weight panel, at most 4 * lanes
 
 Layouts, all in vectors that start on a 64-byte boundary (offsets are planned in ``plan``):
@@ -22,5 +23,7 @@ Padding is zero in every array and stays zero. The loss is the mean over a mini-
 delta carries the factor 1 / batch, so every gradient is that of the mean.
 
 All numbers lie in one array, ``memory``; operands are offsets in it. Arguments come in the order:
-memory, outputs, inputs, tables, sizes.
+memory, outputs, inputs, tables, sizes. Arrays are bare pointers, so that a call costs little and
+an access compiles to one instruction. A kernel marked ``unit`` is compiled on its own; its
+parameters have the types that ``jit`` knows by their names. One marked ``jit`` is inlined.
 """

@@ -5,21 +5,18 @@ from numba import types
 from . import job as args
 from .batches import chunk_bounds, gather, share, slot
 from .dense import (
-    NO_MASKS,
     backward_hidden,
-    backward_output,
     forward_hidden,
     forward_masked,
-    forward_output,
     relu_backward,
-    sum_panels,
     update_hidden,
-    update_output,
 )
 from .elements import as_element, pointer
 from .jit import jit, unit
 from .job import NOT_IN_PLACE
 from .losses import softmax_cross_entropy
+from .output import backward_output, forward_output, sum_panels, update_output
+from .panels import NO_MASKS
 from .plan import (
     BATCH,
     BIT_BLOCK,

@@ -4,10 +4,11 @@ from numba import types
 
 from . import job as args
 from .batches import gather, share
-from .dense import forward_hidden, forward_output, sum_panels
+from .dense import forward_hidden
 from .elements import pointer, pointer_like
 from .jit import unit
 from .losses import softmax, softmax_cross_entropy
+from .output import forward_output, sum_panels
 from .plan import (
     ACTIVATIONS,
     CHUNK,
