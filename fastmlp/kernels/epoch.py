@@ -134,14 +134,7 @@ def train(memory, job, _):
         # Every member needs the whole delta, and computing it costs less than a barrier.
         sum_panels(memory, private, partial, layers, sizes)
         chunk_loss, chunk_hits = softmax_cross_entropy(
-            memory,
-            private,
-            sizes[SAMPLES],
-            labels,
-            row0,
-            m,
-            c,
-            as_element(1.0 / batch_rows, memory),
+            memory, private, sizes[SAMPLES], labels, row0, m, c, 1.0 / batch_rows
         )
         loss += chunk_loss
         hits += chunk_hits

@@ -8,6 +8,7 @@ compiled once and called by its address; what remains is small enough to be inli
 import hashlib
 import inspect
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,10 @@ def _type_of(parameter: str, dtype: types.Float) -> Any:
     return dtype if parameter in _ELEMENTS else types.int64
 
 
+# Of what Numba keeps of a compiled function.
+_PARTS = attrgetter("library", "fndesc", "signature")
+
+
 class Unit:
     """A kernel that is compiled on its own, once for each dtype if it works on ``memory``."""
 
@@ -76,18 +81,22 @@ class Unit:
         self._results: dict[types.Float | None, Any] = {}
 
     def compile(self, dtype: types.Float | None) -> Any:
-        """Compile, or load from the cache, and make the address known to the linker."""
+        """Compile, or load from the cache, and make the address known to the linker.
+
+        Returns Numba's descriptor of the compiled function, and its signature.
+        """
         own = self._own(dtype)
         result = self._results.get(own)
         if result is None:
             # Machine code from the cache links at once, so whatever it calls has to be there.
             for each in self._needs:
                 each.compile(dtype)
-            signature = tuple(_type_of(name, dtype) for name in self._parameters)
-            self._dispatcher.compile(signature)
-            result = self._results[own] = self._dispatcher.overloads[signature]
-            address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+            arguments = tuple(_type_of(name, dtype) for name in self._parameters)
+            self._dispatcher.compile(arguments)
+            library, *result = _PARTS(self._dispatcher.overloads[arguments])
+            address = library.get_pointer_to_function(result[0].llvm_func_name)
             llvm.add_symbol(self._symbol(own), address)
+            self._results[own] = result
         return result
 
     def _own(self, dtype: types.Float | None) -> types.Float | None:
@@ -102,10 +111,10 @@ class Unit:
         def call(typing_context: Any, *arguments: Any) -> Any:
             named = dict(zip(self._parameters, arguments, strict=True))
             dtype = named["memory"].dtype if "memory" in named else None
-            result = self.compile(dtype)
+            descriptor, signature = self.compile(dtype)
 
             def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-                descriptor, convention = result.fndesc, context.call_conv
+                convention = context.call_conv
                 kind = convention.get_function_type(descriptor.restype, descriptor.argtypes)
                 symbol = self._symbol(dtype)
                 function = cgutils.get_or_insert_function(builder.module, kind, symbol)
@@ -114,7 +123,7 @@ class Unit:
                 )
                 return value
 
-            return result.signature, emit
+            return signature, emit
 
         names = ["typing_context", *self._parameters]
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
