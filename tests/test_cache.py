@@ -28,31 +28,42 @@ print(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())
 """
 
 
-def run(dtype: str, cache: Path) -> str:
-    """What a process of its own prints that trains and predicts."""
+def process(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own that can import fastmlp."""
     path = [str(Path(fastmlp.__file__).parents[1]), os.environ.get("PYTHONPATH")]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, dtype],
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, path)),
-            "NUMBA_CACHE_DIR": str(cache),
-        },
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), **environment},
         capture_output=True,
         text=True,
         timeout=300,
     )
+
+
+def run(dtype: str, cache: Path) -> str:
+    """What a process prints that trains and predicts."""
+    done = process(SCRIPT, dtype, NUMBA_CACHE_DIR=str(cache))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
+def files(folder: Path) -> dict[Path, int]:
+    """Files with the times of their last change."""
+    return {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
+
+
 def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
     first = run("float64", tmp_path)
-    compiled = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.is_file()}
+    compiled = files(tmp_path)
     assert compiled
     assert run("float64", tmp_path) == first
-    assert compiled == {
-        file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.is_file()
-    }
+    assert files(tmp_path) == compiled
     # The other dtype shares the kernels that work on tables alone.
     assert run("float32", tmp_path) == run("float32", tmp_path)
+
+
+def test_without_the_compiler_an_error_says_so() -> None:
+    done = process(
+        "import fastmlp; fastmlp.Trainer().fit([[0], [1]], [0, 1])", NUMBA_DISABLE_JIT="1"
+    )
+    assert "RuntimeError: fastmlp has compiled kernels only: unset NUMBA_DISABLE_JIT" in done.stderr

@@ -90,6 +90,8 @@ def _kernel(name: str, dtype: np.dtype) -> tuple[int, Callable[..., None]]:
     """Address of a kernel, and a function that calls it; compiled, or loaded, at first."""
     kernel = _compiled.get((name, dtype.name))
     if kernel is None:
+        if numba.config.DISABLE_JIT:
+            raise RuntimeError("fastmlp has compiled kernels only: unset NUMBA_DISABLE_JIT")
         kind = types.float32 if dtype == np.float32 else types.float64
         with _COMPILATION:
             address = entry(_KERNELS[name], kind)
