@@ -263,7 +263,7 @@ def test_mask_after_a_failed_launch(mask: int, monkeypatch: pytest.MonkeyPatch) 
     def fail(*arguments: Any) -> None:
         raise RuntimeError("from the launch")
 
-    monkeypatch.setattr(launch, "_run_parallel", fail)
+    monkeypatch.setattr(launch, "_parallel_region", lambda: fail)
     with pytest.raises(RuntimeError, match="from the launch"):
         trainer().fit(X, Y)
     assert numba.get_num_threads() == mask

@@ -8,6 +8,7 @@ compiled once and called by its address; what remains is small enough to be inli
 import hashlib
 import inspect
 from collections.abc import Callable
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numba
 from numba import types
 from numba.core import cgutils
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
 # Neither nnan nor ninf: with them LLVM may assume away the non-finite values that
@@ -37,12 +39,18 @@ _ELEMENTS = {"rate", "momentum", "scale"}
 _TABLES = {"job", "layers", "sizes", "index", "order", "row_masks"}
 
 
-def _cached(decorator: Callable[..., Any], function: Callable[..., Any], **options: Any) -> Any:
-    """Apply a Numba decorator; without a cache where no folder for one may be written to."""
+def _compiled(make: Callable[..., Any], function: Callable[..., Any]) -> Any:
+    """``make(function, cache=True)``, which compiles; in memory alone where there is no cache.
+
+    No folder for one may be writable, and files in it may be damaged: Numba lets all the errors of
+    reading them through.
+    """
     try:
-        return decorator(cache=True, **options)(function)
-    except RuntimeError:
-        return decorator(**options)(function)
+        return make(function, cache=True)
+    except NumbaError:
+        raise
+    except Exception:
+        return make(function, cache=False)
 
 
 def jit(function: Callable[..., Any]) -> Any:
@@ -50,9 +58,15 @@ def jit(function: Callable[..., Any]) -> Any:
     return numba.njit(**_NO_WRAPPERS, **_OPTIONS)(function)
 
 
-def jit_parallel(function: Callable[..., Any]) -> Any:
-    """Compile an entry point that starts threads, at its first call; cached on disk."""
-    return _cached(numba.njit, function, nogil=True, parallel=True, **_OPTIONS)
+def jit_parallel(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Compile an entry point that starts threads; cached on disk."""
+
+    def make(function: Callable[..., Any], cache: bool) -> Any:
+        made = numba.njit(nogil=True, parallel=True, cache=cache, **_OPTIONS)(function)
+        made.compile(arguments)
+        return made
+
+    return _compiled(make, function)
 
 
 def _type_of(parameter: str, dtype: types.Float) -> Any:
@@ -65,7 +79,10 @@ def _type_of(parameter: str, dtype: types.Float) -> Any:
     return dtype if parameter in _ELEMENTS else types.int64
 
 
-# Of what Numba keeps of a compiled function.
+# Machine code, kept alive as long as other code may jump to it.
+_libraries: list[Any] = []
+
+# Of what Numba knows of a compiled function.
 _PARTS = attrgetter("library", "fndesc", "signature")
 
 
@@ -77,7 +94,7 @@ class Unit:
         self._needs = _units_called(function)
         self._parameters = list(inspect.signature(function).parameters)
         function.__qualname__ = f"{self.name}_{_SOURCES}"
-        self._dispatcher = _cached(numba.njit, function, **_NO_WRAPPERS, **_OPTIONS)
+        self._function = function
         self._results: dict[types.Float | None, Any] = {}
 
     def compile(self, dtype: types.Float | None) -> Any:
@@ -91,13 +108,18 @@ class Unit:
             # Machine code from the cache links at once, so whatever it calls has to be there.
             for each in self._needs:
                 each.compile(dtype)
-            arguments = tuple(_type_of(name, dtype) for name in self._parameters)
-            self._dispatcher.compile(arguments)
-            library, *result = _PARTS(self._dispatcher.overloads[arguments])
+            library, *result = _PARTS(_compiled(partial(self._make, dtype), self._function))
             address = library.get_pointer_to_function(result[0].llvm_func_name)
             llvm.add_symbol(self._symbol(own), address)
+            _libraries.append(library)
             self._results[own] = result
         return result
+
+    def _make(self, dtype: types.Float | None, function: Callable[..., Any], *, cache: bool) -> Any:
+        arguments = tuple(_type_of(name, dtype) for name in self._parameters)
+        dispatcher = numba.njit(cache=cache, **_NO_WRAPPERS, **_OPTIONS)(function)
+        dispatcher.compile(arguments)
+        return dispatcher.overloads[arguments]
 
     def _own(self, dtype: types.Float | None) -> types.Float | None:
         return dtype if "memory" in self._parameters else None
@@ -157,10 +179,6 @@ def _units_called(function: Callable[..., Any]) -> list[Unit]:
     return found
 
 
-# Compiled entries, kept alive as long as other code may jump to them.
-_entries: list[Any] = []
-
-
 def entry(function: Callable[..., Any], dtype: types.Float) -> int:
     """Compile a C function that calls units; returns its address."""
     for each in _units_called(function):
@@ -168,7 +186,11 @@ def entry(function: Callable[..., Any], dtype: types.Float) -> int:
     parameters = inspect.signature(function).parameters
     signature = types.void(*(_type_of(name, dtype) for name in parameters))
     function.__qualname__ = f"{function.__name__}_{_SOURCES}"
-    compiled = _cached(lambda **options: numba.cfunc(signature, **options), function, **_OPTIONS)
-    _entries.append(compiled)
+
+    def make(function: Callable[..., Any], cache: bool) -> Any:
+        return numba.cfunc(signature, cache=cache, **_OPTIONS)(function)
+
+    compiled = _compiled(make, function)
+    _libraries.append(compiled)
     address: int = compiled.address
     return address

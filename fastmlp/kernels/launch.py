@@ -76,7 +76,6 @@ def _call(typing_context, address, memory, job, member):
     return types.void(i, i, i, i), emit
 
 
-@jit_parallel
 def _run_parallel(n_threads, address, memory, job):
     """The parallel region: every kernel, of every dtype, on up to ``n_threads`` threads."""
     for member in numba.prange(n_threads):
@@ -84,6 +83,15 @@ def _run_parallel(n_threads, address, memory, job):
 
 
 _compiled: dict[tuple[str, str], tuple[int, Callable[..., None]]] = {}
+_regions: list[Callable[..., None]] = []
+
+
+def _parallel_region() -> Callable[..., None]:
+    """The parallel region; compiled, or loaded, at first."""
+    with _COMPILATION:
+        if not _regions:
+            _regions.append(jit_parallel(_run_parallel, (types.int64,) * 4))
+    return _regions[0]
 
 
 def _kernel(name: str, dtype: np.dtype) -> tuple[int, Callable[..., None]]:
@@ -119,7 +127,7 @@ def warmup(dtype: npt.DTypeLike = "float32") -> None:
         raise ValueError(f"dtype must be float32 or float64; got {dtype}")
     for name in _KERNELS:
         _kernel(name, dtype)
-    _run_parallel.compile((types.int64,) * 4)
+    _parallel_region()
 
 
 class Job:
@@ -157,10 +165,11 @@ class Job:
         if self._n_threads == 1:
             self._call(*self._pointers, 0)
             return
+        run_parallel = _parallel_region()
         with _PARALLEL_REGION:
             mask = numba.get_num_threads()
             numba.set_num_threads(self._n_threads)
             try:
-                _run_parallel(self._n_threads, self._address, *self._pointers)
+                run_parallel(self._n_threads, self._address, *self._pointers)
             finally:
                 numba.set_num_threads(mask)
