@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .kernels.launch import Job, tables, usable_threads
-from .kernels.plan import IOTA, aligned_zeros, make_plan
+from .kernels.plan import aligned_zeros, make_plan
 from .network import Floats, Network
 
 _CHUNK = 96
@@ -26,7 +26,6 @@ class _Workspace:
         shift = plan.memory_size - plan.scratch_start
         memory = aligned_zeros(plan.scratch_start + n_threads * shift, network.dtype)
         memory[: network.packed.size] = network.packed
-        self.iota = plan.index_table[plan.sizes[IOTA] :][:chunk]
         self.job = Job(
             "predict", memory, n_threads, **tables(plan), shift=shift,
             input_scale=np.array([input_scale]),
@@ -38,13 +37,12 @@ class _RowWorkspace:
 
     def __init__(self, network: Network, dtype: np.dtype, input_scale: float) -> None:
         in_place = network.reads_in_place(dtype, input_scale)
-        space = _Workspace(network, 1, 1, in_place, input_scale)
-        self.job = space.job
+        self.job = _Workspace(network, 1, 1, in_place, input_scale).job
+        self._order = np.zeros(1, np.int64)
         self.row = np.empty((1, network.layer_sizes[0]), dtype)
         self.probabilities = np.empty((1, network.layer_sizes[-1]), network.dtype)
-        self.job.set_rows(self.row, space.iota, in_place=in_place)
+        self.job.set_rows(self.row, self._order, in_place=in_place)
         self.job.set(probabilities=self.probabilities)
-        self._iota = space.iota  # kept alive
 
 
 def _borrow(network: Network, kind: Any, *key: Any) -> tuple[Any, list[Any]]:
@@ -104,7 +102,7 @@ def predict_proba(
         _check_finite(probabilities.item(0))
     else:
         probabilities = _run(network, X, _NO_LABELS, threads, input_scale)[0]
-        # A logit that is not finite shows in every probability of its row.
+        # If one probability of a row is not a number, then all of that row.
         _check_finite(float(probabilities[:, 0].sum()))
     return probabilities
 

@@ -65,6 +65,12 @@ def test_a_cache_serves_and_its_damage_does_no_harm(tmp_path: Path) -> None:
     assert run("float64", tmp_path) == first
 
 
+def test_without_a_folder_for_a_cache(tmp_path: Path) -> None:
+    no_folder = tmp_path / "file"
+    no_folder.write_text("")
+    assert run("float32", no_folder) == run("float32", tmp_path)
+
+
 def test_without_the_compiler_an_error_says_so() -> None:
     done = process(
         "import fastmlp; fastmlp.Trainer().fit([[0], [1]], [0, 1])", NUMBA_DISABLE_JIT="1"

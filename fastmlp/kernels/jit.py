@@ -26,10 +26,10 @@ from numba.extending import intrinsic
 FASTMATH = frozenset({"contract", "reassoc", "nsz", "arcp", "afn"})
 
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": set(FASTMATH)}
-_NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-# Numba's cache of a function does not see changes in the modules that it calls, so the name that
-# a unit has in the cache tells the state of all kernels.
+# Numba's cache of a function does not see changes in the modules that it calls, so the names in
+# the cache tell the state of all kernels.
 _SOURCES = hashlib.sha256(
     b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
 ).hexdigest()[:16]
@@ -39,18 +39,28 @@ _ELEMENTS = {"rate", "momentum", "scale"}
 _TABLES = {"job", "layers", "sizes", "index", "order", "row_masks"}
 
 
-def _compiled(make: Callable[..., Any], function: Callable[..., Any]) -> Any:
-    """``make(function, cache=True)``, which compiles; in memory alone where there is no cache.
+def _compiled(function: Callable[..., Any], compile_: Callable[..., Any]) -> Any:
+    """``compile_(function, cache=True)``; in memory alone where there is no cache.
 
     No folder for one may be writable, and files in it may be damaged: Numba lets all the errors of
     reading them through.
     """
+    function.__qualname__ = f"{function.__name__}_{_SOURCES}"
     try:
-        return make(function, cache=True)
+        return compile_(function, cache=True)
     except NumbaError:
         raise
     except Exception:
-        return make(function, cache=False)
+        return compile_(function, cache=False)
+
+
+def _specialised(
+    function: Callable[..., Any], arguments: tuple[Any, ...], **options: Any
+) -> tuple[Any, Any]:
+    """A Numba function compiled for one signature, and what Numba knows of that."""
+    made = numba.njit(**options, **_OPTIONS)(function)
+    made.compile(arguments)
+    return made, made.overloads[arguments]
 
 
 def jit(function: Callable[..., Any]) -> Any:
@@ -60,13 +70,8 @@ def jit(function: Callable[..., Any]) -> Any:
 
 def jit_parallel(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """Compile an entry point that starts threads; cached on disk."""
-
-    def make(function: Callable[..., Any], cache: bool) -> Any:
-        made = numba.njit(nogil=True, parallel=True, cache=cache, **_OPTIONS)(function)
-        made.compile(arguments)
-        return made
-
-    return _compiled(make, function)
+    specialised = partial(_specialised, arguments=arguments, nogil=True, parallel=True)
+    return _compiled(function, specialised)[0]
 
 
 def _type_of(parameter: str, dtype: types.Float) -> Any:
@@ -93,7 +98,6 @@ class Unit:
         self.name = function.__name__
         self._needs = _units_called(function)
         self._parameters = list(inspect.signature(function).parameters)
-        function.__qualname__ = f"{self.name}_{_SOURCES}"
         self._function = function
         self._results: dict[types.Float | None, Any] = {}
 
@@ -108,18 +112,14 @@ class Unit:
             # Machine code from the cache links at once, so whatever it calls has to be there.
             for each in self._needs:
                 each.compile(dtype)
-            library, *result = _PARTS(_compiled(partial(self._make, dtype), self._function))
+            arguments = tuple(_type_of(name, dtype) for name in self._parameters)
+            specialised = partial(_specialised, arguments=arguments, **_NO_WRAPPERS)
+            library, *result = _PARTS(_compiled(self._function, specialised)[1])
             address = library.get_pointer_to_function(result[0].llvm_func_name)
             llvm.add_symbol(self._symbol(own), address)
             _libraries.append(library)
             self._results[own] = result
         return result
-
-    def _make(self, dtype: types.Float | None, function: Callable[..., Any], *, cache: bool) -> Any:
-        arguments = tuple(_type_of(name, dtype) for name in self._parameters)
-        dispatcher = numba.njit(cache=cache, **_NO_WRAPPERS, **_OPTIONS)(function)
-        dispatcher.compile(arguments)
-        return dispatcher.overloads[arguments]
 
     def _own(self, dtype: types.Float | None) -> types.Float | None:
         return dtype if "memory" in self._parameters else None
@@ -185,12 +185,11 @@ def entry(function: Callable[..., Any], dtype: types.Float) -> int:
         each.compile(dtype)
     parameters = inspect.signature(function).parameters
     signature = types.void(*(_type_of(name, dtype) for name in parameters))
-    function.__qualname__ = f"{function.__name__}_{_SOURCES}"
 
-    def make(function: Callable[..., Any], cache: bool) -> Any:
+    def compile_(function: Callable[..., Any], cache: bool) -> Any:
         return numba.cfunc(signature, cache=cache, **_OPTIONS)(function)
 
-    compiled = _compiled(make, function)
+    compiled = _compiled(function, compile_)
     _libraries.append(compiled)
     address: int = compiled.address
     return address

@@ -1,4 +1,4 @@
-"""The arguments of an exported kernel: a vector of addresses and numbers.
+"""The arguments of a kernel that Python starts: a vector of addresses and numbers.
 
 A parallel region hands its arguments on, one by one, through three compiled layers; with all of
 them in one vector those layers are small, and the same for every kernel and dtype.

@@ -82,7 +82,7 @@ MAX_CHUNK = 1024
 # than they work. Halved, 784-64-10 takes 0.64 of the time on two threads (1.15 on one), but
 # 28-64-64-2 takes 1.24.
 _SHARED_WEIGHTS = 16_384
-# Time of a panel of 3 vectors over that of 4, for each vector.
+# A larger share of panels of 3 vectors must be smaller by more than this factor.
 _NARROW_COST = 1.05
 
 # Inputs are transposed, PACKED_INPUTS at a time, for the sums of MANY_SAMPLES samples or more.

@@ -125,26 +125,16 @@ def multiple(builder: ir.IRBuilder, value: Any, factor: int) -> Any:
 
 def loop(builder: ir.IRBuilder, count: Any, carried: list[Any], body: Any, step: int = 1) -> Any:
     """``for i in range(0, count, step): carried = body(i, carried)``; returns ``carried``."""
-    before = builder.block
-    head = builder.append_basic_block("loop.head")
-    inside = builder.append_basic_block("loop.body")
-    after = builder.append_basic_block("loop.end")
-    builder.branch(head)
-    builder.position_at_end(head)
-    index = builder.phi(INT)
-    index.add_incoming(ZERO, before)
-    values = [builder.phi(value.type) for value in carried]
-    for phi, value in zip(values, carried, strict=True):
-        phi.add_incoming(value, before)
-    builder.cbranch(builder.icmp_signed("<", index, count), inside, after)
-    builder.position_at_end(inside)
-    new_values = body(index, values)
-    index.add_incoming(builder.add(index, ir.Constant(INT, step)), builder.block)
-    for phi, value in zip(values, new_values, strict=True):
-        phi.add_incoming(value, builder.block)
-    builder.branch(head)
-    builder.position_at_end(after)
-    return values
+
+    def going(values: list[Any]) -> Any:
+        return builder.icmp_signed("<", values[0], count)
+
+    def turn(values: list[Any]) -> list[Any]:
+        index, *carried = values
+        carried = body(index, carried)
+        return [builder.add(index, ir.Constant(INT, step)), *carried]
+
+    return while_loop(builder, [ZERO, *carried], going, turn)[1:]
 
 
 def while_loop(builder: ir.IRBuilder, carried: list[Any], going: Any, body: Any) -> list[Any]:
