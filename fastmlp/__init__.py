@@ -1,9 +1,8 @@
 """Fast training of multilayer perceptrons on the CPU, in kernels compiled by Numba."""
 
 from .history import History
-from .kernels.launch import warmup
 from .trainer import NotFittedError, Trainer
 
-__all__ = ["History", "NotFittedError", "Trainer", "__version__", "warmup"]
+__all__ = ["History", "NotFittedError", "Trainer", "__version__"]
 
 __version__ = "0.1.0"

@@ -6,19 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .kernels import optimizers
-from .kernels.plan import (
-    BIAS,
-    N_IN,
-    N_OUT,
-    PANEL,
-    PANELS,
-    STRIDE,
-    WEIGHT_COUNT,
-    WEIGHTS,
-    aligned_zeros,
-    make_plan,
-)
+from .kernels.plugins.rules import RULES
+from .kernels.runs.plan import aligned_zeros, weight_layout
 
 Floats = npt.NDArray[np.floating]
 
@@ -58,20 +47,20 @@ class Network:
     def __init__(self, weights: list[npt.NDArray[np.float64]], dtype: np.dtype) -> None:
         self.layer_sizes = (weights[0].shape[0], *(bias.size for bias in weights[1::2]))
         self.dtype = dtype
-        layout = make_plan(self.layer_sizes, dtype, chunk=1)
-        self._layers = layout.layers
-        self.packed = aligned_zeros(int(layout.sizes[WEIGHT_COUNT]), dtype)
-        for row, W, b in zip(self._layers[1:], weights[::2], weights[1::2], strict=True):
-            matrix, bias = self._arrays(row)
+        self._layers, weight_count = weight_layout(self.layer_sizes, dtype.itemsize)
+        self.packed = aligned_zeros(weight_count, dtype)
+        for layer, W, b in zip(self._layers[1:], weights[::2], weights[1::2], strict=True):
+            matrix, bias = self._arrays(layer)
             if bias is None:
-                padded = np.zeros((row[N_IN] + 1, row[PANELS] * row[PANEL]), dtype)
+                panels, rows, panel = matrix.shape
+                padded = np.zeros((rows, panels * panel), dtype)
                 padded[:-1, : b.size], padded[-1, : b.size] = W, b
-                matrix[...] = padded.reshape(row[N_IN] + 1, row[PANELS], -1).swapaxes(0, 1)
+                matrix[...] = padded.reshape(rows, panels, panel).swapaxes(0, 1)
             else:
-                matrix[:, : row[N_IN]], bias[...] = W.T, b
+                matrix[:, : len(W)], bias[...] = W.T, b
         # Memory that predictions left for the next ones, see ``prediction``.
         self.workspaces: dict[tuple[Any, ...], list[Any]] = {}
-        self.rule = optimizers.SGD
+        self.rule = "sgd"
         self.state = aligned_zeros(0, dtype)
         self.updates = 0
 
@@ -79,25 +68,26 @@ class Network:
         """What a copy or pickle takes along: workspaces hold addresses of this process."""
         return self.__dict__ | {"workspaces": {}}
 
-    def _arrays(self, row: npt.NDArray[np.int64]) -> tuple[Floats, Floats | None]:
+    def _arrays(self, layer: Any) -> tuple[Floats, Floats | None]:
         """Views of one layer: (panels, n_in + 1, panel) and None, or output rows and biases."""
-        start, n_in, n_out = row[WEIGHTS], row[N_IN], row[N_OUT]
-        if start == self._layers[-1, WEIGHTS]:
-            rows = self.packed[start : start + n_out * row[STRIDE]].reshape(n_out, row[STRIDE])
-            return rows, self.packed[row[BIAS] : row[BIAS] + n_out]
-        shape = (row[PANELS], n_in + 1, row[PANEL])
+        start, n_in, n_out = layer["weights"], layer["n_in"], layer["n_out"]
+        if start == self._layers["weights"][-1]:
+            rows = self.packed[start : start + n_out * layer["stride"]].reshape(n_out, -1)
+            return rows, self.packed[layer["bias"] :][:n_out]
+        shape = (layer["panels"], n_in + 1, layer["panel"])
         return self.packed[start : start + np.prod(shape)].reshape(shape), None
 
     def unpack(self) -> list[Floats]:
         """[W1, b1, W2, b2, ...], copies."""
         weights: list[Floats] = []
-        for row in self._layers[1:]:
-            matrix, bias = self._arrays(row)
+        for layer in self._layers[1:]:
+            matrix, bias = self._arrays(layer)
+            n_in, n_out = layer["n_in"], layer["n_out"]
             if bias is None:
-                joined = matrix.swapaxes(0, 1).reshape(row[N_IN] + 1, -1)[:, : row[N_OUT]]
+                joined = matrix.swapaxes(0, 1).reshape(n_in + 1, -1)[:, :n_out]
                 weights += [joined[:-1].copy(), joined[-1].copy()]
             else:
-                weights += [matrix[:, : row[N_IN]].T.copy(), bias.copy()]
+                weights += [matrix[:, :n_in].T.copy(), bias.copy()]
         return weights
 
     def reads_in_place(self, dtype: np.dtype, input_scale: float) -> bool:
@@ -111,10 +101,10 @@ class Network:
         suitable = len(self.layer_sizes) > 2 and row_bytes % 512 != 0
         return dtype == self.dtype and input_scale == 1 and suitable
 
-    def forget_state(self, rule: int) -> None:
+    def forget_state(self, rule: str) -> None:
         """Start the optimiser state of ``rule`` afresh."""
         self.rule = rule
-        self.state = aligned_zeros(optimizers.STATE_VECTORS[rule] * self.packed.size, self.dtype)
+        self.state = aligned_zeros(RULES[rule].state_vectors * self.packed.size, self.dtype)
         self.updates = 0
 
     def store(self, packed: Floats, state: Floats) -> None:

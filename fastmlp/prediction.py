@@ -6,43 +6,49 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .kernels.launch import Job, tables, usable_threads
-from .kernels.plan import aligned_zeros, make_plan
+from .kernels.plugins.readers import reader_of
+from .kernels.runs.jobs import prediction_job
+from .kernels.runs.launch import usable_threads
+from .kernels.runs.plan import aligned_zeros, make_plan
 from .network import Floats, Network
 
 _CHUNK = 96
-
-_NO_LABELS = np.empty(0, np.int32)
-_NO_TOTALS = np.empty(0)
 
 
 class _Workspace:
     """Memory and job for the predictions of many rows; one call at a time uses it."""
 
     def __init__(
-        self, network: Network, chunk: int, n_threads: int, in_place: bool, input_scale: float
-    ) -> None:
-        plan = make_plan(network.layer_sizes, network.dtype, chunk=chunk, input_in_place=in_place)
-        shift = plan.memory_size - plan.scratch_start
-        memory = aligned_zeros(plan.scratch_start + n_threads * shift, network.dtype)
-        memory[: network.packed.size] = network.packed
-        self.job = Job(
-            "predict", memory, n_threads, **tables(plan), shift=shift,
-            input_scale=np.array([input_scale]),
+        self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, input_scale: float,
+        totals: bool,
+    ) -> None:  # fmt: skip
+        in_place = network.reads_in_place(dtype, input_scale)
+        plan = make_plan(
+            network.layer_sizes, network.dtype, chunk=chunk, members=n_threads, together=False,
+            consecutive=in_place,
         )  # fmt: skip
+        memory = aligned_zeros(plan.memory_size, network.dtype)
+        memory[: network.packed.size] = network.packed
+        self.in_place = in_place
+        self.job = prediction_job(
+            plan, memory, reader=reader_of(dtype, "consecutive" if in_place else ""),
+            loss="softmax_cross_entropy", activation="relu", totals=totals,
+        )  # fmt: skip
+        self.job.set(input_scale=input_scale)
 
 
 class _RowWorkspace:
     """The same for single rows: they are copied, so that no address changes between two calls."""
 
     def __init__(self, network: Network, dtype: np.dtype, input_scale: float) -> None:
-        in_place = network.reads_in_place(dtype, input_scale)
-        self.job = _Workspace(network, 1, 1, in_place, input_scale).job
+        space = _Workspace(network, 1, 1, dtype, input_scale, False)
+        self.job = space.job
         self._order = np.zeros(1, np.int64)
         self.row = np.empty((1, network.layer_sizes[0]), dtype)
         self.probabilities = np.empty((1, network.layer_sizes[-1]), network.dtype)
-        self.job.set_rows(self.row, self._order, in_place=in_place)
-        self.job.set(probabilities=self.probabilities)
+        self.job.set_rows(self.row, self._order, in_place=space.in_place)
+        self.job.set(first=0, last=1)
+        self.job.point(predictions=self.probabilities)
 
 
 def _borrow(network: Network, kind: Any, *key: Any) -> tuple[Any, list[Any]]:
@@ -67,23 +73,28 @@ def _predict_row(network: Network, X: npt.NDArray[np.generic], input_scale: floa
 def _run(
     network: Network,
     X: npt.NDArray[np.generic],
-    labels: npt.NDArray[np.int32],
+    labels: npt.NDArray[np.int32] | None,
     threads: int | None,
     input_scale: float,
-) -> tuple[Floats, npt.NDArray[np.float64]]:
+) -> Floats:
     """Probabilities, or with labels the (loss, hits) of each chunk."""
-    in_place = network.reads_in_place(X.dtype, input_scale)
-    n, classes = len(X), network.layer_sizes[-1]
-    n_threads = min(usable_threads(threads), -(-n // _CHUNK))
-    space, free = _borrow(network, _Workspace, _CHUNK, n_threads, in_place, input_scale)
-    probabilities = np.empty((0 if labels.size else n, classes), network.dtype)
-    totals = np.zeros((-(-n // _CHUNK), 2)) if labels.size else _NO_TOTALS
+    n, chunks = len(X), -(-len(X) // _CHUNK)
+    n_threads = min(usable_threads(threads), chunks)
+    totals = labels is not None
+    space, free = _borrow(network, _Workspace, _CHUNK, n_threads, X.dtype, input_scale, totals)
     order = np.arange(n)
-    space.job.set_rows(X, order, in_place=in_place)
-    space.job.set(labels=labels, n_labels=labels.size, totals=totals, probabilities=probabilities)
+    space.job.set_rows(X, order, in_place=space.in_place)
+    bounds = np.arange(n_threads + 1) * chunks // n_threads
+    space.job.set(first=bounds[:-1], last=bounds[1:])
+    if labels is None:
+        results: Floats = np.empty((n, network.layer_sizes[-1]), network.dtype)
+        space.job.point(predictions=results)
+    else:
+        results = np.empty((chunks, 2))
+        space.job.point(labels=labels, totals=results)
     space.job.run()
     free.append(space)
-    return probabilities, totals
+    return results
 
 
 def _check_finite(total: float) -> None:
@@ -101,7 +112,7 @@ def predict_proba(
         probabilities = _predict_row(network, X, input_scale)
         _check_finite(probabilities.item(0))
     else:
-        probabilities = _run(network, X, _NO_LABELS, threads, input_scale)[0]
+        probabilities = _run(network, X, None, threads, input_scale)
         # If one probability of a row is not a number, then all of that row.
         _check_finite(float(probabilities[:, 0].sum()))
     return probabilities
@@ -115,6 +126,6 @@ def evaluate(
     input_scale: float,
 ) -> tuple[float, float]:
     """(mean cross-entropy, accuracy) of class indices ``labels``."""
-    loss, hits = _run(network, X, labels, threads, input_scale)[1].sum(axis=0).tolist()
+    loss, hits = _run(network, X, labels, threads, input_scale).sum(axis=0).tolist()
     _check_finite(loss)
     return loss / len(X), hits / len(X)

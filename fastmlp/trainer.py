@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .history import History
-from .kernels.optimizers import ADAM, MOMENTUM, NESTEROV, SGD
 from .network import Floats, Network, initial_weights
 from .prediction import evaluate, predict_proba
 from .training import TrainingRun
@@ -345,12 +344,12 @@ class Trainer:
         self.config = replace(self.config, hidden=self._network.layer_sizes[1:-1])
 
 
-def _update_rule(config: Config) -> int:
+def _update_rule(config: Config) -> str:
     if config.optimizer == "adam":
-        return ADAM
+        return "adam"
     if config.momentum == 0:
-        return SGD
-    return NESTEROV if config.nesterov else MOMENTUM
+        return "sgd"
+    return "nesterov" if config.nesterov else "momentum"
 
 
 def _train_epoch(

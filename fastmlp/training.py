@@ -2,25 +2,18 @@
 
 import time
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .kernels import optimizers
-from .kernels.launch import Job, tables, usable_threads
-from .kernels.plan import (
-    MAX_CHUNK,
-    ONE,
-    PANELS,
-    Plan,
-    aligned_zeros,
-    make_plan,
-    mask_words,
-)
-from .kernels.simd import TILE_ROWS
-from .kernels.team import team_array_size
-from .network import Network
+from .kernels.language.simd import TILE_ROWS
+from .kernels.plugins.readers import reader_of
+from .kernels.plugins.rules import RULES
+from .kernels.runs.jobs import scan_job, training_job
+from .kernels.runs.launch import usable_threads
+from .kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
+from .kernels.runs.team import team_array_size
+from .network import Floats, Network
 
 # Python sees an interrupt between two calls of a kernel.
 _SLICE_SECONDS = 0.1
@@ -46,8 +39,8 @@ class TrainingRun:
     X : array of shape (n, d), C-contiguous, of the network's dtype or uint8
     labels : int32 array of shape (n,)
         Class indices.
-    rule : int
-        Update rule, a constant of ``kernels.optimizers``.
+    rule : str
+        Update rule, by its name in ``kernels.plugins.rules``.
     learning_rate, momentum : float
     batch_size : int
         At most n.
@@ -63,7 +56,7 @@ class TrainingRun:
         X: npt.NDArray[np.generic],
         labels: npt.NDArray[np.int32],
         *,
-        rule: int,
+        rule: str,
         learning_rate: float,
         momentum: float,
         batch_size: int,
@@ -83,28 +76,31 @@ class TrainingRun:
             network.dtype,
             chunk=chunk,
             batch_size=batch_size,
-            n_threads=n_threads,
-            state_vectors=optimizers.STATE_VECTORS[rule],
+            members=n_threads,
+            state_vectors=RULES[rule].state_vectors,
             skip_zeros=skip_zeros,
         )
         self._scratch_start = plan.scratch_start
         self._memory = aligned_zeros(plan.memory_size, network.dtype)
-        self._memory[plan.sizes[ONE]] = 1
+        self._memory[plan.runs["one"][0]] = 1
         self._team = np.zeros(team_array_size(n_threads), np.int64)
-        self._totals = np.zeros(2)
         self._in_place = network.reads_in_place(X.dtype, input_scale)
-        self._job = Job(
-            "train",
+        self._row_masks = np.zeros((len(X), plan.runs["mask_words"][0] * skip_zeros), np.int64)
+        if skip_zeros:
+            _scan(X, plan, self._memory, self._row_masks)
+        self._job = training_job(
+            plan,
             self._memory,
-            n_threads,
-            team=self._team,
-            totals=self._totals,
+            reader=reader_of(X.dtype, "scattered" if self._in_place else ""),
+            loss="softmax_cross_entropy",
+            activation="relu",
             rule=rule,
-            momentum=np.array([momentum]),
-            input_scale=np.array([input_scale]),
-            **tables(plan),
-            **(_scan(X, plan, network.dtype, threads) if skip_zeros else {}),
+            masked=skip_zeros,
         )
+        if self._in_place:
+            plan.layers["rows"][:, 0] = plan.runs["places"]
+        self._job.set(momentum=momentum, input_scale=input_scale)
+        self._job.point(team=self._team, row_masks=self._row_masks)
         self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / flops))
         full, rest = divmod(len(X), batch_size)
         self._updates_per_epoch = full + (rest > 0)
@@ -124,11 +120,10 @@ class TrainingRun:
         memory[network.packed.size :][: network.state.size] = network.state
         job.set_rows(self._X, order, in_place=self._in_place)
         labels = self._labels[order]
-        rates = optimizers.step_sizes(
-            network.rule, self._learning_rate, network.updates, self._updates_per_epoch
-        )
-        job.set(labels=labels, n_labels=len(labels), rates=rates)
-        self._totals[:] = 0
+        steps = network.updates + np.arange(1.0, self._updates_per_epoch + 1)
+        rates = RULES[network.rule].step_sizes(self._learning_rate, steps)
+        job.point(labels=labels, rates=rates)
+        job.set(total_loss=0, hits=0)
         step = 0
         while step < self._n_steps:
             stop = min(step + self._slice_steps, self._n_steps)
@@ -139,7 +134,7 @@ class TrainingRun:
             speed = (stop - step) / max(time.perf_counter() - start, 1e-6)
             self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
             step = stop
-        loss, accuracy = (self._totals / len(order)).tolist()
+        loss, accuracy = (float(job.runs[name][0]) / len(order) for name in ("total_loss", "hits"))
         packed, state = np.split(memory[: self._scratch_start], [network.packed.size])
         state = state[: network.state.size]
         if not all(np.isfinite(values).all() for values in (loss, packed, state)):
@@ -153,8 +148,8 @@ def _team_size(network: Network, flops: int, threads: int | None) -> int:
     """Threads for chunks of ``flops`` operations; a thread without a panel would only wait."""
     if threads is None and flops < _TEAM_FLOPS:
         return 1
-    plan = make_plan(network.layer_sizes, network.dtype, chunk=1)
-    return min(usable_threads(threads), int(plan.layers[1:, PANELS].max()))
+    layers, _ = weight_layout(network.layer_sizes, network.dtype.itemsize)
+    return min(usable_threads(threads), int(layers["panels"][1:].max()))
 
 
 def _has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
@@ -174,12 +169,11 @@ def _has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
 
 
 def _scan(
-    X: npt.NDArray[np.generic], plan: Plan, dtype: np.dtype, threads: int | None
-) -> dict[str, Any]:
+    X: npt.NDArray[np.generic], plan: Plan, memory: Floats, row_masks: npt.NDArray[np.int64]
+) -> None:
     """Masks of the non-zero features of each row, and of their groups."""
-    row_masks = np.zeros((len(X), sum(mask_words(X.shape[1]))), np.int64)
-    n_threads = min(usable_threads(threads), len(X))
-    job = Job("scan", np.empty(0, dtype), n_threads, **tables(plan), row_masks=row_masks)
-    job.set(raw=X, is_uint8=X.dtype == np.uint8, n_rows=len(X))
+    job = scan_job(plan, memory)
+    job.point(input=X, row_masks=row_masks)
+    bounds = np.arange(len(plan.runs) + 1) * len(X) // len(plan.runs)
+    job.set(is_uint8=X.dtype == np.uint8, first=bounds[:-1], last=bounds[1:])
     job.run()
-    return {"row_masks": row_masks}

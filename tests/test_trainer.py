@@ -17,7 +17,7 @@ import pytest
 
 import fastmlp
 from fastmlp import NotFittedError, Trainer
-from fastmlp.kernels.launch import Job
+from fastmlp.kernels.runs.launch import Job
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"

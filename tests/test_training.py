@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp import Trainer, training
-from fastmlp.kernels.plan import MANY_SAMPLES, MAX_CHUNK, PACKED_INPUTS
+from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
+from fastmlp.kernels.runs.plan import MAX_CHUNK
 from tests import reference
 
 pytestmark = pytest.mark.skipif(

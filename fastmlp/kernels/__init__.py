@@ -1,17 +1,24 @@
 """Compiled kernels: free functions on memory that others own; they allocate nothing and never
 raise.
 
+Folders, each importing from those above it alone::
+
+    language  how kernels are written: units, records, vectors, what Numba compiles for
+    products  matrix products: the tiles, a hidden layer, the output layer, updates
+    plugins   what a run chooses, a table each: activations, losses, update rules, readers
+    runs      what stands around them: plan, team, training, prediction, launch
+
 Legend of shapes, used in every kernel::
 
     n  samples                     m  rows of the present chunk of a mini-batch
     d  input features              h  hidden units of a layer
-    c  classes                     l  a layer: offset of its row in the table ``layers``
+    c  classes                     p  a panel
     lanes  elements in one vector  panel  columns in one weight panel, at most 4 * lanes
 
-Layouts, all in vectors that start on a 64-byte boundary (offsets are planned in ``plan``):
+Layouts, all in vectors that start on a 64-byte boundary (offsets are planned in ``runs.plan``):
 
 * Weights of a hidden layer (n_in x h): panels of ``panel`` columns, each panel n_in + 1 rows
-  with the biases last. The thread that owns a panel computes these units and updates them.
+  with the biases last. The member that owns a panel computes these units and updates them.
 * Weights of the output layer (n_in x c): transposed, a row of n_in (padded) for each class; the
   owner of a panel of hidden units owns these columns. Biases follow.
 * Activations (m x h): row by row, ``stride`` elements apart; layer 0 is the input.
@@ -22,8 +29,8 @@ Layouts, all in vectors that start on a 64-byte boundary (offsets are planned in
 Padding is zero in every array and stays zero. The loss is the mean over a mini-batch: the output
 delta carries the factor 1 / batch, so every gradient is that of the mean.
 
-All numbers lie in one array, ``memory``; operands are offsets in it. Arguments come in the order:
-memory, outputs, inputs, tables, sizes. Arrays are bare pointers, so that a call costs little and
-an access compiles to one instruction. A kernel marked ``unit`` is compiled on its own; its
-parameters have the types that ``jit`` knows by their names. One marked ``jit`` is inlined.
+All numbers lie in one array, ``memory``, a bare pointer; where they lie in it, and all else that a
+kernel goes by, stands in the records ``run`` and ``layer`` of ``language.records``. Arguments come
+in the order: memory, records, outputs, inputs, sizes; operands of products are small tuples, see
+``products.tiles``. The names of a unit's parameters give their types, see ``language.jit``.
 """

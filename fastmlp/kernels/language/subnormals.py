@@ -1,6 +1,5 @@
 """Treating subnormal numbers as zero while a kernel runs."""
 
-import platform
 from typing import Any
 
 from llvmlite import ir
@@ -8,9 +7,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .simd import INT, X86, ZERO
-
-_ARM = platform.machine().lower() in ("aarch64", "arm64")
+from .simd import INT, ZERO
+from .target import ARM, X86
 
 # Bits of the x86 control register: flush results, take operands, below the normal range as zero.
 _X86_FLUSH = 1 << 15 | 1 << 6
@@ -32,7 +30,7 @@ def flush_subnormals(typing_context):
             flushing = builder.or_(mode, ir.Constant(mode.type, _X86_FLUSH))
             _set_x86_mode(builder, flushing)
             return builder.zext(mode, INT)
-        if _ARM:
+        if ARM:
             mode = builder.call(_arm_mode_function(builder, "get", INT, []), [])
             flushing = builder.or_(mode, ir.Constant(INT, _ARM_FLUSH))
             builder.call(_arm_mode_function(builder, "set", ir.VoidType(), [INT]), [flushing])
@@ -49,7 +47,7 @@ def restore_mode(typing_context, mode):
     def emit(context, builder, sig, args):
         if X86:
             _set_x86_mode(builder, builder.trunc(args[0], ir.IntType(32)))
-        elif _ARM:
+        elif ARM:
             builder.call(_arm_mode_function(builder, "set", ir.VoidType(), [INT]), args)
         return context.get_dummy_value()
 

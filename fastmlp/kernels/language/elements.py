@@ -47,33 +47,40 @@ def transpose(typing_context, memory, target, target_row, source, source_row):
 
 
 @intrinsic
-def transpose_rows(typing_context, memory, target, target_row, source, index, rows):
-    """The same for source rows that start at ``source + index[rows + j]``."""
+def transpose_rows(typing_context, memory, target, target_row, source, rows, first):
+    """The same for source rows that start at ``source + rows[first + j]``."""
     i = types.int64
 
     def emit(context, builder, sig, args):
-        memory, target, target_row, source, index, rows = args
+        memory, target, target_row, source, rows, first = args
         e = Emitter(builder, sig.args[0].dtype)
-        table, first = e.at(index, rows), e.at(memory, source)
-        sources = [e.at(first, builder.load(e.at(table, j))) for j in range(e.lanes)]
+        table, start = e.at(rows, first), e.at(memory, source)
+        sources = [e.at(start, builder.load(e.at(table, j))) for j in range(e.lanes)]
         _emit_transpose(e, sources, e.at(memory, target), target_row)
         return context.get_dummy_value()
 
-    return types.void(memory, i, i, i, index, i), emit
+    return types.void(memory, i, i, i, rows, i), emit
+
+
+def _elements(dtype: types.Type) -> Any:
+    @intrinsic
+    def elements(typing_context, address):
+        def emit(context, builder, sig, args):
+            return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
+
+        return types.CPointer(dtype)(types.int64), emit
+
+    return elements
+
+
+# The elements from an address on.
+uint8s, int32s, int64s, float64s = map(
+    _elements, (types.uint8, types.int32, types.int64, types.float64)
+)
 
 
 @intrinsic
-def pointer(typing_context, address, dtype):
-    """The elements of ``dtype`` from ``address`` on."""
-
-    def emit(context, builder, sig, args):
-        return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
-
-    return types.CPointer(dtype.dtype)(types.int64, dtype), emit
-
-
-@intrinsic
-def pointer_like(typing_context, address, memory):
+def elements_like(typing_context, address, memory):
     """The elements from ``address`` on, of the same type as those of ``memory``."""
 
     def emit(context, builder, sig, args):
@@ -130,14 +137,18 @@ def emit_exp(e: Emitter, x: Any) -> Any:
 
     lowest = e.constant(_EXP_LOWEST[bits])
     x = b.select(b.fcmp_ordered("<", x, lowest), lowest, x)
-    n = e.floor(e.fma(x, e.constant(1.4426950408889634), e.constant(0.5)))
+    # Truncated from half below, as x <= 0. No target lacks conversions to and from int32, but some
+    # lack those to int64, or the rounding of vectors.
+    whole = ir.VectorType(ir.IntType(32), e.lanes)
+    k = b.fptosi(e.fma(x, e.constant(1.4426950408889634), e.constant(-0.5)), whole)
+    n = b.sitofp(k, e.vector)
     r = e.fma(n, e.constant(-_LN2_LOW), e.fma(n, e.constant(-_LN2_HIGH), x))
     factorials = [1.0]
-    for k in range(1, _EXP_TERMS[bits] + 1):
-        factorials.append(factorials[-1] * k)
+    for term in range(1, _EXP_TERMS[bits] + 1):
+        factorials.append(factorials[-1] * term)
     result = e.constant(1.0 / factorials[-1])
     for factorial in reversed(factorials[:-1]):
         result = e.fma(result, r, e.constant(1.0 / factorial))
-    exponent = b.add(b.fptosi(n, integers), ir.Constant(integers, [bias] * e.lanes))
-    power = b.bitcast(b.shl(exponent, ir.Constant(integers, [mantissa] * e.lanes)), e.vector)
-    return b.fmul(result, power)
+    places, zero_power = (ir.Constant(integers, [number] * e.lanes) for number in (mantissa, bias))
+    exponent = b.add(k if bits == 32 else b.sext(k, integers), zero_power)
+    return b.fmul(result, b.bitcast(b.shl(exponent, places), e.vector))

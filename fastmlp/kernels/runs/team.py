@@ -12,13 +12,15 @@ of the closed team (0 while it is open), then for each member the number of barr
 
 import sys
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import jit
+from ..language.elements import int64s
+from ..language.jit import unit
+from ..language.records import layer_at, run_at
+from ..language.target import X86
 
 _LINE = 8
 _REGISTERED, _SIZE, _MEMBERS = 0, _LINE, 2 * _LINE
@@ -79,7 +81,7 @@ def _pause(typing_context):
     """Tell the processor that this is a spinning loop."""
 
     def emit(context, builder, sig, args):
-        if llvm.get_process_triple().startswith(("x86_64", "i686")):
+        if X86:
             signature = ir.FunctionType(ir.VoidType(), [])
             name = "llvm.x86.sse2.pause"
             builder.call(cgutils.get_or_insert_function(builder.module, signature, name), [])
@@ -102,48 +104,55 @@ def _offer_processor(typing_context):
     return types.void(), emit
 
 
-@jit
+@unit
+def join(runs) -> int:
+    """Register with a team; returns the member's number, or -1 when the team is closed.
+
+    The size of the team, and the member's share of the panels of each layer, go to its records.
+    """
+    first = run_at(runs, 0)
+    team = int64s(first.team)
+    member = _fetch_add(team, _REGISTERED, 1)
+    if member >= _CLOSED:
+        return -1
+    attempt, size = 0, 0
+    while size == 0:
+        if member == 0:
+            present = _load_acquire(team, _REGISTERED)
+            full = present == first.asked or attempt > _SPINS + _PATIENCE
+            if full and _compare_and_swap(team, _REGISTERED, present, present + _CLOSED):
+                _store_release(team, _SIZE, present)
+        size = _load_acquire(team, _SIZE)
+        if size == 0:
+            _relax(attempt)
+        attempt += 1
+    run = run_at(runs, member)
+    run.size = size
+    for l in range(run.n_layers + 1):
+        layer = layer_at(run.layers, l)
+        layer.first = layer.panels * member // size
+        layer.last = layer.panels * (member + 1) // size
+    return member  # type: ignore[no-any-return]
+
+
+@unit
 def _relax(attempt):
+    """Wait a little, longer after many attempts."""
     if attempt < _SPINS:
         _pause()
     else:
         _offer_processor()
 
 
-@jit
-def join(team, n_threads):
-    """Register; returns (member, size of the team), or (-1, 0) when the team is closed."""
-    member = _fetch_add(team, _REGISTERED, 1)
-    if member >= _CLOSED:
-        return -1, 0
-    attempt = 0
-    if member == 0:
-        while True:
-            present = _load_acquire(team, _REGISTERED)
-            full = present == n_threads or attempt > _SPINS + _PATIENCE
-            if full and _compare_and_swap(team, _REGISTERED, present, present + _CLOSED):
-                _store_release(team, _SIZE, present)
-                return 0, present
-            _relax(attempt)
-            attempt += 1
-    size = _load_acquire(team, _SIZE)
-    while size == 0:
-        _relax(attempt)
-        attempt += 1
-        size = _load_acquire(team, _SIZE)
-    return member, size
-
-
-@jit
-def barrier(team, member, size):
+@unit
+def barrier(run):
     """Wait until every member has come as often as this one."""
-    if size == 1:
-        return
-    mine = _MEMBERS + _LINE * member
-    reached = _load_acquire(team, mine) + 1
-    _store_release(team, mine, reached)
-    for other in range(size):
-        attempt = 0
-        while _load_acquire(team, _MEMBERS + _LINE * other) < reached:
-            _relax(attempt)
-            attempt += 1
+    if run.size > 1:
+        team, mine = int64s(run.team), _MEMBERS + _LINE * run.member
+        reached = _load_acquire(team, mine) + 1
+        _store_release(team, mine, reached)
+        for other in range(run.size):
+            attempt = 0
+            while _load_acquire(team, _MEMBERS + _LINE * other) < reached:
+                _relax(attempt)
+                attempt += 1

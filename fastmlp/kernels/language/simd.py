@@ -1,40 +1,21 @@
-"""Vectors for the code generators of intrinsics: lanes by CPU and dtype, instructions, loops."""
+"""Vectors for the code generators of intrinsics: lanes by target and dtype, instructions, loops."""
 
-import platform
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
+
+from .target import HAS_FMA, REGISTERS, VECTOR_BYTES
 
 INT = ir.IntType(64)
 ZERO = ir.Constant(INT, 0)
-
-
-def _cpu_features() -> set[str]:
-    """Names of the vector extensions that Numba compiles for on this machine."""
-    if config.CPU_FEATURES is not None:
-        return {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
-    if config.CPU_NAME not in (None, "host"):
-        return set()
-    return {name for name, present in llvm.get_host_cpu_features().items() if present}
-
-
-_FEATURES = _cpu_features()
-X86 = platform.machine().lower() in ("x86_64", "amd64")
-if "avx512f" in _FEATURES:
-    VECTOR_BYTES, _REGISTERS = 64, 32
-elif "avx" in _FEATURES:
-    VECTOR_BYTES, _REGISTERS = 32, 16
-else:
-    VECTOR_BYTES, _REGISTERS = 16, 16 if X86 else 32
 
 # Columns of a tile, in vectors. With 4, a row of a weight panel is 4 vectors: 6 x 4 reached
 # 0.86-0.92 of the FMA limit on AVX-512 against 0.81-0.87 for 12 x 2 and 8 x 2, and 3 x 4
 # equalled 6 x 2 (0.95-0.99) on AVX2.
 TILE_VECTORS = 4
-TILE_ROWS = 6 if _REGISTERS == 32 else 3
+TILE_ROWS = 6 if REGISTERS == 32 else 3
 
 
 def lanes(itemsize: int) -> int:
@@ -78,10 +59,10 @@ class Emitter:
         return self.builder.shuffle_vector(x, y, mask)
 
     def fma(self, x: Any, y: Any, z: Any) -> Any:
-        return self._call(f"llvm.fma.v{self.lanes}{self.suffix}", x, y, z)
-
-    def floor(self, x: Any) -> Any:
-        return self._call(f"llvm.floor.v{self.lanes}{self.suffix}", x)
+        """x * y + z, rounded once where the target can."""
+        if HAS_FMA:
+            return self._call(f"llvm.fma.v{self.lanes}{self.suffix}", x, y, z)
+        return self.builder.fadd(self.builder.fmul(x, y), z)
 
     def square_root(self, x: Any) -> Any:
         """The root of x >= 0, to about one unit in the last place; of less than 1e-36, about 0."""

@@ -7,15 +7,15 @@ exponentials.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .elements import as_element, emit_exp
-from .jit import unit
-from .simd import INT, ZERO, Emitter, loop
+from ..language.elements import as_element, emit_exp, int32s
+from ..language.jit import unit
+from ..language.simd import INT, ZERO, Emitter, loop
 
 # Sums of exponentials multiplied in float64 before one logarithm is taken. Each is at most the
 # number of classes, so the product stays finite below 1e19 classes.
@@ -95,35 +95,51 @@ def _exponentials(typing_context, memory, z0, stride, m, c, factor):
 
 
 @unit
-def softmax(memory, z0, stride, m, c):
+def softmax(memory, run, layer):
     """Logits -> probabilities, in place."""
-    _maxima(memory, z0, stride, m, c)
-    _exponentials(memory, z0, stride, m, c, as_element(1, memory))
+    _maxima(memory, run.logits, run.samples, run.m, layer.n_out)
+    one = as_element(1, memory)
+    _exponentials(memory, run.logits, run.samples, run.m, layer.n_out, one)
 
 
 @unit
-def softmax_cross_entropy(memory, z0, stride, labels, first, m, c, scale):
-    """Logits -> delta = (p - y) * scale, in place; returns (sum of losses, hits).
+def softmax_cross_entropy(memory, run, layer):
+    """Logits -> delta = (p - y) * run.share, in place; adds to ``run.total_loss`` and ``run.hits``.
 
     The loss of a sample is -log p[label] = log(sum exp(z - max)) - (z[label] - max), the
-    log-sum-exp form, exact where p underflows. Sample s has label ``labels[first + s]``.
-    A hit is a label whose logit is the largest, the first one among equals as with ``argmax``.
+    log-sum-exp form, exact where p underflows. A hit is a label whose logit is the largest, the
+    first one among equals as with ``argmax``.
     """
-    top = z0 + c * stride
+    labels, stride, logits, m = int32s(run.labels), run.samples, run.logits, run.m
+    share = as_element(run.share, memory)
+    top = logits + layer.n_out * stride
     best, total = top + stride, top + 2 * stride
-    loss, hits = 0.0, 0
-    _maxima(memory, z0, stride, m, c)
+    hits = 0
+    _maxima(memory, logits, stride, m, layer.n_out)
+    margins = 0.0
     for s in range(m):
-        label = labels[first + s]
-        margin = memory[z0 + label * stride + s] - memory[top + s]
-        loss -= margin
+        label = labels[run.row + s]
+        margin = memory[logits + label * stride + s] - memory[top + s]
+        margins += margin
         # A maximum that is not finite is no hit: the margin is then NaN.
         hits += margin == 0 and memory[best + s] == label
-    _exponentials(memory, z0, stride, m, c, scale)
+    _exponentials(memory, logits, stride, m, layer.n_out, share)
+    logarithms = 0.0
     for block in range(0, m, _LOG_BLOCK):
         product = 1.0
-        for s in range(block, min(block + _LOG_BLOCK, m)):
+        for s in range(block, m if m - block < _LOG_BLOCK else block + _LOG_BLOCK):
             product *= memory[total + s]
-            memory[z0 + labels[first + s] * stride + s] -= scale
-        loss += math.log(product)
-    return loss, hits
+            memory[logits + labels[run.row + s] * stride + s] -= share
+        logarithms += math.log(product)
+    run.total_loss += logarithms - margins
+    run.hits += hits
+
+
+class Loss(NamedTuple):
+    """A loss, and what it makes of the logits in a prediction."""
+
+    loss: Any  # unit (memory, run, layer): logits -> delta, in place, and sums to the run
+    output: Any  # unit (memory, run, layer): logits -> outputs, in place
+
+
+LOSSES = {"softmax_cross_entropy": Loss(softmax_cross_entropy, softmax)}

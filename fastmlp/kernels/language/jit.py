@@ -1,0 +1,234 @@
+"""The one place that owns Numba's options: units, compiled each on its own, that call one another.
+
+Numba optimises and emits a helper anew inside every function that calls it, at each level of
+calls. So every kernel is a *unit*: compiled once for a dtype, to object code that is kept on disk,
+and called by its address, through a symbol of its own or, where a run chooses among units, through
+a *plug-in* (an address in a record). What a run does not call is neither compiled nor loaded; with
+all units on disk, no part of Numba's compiler is started.
+"""
+
+import ctypes
+import dis
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, partial
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .object_cache import ObjectCode, load_object, save_object
+from .records import LAYER_TYPE, RUN_TYPE
+from .target import target_machine
+
+# Neither nnan nor ninf: with them LLVM may assume away the non-finite values that
+# tell a diverged run.
+FASTMATH = frozenset({"contract", "reassoc", "nsz", "arcp", "afn"})
+
+_OPTIONS: dict[str, Any] = {
+    "error_model": "numpy", "fastmath": set(FASTMATH),
+    "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "no_rewrites": True,
+}  # fmt: skip
+
+# Types of the parameters of units, by name; every other one is an int64.
+_PARAMETERS: dict[str, Any] = {
+    "run": RUN_TYPE, "layer": LAYER_TYPE, "below": LAYER_TYPE,
+    # Operands of products: an offset and what leads from it to a row, see ``products.tiles``.
+    "W": types.UniTuple(types.int64, 2), "C": types.UniTuple(types.int64, 2),
+    "base": types.UniTuple(types.int64, 2), "B": types.UniTuple(types.int64, 2),
+    "A": types.UniTuple(types.int64, 3),
+    "panels_A": types.UniTuple(types.int64, 3), "panels_B": types.UniTuple(types.int64, 3),
+}  # fmt: skip
+
+
+# Compiling one kernel twice at once is a waste. A signal handler may come here again.
+_COMPILATION = threading.RLock()
+
+_announcement: ContextVar[Callable[[], None] | None] = ContextVar("announcement", default=None)
+
+
+@contextmanager
+def announcing(announce: Callable[[], None]) -> Iterator[None]:
+    """Call ``announce`` before anything is compiled within, if anything is."""
+    token = _announcement.set(announce)
+    try:
+        yield
+    finally:
+        _announcement.reset(token)
+
+
+def _types_of(parameters: list[str], dtype: types.Float | None) -> tuple[Any, ...]:
+    known = _PARAMETERS | {"memory": types.CPointer(dtype)} if dtype else _PARAMETERS
+    return tuple(known.get(name, types.int64) for name in parameters)
+
+
+def _caller(parameters: list[str], result: Any, locate: Callable[..., Any], extra: int = 0) -> Any:
+    """An intrinsic that calls a unit in Numba's calling convention.
+
+    ``locate(builder, kind, dtype, args)`` gives the pointer to the function of LLVM type ``kind``;
+    the first ``extra`` arguments are not the unit's.
+    """
+
+    def call(typing_context: Any, *arguments: Any) -> Any:
+        named = dict(zip(parameters, arguments, strict=True))
+        dtype = named["memory"].dtype if "memory" in named else None
+
+        def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            taken = sig.args[extra:]
+            kind = context.call_conv.get_function_type(sig.return_type, taken)
+            packed = context.get_arg_packer(taken).as_arguments(builder, args[extra:])
+            value = cgutils.alloca_once(builder, kind.args[0].pointee)
+            no_exception = ir.Constant(kind.args[1], None)
+            builder.call(locate(builder, kind, dtype, args), [value, no_exception, *packed])
+            if sig.return_type == types.none:
+                return context.get_dummy_value()
+            return builder.load(value)
+
+        return result(*_types_of(parameters, dtype)), emit
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, kind) for name in ("typing_context", *parameters)]
+    )
+    return intrinsic(call)
+
+
+def _result(function: Callable[..., Any]) -> Any:
+    return types.int64 if function.__annotations__.get("return") is int else types.none
+
+
+class Unit:
+    """A kernel that is compiled on its own, once for each dtype if it works on ``memory``."""
+
+    def __init__(self, function: Callable[..., Any], parallel: bool) -> None:
+        self.name = f"{function.__module__.rpartition('.')[2]}_{function.__name__}"
+        self.parameters = list(inspect.signature(function).parameters)
+        self.function = function
+        self._options = _OPTIONS | ({"parallel": True} if parallel else {})
+        self._addresses: dict[types.Float | None, int] = {}
+
+    def address(self, dtype: types.Float | None = None) -> int:
+        """Where the machine code is; compiled, or loaded from the disk, at first."""
+        own = dtype if "memory" in self.parameters else None
+        if own not in self._addresses:
+            with _COMPILATION:
+                if own not in self._addresses:
+                    self._addresses[own] = self._linked(own)
+        return self._addresses[own]
+
+    def _linked(self, dtype: types.Float | None) -> int:
+        # Machine code is linked when it is loaded, so whatever it calls has to be there.
+        for called in units_called(self.function):
+            called.address(dtype)
+        symbol = self.symbol(dtype)
+        code = load_object(symbol)
+        if code is None:
+            code = self._compiled(dtype)
+            save_object(symbol, code)
+        address = _link(code)
+        llvm.add_symbol(symbol, address)
+        return address
+
+    def symbol(self, dtype: types.Float | None) -> str:
+        """The name by which the linker finds the unit."""
+        return f"fastmlp_{self.name}" + f"_{dtype}" * ("memory" in self.parameters)
+
+    def _compiled(self, dtype: types.Float | None) -> ObjectCode:
+        if numba.config.DISABLE_JIT:
+            raise RuntimeError("fastmlp has compiled kernels only: unset NUMBA_DISABLE_JIT")
+        announce = _announcement.get()
+        if announce is not None:
+            announce()
+            _announcement.set(None)
+        arguments = _types_of(self.parameters, dtype)
+        made = numba.njit(**self._options)(self.function)
+        made.compile(arguments)
+        result = made.overloads[arguments]
+        _, _, (code, _) = result.library.serialize_using_object_code()
+        return ObjectCode(result.fndesc.llvm_func_name, code)
+
+
+def unit(function: Callable[..., Any]) -> Any:
+    """Make a kernel a unit; other kernels call it as a function, through its symbol."""
+    return _unit(function, parallel=False)
+
+
+def parallel_unit(function: Callable[..., Any]) -> Any:
+    """The same for one that starts threads, with ``numba.prange``."""
+    return _unit(function, parallel=True)
+
+
+def _unit(function: Callable[..., Any], parallel: bool) -> Any:
+    made = Unit(function, parallel)
+
+    def locate(builder: Any, kind: Any, dtype: types.Float | None, args: Any) -> Any:
+        return cgutils.get_or_insert_function(builder.module, kind, made.symbol(dtype))
+
+    caller = _caller(made.parameters, _result(function), locate)
+    caller.unit = made
+    return caller
+
+
+def unit_of(caller: Any) -> Unit:
+    """The unit that a kernel calls by this name."""
+    made: Unit = caller.unit
+    return made
+
+
+def plugin(prototype: Callable[..., Any]) -> Any:
+    """The caller of units that a run chooses: all have the prototype's parameters.
+
+    Kernels call it with the unit's address before the other arguments.
+    """
+
+    def locate(builder: Any, kind: Any, dtype: types.Float | None, args: Any) -> Any:
+        return builder.inttoptr(args[0], kind.as_pointer())
+
+    parameters = ["address", *inspect.signature(prototype).parameters]
+    return _caller(parameters, _result(prototype), locate, extra=1)
+
+
+def units_called(function: Callable[..., Any]) -> Iterator[Unit]:
+    """The units that a kernel calls by name."""
+    for instruction in dis.get_instructions(function):
+        if instruction.opname == "LOAD_GLOBAL":
+            called = getattr(function.__globals__.get(instruction.argval), "unit", None)
+            if isinstance(called, Unit):
+                yield called
+
+
+@cache
+def _engine() -> Any:
+    """What links object code into this process."""
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+
+
+def _link(code: ObjectCode) -> int:
+    engine = _engine()
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code.code))
+    engine.finalize_object()
+    address: int = engine.get_function_address(code.symbol)
+    return address
+
+
+# A function's result and exception, of which kernels have none, in Numba's calling convention.
+_RESULT = ctypes.create_string_buffer(2 * ctypes.sizeof(ctypes.c_void_p))
+_UNUSED = ctypes.addressof(_RESULT), None
+
+
+def c_function(address: int, count: int) -> Callable[..., None]:
+    """The unit at an address, of ``count`` integers or pointers, as a function without the GIL."""
+    pointers, numbers = [ctypes.c_void_p] * 2, [ctypes.c_int64] * count
+    return partial(ctypes.CFUNCTYPE(ctypes.c_int32, *pointers, *numbers)(address), *_UNUSED)
+
+
+@plugin
+def call(memory, run, layer):
+    """A step of a run at a layer: most units that a run chooses are of this kind."""

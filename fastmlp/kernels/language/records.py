@@ -1,0 +1,167 @@
+"""The two records that kernels work by: a run, and a layer.
+
+Each member of a team has records of its own, so what differs between members (their panels, their
+scratch memory, the present chunk) stands beside what does not. Python fills NumPy arrays of these
+dtypes, kernels get the address of one.
+
+An *offset* counts elements of ``memory``; an *address* is one of the process. A table is an array
+of int64, given by its address.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .simd import INT
+
+_LINE_BYTES = 64
+_I, _F = np.int64, np.float64
+
+
+def _record(fields: list[tuple[str, Any]]) -> np.dtype[Any]:
+    """A dtype of 8-byte fields. No two records share a cache line."""
+    names, formats = zip(*fields, strict=True)
+    size = -(-8 * len(fields) // _LINE_BYTES) * _LINE_BYTES
+    offsets = list(range(0, 8 * len(fields), 8))
+    return np.dtype(
+        {"names": names, "formats": formats, "offsets": offsets, "itemsize": size}, align=True
+    )
+
+
+RUN = _record(
+    [
+        # The team.
+        ("member", _I),  # whose record this is
+        ("size", _I),  # members of the team
+        ("asked", _I),  # threads that were asked for
+        ("team", _I),  # address of the counters that members wait on, see ``team``
+        # What to do.
+        ("first", _I), ("last", _I),  # chunks
+        ("n_rows", _I),  # rows of an epoch, or to predict
+        ("batch_size", _I),  # rows of a mini-batch
+        ("chunk", _I),  # rows that pass through the network at a time, at most
+        ("chunks_per_batch", _I),
+        # The present chunk.
+        ("row", _I),  # its first row, in the order of the rows
+        ("m", _I),  # its rows
+        ("slot", _I),  # which copy of the activations is its own
+        ("opens", _I), ("closes", _I),  # whether it is the first, and the last, of its batch
+        ("straight", _I),  # whether sums over it may go straight to the weights
+        ("share", _F),  # of one sample in the mean over the batch: 1 / rows of the batch
+        ("rate", _F),  # step size
+        # The parts chosen for this run: addresses of units, see ``plugins``.
+        ("read", _I),  # reader of input rows
+        ("mask", _I),  # finds the non-zero inputs; 0 where zeros are not skipped
+        ("loss", _I),  # loss, or output function of a prediction
+        ("finish", _I),  # what becomes of a prediction
+        ("rule", _I),  # update rule
+        ("pack", _I),  # transposes the inputs of large batches; 0 where there are none
+        ("outer", _I), ("outer_masked", _I),  # tables of tiles by their vectors
+        # Arrays of the caller.
+        ("input", _I),  # address of X (n x d)
+        ("input_scale", _F),  # its factor
+        ("order", _I),  # table of the rows of X to take
+        ("labels", _I),  # address of the int32 class indices, in the order taken
+        ("rates", _I),  # address of the float64 step sizes of the batches
+        ("is_uint8", _I),  # whether X is of uint8, not of the network's dtype
+        ("row_masks", _I),  # table of the masks of each row of X, see ``zeros``
+        ("mask_words", _I), ("feature_words", _I),  # words of a row's masks; those of its features
+        ("predictions", _I),  # address of the output (n x c)
+        ("totals", _I),  # address of the float64 (loss, hits) of each predicted chunk
+        # The update rule's settings.
+        ("plain", _I),  # whether the rule adds multiples of the gradient and does nothing else
+        ("momentum", _F),
+        # The network.
+        ("layers", _I),  # address of the record of the input, those of the layers follow
+        ("n_layers", _I),  # without the input
+        ("lanes", _I),  # elements in a vector
+        ("weight_count", _I),  # elements of all weights, the distance of their state
+        ("gradient", _I),  # distance from a weight to its gradient
+        ("zeros", _I), ("one", _I),  # offsets of a panel of zeros, and of a one
+        ("samples", _I),  # distance between rows of logits
+        ("partial", _I), ("partial_slot", _I),  # offset of the logits by panel; distance of copies
+        # The member's own scratch memory.
+        ("logits", _I),  # offset of the logits and their delta
+        ("copy", _I),  # offset of the copied input rows
+        ("transposed", _I),  # offset of what is transposed: weights, inputs
+        ("tile", _I),  # offset of a few rows of gradient
+        ("places", _I),  # table of where the input rows lie
+        ("feature_masks", _I), ("sample_masks", _I),  # tables, see ``zeros``
+        ("bit_block", _I),  # table of 64 words to work in
+        # Tables.
+        ("iota", _I),  # 0, 1, 2, ...
+        ("noughts", _I),  # 0, 0, 0, ...
+        ("sample_rows", _I),  # k -> k * samples
+        # Results.
+        ("total_loss", _F), ("hits", _F),  # sums over the samples
+    ]
+)  # fmt: skip
+
+LAYER = _record(
+    [
+        ("n_in", _I), ("n_out", _I),  # units of the layer below and of its own
+        ("panel", _I),  # columns of a panel
+        ("panels", _I),  # panels: of its units; of the output layer, of its inputs
+        ("last_vectors", _I),  # vectors in the last panel, the others have panel / lanes
+        ("first", _I), ("last", _I),  # the member's panels
+        ("weights", _I),  # offset
+        ("weight_panel", _I),  # elements of a panel of weights
+        ("bias", _I),  # offset of the biases (output layer)
+        ("stride", _I),  # elements between rows: of activations; of the output layer, of weights
+        ("rows", _I),  # table s -> distance of row s of the activations
+        ("activations", _I), ("slot", _I),  # offset; elements between their copies
+        ("outputs", _I),  # offset of the activations of the present chunk
+        ("deltas", _I), ("delta_panel", _I),  # offset; elements of a panel of deltas
+        ("delta_rows", _I),  # table s -> distance of the deltas of sample s
+        ("delta_units", _I),  # table unit -> distance of its deltas
+        ("below", _I),  # address of the record of the layer below
+        ("forward", _I), ("backward", _I), ("update", _I),  # addresses of units, see ``plugins``
+        ("derive", _I),  # the same for the derivative of its activation
+        ("rectified", _I),  # whether the products themselves take the positive part
+        ("masked", _I),  # whether its products skip zeros
+        ("forward_waits", _I),  # whether the team meets after the forward pass
+        ("backward_waits", _I),  # and between backward pass and update
+    ]
+)  # fmt: skip
+
+RUN_TYPE, LAYER_TYPE = numba.from_dtype(RUN), numba.from_dtype(LAYER)
+
+
+def _record_at(record: Any, itemsize: int) -> Any:
+    @intrinsic
+    def at(typing_context, address, index):
+        def emit(context, builder, sig, args):
+            distance = builder.mul(args[1], ir.Constant(INT, itemsize))
+            return builder.inttoptr(
+                builder.add(args[0], distance), context.get_value_type(sig.return_type)
+            )
+
+        return record(types.int64, types.int64), emit
+
+    return at
+
+
+# Record number ``index`` of those from ``address`` on.
+run_at, layer_at = _record_at(RUN_TYPE, RUN.itemsize), _record_at(LAYER_TYPE, LAYER.itemsize)
+
+
+@intrinsic
+def vectors_of(typing_context, run, layer, p):
+    """Vectors in panel ``p`` of a layer."""
+    i = types.int64
+
+    def emit(context, builder, sig, args):
+        def field(record: int, name: str) -> Any:
+            get = context.get_getattr(sig.args[record], name)
+            return get(context, builder, sig.args[record], args[record], name)
+
+        last = builder.sub(field(1, "panels"), ir.Constant(INT, 1))
+        whole = builder.sdiv(field(1, "panel"), field(0, "lanes"))
+        is_last = builder.icmp_signed("==", args[2], last)
+        return builder.select(is_last, field(1, "last_vectors"), whole)
+
+    return i(run, layer, i), emit

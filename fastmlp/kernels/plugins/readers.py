@@ -1,0 +1,64 @@
+"""Readers: where the input rows of a chunk lie, and copying those that cannot be read in place.
+
+``layer`` is the record of the input. A reader leaves the offset of the rows in ``layer.outputs``,
+and the table of their distances from it in ``layer.rows``; what does not change, Python sets.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..language.elements import as_element, elements_like, int64s, uint8s
+from ..language.jit import unit
+
+
+@unit
+def read_scattered(memory, run, layer):
+    """Rows of the order, read where the caller keeps them.
+
+    Copying a batch costs more than reading it twice from scattered rows.
+    """
+    order, places = int64s(run.order), int64s(run.places)
+    for s in range(run.m):
+        places[s] = order[run.row + s] * layer.n_out
+
+
+@unit
+def read_consecutive(memory, run, layer):
+    """Rows one behind the other, read where the caller keeps them."""
+    layer.outputs = layer.activations + run.row * layer.n_out
+
+
+@unit
+def copy_numbers(memory, run, layer):
+    """Rows of the network's dtype, times the scale of the input, to the member's own memory."""
+    numbers, order = elements_like(run.input, memory), int64s(run.order)
+    scale, d = as_element(run.input_scale, memory), layer.n_out
+    for s in range(run.m):
+        source, row = order[run.row + s] * d, run.copy + s * layer.stride
+        for j in range(d):
+            memory[row + j] = scale * numbers[source + j]
+
+
+@unit
+def copy_uint8(memory, run, layer):
+    """The same for rows of uint8."""
+    pixels, order = uint8s(run.input), int64s(run.order)
+    scale, d = as_element(run.input_scale, memory), layer.n_out
+    for s in range(run.m):
+        source, row = order[run.row + s] * d, run.copy + s * layer.stride
+        for j in range(d):
+            memory[row + j] = scale * as_element(pixels[source + j], memory)
+
+
+READERS = {
+    "scattered": read_scattered,
+    "consecutive": read_consecutive,
+    "numbers": copy_numbers,
+    "uint8": copy_uint8,
+}
+
+
+def reader_of(dtype: np.dtype[Any], in_place: str) -> str:
+    """Name of the reader of X of ``dtype``: ``in_place``, or the one that copies."""
+    return in_place or ("uint8" if dtype == np.uint8 else "numbers")

@@ -1,0 +1,1 @@
+"""Matrix products: the two tiles, the hidden layer, the output layer, and updates."""

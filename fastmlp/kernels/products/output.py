@@ -1,0 +1,93 @@
+"""The output layer: forward, backward and update, each for the panels of a member.
+
+Panels are those of its inputs, the last hidden layer, whose owner keeps the weights of its units.
+Logits and their delta lie class by class, ``run.samples`` apart.
+"""
+
+from ..language.elements import as_element, int64s
+from ..language.jit import unit
+from ..language.records import layer_at, vectors_of
+from .inner import inner
+from .tiles import outer
+from .updates import scale, update_rows, update_rule
+
+
+@unit
+def forward(memory, run, layer):
+    """Logits from the member's panels alone, each panel's to its own place."""
+    below, c = layer_at(layer.below, 0), layer.n_out
+    partial = run.partial + run.slot * run.partial_slot
+    for p in range(layer.first, layer.last):
+        logits = partial + p * c * run.samples
+        vectors = vectors_of(run, layer, p)
+        inner(
+            memory, (logits, run.samples), (layer.weights + p * layer.panel, layer.stride, 0),
+            (below.outputs + p * layer.panel, below.stride, 0), vectors, 1, vectors, c, run.m,
+        )  # fmt: skip
+        if p == 0:
+            for k in range(c):
+                bias, z = memory[layer.bias + k], logits + k * run.samples
+                for s in range(run.m):
+                    memory[z + s] += bias
+
+
+@unit
+def sum_logits(memory, run, layer):
+    """Logits: the sum, in the order of panels, of what :func:`forward` left."""
+    logits, partial = run.logits, run.partial + run.slot * run.partial_slot
+    # Whole rows, whatever they hold beyond the m samples: one long loop is faster than many short.
+    count = layer.n_out * run.samples
+    for i in range(count):
+        memory[logits + i] = memory[partial + i]
+    for _ in range(1, layer.panels):
+        partial += count
+        for i in range(count):
+            memory[logits + i] += memory[partial + i]
+
+
+@unit
+def backward(memory, run, layer):
+    """Delta of the last hidden layer before its activation, for the member's panels."""
+    below, tiles = layer_at(layer.below, 0), int64s(run.outer)
+    for p in range(layer.first, layer.last):
+        outer(
+            tiles[vectors_of(run, layer, p)], memory,
+            (below.deltas + p * below.delta_panel, layer.panel), (run.zeros, 0),
+            (run.logits, run.sample_rows, run.iota),
+            (layer.weights + p * layer.panel, layer.stride), run.m, layer.n_out, 0, 0,
+        )  # fmt: skip
+
+
+@unit
+def update(memory, run, layer):
+    """Output weights of the member's panels; the biases go with panel 0."""
+    below, c = layer_at(layer.below, 0), layer.n_out
+    if run.straight:
+        scale(memory, run, run.logits, c * run.samples)
+    for p in range(layer.first, layer.last):
+        update_rows(
+            memory, run, (layer.weights + p * layer.panel, layer.stride),
+            (run.logits, run.iota, run.sample_rows),
+            (below.outputs + p * layer.panel, below.stride), c, vectors_of(run, layer, p), 0,
+        )  # fmt: skip
+        if p == 0:
+            _update_biases(memory, run, layer)
+
+
+@unit
+def _update_biases(memory, run, layer):
+    """Output biases, each from the sum of its deltas."""
+    c, target, base = layer.n_out, layer.bias, layer.bias
+    if not run.straight:
+        base = layer.bias + run.gradient
+        target = run.tile if run.closes else base
+    for k in range(c):
+        # From zero: added to a bias one by one, small terms would be lost in rounding.
+        total = as_element(0, memory)
+        for s in range(run.m):
+            total += memory[run.logits + k * run.samples + s]
+        if run.straight or not run.opens:
+            total += memory[base + k]
+        memory[target + k] = total
+    if run.closes and not run.straight:
+        update_rule(run.rule, memory, run, layer.bias, run.tile, c)

@@ -1,0 +1,57 @@
+"""The gradient of some rows of weights, and their update at the end of a batch."""
+
+from ..language.elements import as_element, int64s
+from ..language.jit import plugin, unit
+from ..language.simd import TILE_ROWS
+from .blocks import UPDATE_ROWS
+from .tiles import outer
+
+
+@plugin
+def update_rule(memory, run, w, gradient, count):
+    """New weights, and state, from the gradient, for ``count`` contiguous elements.
+
+    ``w`` and ``gradient`` are offsets. The state of element w lies at ``w + run.weight_count``,
+    ``w + 2 * run.weight_count``, ...; ``run.rate`` is the step size.
+    """
+
+
+@unit
+def scale(memory, run, start, count):
+    """Multiply ``count`` elements by minus the step size, in place."""
+    factor = as_element(-run.rate, memory)
+    for i in range(count):
+        memory[start + i] *= factor
+
+
+@unit
+def update_rows(memory, run, W, A, B, rows, vectors, masks):
+    """Gradient sum_i A[i, j] B[i, :] over the samples of weight rows j, and their update.
+
+    If the update is straight, B carries its factor and the sums are added to the weights. If not,
+    they go to the gradient (between the chunks of a batch) or, at the last chunk, to ``run.tile``,
+    where UPDATE_ROWS rows at a time stay in L1 for the rule. ``masks`` is 0, or the table of the
+    samples that count for each tile of rows.
+    """
+    tiles = int64s(run.outer_masked if masks else run.outer)
+    if run.straight:
+        outer(tiles[vectors], memory, W, W, A, B, rows, run.m, masks, 0)
+        return
+    start, row = W
+    offset, steps, places = A
+    count, words = vectors * run.lanes, (run.m + 63) // 64
+    for i in range(0, rows, UPDATE_ROWS):
+        n = rows - i if rows - i < UPDATE_ROWS else UPDATE_ROWS
+        w = start + i * row
+        gradient = (w + run.gradient, row)
+        target = (run.tile, count) if run.closes else gradient
+        base = (run.zeros, 0) if run.opens else gradient
+        A = (offset, steps, places + 8 * i)
+        outer(tiles[vectors], memory, target, base, A, B, n, run.m, masks, 0)
+        if masks:
+            masks += 8 * (UPDATE_ROWS // TILE_ROWS) * words
+        if run.closes and row == count:  # the rows lie one behind the other
+            update_rule(run.rule, memory, run, w, run.tile, n * count)
+        elif run.closes:
+            for j in range(n):
+                update_rule(run.rule, memory, run, w + j * row, run.tile + j * count, count)

@@ -1,0 +1,24 @@
+"""Which rows a chunk has, and the part of a mini-batch that it is."""
+
+from ..language.elements import float64s
+from ..language.jit import unit
+
+
+@unit
+def open_chunk(run, step):
+    """Make chunk number ``step`` of an epoch the present one."""
+    number = step // run.chunks_per_batch
+    first = number * run.batch_size
+    last = first + run.batch_size
+    if last > run.n_rows:
+        last = run.n_rows
+    run.row = first + (step - number * run.chunks_per_batch) * run.chunk
+    end = run.row + run.chunk
+    if end > last:
+        end = last
+    run.m = end - run.row
+    run.slot = step & 1
+    run.opens, run.closes = run.row == first, end == last
+    run.straight = run.plain and run.opens and run.closes
+    run.share = 1.0 / (last - first)
+    run.rate = float64s(run.rates)[number]

@@ -1,0 +1,89 @@
+"""The units of a run, chosen by what it needs: what is not named here is never compiled."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..plugins.activations import ACTIVATIONS
+from ..plugins.losses import LOSSES
+from ..plugins.readers import READERS
+from ..plugins.rules import RULES
+from ..plugins.zeros import mask_chunk, scan
+from ..products import dense, output
+from ..products.blocks import MANY_SAMPLES
+from ..products.tiles import OUTER, OUTER_MASKED
+from .launch import Job
+from .plan import Plan
+from .predict import keep_outputs, keep_totals, predict
+from .train import train
+
+Floats = npt.NDArray[np.floating]
+
+
+def scan_job(plan: Plan, memory: Floats) -> Job:
+    """Finding the zeros of the input, before the training of the same plan."""
+    return Job(scan, plan, memory)
+
+
+def training_job(
+    plan: Plan, memory: Floats, *, reader: str, loss: str, activation: str, rule: str, masked: bool
+) -> Job:
+    """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros."""
+    job, layers = Job(train, plan, memory), plan.layers
+    job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
+    chunks = int(plan.runs["chunks_per_batch"][0])
+    job.set(plain=RULES[rule].plain)
+    if not RULES[rule].plain or chunks > 1:  # else all updates are straight
+        job.choose(rule=RULES[rule].unit)
+    if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
+        job.choose(pack=dense.transpose_inputs)
+    _choose_forward(job, activation)
+    layers["update"][:, 1:-1] = job.address(dense.update) if layers.shape[1] > 2 else 0
+    layers["update"][:, -1] = job.address(output.update)
+    if layers.shape[1] > 2:
+        layers["backward"][:, -1] = job.address(output.backward)
+        layers["derive"][:, 1:-1] = job.address(ACTIVATIONS[activation].derivative)
+    if layers.shape[1] > 3:
+        layers["backward"][:, 2:-1] = job.address(dense.backward)
+    job.set(outer=_tiles(job, OUTER, layers[0, 1:]))
+    if masked:
+        layers["masked"][:, 1] = True
+        job.choose(mask=mask_chunk)
+        job.set(outer_masked=_tiles(job, OUTER_MASKED, layers[0, 1:2]))
+    return job
+
+
+def prediction_job(
+    plan: Plan, memory: Floats, *, reader: str, loss: str, activation: str, totals: bool
+) -> Job:
+    """Probabilities; or, if ``totals``, loss and hits of each chunk."""
+    job = Job(predict, plan, memory)
+    job.choose(
+        read=READERS[reader],
+        loss=LOSSES[loss].loss if totals else LOSSES[loss].output,
+        finish=keep_totals if totals else keep_outputs,
+    )
+    _choose_forward(job, activation)
+    job.set(outer=_tiles(job, OUTER, plan.layers[0, 1:-1]))
+    return job
+
+
+def _choose_forward(job: Job, activation: str) -> None:
+    layers = job.plan.layers
+    if layers.shape[1] > 2:
+        layers["forward"][:, 1:-1] = job.address(dense.forward)
+        layers["rectified"][:, 1:-1] = ACTIVATIONS[activation].rectified
+    layers["forward"][:, -1] = job.address(output.forward)
+
+
+def _tiles(job: Job, units: dict[int, Any], layers: Iterable[Any]) -> int:
+    """Table of the tiles that the panels of ``layers`` need, by their vectors."""
+    lanes = int(job.runs["lanes"][0])
+    widths = {int(layer["panel"]) // lanes for layer in layers}
+    widths |= {int(layer["last_vectors"]) for layer in layers}
+    table = np.zeros(max(units) + 1, np.int64)
+    for width in widths:
+        table[width] = job.address(units[width])
+    return job.plan.table(table)

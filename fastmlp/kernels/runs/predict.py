@@ -1,0 +1,47 @@
+"""Prediction: the work of one thread over its share of the rows."""
+
+from ..language.elements import elements_like, float64s
+from ..language.jit import call, unit
+from ..language.records import layer_at, run_at
+from ..language.subnormals import flush_subnormals, restore_mode
+from ..products.output import sum_logits
+
+
+@unit
+def predict(memory, runs, member):
+    """Take one thread's chunks through the network; ``run.finish`` does what is left to do."""
+    run = run_at(runs, member)
+    inputs, output = layer_at(run.layers, 0), layer_at(run.layers, run.n_layers)
+    mode = flush_subnormals()
+    for chunk in range(run.first, run.last):
+        run.row = chunk * run.chunk
+        run.m = run.n_rows - run.row
+        if run.m > run.chunk:
+            run.m = run.chunk
+        call(run.read, memory, run, inputs)
+        for l in range(1, run.n_layers + 1):
+            layer = layer_at(run.layers, l)
+            call(layer.forward, memory, run, layer)
+        sum_logits(memory, run, output)
+        call(run.finish, memory, run, output)
+    restore_mode(mode)
+
+
+@unit
+def keep_outputs(memory, run, layer):
+    """What the output function makes of the logits -> predictions (n x c)."""
+    call(run.loss, memory, run, layer)
+    predictions, c = elements_like(run.predictions, memory), layer.n_out
+    logits, stride, target = run.logits, run.samples, run.row * c
+    for s in range(run.m):
+        for k in range(c):
+            predictions[target + s * c + k] = memory[logits + k * stride + s]
+
+
+@unit
+def keep_totals(memory, run, layer):
+    """The chunk's loss and hits -> totals."""
+    run.total_loss = run.hits = 0.0
+    call(run.loss, memory, run, layer)
+    totals, chunk = float64s(run.totals), run.row // run.chunk
+    totals[2 * chunk], totals[2 * chunk + 1] = run.total_loss, run.hits

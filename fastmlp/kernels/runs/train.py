@@ -1,0 +1,46 @@
+"""Training: the work of one member of a team on a run of mini-batches."""
+
+from ..language.jit import call, unit
+from ..language.records import layer_at, run_at
+from ..language.subnormals import flush_subnormals, restore_mode
+from ..products.output import sum_logits
+from .chunks import open_chunk
+from .team import barrier, join
+
+
+@unit
+def train(memory, runs, member):
+    """Take chunks ``run.first`` to ``run.last`` through forward pass, loss, backward pass and
+    update, together with whoever else has come."""
+    member = join(runs)
+    if member < 0:
+        return
+    run = run_at(runs, member)
+    inputs, output = layer_at(run.layers, 0), layer_at(run.layers, run.n_layers)
+    mode = flush_subnormals()
+    for step in range(run.first, run.last):
+        open_chunk(run, step)
+        call(run.read, memory, run, inputs)
+        if run.mask:
+            call(run.mask, memory, run, inputs)
+
+        for l in range(1, run.n_layers + 1):
+            layer = layer_at(run.layers, l)
+            call(layer.forward, memory, run, layer)
+            if layer.forward_waits:
+                barrier(run)
+
+        # Every member needs the whole delta, and computing it costs less than a barrier.
+        sum_logits(memory, run, output)
+        call(run.loss, memory, run, output)
+
+        for l in range(run.n_layers, 0, -1):
+            layer = layer_at(run.layers, l)
+            if l > 1:
+                call(layer.backward, memory, run, layer)
+                below = layer_at(layer.below, 0)
+                call(below.derive, memory, run, below)
+            if layer.backward_waits:
+                barrier(run)
+            call(layer.update, memory, run, layer)
+    restore_mode(mode)
