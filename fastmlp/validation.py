@@ -17,13 +17,16 @@ import numpy.typing as npt
 from .arrays import Array, as_array, finite
 from .frames import Table, open_table
 from .labels import encode_labels
+from .names import check_names, feature_names
 
 __all__ = [
     "Config",
     "check_features",
+    "check_names",
     "check_pair",
     "check_weights",
     "encode_labels",
+    "feature_names",
     "split_validation",
 ]
 

@@ -18,7 +18,7 @@ LAYERS = (
     {"fastmlp.training", "fastmlp.prediction"},
     {"fastmlp.network", "fastmlp.history"},
     {"fastmlp.validation"},
-    {"fastmlp.labels"},
+    {"fastmlp.labels", "fastmlp.names"},
     {"fastmlp.frames"},
     {"fastmlp.arrays"},
     {"fastmlp.advice"},
