@@ -1,6 +1,7 @@
 """Arguments and arrays from outside -> a checked Config and C-contiguous arrays.
 
-Every rejection lives here; its message names the argument, what is wanted and what was got.
+Every rejection lives here and in the modules that this one draws together; its message names the
+argument, what is wanted and what was got.
 """
 
 import math
@@ -13,14 +14,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from .arrays import Array, as_array, finite
+from .frames import Table, open_table
+from .labels import encode_labels
+from .names import check_names, feature_names
+
+__all__ = [
+    "Config",
+    "check_features",
+    "check_names",
+    "check_pair",
+    "check_weights",
+    "encode_labels",
+    "feature_names",
+    "split_validation",
+]
 
 ACTIVATIONS = ("relu",)
 LOSSES = ("auto", "softmax_cross_entropy")
 OPTIMIZERS = ("sgd", "adam")
 INITIALIZERS = ("glorot_uniform", "he_normal", "normal")
 LEARNING_RATES = {"sgd": 0.1, "adam": 0.001}
-_BLOCK_BYTES = 1 << 20
 
 
 def _rule(store: Any, wanted: str, types: Any, valid: Callable[[Any], bool]) -> dict[str, Any]:
@@ -118,59 +132,39 @@ def check_features(
 ) -> Array:
     """Return X, shape (rows, features), finite, C-contiguous, aligned and native-endian.
 
-    X may be bools, integers or real floats in any layout, or a DataFrame. The result has type
-    `dtype` (float32 or float64), but uint8 stays uint8, as the kernels read it in place. X itself
-    or a view of it is returned when nothing has to be converted; X is never modified.
+    X may be bools, integers or real floats in any layout, or a table of columns of such, of
+    pandas, Polars or PyArrow. The result has type `dtype` (float32 or float64), but an array of
+    uint8 stays uint8, as the kernels read it in place. An array itself or a view of it is returned
+    when nothing has to be converted; X is never modified.
 
     Raises
     ------
     TypeError, ValueError
-        If X is sparse, holds no real numbers, is not 2-D with at least one row and one column
-        (`n_features` columns when given), or has a value that is not finite in `dtype`.
+        If X is sparse or no array, holds anything but real numbers, is not 2-D with at least one
+        row and one column (`n_features` columns when given), or has a value that is missing or
+        not finite in `dtype`.
     """
-    array = _as_array(X, name, "biuf")
-    if array.ndim != 2 or array.size == 0:
-        hint = ": reshape(1, -1) for one sample, reshape(-1, 1) for one feature" * (array.ndim == 1)
-        hint += ": flatten each sample, reshape(len(X), -1)" * (array.ndim > 2)
-        raise ValueError(f"{name} must be 2-D and not empty; got shape {array.shape}{hint}")
-    if n_features not in (None, array.shape[1]):
-        raise ValueError(f"{name} must have {n_features} features; got {array.shape[1]}")
-    return _finite(array, np.uint8 if array.dtype == np.uint8 else dtype, name)
+    table = None if type(X) is np.ndarray else open_table(X, name)
+    data = as_array(X, name) if table is None else table
+    shape = data.shape
+    if len(shape) != 2 or 0 in shape:
+        raise ValueError(f"{name} must be 2-D and not empty; got shape {shape}{_reshape(X, shape)}")
+    if n_features not in (None, shape[1]):
+        raise ValueError(f"{name} must have {n_features} features; got {shape[1]}")
+    if isinstance(data, Table):
+        return data.to_array(dtype)
+    return finite(data, np.uint8 if data.dtype == np.uint8 else dtype, name)
 
 
-def encode_labels(
-    Y: Any, n_rows: int, *, classes: Array | None = None, name: str = "Y"
-) -> tuple[Array, Array]:
-    """Return the class index of each row, int32 of shape (n_rows,), and the classes.
-
-    Y holds labels, shape (n_rows,) or (n_rows, 1): ints, bools, strings or floats with integer
-    values; or numeric one-hot rows, shape (n_rows, classes >= 2). The classes are those given, by
-    default the sorted unique labels, or 0, 1, ... for one-hot rows.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If Y has a wrong shape, mixes types, holds a label that is missing, no integer or not
-        among `classes`, a row that is not one-hot, or fewer than 2 classes.
-    """
-    labels = _as_array(Y, name, "biufOU")
-    one_hot = labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf"
-    if labels.ndim == 0 or not (one_hot or labels.shape[1:] in ((), (1,))):
-        raise ValueError(f"{name} must be 1-D labels or one-hot numbers; got shape {labels.shape}")
-    if len(labels) != n_rows:
-        raise ValueError(f"{name} has {len(labels)} rows, but X has {n_rows}")
-    labels = _finite(labels, labels.dtype.newbyteorder("="), name)
-    if one_hot:
-        return _decode_one_hot(labels, classes, name)
-    labels = labels.ravel()
-    if labels.dtype.kind == "f" and (fractional := labels != np.trunc(labels)).any():
-        got = f"got {labels[fractional][0]} (regression is not supported yet)"
-        raise ValueError(f"{name} must hold class labels; {got}")
-    if classes is None:
-        classes = np.unique(labels)
-        if len(classes) < 2:
-            raise ValueError(f"{name} must hold at least 2 classes; got {_some(classes)}")
-    return _class_indices(labels, classes, name), classes
+def _reshape(X: Any, shape: tuple[int, ...]) -> str:
+    """What makes rows of X, where it has another number of axes."""
+    if len(shape) > 2:
+        return ": flatten each sample, reshape(len(X), -1)"
+    if len(shape) != 1:
+        return ""
+    if hasattr(X, "to_frame"):  # a series
+        return ": to_frame() for one feature"
+    return ": reshape(1, -1) for one sample, reshape(-1, 1) for one feature"
 
 
 def check_pair(value: Any, name: str) -> tuple[Any, Any]:
@@ -232,82 +226,8 @@ def check_weights(
 
 
 def _weight(value: Any, wanted: tuple[int | None, ...], name: str, dtype: npt.DTypeLike) -> Array:
-    array = _as_array(value, name, "biuf")
+    array = as_array(value, name)
     fits = [want in (None, got) for want, got in zip(wanted, array.shape, strict=False)]
     if array.ndim != len(wanted) or array.size == 0 or not all(fits):
         raise ValueError(f"{name} must have shape {wanted}; got {array.shape}")
-    return _finite(array, dtype, name)
-
-
-def _as_array(values: Any, name: str, kinds: str) -> Array:
-    """Return an array whose dtype is of one of `kinds`, where O stands for strings only."""
-    if hasattr(values, "toarray"):
-        raise TypeError(f"{name} must be dense; got a sparse {type(values).__name__}")
-    if np.ma.is_masked(values):
-        raise ValueError(f"{name} has masked entries; fill or drop them first")
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} cannot be read as one array: {error}") from error
-    if array.dtype.kind in "OTU":
-        # NumPy makes strings of [1, "a"] and ["a", nan]: look at the items themselves.
-        items = np.asarray(values, dtype=object)
-        types = set(map(type, items.flat))
-        numeric = all(issubclass(kind, (Real, np.bool_)) for kind in types)
-        if numeric and (numbers := np.array(items.tolist())).dtype.kind != "O":
-            array = numbers
-        elif all(issubclass(kind, str) for kind in types):
-            array = array if array.dtype.kind == "U" else items
-        else:
-            got = ", ".join(sorted(kind.__name__ for kind in types))
-            wanted = "all 64-bit numbers or all strings, none missing"
-            raise TypeError(f"{name} must be {wanted}; got {got}")
-    if array.dtype.kind not in kinds:
-        wanted = "real numbers" + " or strings" * ("U" in kinds)
-        raise TypeError(f"{name} must hold {wanted}; got dtype {array.dtype}")
-    return array
-
-
-def _finite(source: Array, dtype: npt.DTypeLike, name: str) -> Array:
-    """Convert to C order and `dtype`; the first value that is not finite there is an error."""
-    with np.errstate(all="ignore"):  # a sum of finite values may overflow: the search decides
-        array = np.require(source, dtype, ["C", "ALIGNED"])
-        if array.dtype.kind != "f":
-            return array
-        flat, step = array.reshape(-1), _BLOCK_BYTES // array.itemsize
-        for start in range(0, len(flat), step):
-            block = flat[start : start + step]
-            if not math.isfinite(block.sum()) and not (finite := np.isfinite(block)).all():
-                index = np.unravel_index(start + int(finite.argmin()), array.shape)
-                at = f"{name}[{', '.join(map(str, index))}]"
-                raise ValueError(f"{at} is {source[index]}; it must be finite in {array.dtype}")
-    return array
-
-
-def _decode_one_hot(rows: Array, classes: Array | None, name: str) -> tuple[Array, Array]:
-    columns = np.arange(rows.shape[1])
-    if classes is not None and not np.array_equal(classes, columns):
-        raise ValueError(f"{name} has {len(columns)} one-hot columns, not classes {_some(classes)}")
-    indices = rows.argmax(axis=1)
-    one_hot = (np.count_nonzero(rows, axis=1) == 1) & (rows[np.arange(len(rows)), indices] == 1)
-    if not one_hot.all():
-        wanted = "one-hot (one 1, the rest 0; multilabel and soft targets are not supported)"
-        raise ValueError(f"{name}[{one_hot.argmin()}] is not {wanted}")
-    return indices.astype(np.int32), columns if classes is None else classes
-
-
-def _class_indices(labels: Array, classes: Array, name: str) -> Array:
-    unseen = np.full(len(labels), True)
-    if (labels.dtype.kind in "OU") == (classes.dtype.kind in "OU"):
-        with np.errstate(all="ignore"):  # a label that the cast changes is found to be unseen
-            same = labels.astype(classes.dtype, copy=False)
-        indices = np.searchsorted(classes, same).clip(max=len(classes) - 1)
-        unseen = classes[indices] != labels
-    if unseen.any():
-        got = f"unseen labels {_some(np.unique(labels[unseen]))}"
-        raise ValueError(f"{name} has {got}; the known classes are {_some(classes)}")
-    return indices.astype(np.int32)
-
-
-def _some(values: Array) -> str:
-    return ", ".join(map(repr, values[:5].tolist())) + ", ..." * (len(values) > 5)
+    return finite(array, dtype, name)

@@ -18,6 +18,10 @@ LAYERS = (
     {"fastmlp.training", "fastmlp.prediction"},
     {"fastmlp.network", "fastmlp.history"},
     {"fastmlp.validation"},
+    {"fastmlp.labels", "fastmlp.names"},
+    {"fastmlp.frames"},
+    {"fastmlp.arrays"},
+    {"fastmlp.advice"},
     {"fastmlp.kernels"},
 )
 DEPTH = {module: depth for depth, layer in enumerate(LAYERS) for module in layer}

@@ -542,7 +542,7 @@ BAD_LABELS: dict[str, tuple[Any, type[Exception], str]] = {
     "none at all": (Y[:0], ValueError, " has 0 rows, but X has 60"),
     "3-D": (Y[:, None, None], ValueError, r" must be 1-D .* or one-hot .* \(60, 1, 1\)"),
     "two ones": (np.ones((60, 3)), ValueError, r"\[0\] is not one-hot"),
-    "missing": ([None, *Y[1:].tolist()], TypeError, " must be .* none missing; got NoneType, int"),
+    "missing": ([None, *Y[1:].tolist()], ValueError, r"\[0\] is missing \(None\): drop the rows"),
     "mixed": (["a", *Y[1:].tolist()], TypeError, " must be .* all strings.*; got int, str"),
 }
 

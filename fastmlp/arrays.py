@@ -1,0 +1,160 @@
+"""Anything from outside -> one NumPy array of numbers or strings, and the search for bad values."""
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .advice import describe, is_missing, missing, not_an_array, not_finite, refuse, shown
+
+Array = npt.NDArray[Any]
+Index = tuple[int, ...]
+Place = Callable[[Index], str]
+
+NUMBERS = "biuf"
+LABELS = "biufOU"
+_BLOCK_BYTES = 1 << 20
+# What conversions raise. An interrupt, a time limit raised by a handler of signals, or a lack of
+# memory says nothing of the data and passes through.
+_UNREADABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError)
+
+
+def element(name: str, index: Index) -> str:
+    """What messages call an element of an array."""
+    return f"{name}[{', '.join(map(str, index))}]"
+
+
+def as_array(values: Any, name: str, kinds: str = NUMBERS, place: Place | None = None) -> Array:
+    """Return an array whose dtype is of one of `kinds`, where O stands for strings only.
+
+    `place` says what messages call the element at an index, by default name[index].
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the values are no array, or of another kind, or some are missing among objects.
+    """
+    array = values if type(values) is np.ndarray else _read(values, name)
+    if array.dtype.kind in NUMBERS and array.dtype.isbuiltin != 2:
+        return array
+    place = place or partial(element, name)
+    # NumPy makes strings of [1, "a"] and ["a", nan]: look at the items themselves.
+    if array.dtype.kind in "OT" or (array.dtype.kind == "U" and array is not values):
+        array = _of_items(np.asarray(values, dtype=object), array, name, kinds, place)
+    # Types that other packages add to NumPy, such as bfloat16, may be of any kind.
+    if array.dtype.kind not in kinds or array.dtype.isbuiltin == 2:
+        raise _wrong_dtype(array, name, kinds, place)
+    return array
+
+
+def finite(source: Array, dtype: npt.DTypeLike, name: str) -> Array:
+    """Convert to C order and `dtype`; the first value that is not finite there is an error."""
+    with np.errstate(all="ignore"):  # a sum of finite values may overflow: the search decides
+        array = np.require(source, dtype, ["C", "ALIGNED"])
+        if array.dtype.kind != "f":
+            return array
+        flat, step = array.reshape(-1), _BLOCK_BYTES // array.itemsize
+        for start in range(0, len(flat), step):
+            bad = first_not_finite(flat[start : start + step])
+            if bad is not None:
+                index = tuple(map(int, np.unravel_index(start + bad, array.shape)))
+                raise not_finite(element(name, index), source[index], array.dtype)
+    return array
+
+
+def first_not_finite(values: Array) -> int | None:
+    """The flat index of the first NaN or infinity; the sum tells quickly that there is none."""
+    if math.isfinite(values.sum()) or (good := np.isfinite(values)).all():
+        return None
+    return int(good.argmin())
+
+
+def _read(values: Any, name: str) -> Array:
+    refuse(values, name)
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries; fill or drop them first")
+    try:
+        array = np.asarray(values)
+    except _UNREADABLE as error:
+        if isinstance(error, ValueError) and isinstance(values, Sequence):  # of unequal rows
+            raise ValueError(f"{name} cannot be read as one array: {error}") from error
+        raise not_an_array(values, name, error) from error
+    if array.ndim == 0 and array.dtype.kind == "O":
+        raise not_an_array(values, name)
+    return array
+
+
+def _of_items(items: Array, array: Array, name: str, kinds: str, place: Place) -> Array:
+    """Python objects as numbers, or as strings if all are."""
+    types = set(map(type, items.flat))
+    if all(map(_is_number, types)):
+        with suppress(OverflowError):  # [10**400, 0.5]
+            numbers = np.array(items.tolist()).reshape(items.shape)
+            if numbers.dtype.kind != "O":
+                return numbers
+    elif all(issubclass(kind, str) for kind in types):
+        return array if array.dtype.kind == "U" else items
+    raise _odd_item(items, types, name, kinds, place)
+
+
+def _is_number(kind: type) -> bool:
+    return issubclass(kind, Real | np.bool_)
+
+
+def _odd_item(items: Array, types: set[type], name: str, kinds: str, place: Place) -> Exception:
+    """The error for objects of which some are neither numbers nor, among labels, strings."""
+    labels = kinds == LABELS
+
+    def first(odd: Callable[[Any], bool]) -> tuple[str, Any] | None:
+        flat = next((i for i, item in enumerate(items.flat) if odd(item)), None)
+        if flat is None:
+            return None
+        index = tuple(map(int, np.unravel_index(flat, items.shape)))
+        return place(index), items[index]
+
+    def is_strange(item: Any) -> bool:
+        fits = _is_number(type(item)) or (labels and isinstance(item, str))
+        return not fits and not is_missing(item)
+
+    # First what no filling of gaps would make a number: text with gaps is to be encoded.
+    if found := first(is_strange):
+        return TypeError(f"{name} must hold {_wanted(kinds)}; {describe(*found, labels=labels)}")
+    if found := first(is_missing):
+        return missing(*found, labels=labels)
+    got = f"got {', '.join(sorted(kind.__name__ for kind in types))}"
+    number, text = first(lambda item: not isinstance(item, str)), first(_is_text)
+    if number and text:
+        both = " and ".join(f"{where} is {shown(item)}" for where, item in (number, text))
+        return TypeError(f"{name} must be all numbers or all strings; {got}: {both}")
+    wanted = "64-bit numbers only" + " or strings" * labels
+    found = first(lambda item: np.asarray(item).dtype.kind == "O")
+    at = f": {found[0]} is {shown(found[1])}" if found else ""
+    return TypeError(f"{name} must hold {wanted}; {got}{at}")
+
+
+def _is_text(item: Any) -> bool:
+    return isinstance(item, str)
+
+
+def _wanted(kinds: str) -> str:
+    return "real numbers" + " or strings" * (kinds == LABELS)
+
+
+def _wrong_dtype(array: Array, name: str, kinds: str, place: Place) -> TypeError:
+    got = f"{name} must hold {_wanted(kinds)}; got dtype {array.dtype}"
+    if array.dtype.isbuiltin == 2:
+        return TypeError(f'{got}, which is not one of NumPy: call .astype("float32") first')
+    if array.dtype.names is not None:
+        to_columns = "np.lib.recfunctions.structured_to_unstructured"
+        return TypeError(f"{got}: make an array of its fields, as {to_columns} does")
+    if array.size == 0:
+        return TypeError(got)
+    what = describe(place((0,) * array.ndim), array.flat[0], labels=kinds == LABELS)
+    if array.dtype.kind == "O":  # strings, where numbers are wanted
+        return TypeError(f"{name} must hold {_wanted(kinds)}; {what}")
+    return TypeError(f"{got}: {what}")

@@ -1,0 +1,78 @@
+"""Labels from outside -> the index of each row's class."""
+
+from typing import Any
+
+import numpy as np
+
+from .advice import some
+from .arrays import LABELS, Array, as_array, finite
+from .frames import column_values, open_table
+
+
+def encode_labels(
+    Y: Any, n_rows: int, *, classes: Array | None = None, name: str = "Y"
+) -> tuple[Array, Array]:
+    """Return the class index of each row, int32 of shape (n_rows,), and the classes.
+
+    Y holds labels, shape (n_rows,) or (n_rows, 1): ints, bools, strings or floats with integer
+    values; or numeric one-hot rows, shape (n_rows, classes >= 2). Either may be a table or a column
+    of pandas, Polars or PyArrow. The classes are those given, by default the sorted unique labels,
+    or 0, 1, ... for one-hot rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If Y has a wrong shape, mixes types, holds a label that is missing, no integer or not
+        among `classes`, a row that is not one-hot, or fewer than 2 classes.
+    """
+    labels = _read(Y, name)
+    one_hot = labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf"
+    if labels.ndim == 0 or not (one_hot or labels.shape[1:] in ((), (1,))):
+        raise ValueError(f"{name} must be 1-D labels or one-hot numbers; got shape {labels.shape}")
+    if len(labels) != n_rows:
+        raise ValueError(f"{name} has {len(labels)} rows, but X has {n_rows}")
+    labels = finite(labels, labels.dtype.newbyteorder("="), name)
+    if one_hot:
+        return _decode_one_hot(labels, classes, name)
+    labels = labels.ravel()
+    if labels.dtype.kind == "f" and (fractional := labels != np.trunc(labels)).any():
+        got = f"got {labels[fractional][0]} (regression is not supported yet)"
+        raise ValueError(f"{name} must hold class labels; {got}")
+    if classes is None:
+        classes = np.unique(labels)
+        if len(classes) < 2:
+            raise ValueError(f"{name} must hold at least 2 classes; got {some(classes)}")
+    return _class_indices(labels, classes, name), classes
+
+
+def _read(Y: Any, name: str) -> Array:
+    """Labels as an array: one column of a table is 1-D, several are numbers."""
+    table = None if type(Y) is np.ndarray else open_table(Y, name)
+    if table is not None and table.shape[1] != 1:
+        return table.to_array(np.float64)
+    return as_array(column_values(Y if table is None else table.column(0)), name, LABELS)
+
+
+def _decode_one_hot(rows: Array, classes: Array | None, name: str) -> tuple[Array, Array]:
+    columns = np.arange(rows.shape[1])
+    if classes is not None and not np.array_equal(classes, columns):
+        raise ValueError(f"{name} has {len(columns)} one-hot columns, not classes {some(classes)}")
+    indices = rows.argmax(axis=1)
+    one_hot = (np.count_nonzero(rows, axis=1) == 1) & (rows[np.arange(len(rows)), indices] == 1)
+    if not one_hot.all():
+        wanted = "one-hot (one 1, the rest 0; multilabel and soft targets are not supported)"
+        raise ValueError(f"{name}[{one_hot.argmin()}] is not {wanted}")
+    return indices.astype(np.int32), columns if classes is None else classes
+
+
+def _class_indices(labels: Array, classes: Array, name: str) -> Array:
+    unseen = np.full(len(labels), True)
+    if (labels.dtype.kind in "OU") == (classes.dtype.kind in "OU"):
+        with np.errstate(all="ignore"):  # a label that the cast changes is found to be unseen
+            same = labels.astype(classes.dtype, copy=False)
+        indices = np.searchsorted(classes, same).clip(max=len(classes) - 1)
+        unseen = classes[indices] != labels
+    if unseen.any():
+        got = f"unseen labels {some(np.unique(labels[unseen]))}"
+        raise ValueError(f"{name} has {got}; the known classes are {some(classes)}")
+    return indices.astype(np.int32)
