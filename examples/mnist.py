@@ -63,8 +63,8 @@ def print_epoch(trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> None
         for name in ("loss", "accuracy", "val_loss", "val_accuracy")
         if name in logs
     )
-    count = f"{epoch + 1:{len(str(trainer.config.epochs))}}/{trainer.config.epochs}"
-    rate = N_TRAIN * (1 - trainer.config.validation_fraction) / logs["seconds"]
+    count = f"{epoch + 1:{len(str(trainer.epochs))}}/{trainer.epochs}"
+    rate = N_TRAIN * (1 - trainer.validation_fraction) / logs["seconds"]
     print(f"epoch {count}{metrics}   {logs['seconds']:6.3f} s {rate:9,.0f} samples/s", flush=True)
 
 

@@ -31,7 +31,7 @@ class _Workspace:
         memory[: network.packed.size] = network.packed
         self.in_place = in_place
         self.job = prediction_job(
-            plan, memory, reader=reader_of(dtype, "consecutive" if in_place else ""),
+            plan, memory, reader="consecutive" if in_place else reader_of(dtype),
             loss="softmax_cross_entropy", activation="relu", totals=totals,
         )  # fmt: skip
         self.job.set(input_scale=input_scale)

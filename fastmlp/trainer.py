@@ -1,24 +1,31 @@
 """Trainer: the story of a fit on one page."""
 
+import copy
+import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .copies import check_picklable, plain_state, restore
+from .data import FitData, Signature, fit_data
 from .history import History
+from .kernels.language.jit import announcing
 from .network import Floats, Network, initial_weights
 from .prediction import evaluate, predict_proba
 from .training import TrainingRun
 from .validation import (
-    Config,
-    check_features,
-    check_pair,
+    SETTINGS,
+    Settings,
+    as_callables,
+    check_classes,
+    check_setting,
     check_weights,
-    encode_labels,
-    split_validation,
+    near_miss,
 )
 
 
@@ -32,6 +39,9 @@ class Trainer:
     Rectified linear hidden layers, softmax output, cross-entropy loss, trained by mini-batch
     gradient descent in compiled, multithreaded kernels. The result does not depend on the number
     of threads.
+
+    The parameters are attributes too, kept as they were given. One that is assigned counts from
+    the next fit on; ``learning_rate``, during a fit, from the next epoch on.
 
     Parameters
     ----------
@@ -72,28 +82,38 @@ class Trainer:
     warm_start : bool, default False
         ``fit`` continues from the present weights instead of starting afresh.
     verbose : {0, 1}
-        1 prints a line per epoch.
+        1 prints a line per epoch, and one before kernels are compiled.
     callbacks : callable or sequence of callables
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0,
-        with the numbers of that epoch; returning True stops the training.
+        with the numbers of that epoch. What it returns does not matter, what it does counts: from
+        weights that it sets the training goes on, and ``trainer.stop_training = True`` stops it.
+        Copies of the trainer share the callbacks, pickles carry them.
 
     Attributes
     ----------
-    config : Config
-        The parameters, checked.
     history : History
-        Lists with an element per epoch: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``,
-        ``learning_rate``, ``seconds``.
+        A dict of lists with an element per epoch: ``loss``, ``accuracy``, ``val_loss``,
+        ``val_accuracy``, ``learning_rate``, ``seconds``.
+    stop_training : bool
+        Set by a callback, to stop after the present epoch; a fit begins with False.
     classes_ : array of shape (c,)
         The labels, sorted; output column k belongs to ``classes_[k]``.
     n_features_in_ : int
+    feature_names_in_ : array of str, shape (n_features_in_,)
+        Names of the columns, where X was a table with names. Other tables must have them in the
+        same order.
+    layer_sizes_ : tuple of int
+        Features, units of the hidden layers, classes of the present network.
     n_iter_ : int
         Epochs of the last fit.
 
     Raises
     ------
     TypeError, ValueError
-        For a parameter of the wrong type or value.
+        For a parameter of the wrong type or value, when it is set; at a fit, for one that
+        contradicts another.
+    AttributeError
+        For an attribute whose name is nearly that of a parameter.
 
     Notes
     -----
@@ -134,22 +154,50 @@ class Trainer:
         verbose: int = 0,
         callbacks: Callable[..., Any] | Sequence[Callable[..., Any]] = (),
     ) -> None:
-        self.config = Config(
-            hidden=hidden, activation=activation, loss=loss, optimizer=optimizer,
-            learning_rate=learning_rate, momentum=momentum, nesterov=nesterov,
-            batch_size=batch_size, epochs=epochs, shuffle=shuffle,
-            validation_fraction=validation_fraction, initializer=initializer,
-            input_scale=input_scale, dtype=dtype,
-            threads=threads, seed=seed, warm_start=warm_start, verbose=verbose,
-            callbacks=callbacks,
-        )  # fmt: skip
+        self.hidden = hidden
+        self.activation = activation
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.shuffle = shuffle
+        self.validation_fraction = validation_fraction
+        self.initializer = initializer
+        self.input_scale = input_scale
+        self.dtype = dtype
+        self.threads = threads
+        self.seed = seed
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.callbacks = callbacks
         self.history = History()
         self.n_iter_ = 0
+        self.stop_training = False
         self._network: Network | None = None
-        self._classes: npt.NDArray[Any] | None = None
+        self._signature: Signature | None = None
+        # A seed, and its generator of the orders of rows as the last finished epoch left it.
+        self._random: tuple[int | None, Any] | None = None
+        # What ``hidden`` was when the network was made.
+        self._hidden: tuple[int, ...] | None = None
+        self._fitting = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in SETTINGS:
+            check_setting(name, value)
+        elif not hasattr(self, name) and (meant := near_miss(name)):
+            raise AttributeError(f"Trainer has no setting {name!r}; did you mean {meant!r}?")
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
-        return repr(self.config).replace("Config", "Trainer", 1)
+        given = [f"hidden={self.hidden!r}"]
+        for name, parameter in inspect.signature(Trainer).parameters.items():
+            value = getattr(self, name)
+            if name != "hidden" and value is not parameter.default and value != parameter.default:
+                given.append(f"{name}={value!r}")
+        return f"Trainer({', '.join(given)})"
 
     def fit(
         self,
@@ -163,8 +211,8 @@ class Trainer:
         Parameters
         ----------
         X : array of shape (n, d)
-            Finite numbers. C-contiguous arrays of the trainer's dtype, and uint8, are read in
-            place.
+            Finite numbers, or a table of columns of such (pandas, Polars, PyArrow). C-contiguous
+            arrays of the trainer's dtype, and uint8, are read in place.
         Y : array of shape (n,) or (n, c)
             Labels (integers, strings, booleans), or one-hot rows.
         validation_data : (X, Y), optional
@@ -179,107 +227,133 @@ class Trainer:
         ------
         TypeError, ValueError
             For unusable input; the trainer keeps the state that it had.
+        RuntimeError
+            If a fit of this trainer is going on, as in its own callbacks.
         FloatingPointError
             When the loss or the weights are no longer finite. The weights, as after an interrupt
             or an exception in a callback, are those of the last finished epoch.
         """
-        config = self.config
-        continued = self._network if config.warm_start else None
-        n_features = continued.layer_sizes[0] if continued else None
-        rows = check_features(X, config.dtype, n_features=n_features)
-        labels, classes = self._encode(Y, len(rows), continued)
-        rows, labels, validation = self._split(rows, labels, classes, validation_data)
-
-        rng = np.random.default_rng(config.seed)
-        network = continued
-        if network is None:
-            sizes = (rows.shape[1], *config.hidden, len(classes))
-            network = Network(initial_weights(rng, sizes, config.initializer), config.dtype)
-        run = TrainingRun(
-            network, rows, labels,
-            rule=_update_rule(config), learning_rate=config.learning_rate,
-            momentum=config.momentum, batch_size=min(config.batch_size, len(rows)),
-            threads=config.threads, input_scale=config.input_scale,
-        )  # fmt: skip
-        history = History()
-        for epoch in range(config.epochs):
-            order = rng.permutation(len(rows)) if config.shuffle else np.arange(len(rows))
-            logs = _train_epoch(run, order, epoch, config)
-            if validation is not None:
-                logs["val_loss"], logs["val_accuracy"] = evaluate(
-                    network, *validation, config.threads, config.input_scale
-                )
-            history.append(logs)
-            self._network, self._classes, self.history = network, classes, history
-            self.n_iter_ = epoch + 1
-            if config.verbose:
-                print(_line(epoch, config.epochs, logs), flush=True)
-            # Every callback is told of the epoch, also when an earlier one stops the training.
-            answers = [callback(self, epoch, logs) for callback in config.callbacks]
-            if any(isinstance(answer, bool | np.bool_) and answer for answer in answers):
-                break
+        with self._one_fit(), self._announcing():
+            settings = self._settings()
+            self._check_continuation(settings)
+            known = self._signature if settings.warm_start else None
+            data = fit_data(X, Y, validation_data, settings, known)
+            network, rng = self._start(settings, data)
+            run = TrainingRun(network, data, settings)
+            history = History()
+            self.stop_training = False
+            for epoch in range(settings.epochs):
+                logs = self._train_epoch(run, epoch, settings, len(data.X), rng)
+                if epoch == 0:
+                    self._network, self._signature = network, data.signature
+                    self._hidden, self.history = settings.hidden, history
+                self._random, self.n_iter_ = (settings.seed, rng.bit_generator.state), epoch + 1
+                if data.validation is not None:
+                    logs["val_loss"], logs["val_accuracy"] = evaluate(
+                        network, *data.validation, settings.threads, settings.input_scale
+                    )
+                history.append(logs)
+                if settings.verbose:
+                    print(_line(epoch, settings.epochs, logs), flush=True)
+                # Every callback is told of the epoch, also when an earlier one stops the training.
+                for callback in settings.callbacks:
+                    callback(self, epoch, logs)
+                if self.stop_training:
+                    break
         return self
 
-    def _split(
-        self,
-        X: npt.NDArray[Any],
-        labels: npt.NDArray[np.int32],
-        classes: npt.NDArray[Any],
-        validation_data: Any,
-    ) -> tuple[Any, Any, tuple[Any, Any] | None]:
-        """Training rows, their labels, and the validation rows and labels if there are any."""
-        if validation_data is not None:
-            validation_X, validation_Y = check_pair(validation_data, "validation_data")
-            rows = self._check_rows(validation_X, validation_Y, X.shape[1], classes)
-            return X, labels, rows
-        n_train = split_validation(len(X), self.config.validation_fraction)
-        if n_train == len(X):
-            return X, labels, None
-        return X[:n_train], labels[:n_train], (X[n_train:], labels[n_train:])
-
-    def _encode(
-        self, Y: npt.ArrayLike, n_rows: int, continued: Network | None
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any]]:
-        """Class indices and classes; those of a network to be continued stay what they are."""
-        if continued is None:
-            return encode_labels(Y, n_rows)
+    @contextmanager
+    def _one_fit(self) -> Iterator[None]:
+        """Refuse a fit while another one of this trainer is going on."""
+        if self._fitting:
+            raise RuntimeError(
+                "this trainer is being fitted: a callback may set its weights or learning rate, "
+                "or fit a copy of it"
+            )
+        self._fitting = True
         try:
-            return encode_labels(Y, n_rows, classes=self.classes_)
-        except ValueError:
-            # Weights that were given do not say what the classes are called.
-            if self._classes is None:
-                labels, classes = encode_labels(Y, n_rows)
-                if len(classes) == continued.layer_sizes[-1]:
-                    return labels, classes
-            raise
+            yield
+        finally:
+            self._fitting = False
 
-    def _check_rows(
-        self,
-        X: Any,
-        Y: Any,
-        n_features: int,
-        classes: npt.NDArray[Any],
-        prefix: str = "validation ",
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
-        X = check_features(X, self.config.dtype, n_features=n_features, name=f"{prefix}X")
-        return X, encode_labels(Y, len(X), classes=classes, name=f"{prefix}Y")[0]
+    def _announcing(self) -> AbstractContextManager[None]:
+        if not self.verbose:
+            return nullcontext()
+        return announcing(
+            lambda: print("compiling kernels, once on this machine: a few seconds", flush=True)
+        )
 
-    def _fitted(self) -> Network:
-        if self._network is None:
+    def _settings(self) -> Settings:
+        return Settings(**{name: getattr(self, name) for name in SETTINGS})
+
+    def _check_continuation(self, settings: Settings) -> None:
+        """A network to be continued keeps its shape and dtype."""
+        network = self._network
+        if network is None or not settings.warm_start:
+            return
+        if settings.hidden not in (self._hidden, network.layer_sizes[1:-1]):
+            got = f"hidden={self.hidden!r}, but the network has layers of {network.layer_sizes}"
+            raise ValueError(f"warm_start continues a network as it is; got {got}")
+        if settings.dtype != network.dtype:
+            got = f"dtype={settings.dtype.name!r}, but the network is of {network.dtype.name}"
+            raise ValueError(f"warm_start continues a network as it is; got {got}")
+
+    def _start(self, settings: Settings, data: FitData) -> tuple[Network, np.random.Generator]:
+        """The network to train, and the generator of the orders of rows."""
+        rng = np.random.default_rng(settings.seed)
+        if settings.warm_start and self._network is not None:
+            if self._random is not None and self._random[0] == settings.seed:
+                rng.bit_generator.state = self._random[1]
+            return self._network, rng
+        signature = data.signature
+        sizes = (signature.n_features, *settings.hidden, signature.n_outputs)
+        weights = initial_weights(rng, sizes, settings.initializer)
+        return Network(weights, settings.dtype), rng
+
+    def _train_epoch(
+        self, run: TrainingRun, epoch: int, settings: Settings, n: int, rng: np.random.Generator
+    ) -> dict[str, float]:
+        learning_rate = settings.resolved_rate(self.learning_rate)
+        order = rng.permutation(n) if settings.shuffle else np.arange(n)
+        start = time.perf_counter()
+        try:
+            loss, accuracy = run.epoch(order, learning_rate)
+        except FloatingPointError as error:
+            raise FloatingPointError(
+                f"{error} in epoch {epoch + 1} with learning_rate={learning_rate}; "
+                "a smaller one, or features scaled to about unit size, may help"
+            ) from None
+        seconds = time.perf_counter() - start
+        return {
+            "loss": loss, "accuracy": accuracy, "learning_rate": learning_rate, "seconds": seconds,
+        }  # fmt: skip
+
+    def _fitted(self) -> tuple[Network, Signature]:
+        if self._network is None or self._signature is None:
             raise NotFittedError("this Trainer has no weights yet: call fit or set_weights first")
-        return self._network
+        return self._network, self._signature
 
     @property
     def classes_(self) -> npt.NDArray[Any]:
-        network = self._fitted()
-        return np.arange(network.layer_sizes[-1]) if self._classes is None else self._classes
+        return self._fitted()[1].labels
 
     @property
     def n_features_in_(self) -> int:
-        return int(self._fitted().layer_sizes[0])
+        return self._fitted()[1].n_features
+
+    @property
+    def feature_names_in_(self) -> npt.NDArray[np.object_]:
+        names = self._fitted()[1].names
+        if names is None:
+            raise AttributeError("X of the fit had no column names")
+        return names
+
+    @property
+    def layer_sizes_(self) -> tuple[int, ...]:
+        return self._fitted()[0].layer_sizes
 
     def predict_proba(self, X: npt.ArrayLike) -> Floats:
-        """Probability of each class, shape (n, c), in the trainer's dtype.
+        """Probability of each class, shape (n, c), in the dtype of the network.
 
         Raises
         ------
@@ -288,9 +362,9 @@ class Trainer:
         FloatingPointError
             When the output is not finite: weights or values of X are too large.
         """
-        network = self._fitted()
-        rows = check_features(X, self.config.dtype, n_features=self.n_features_in_)
-        return predict_proba(network, rows, self.config.threads, self.config.input_scale)
+        network, signature = self._fitted()
+        rows = signature.rows(X, network.dtype)
+        return predict_proba(network, rows, self.threads, signature.input_scale)
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Most probable label of each row, shape (n,); raises as ``predict_proba``."""
@@ -307,9 +381,9 @@ class Trainer:
         FloatingPointError
             When the loss is not finite.
         """
-        network = self._fitted()
-        rows = self._check_rows(X, Y, self.n_features_in_, self.classes_, prefix="")
-        loss, accuracy = evaluate(network, *rows, self.config.threads, self.config.input_scale)
+        network, signature = self._fitted()
+        rows = signature.labelled_rows(X, Y, network.dtype)
+        loss, accuracy = evaluate(network, *rows, self.threads, signature.input_scale)
         return {"loss": loss, "accuracy": accuracy}
 
     def score(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> float:
@@ -318,58 +392,77 @@ class Trainer:
 
     def get_weights(self) -> list[Floats]:
         """[W1, b1, W2, b2, ...], W of shape (n_in, n_out), as copies."""
-        return self._fitted().unpack()
+        return self._fitted()[0].get_weights()
 
-    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
-        """Set [W1, b1, W2, b2, ...]; the optimiser's state starts afresh.
+    def set_weights(
+        self, weights: Sequence[npt.ArrayLike], classes: npt.ArrayLike | None = None
+    ) -> None:
+        """Set [W1, b1, W2, b2, ...], as from ``get_weights``.
 
-        On a trainer without weights they define the sizes of all layers, ``hidden`` included, and
-        the classes are 0, 1, ... until a fit says otherwise. ``fit`` continues from them only with
-        ``warm_start=True``.
+        In a callback, the training goes on from them with the optimiser's state as it is.
+        Otherwise that state and the order of rows start afresh; ``fit`` then continues from the
+        weights only with ``warm_start=True``. The settings stay as they are: ``layer_sizes_`` tells
+        the sizes that the weights define.
+
+        Parameters
+        ----------
+        weights : sequence of array
+            W of shape (n_in, n_out) and b of shape (n_out,), layer by layer. If there is a network
+            they must have its sizes.
+        classes : array of shape (c,), optional
+            Labels of the output columns, as ``classes_``. Without them the labels stay; on a
+            trainer without weights they are 0, 1, ... until a fit says otherwise.
 
         Raises
         ------
         TypeError, ValueError
             If the arrays do not fit together or do not fit the trained network.
         """
-        sizes = self._network.layer_sizes if self._network else None
+        network = self._network
+        sizes = network.layer_sizes if network else None
         checked = check_weights(
             weights,
             n_features=sizes[0] if sizes else None,
             n_classes=sizes[-1] if sizes else None,
             hidden=sizes[1:-1] if sizes else None,
-            dtype=self.config.dtype,
+            dtype=network.dtype if network else check_setting("dtype", self.dtype),
         )
-        self._network = Network(checked, self.config.dtype)
-        self.config = replace(self.config, hidden=self._network.layer_sizes[1:-1])
+        n_classes = checked[-1].size
+        labels = None if classes is None else check_classes(classes, n_classes)
+        if network is None:
+            network = Network(checked, check_setting("dtype", self.dtype))
+            self._hidden = check_setting("hidden", self.hidden)
+        else:
+            network.set_weights(checked)
+        if not self._fitting:
+            network.forget_state(network.rule)
+            self._random = None
+        signature = self._signature or Signature(
+            len(checked[0]), n_classes, input_scale=self.input_scale, fitted=False
+        )
+        if labels is not None:
+            signature = replace(signature, classes=labels)
+        self._network, self._signature = network, signature
 
+    def __copy__(self) -> "Trainer":
+        new = type(self).__new__(type(self))
+        restore(new, plain_state(self))
+        return new
 
-def _update_rule(config: Config) -> str:
-    if config.optimizer == "adam":
-        return "adam"
-    if config.momentum == 0:
-        return "sgd"
-    return "nesterov" if config.nesterov else "momentum"
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Trainer":
+        new = memo[id(self)] = type(self).__new__(type(self))
+        # The callbacks themselves are shared: one that keeps copies of the trainer would otherwise
+        # copy all its earlier copies.
+        memo.update({id(callback): callback for callback in as_callables(self.callbacks)})
+        restore(new, copy.deepcopy(plain_state(self), memo))
+        return new
 
+    def __getstate__(self) -> dict[str, Any]:
+        check_picklable(as_callables(self.callbacks))
+        return plain_state(self)
 
-def _train_epoch(
-    run: TrainingRun, order: npt.NDArray[np.int64], epoch: int, config: Config
-) -> dict[str, float]:
-    start = time.perf_counter()
-    try:
-        loss, accuracy = run.epoch(order)
-    except FloatingPointError as error:
-        raise FloatingPointError(
-            f"{error} in epoch {epoch + 1} with learning_rate={config.learning_rate}; "
-            "a smaller one, or features scaled to about unit size, may help"
-        ) from None
-    seconds = time.perf_counter() - start
-    return {
-        "loss": loss,
-        "accuracy": accuracy,
-        "learning_rate": config.learning_rate,
-        "seconds": seconds,
-    }
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restore(self, state)
 
 
 def _line(epoch: int, epochs: int, logs: dict[str, float]) -> str:

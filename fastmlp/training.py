@@ -6,14 +6,16 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from .data import FitData
 from .kernels.language.simd import TILE_ROWS
 from .kernels.plugins.readers import reader_of
 from .kernels.plugins.rules import RULES
 from .kernels.runs.jobs import scan_job, training_job
-from .kernels.runs.launch import usable_threads
+from .kernels.runs.launch import Job, usable_threads
 from .kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
 from .kernels.runs.team import team_array_size
 from .network import Floats, Network
+from .validation import Settings
 
 # Python sees an interrupt between two calls of a kernel.
 _SLICE_SECONDS = 0.1
@@ -34,79 +36,36 @@ class TrainingRun:
     Parameters
     ----------
     network : Network
-        Its weights and optimiser state are where the run starts; each epoch ends by storing them
-        back, so that an interrupted epoch leaves no trace.
-    X : array of shape (n, d), C-contiguous, of the network's dtype or uint8
-    labels : int32 array of shape (n,)
-        Class indices.
-    rule : str
-        Update rule, by its name in ``kernels.plugins.rules``.
-    learning_rate, momentum : float
-    batch_size : int
-        At most n.
-    threads : int or None
-        Threads at the most; None for as many as there are.
-    input_scale : float
-        Factor of X as it is read.
+        Its weights and optimiser state are where each epoch starts, so those that are set between
+        two epochs count; a finished epoch stores them back, an interrupted one leaves no trace.
+    data : FitData
+    settings : Settings
     """
 
-    def __init__(
-        self,
-        network: Network,
-        X: npt.NDArray[np.generic],
-        labels: npt.NDArray[np.int32],
-        *,
-        rule: str,
-        learning_rate: float,
-        momentum: float,
-        batch_size: int,
-        threads: int | None,
-        input_scale: float,
-    ) -> None:
+    def __init__(self, network: Network, data: FitData, settings: Settings) -> None:
+        rule = settings.update_rule
         if network.rule != rule:
             network.forget_state(rule)
-        self._network, self._X, self._labels = network, X, labels
-        self._learning_rate = learning_rate
-        chunk = min(batch_size, MAX_CHUNK)
-        flops = 6 * chunk * sum(a * b for a, b in pairwise(network.layer_sizes))
-        n_threads = _team_size(network, flops, threads)
-        skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(X)
-        plan = make_plan(
-            network.layer_sizes,
-            network.dtype,
-            chunk=chunk,
-            batch_size=batch_size,
-            members=n_threads,
-            state_vectors=RULES[rule].state_vectors,
-            skip_zeros=skip_zeros,
+        self._network, self._data = network, data
+        rows = len(data.X)
+        skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
+        batch_size = min(settings.batch_size, rows)
+        self._memory, self._plan, self._job = training_parts(
+            network, data.X.dtype, batch_size, settings, skip_zeros
         )
-        self._scratch_start = plan.scratch_start
-        self._memory = aligned_zeros(plan.memory_size, network.dtype)
-        self._memory[plan.runs["one"][0]] = 1
-        self._team = np.zeros(team_array_size(n_threads), np.int64)
-        self._in_place = network.reads_in_place(X.dtype, input_scale)
-        self._row_masks = np.zeros((len(X), plan.runs["mask_words"][0] * skip_zeros), np.int64)
-        if skip_zeros:
-            _scan(X, plan, self._memory, self._row_masks)
-        self._job = training_job(
-            plan,
-            self._memory,
-            reader=reader_of(X.dtype, "scattered" if self._in_place else ""),
-            loss="softmax_cross_entropy",
-            activation="relu",
-            rule=rule,
-            masked=skip_zeros,
-        )
-        if self._in_place:
-            plan.layers["rows"][:, 0] = plan.runs["places"]
-        self._job.set(momentum=momentum, input_scale=input_scale)
+        self._in_place = network.reads_in_place(data.X.dtype, settings.input_scale)
+        self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
+        self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
         self._job.point(team=self._team, row_masks=self._row_masks)
-        self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / flops))
-        full, rest = divmod(len(X), batch_size)
+        if skip_zeros:
+            _scan(data.X, self._plan, self._memory, self._row_masks)
+        self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / _chunk_flops(network, batch_size)))
+        chunk = int(self._plan.runs["chunk"][0])
+        full, rest = divmod(rows, batch_size)
         self._updates_per_epoch = full + (rest > 0)
         self._n_steps = full * -(-batch_size // chunk) + -(-rest // chunk)
 
-    def epoch(self, order: npt.NDArray[np.int64]) -> tuple[float, float]:
+    def epoch(self, order: npt.NDArray[np.int64], learning_rate: float) -> tuple[float, float]:
         """Train on every row once, in ``order``; returns (mean loss, accuracy) on the way.
 
         Raises
@@ -115,38 +74,79 @@ class TrainingRun:
             If the loss or a weight is no longer finite; the network keeps its last weights.
         """
         network, memory, job = self._network, self._memory, self._job
-        memory[: self._scratch_start] = 0
-        memory[: network.packed.size] = network.packed
-        memory[network.packed.size :][: network.state.size] = network.state
-        job.set_rows(self._X, order, in_place=self._in_place)
-        labels = self._labels[order]
+        weights, state, rest = np.split(
+            memory[: self._plan.scratch_start],
+            [network.packed.size, network.packed.size + network.state.size],
+        )
+        weights[:], state[:], rest[:] = network.packed, network.state, 0
+        job.set_rows(self._data.X, order, in_place=self._in_place)
+        labels = self._data.labels[order]
         steps = network.updates + np.arange(1.0, self._updates_per_epoch + 1)
-        rates = RULES[network.rule].step_sizes(self._learning_rate, steps)
+        rates = RULES[network.rule].step_sizes(learning_rate, steps)
         job.point(labels=labels, rates=rates)
         job.set(total_loss=0, hits=0)
+        self._run_slices()
+        loss = float(job.runs["total_loss"][0]) / len(order)
+        if not all(np.isfinite(values).all() for values in (loss, weights, state)):
+            raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
+        network.store(weights.copy(), state.copy(), self._updates_per_epoch)
+        return loss, float(job.runs["hits"][0]) / len(order)
+
+    def _run_slices(self) -> None:
         step = 0
         while step < self._n_steps:
             stop = min(step + self._slice_steps, self._n_steps)
             start = time.perf_counter()
             self._team[:] = 0
-            job.set(first=step, last=stop)
-            job.run()
+            self._job.set(first=step, last=stop)
+            self._job.run()
             speed = (stop - step) / max(time.perf_counter() - start, 1e-6)
             self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
             step = stop
-        loss, accuracy = (float(job.runs[name][0]) / len(order) for name in ("total_loss", "hits"))
-        packed, state = np.split(memory[: self._scratch_start], [network.packed.size])
-        state = state[: network.state.size]
-        if not all(np.isfinite(values).all() for values in (loss, packed, state)):
-            raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
-        network.store(packed, state)
-        network.updates += self._updates_per_epoch
-        return loss, accuracy
 
 
-def _team_size(network: Network, flops: int, threads: int | None) -> int:
-    """Threads for chunks of ``flops`` operations; a thread without a panel would only wait."""
-    if threads is None and flops < _TEAM_FLOPS:
+def training_parts(
+    network: Network,
+    dtype: np.dtype[np.generic],
+    batch_size: int,
+    settings: Settings,
+    skip_zeros: bool = False,
+) -> tuple[Floats, Plan, Job]:
+    """Memory, plan and job of a fit on rows of ``dtype``."""
+    rule = RULES[settings.update_rule]
+    plan = make_plan(
+        network.layer_sizes,
+        network.dtype,
+        chunk=min(batch_size, MAX_CHUNK),
+        batch_size=batch_size,
+        members=_team_size(network, batch_size, settings.threads),
+        state_vectors=rule.state_vectors,
+        skip_zeros=skip_zeros,
+    )
+    memory = aligned_zeros(plan.memory_size, network.dtype)
+    memory[plan.runs["one"][0]] = 1
+    in_place = network.reads_in_place(dtype, settings.input_scale)
+    job = training_job(
+        plan,
+        memory,
+        reader="scattered" if in_place else reader_of(dtype),
+        loss="softmax_cross_entropy",
+        activation=settings.activation,
+        rule=settings.update_rule,
+        masked=skip_zeros,
+    )
+    job.set(momentum=settings.momentum, input_scale=settings.input_scale)
+    return memory, plan, job
+
+
+def _chunk_flops(network: Network, batch_size: int) -> int:
+    weights = sum(a * b for a, b in pairwise(network.layer_sizes))
+    return 6 * min(batch_size, MAX_CHUNK) * int(weights)
+
+
+def _team_size(network: Network, batch_size: int, threads: int | None) -> int:
+    """Threads for a run; one without a panel would only wait."""
+    if threads is None and _chunk_flops(network, batch_size) < _TEAM_FLOPS:
         return 1
     layers, _ = weight_layout(network.layer_sizes, network.dtype.itemsize)
     return min(usable_threads(threads), int(layers["panels"][1:].max()))

@@ -14,14 +14,11 @@ ROOT = Path(fastmlp.__file__).parent
 # Top first; modules of one layer do not import each other.
 LAYERS = (
     {"fastmlp"},
+    {"fastmlp.compilation"},
     {"fastmlp.trainer"},
-    {"fastmlp.training", "fastmlp.prediction"},
-    {"fastmlp.network", "fastmlp.history"},
+    {"fastmlp.training", "fastmlp.prediction", "fastmlp.copies"},
+    {"fastmlp.network", "fastmlp.history", "fastmlp.data"},
     {"fastmlp.validation"},
-    {"fastmlp.labels", "fastmlp.names"},
-    {"fastmlp.frames"},
-    {"fastmlp.arrays"},
-    {"fastmlp.advice"},
     {"fastmlp.kernels"},
 )
 DEPTH = {module: depth for depth, layer in enumerate(LAYERS) for module in layer}

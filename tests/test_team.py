@@ -12,11 +12,11 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fastmlp.kernels.elements import pointer
 from numba import types
 
 import fastmlp
 from fastmlp.kernels import launch, team
-from fastmlp.kernels.elements import pointer
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"

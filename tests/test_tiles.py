@@ -12,12 +12,12 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fastmlp.kernels.jit import FASTMATH
+from fastmlp.kernels.losses import softmax, softmax_cross_entropy
 from numba import types
 from numba.extending import intrinsic
 
 from fastmlp.kernels import elements, plan, simd, tiles
-from fastmlp.kernels.jit import FASTMATH
-from fastmlp.kernels.losses import softmax, softmax_cross_entropy
 from tests import reference
 
 pytestmark = pytest.mark.skipif(

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-import fastmlp
 from fastmlp import NotFittedError, Trainer
 from fastmlp.kernels.runs.launch import Job
+from fastmlp.validation import SETTINGS
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
@@ -64,7 +64,10 @@ def numbers(history: Any) -> dict[str, list[float]]:
 def state(of: Trainer) -> tuple[Any, ...]:
     """All that a rejected call must leave alone."""
     weights = [w.tobytes() for w in of.get_weights()]
-    return weights, dict(of.history), of.classes_.tolist(), of.n_features_in_, of.n_iter_, of.config
+    settings = {name: getattr(of, name) for name in SETTINGS}
+    return (
+        weights, dict(of.history), of.classes_.tolist(), of.layer_sizes_, of.n_iter_, settings,
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------ parameters
@@ -97,7 +100,9 @@ def test_attributes_after_a_fit() -> None:
     assert model.classes_.tolist() == [0, 1, 2]
     assert model.n_features_in_ == 4
     assert model.n_iter_ == 4
-    assert repr(model).startswith("Trainer(hidden=(8,), ")
+    assert repr(model) == (
+        "Trainer(hidden=8, optimizer='adam', learning_rate=0.01, batch_size=16, epochs=4, seed=0)"
+    )
 
 
 def test_it_learns() -> None:
@@ -261,17 +266,35 @@ def test_what_a_callback_does_to_its_numbers_is_not_recorded() -> None:
     assert numbers(model.history) == numbers(fitted().history)
 
 
-def test_returning_true_stops() -> None:
-    model = trainer(epochs=9, callbacks=lambda model, epoch, logs: epoch == 1).fit(X, Y)
+def stop_in(epoch: int) -> Callable[..., None]:
+    def callback(model: Trainer, now: int, logs: dict[str, float]) -> None:
+        if now == epoch:
+            model.stop_training = True
+
+    return callback
+
+
+def test_stop_training() -> None:
+    model = trainer(epochs=9, callbacks=stop_in(1)).fit(X, Y)
     assert model.n_iter_ == len(model.history["loss"]) == 2
     assert same_weights(model.get_weights(), fitted(epochs=2).get_weights())
+    # The next fit runs on until it is stopped itself.
+    model.callbacks = ()
+    assert model.fit(X, Y).n_iter_ == 9
+
+
+@pytest.mark.parametrize("answer", [True, 1, np.array(True), "yes", object()])
+def test_what_a_callback_returns_does_not_matter(answer: Any) -> None:
+    model = trainer(callbacks=lambda *_: answer).fit(X, Y)
+    assert model.n_iter_ == 3
+    assert same_weights(model.get_weights(), fitted().get_weights())
 
 
 def test_every_callback_is_told_of_the_last_epoch() -> None:
     epochs: list[int] = []
-    model = trainer(
-        callbacks=[lambda *_: True, lambda model, epoch, logs: epochs.append(epoch)]
-    ).fit(X, Y)
+    model = trainer(callbacks=[stop_in(0), lambda model, epoch, logs: epochs.append(epoch)]).fit(
+        X, Y
+    )
     assert epochs == [0]
     assert model.n_iter_ == 1
 
@@ -895,9 +918,3 @@ def test_output_that_is_not_finite_is_an_error() -> None:
             call(X * 1e30)
     with pytest.raises(FloatingPointError, match="not finite"):
         trainer.evaluate(X * 1e30, labels)
-
-
-def test_warmup_takes_the_dtypes_of_a_trainer() -> None:
-    fastmlp.warmup()
-    with pytest.raises(ValueError, match="dtype must be float32 or float64; got int64"):
-        fastmlp.warmup("int64")

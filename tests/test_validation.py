@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fastmlp.validation import (
-    Config,
+    Settings,
     check_features,
     check_weights,
     encode_labels,
@@ -38,11 +38,11 @@ def stop(trainer: Any, epoch: int, logs: dict[str, float]) -> bool:
     return True
 
 
-# ---------------------------------------------------------------------------------------- Config
+# ---------------------------------------------------------------------------------------- Settings
 
 
-def test_config_defaults() -> None:
-    config = Config()
+def test_settings_defaults() -> None:
+    config = Settings()
     assert config.hidden == (128,)
     assert config.dtype == np.dtype("float32")
     assert (config.optimizer, config.learning_rate) == ("sgd", 0.1)
@@ -50,11 +50,11 @@ def test_config_defaults() -> None:
     assert (config.threads, config.seed, config.verbose) == (None, None, 0)
 
 
-def test_config_is_frozen_and_keyword_only() -> None:
+def test_settings_is_frozen_and_keyword_only() -> None:
     with pytest.raises(AttributeError):
-        Config().epochs = 3  # type: ignore[misc]
+        Settings().epochs = 3  # type: ignore[misc]
     with pytest.raises(TypeError):
-        Config(64)  # type: ignore[call-arg]
+        Settings(64)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
@@ -70,15 +70,15 @@ def test_config_is_frozen_and_keyword_only() -> None:
         (UserList([5]), (5,)),
     ],
 )
-def test_config_hidden(hidden: Any, stored: tuple[int, ...]) -> None:
-    config = Config(hidden=hidden)
+def test_settings_hidden(hidden: Any, stored: tuple[int, ...]) -> None:
+    config = Settings(hidden=hidden)
     assert config.hidden == stored
     assert all(type(units) is int for units in config.hidden)
 
 
 @pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64")])
-def test_config_dtype(dtype: Any) -> None:
-    stored = Config(dtype=dtype).dtype
+def test_settings_dtype(dtype: Any) -> None:
+    stored = Settings(dtype=dtype).dtype
     assert isinstance(stored, np.dtype)
     assert stored == np.float64
 
@@ -101,19 +101,18 @@ def test_config_dtype(dtype: Any) -> None:
         ("verbose", np.int16(1), 1),
         ("callbacks", stop, (stop,)),
         ("callbacks", [stop, print], (stop, print)),
-        ("callbacks", iter([stop]), (stop,)),
     ],
 )
-def test_config_stores_plain_values(argument: str, value: Any, stored: Any) -> None:
-    got = getattr(Config(**{argument: value}), argument)
+def test_settings_stores_plain_values(argument: str, value: Any, stored: Any) -> None:
+    got = getattr(Settings(**{argument: value}), argument)
     assert got == stored
     assert type(got) is type(stored)
 
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.1), ("adam", 0.001)])
 def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
-    assert Config(optimizer=optimizer).learning_rate == rate
-    assert Config(optimizer=optimizer, learning_rate=0.3).learning_rate == 0.3
+    assert Settings(optimizer=optimizer).learning_rate == rate
+    assert Settings(optimizer=optimizer, learning_rate=0.3).learning_rate == 0.3
 
 
 @pytest.mark.parametrize(
@@ -150,9 +149,9 @@ def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
         ("verbose", -1, "-1"),
     ],
 )
-def test_config_rejects_values(argument: str, value: Any, got: str) -> None:
+def test_settings_rejects_values(argument: str, value: Any, got: str) -> None:
     with pytest.raises(ValueError, match=rf"^{argument}\b.* must be .*; got {re.escape(got)}"):
-        Config(**{"optimizer": "sgd", argument: value})
+        Settings(**{"optimizer": "sgd", argument: value})
 
 
 @pytest.mark.parametrize(
@@ -201,16 +200,16 @@ def test_config_rejects_values(argument: str, value: Any, got: str) -> None:
         ("callbacks", "stop"),
     ],
 )
-def test_config_rejects_types(argument: str, value: Any) -> None:
+def test_settings_rejects_types(argument: str, value: Any) -> None:
     with pytest.raises(TypeError, match=rf"^{argument}\b.* must be .*; got "):
-        Config(**{argument: value})
+        Settings(**{argument: value})
 
 
 def test_names_are_listed() -> None:
     with pytest.raises(
         ValueError, match=re.escape("optimizer must be one of 'sgd', 'adam'; got 'sdg'")
     ):
-        Config(optimizer="sdg")
+        Settings(optimizer="sdg")
 
 
 @pytest.mark.parametrize(
@@ -221,10 +220,10 @@ def test_names_are_listed() -> None:
         ({"optimizer": "adam", "nesterov": True}, "nesterov needs .*'adam', momentum=0.0"),
     ],
 )
-def test_config_contradictions(arguments: dict[str, Any], match: str) -> None:
+def test_settings_contradictions(arguments: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        Config(**arguments)
-    assert Config(optimizer="sgd", momentum=0.9, nesterov=True).nesterov
+        Settings(**arguments)
+    assert Settings(optimizer="sgd", momentum=0.9, nesterov=True).nesterov
 
 
 # ---------------------------------------------------------------------------------------- features
@@ -697,7 +696,7 @@ def weights(*sizes: int) -> list[Any]:
     return [array for pair in pairwise(sizes) for array in (np.ones(pair), np.ones(pair[1]))]
 
 
-@pytest.mark.parametrize("sizes", [(4, 3), (4, 5, 3), (1, 1, 1, 1)])
+@pytest.mark.parametrize("sizes", [(4, 3), (4, 5, 3), (1, 1, 1, 2)])
 def test_weights_pass_through(sizes: tuple[int, ...]) -> None:
     given = weights(*sizes)
     known: dict[str, Any] = {
@@ -709,6 +708,14 @@ def test_weights_pass_through(sizes: tuple[int, ...]) -> None:
         assert len(checked) == len(given)
         for got, array in zip(checked, given, strict=True):
             assert got is array
+
+
+@pytest.mark.parametrize("sizes", [(4, 1), (4, 8, 1)])
+def test_weights_of_one_output_are_rejected(sizes: tuple[int, ...]) -> None:
+    """No fit makes such: the softmax of one class is always 1."""
+    message = rf"^W{len(sizes) - 1} must have a column for each class, at least 2; got \(\d, 1\)$"
+    with pytest.raises(ValueError, match=message):
+        check_weights(weights(*sizes))
 
 
 def test_weights_are_converted() -> None:

@@ -59,6 +59,6 @@ READERS = {
 }
 
 
-def reader_of(dtype: np.dtype[Any], in_place: str) -> str:
-    """Name of the reader of X of ``dtype``: ``in_place``, or the one that copies."""
-    return in_place or ("uint8" if dtype == np.uint8 else "numbers")
+def reader_of(dtype: np.dtype[Any]) -> str:
+    """Name of the reader that copies rows of ``dtype``."""
+    return "uint8" if dtype == np.uint8 else "numbers"

@@ -33,6 +33,8 @@ def training_job(
     """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros."""
     job, layers = Job(train, plan, memory), plan.layers
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
+    if reader == "scattered":
+        layers["rows"][:, 0] = plan.runs["places"]
     chunks = int(plan.runs["chunks_per_batch"][0])
     job.set(plain=RULES[rule].plain)
     if not RULES[rule].plain or chunks > 1:  # else all updates are straight

@@ -45,6 +45,24 @@ def encode_labels(
     return _class_indices(labels, classes, name), classes
 
 
+def check_classes(classes: Any, n_classes: int, *, name: str = "classes") -> Array:
+    """Return the labels of the output columns, shape (n_classes,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no labels, not as many, or not sorted without repetition, as a fit leaves them.
+    """
+    labels = np.array(_read(classes, name))
+    if labels.shape != (n_classes,):
+        raise ValueError(f"{name} must have shape {(n_classes,)}; got {labels.shape}")
+    labels = finite(labels, labels.dtype.newbyteorder("="), name)
+    if not np.array_equal(labels, np.unique(labels)):
+        wanted = "be sorted, without repetition, as the output columns are"
+        raise ValueError(f"{name} must {wanted}; got {some(labels)}")
+    return labels
+
+
 def _read(Y: Any, name: str) -> Array:
     """Labels as an array: one column of a table is 1-D, several are numbers."""
     table = None if type(Y) is np.ndarray else open_table(Y, name)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .advice import some
 from .frames import open_table
 
-_PACKAGE = __name__.rpartition(".")[0] + "."
+_PACKAGE = __name__.partition(".")[0] + "."
 
 Names = npt.NDArray[np.object_]
 

@@ -1,0 +1,51 @@
+"""Weights from outside -> arrays that fit together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import Array, as_array, finite
+
+
+def check_weights(
+    weights: Sequence[npt.ArrayLike],
+    *,
+    n_features: int | None = None,
+    n_classes: int | None = None,
+    hidden: tuple[int, ...] | None = None,
+    dtype: npt.DTypeLike = np.float64,
+) -> list[Array]:
+    """Return [W1, b1, W2, b2, ...] as C-contiguous arrays of `dtype`, copied only if need be.
+
+    Layer by layer, W has shape (n_in, n_out) and b (n_out,); n_in of the first, n_out of the last
+    and those between must be `n_features`, `n_classes` and `hidden` where given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the number of arrays or a shape is wrong, or a value is no number finite in `dtype`.
+    """
+    if not isinstance(weights, list | tuple):
+        raise TypeError(f"weights must be a list W1, b1, ...; got {type(weights).__name__}")
+    inner = [None] * (len(weights) // 2 - 1) if hidden is None else hidden
+    if len(weights) != 2 * len(inner) + 2:
+        raise ValueError(f"weights must be W, b per layer, {hidden=}; got {len(weights)} arrays")
+    checked: list[Array] = []
+    n_in = n_features
+    for layer, n_out in enumerate([*inner, n_classes], start=1):
+        W = _weight(weights[2 * layer - 2], (n_in, n_out), f"W{layer}", dtype)
+        checked += W, _weight(weights[2 * layer - 1], W.shape[1:], f"b{layer}", dtype)
+        n_in = W.shape[1]
+    if n_in == 1:
+        raise ValueError(f"W{layer} must have a column for each class, at least 2; got {W.shape}")
+    return checked
+
+
+def _weight(value: Any, wanted: tuple[int | None, ...], name: str, dtype: npt.DTypeLike) -> Array:
+    array = as_array(value, name)
+    fits = [want in (None, got) for want, got in zip(wanted, array.shape, strict=False)]
+    if array.ndim != len(wanted) or array.size == 0 or not all(fits):
+        raise ValueError(f"{name} must have shape {wanted}; got {array.shape}")
+    return finite(array, dtype, name)
