@@ -7,7 +7,9 @@ latency of the instruction (4 or 5 cycles on 2 units), and all operands stay in 
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numba
@@ -80,6 +82,14 @@ def _chains(width: int) -> Callable[[npt.NDArray[Any], int], None]:
     return compiled
 
 
+def _lanes(itemsize: int) -> int:
+    """Elements in a vector; the function that tells has been in two places."""
+    for module in ("fastmlp.kernels.language.simd", "fastmlp.kernels.simd"):
+        with suppress(ModuleNotFoundError):
+            return int(import_module(module).lanes(itemsize))
+    raise ImportError("this version of fastmlp does not tell the width of a vector")
+
+
 def fma_limit(dtype: npt.DTypeLike = "float32", threads: int = 1) -> float:
     """Measured rate of fused multiply-adds, each counted as two operations.
 
@@ -99,11 +109,8 @@ def fma_limit(dtype: npt.DTypeLike = "float32", threads: int = 1) -> float:
     ImportError
         If this version of fastmlp does not tell the width of a vector.
     """
-    # Here, so that asv can import this module on commits that have no such function.
-    from fastmlp.kernels.simd import lanes
-
     dtype = np.dtype(dtype)
-    width = lanes(dtype.itemsize)
+    width = _lanes(dtype.itemsize)
     run = _chains(width)
     # With |b| < 1 the chains converge to c / (1 - b): neither subnormal nor infinite.
     memories = [np.full((ACCUMULATORS + 2) * width, 0.5, dtype) for _ in range(threads)]

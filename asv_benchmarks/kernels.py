@@ -5,7 +5,6 @@ The tiles are no public interface: where a commit has others, these benchmarks a
 
 from collections.abc import Callable
 from functools import cache
-from inspect import signature
 from typing import Any
 
 import numba
@@ -13,32 +12,30 @@ import numpy as np
 import numpy.typing as npt
 
 try:
-    from fastmlp.kernels import simd, tiles
-except ImportError:  # before there were tiles, or after they moved
-    simd = tiles = None  # type: ignore[assignment]
+    from fastmlp.kernels.language.jit import c_function, unit_of
+    from fastmlp.kernels.language.simd import lanes
+    from fastmlp.kernels.products.inner import inner
+    from fastmlp.kernels.products.tiles import OUTER
+except ImportError:  # before tiles were units, or after they moved
+    OUTER = {}
 
-OUTER = (
-    "memory", "index", "c0", "c_row", "base0", "base_row", "relu",
-    "a0", "a_steps", "a_rows", "b0", "b_step", "rows", "vectors", "depth",
-)  # fmt: skip
-INNER = (
-    "memory", "c0", "c_row", "a0", "a_row", "a_panel", "b0", "b_row", "b_panel",
-    "vectors", "panels", "last_vectors", "rows", "columns",
-)  # fmt: skip
 CALLS = 100
 # The forward product of one panel of 784-128-10, batch 32; and as much work for the inner tile.
 ROWS, DEPTH, VECTORS = 32, 784, 4
 COLUMNS, PANELS = 32, 8
 
 
-def tile(name: str, parameters: tuple[str, ...]) -> Any:
-    """The tile, if this commit has it with these parameters."""
-    found: Any = getattr(tiles, name, None)
-    # As long as tiles had to be exported by hand, operands lay in arrays, not behind pointers.
-    known = found is not None and not hasattr(tiles, "export_tiles")
-    if not known or tuple(signature(found).parameters)[1:] != parameters:
-        raise NotImplementedError(f"no tile {name} with these parameters")
-    return found
+def runner(unit: Any, memory: npt.NDArray[Any], *numbers: int) -> Callable[[], None]:
+    """A function that calls a unit, its tuples written out, CALLS times."""
+    address = unit_of(unit).address(numba.from_dtype(memory.dtype))
+    call = c_function(address, 1 + len(numbers))
+    arguments = memory.ctypes.data, *numbers
+
+    def run() -> None:
+        for _ in range(CALLS):
+            call(*arguments)
+
+    return run
 
 
 def filled(size: int, dtype: str) -> npt.NDArray[Any]:
@@ -46,48 +43,34 @@ def filled(size: int, dtype: str) -> npt.NDArray[Any]:
 
 
 @cache
-def outer_runner(dtype: str) -> Callable[[], None]:
-    """C[j, :] = sum_i A[j, i] * B[i, :], C of 32 rows of 4 vectors, i < 784."""
-    outer = tile("outer", OUTER)
-    columns = VECTORS * simd.lanes(np.dtype(dtype).itemsize)
+def outer_runner(dtype: str) -> tuple[Callable[[], None], Any]:
+    """C[j, :] = sum_i A[i, j] * B[i, :], C of 32 rows of 4 vectors, i < 784."""
+    columns = VECTORS * lanes(np.dtype(dtype).itemsize)
     a0 = ROWS * columns
     b0 = a0 + ROWS * DEPTH
     base0 = b0 + DEPTH * columns
     memory = filled(base0 + columns, dtype)
-    index = np.concatenate([np.arange(DEPTH), np.arange(ROWS) * DEPTH])
-
-    def run(memory: Any, index: Any) -> None:
-        for _ in range(CALLS):
-            outer(
-                memory.ctypes, index.ctypes, 0, columns, base0, 0, 0,
-                a0, 0, DEPTH, b0, columns, ROWS, VECTORS, DEPTH,
-            )  # fmt: skip
-
-    fast = numba.njit(run)
-    fast(memory, index)
-    return lambda: fast(memory, index)
+    steps, places = np.arange(DEPTH), np.arange(ROWS) * DEPTH
+    run = runner(
+        OUTER[VECTORS], memory, 0, columns, base0, 0, a0, steps.ctypes.data, places.ctypes.data,
+        b0, columns, ROWS, DEPTH, 0, 0,
+    )  # fmt: skip
+    return run, (memory, steps, places)
 
 
 @cache
-def inner_runner(dtype: str) -> Callable[[], None]:
+def inner_runner(dtype: str) -> tuple[Callable[[], None], Any]:
     """C[j, k] = sum_q A[j, q] * B[k, q], 32 by 32, over 8 panels of 4 vectors."""
-    inner = tile("inner", INNER)
-    panel = VECTORS * simd.lanes(np.dtype(dtype).itemsize)
+    panel = VECTORS * lanes(np.dtype(dtype).itemsize)
     length = PANELS * panel
     a0 = ROWS * COLUMNS
     b0 = a0 + ROWS * length
     memory = filled(b0 + COLUMNS * length, dtype)
-
-    def run(memory: Any) -> None:
-        for _ in range(CALLS):
-            inner(
-                memory.ctypes, 0, COLUMNS, a0, length, panel, b0, length, panel,
-                VECTORS, PANELS, VECTORS, ROWS, COLUMNS,
-            )  # fmt: skip
-
-    fast = numba.njit(run)
-    fast(memory)
-    return lambda: fast(memory)
+    run = runner(
+        inner, memory, 0, COLUMNS, a0, length, panel, b0, length, panel,
+        VECTORS, PANELS, VECTORS, ROWS, COLUMNS,
+    )  # fmt: skip
+    return run, memory
 
 
 class Tile:
@@ -96,10 +79,15 @@ class Tile:
     params = (["float32", "float64"],)
     param_names = ("dtype",)
 
+    def setup(self, dtype: str) -> None:
+        if not OUTER:
+            raise NotImplementedError("no such tiles")
+
 
 class Outer(Tile):
     def setup(self, dtype: str) -> None:
-        self.run = outer_runner(dtype)
+        super().setup(dtype)
+        self.run, self.operands = outer_runner(dtype)
 
     def time_forward_of_a_panel(self, dtype: str) -> None:
         self.run()
@@ -107,7 +95,8 @@ class Outer(Tile):
 
 class Inner(Tile):
     def setup(self, dtype: str) -> None:
-        self.run = inner_runner(dtype)
+        super().setup(dtype)
+        self.run, self.operands = inner_runner(dtype)
 
     def time_32_by_32(self, dtype: str) -> None:
         self.run()

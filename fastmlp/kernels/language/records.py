@@ -120,6 +120,7 @@ LAYER = _record(
         ("delta_units", _I),  # table unit -> distance of its deltas
         ("below", _I),  # address of the record of the layer below
         ("forward", _I), ("backward", _I), ("update", _I),  # addresses of units, see ``plugins``
+        ("activate", _I),  # the same for its activation; 0 where the products have taken it
         ("derive", _I),  # the same for the derivative of its activation
         ("rectified", _I),  # whether the products themselves take the positive part
         ("masked", _I),  # whether its products skip zeros

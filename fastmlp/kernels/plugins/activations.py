@@ -1,6 +1,6 @@
 """Activations of hidden layers: values and derivatives, side by side.
 
-To add one: a unit of its derivative and a line in ``ACTIVATIONS``.
+To add one: a unit of its values, one of its derivative, and a line in ``ACTIVATIONS``.
 """
 
 from typing import Any, NamedTuple
@@ -28,10 +28,11 @@ def relu_derivative(memory, run, layer):
 
 
 class Activation(NamedTuple):
-    """What a layer does with its products."""
+    """What a layer does with its products: units (memory, run, layer), in place."""
 
-    derivative: Any  # unit (memory, run, layer): the deltas times the derivative, in place
-    rectified: bool  # whether the products themselves take the positive part
+    values: Any  # of the member's panels of ``layer.outputs``; None if ``rectified``
+    derivative: Any  # times ``layer.deltas``, told from the values
+    rectified: bool = False  # whether the products take the positive part on their way to memory
 
 
-ACTIVATIONS = {"relu": Activation(relu_derivative, rectified=True)}
+ACTIVATIONS = {"relu": Activation(None, relu_derivative, rectified=True)}

@@ -17,9 +17,10 @@ from ..language.elements import as_element, emit_exp, int32s
 from ..language.jit import unit
 from ..language.simd import INT, ZERO, Emitter, loop
 
-# Sums of exponentials multiplied in float64 before one logarithm is taken. Each is at most the
-# number of classes, so the product stays finite below 1e19 classes.
-_LOG_BLOCK = 16
+# Samples whose losses are summed first, as short sums round less. One logarithm is taken of the
+# product of their sums of exponentials in float64: each is at most the number of classes, so it
+# stays finite below 1e19 classes.
+_BLOCK = 16
 
 
 def _for_each_vector(e: Emitter, z: Any, stride: Any, m: Any, body: Any) -> None:
@@ -117,17 +118,20 @@ def softmax_cross_entropy(memory, run, layer):
     hits = 0
     _maxima(memory, logits, stride, m, layer.n_out)
     margins = 0.0
-    for s in range(m):
-        label = labels[run.row + s]
-        margin = memory[logits + label * stride + s] - memory[top + s]
-        margins += margin
-        # A maximum that is not finite is no hit: the margin is then NaN.
-        hits += margin == 0 and memory[best + s] == label
+    for block in range(0, m, _BLOCK):
+        of_block = 0.0
+        for s in range(block, m if m - block < _BLOCK else block + _BLOCK):
+            label = labels[run.row + s]
+            margin = memory[logits + label * stride + s] - memory[top + s]
+            of_block += margin
+            # A maximum that is not finite is no hit: the margin is then NaN.
+            hits += margin == 0 and memory[best + s] == label
+        margins += of_block
     _exponentials(memory, logits, stride, m, layer.n_out, share)
     logarithms = 0.0
-    for block in range(0, m, _LOG_BLOCK):
+    for block in range(0, m, _BLOCK):
         product = 1.0
-        for s in range(block, m if m - block < _LOG_BLOCK else block + _LOG_BLOCK):
+        for s in range(block, m if m - block < _BLOCK else block + _BLOCK):
             product *= memory[total + s]
             memory[logits + labels[run.row + s] * stride + s] -= share
         logarithms += math.log(product)

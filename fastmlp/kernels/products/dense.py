@@ -5,7 +5,7 @@ A layer's input is the output of the layer below, or the rows of X: row s starts
 """
 
 from ..language.elements import int64s, transpose, transpose_rows
-from ..language.jit import plugin, unit
+from ..language.jit import call, plugin, unit
 from ..language.records import layer_at, vectors_of
 from ..language.simd import TILE_ROWS
 from .blocks import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
@@ -25,7 +25,7 @@ _FEW_ROWS = 8
 
 @unit
 def forward(memory, run, layer):
-    """A = W x + b of the chunk, and its positive part if that is the layer's activation."""
+    """A = activation(W x + b) of the chunk."""
     below, tiles = layer_at(layer.below, 0), int64s(run.outer)
     masks = 0
     if layer.masked:
@@ -40,6 +40,8 @@ def forward(memory, run, layer):
             (below.outputs, run.iota, below.rows), (weights, layer.panel),
             run.m, layer.n_in, masks, layer.rectified,
         )  # fmt: skip
+    if layer.activate:
+        call(layer.activate, memory, run, layer)
 
 
 @unit

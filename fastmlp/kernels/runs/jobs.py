@@ -76,7 +76,10 @@ def _choose_forward(job: Job, activation: str) -> None:
     layers = job.plan.layers
     if layers.shape[1] > 2:
         layers["forward"][:, 1:-1] = job.address(dense.forward)
-        layers["rectified"][:, 1:-1] = ACTIVATIONS[activation].rectified
+        chosen = ACTIVATIONS[activation]
+        layers["rectified"][:, 1:-1] = chosen.rectified
+        if chosen.values is not None:
+            layers["activate"][:, 1:-1] = job.address(chosen.values)
     layers["forward"][:, -1] = job.address(output.forward)
 
 

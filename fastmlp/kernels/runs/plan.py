@@ -109,8 +109,7 @@ def make_plan(
     plan.layers[:] = layers
     runs = plan.runs
     memory, own = _Allocator(dtype.itemsize), _Allocator(dtype.itemsize)
-    memory.take(weight_count)
-    memory.take(state_vectors * weight_count)
+    memory.take((1 + state_vectors) * weight_count)
     runs["gradient"] = memory.take(weight_count if batch_size > chunk else 0)
     plan.scratch_start = memory.used
 
