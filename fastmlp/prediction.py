@@ -1,6 +1,7 @@
 """Passing arrays through a network: probabilities, or loss and accuracy."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,15 @@ import numpy.typing as npt
 
 from .kernels.plugins.readers import reader_of
 from .kernels.runs.jobs import prediction_job
-from .kernels.runs.launch import usable_threads
 from .kernels.runs.plan import aligned_zeros, make_plan
+from .kernels.runs.threads import usable_threads
 from .network import Floats, Network
 
 _CHUNK = 96
+
+# Fewer operations are done by the calling thread: beside a busy process one more thread may begin
+# some milliseconds late, which these take.
+_TEAM_FLOPS = 5e8
 
 
 class _Workspace:
@@ -70,6 +75,14 @@ def _predict_row(network: Network, X: npt.NDArray[np.generic], input_scale: floa
     return probabilities
 
 
+def _team_size(network: Network, n: int, threads: int | None) -> int:
+    """Threads for the predictions of ``n`` rows."""
+    weights = sum(a * b for a, b in pairwise(network.layer_sizes))
+    if threads is None and 2 * n * weights < _TEAM_FLOPS:
+        return 1
+    return min(usable_threads(threads), -(-n // _CHUNK))
+
+
 def _run(
     network: Network,
     X: npt.NDArray[np.generic],
@@ -79,7 +92,7 @@ def _run(
 ) -> Floats:
     """Probabilities, or with labels the (loss, hits) of each chunk."""
     n, chunks = len(X), -(-len(X) // _CHUNK)
-    n_threads = min(usable_threads(threads), chunks)
+    n_threads = _team_size(network, n, threads)
     totals = labels is not None
     space, free = _borrow(network, _Workspace, _CHUNK, n_threads, X.dtype, input_scale, totals)
     order = np.arange(n)

@@ -11,9 +11,10 @@ from .kernels.language.simd import TILE_ROWS
 from .kernels.plugins.readers import reader_of
 from .kernels.plugins.rules import RULES
 from .kernels.runs.jobs import scan_job, training_job
-from .kernels.runs.launch import Job, usable_threads
+from .kernels.runs.launch import Job
 from .kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
-from .kernels.runs.team import team_array_size
+from .kernels.runs.team import stayed, team_array_size
+from .kernels.runs.threads import usable_threads
 from .network import Floats, Network
 from .validation import Settings
 
@@ -55,6 +56,7 @@ class TrainingRun:
         )
         self._in_place = network.reads_in_place(data.X.dtype, settings.input_scale)
         self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
+        self._company = _Company()
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
         self._job.point(team=self._team, row_masks=self._row_masks)
         if skip_zeros:
@@ -93,16 +95,44 @@ class TrainingRun:
         return loss, float(job.runs["hits"][0]) / len(order)
 
     def _run_slices(self) -> None:
-        step = 0
+        step, job = 0, self._job
         while step < self._n_steps:
             stop = min(step + self._slice_steps, self._n_steps)
             start = time.perf_counter()
             self._team[:] = 0
-            self._job.set(first=step, last=stop)
-            self._job.run()
-            speed = (stop - step) / max(time.perf_counter() - start, 1e-6)
+            job.set(first=step, last=stop)
+            asked = job.run(alone=not self._company.is_welcome())
+            done = int(job.runs["first"][0])
+            now = time.perf_counter()
+            if asked:
+                self._company.report(stayed(self._team, len(job.runs)))
+            speed = (done - step) / max(now - start, 1e-6)
             self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
-            step = stop
+            step = done
+
+
+class _Company:
+    """Whether a team is worth a try: not for a while after one that had to wait.
+
+    Beside a busy process one of two threads is put aside for some milliseconds at a time, while the
+    other one waits; one thread alone gets a core. A failed try costs about 4 ms.
+    """
+
+    _SHORTEST, _LONGEST = 0.05, 0.4
+
+    def __init__(self) -> None:
+        self._alone_until, self._pause = 0.0, self._SHORTEST
+
+    def is_welcome(self) -> bool:
+        return time.perf_counter() >= self._alone_until
+
+    def report(self, complete: bool) -> None:
+        """Tell whether all members came and stayed to the end."""
+        if complete:
+            self._pause = self._SHORTEST
+        else:
+            self._alone_until = time.perf_counter() + self._pause
+            self._pause = min(2 * self._pause, self._LONGEST)
 
 
 def training_parts(

@@ -46,6 +46,7 @@ RUN = _record(
         ("chunk", _I),  # rows that pass through the network at a time, at most
         ("chunks_per_batch", _I),
         # The present chunk.
+        ("step", _I),  # its number
         ("row", _I),  # its first row, in the order of the rows
         ("m", _I),  # its rows
         ("slot", _I),  # which copy of the activations is its own

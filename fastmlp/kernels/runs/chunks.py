@@ -7,6 +7,7 @@ from ..language.jit import unit
 @unit
 def open_chunk(run, step):
     """Make chunk number ``step`` of an epoch the present one."""
+    run.step = step
     number = step // run.chunks_per_batch
     first = number * run.batch_size
     last = first + run.batch_size

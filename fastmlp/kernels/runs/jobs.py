@@ -31,7 +31,7 @@ def training_job(
     plan: Plan, memory: Floats, *, reader: str, loss: str, activation: str, rule: str, masked: bool
 ) -> Job:
     """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros."""
-    job, layers = Job(train, plan, memory), plan.layers
+    job, layers = Job(train, plan, memory, as_team=True), plan.layers
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
     if reader == "scattered":
         layers["rows"][:, 0] = plan.runs["places"]

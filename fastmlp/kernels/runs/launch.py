@@ -1,7 +1,8 @@
-"""Starting kernels from Python: how many threads, one parallel region at a time."""
+"""Starting kernels from Python: on the calling thread alone, or on several at once."""
 
 import os
 import threading
+from contextlib import suppress
 from typing import Any
 
 import numba
@@ -10,10 +11,6 @@ import numpy.typing as npt
 
 from ..language.jit import c_function, parallel_unit, plugin, unit_of
 from .plan import Plan
-
-# Two parallel regions started at once from two Python threads abort the process under Numba's
-# workqueue layer.
-_PARALLEL_REGION = threading.Lock()
 
 
 @plugin
@@ -28,22 +25,39 @@ def _region(n_threads, kernel, memory_address, runs):
         run_kernel(kernel, memory_address, runs, numba.int64(member))
 
 
-def usable_threads(threads: int | None) -> int:
-    """``threads``, by default as many as the process may run on, within Numba's own limit."""
-    if threads is None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        threads = len(affinity(0)) if affinity else os.cpu_count() or 1
-    limit: int = numba.config.NUMBA_NUM_THREADS
-    return max(1, min(threads, limit))
+class _Launches:
+    """What this process has under way; a forked child starts anew."""
+
+    def __init__(self, *, forked: bool) -> None:
+        # One team at a time. Nobody waits for it: who does not get it works alone.
+        self.team = threading.Lock()
+        # GNU's OpenMP kills a forked child that starts its threads.
+        self.forked = forked
+
+
+_launches = _Launches(forked=False)
+
+
+def _after_fork_in_child() -> None:
+    global _launches
+    _launches = _Launches(forked=True)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class Job:
     """A kernel with the memory and the records that it works on, ready to run.
 
-    A kernel is a unit (memory, runs, member).
+    A kernel is a unit (memory, runs, member). Its members share all work if ``as_team``, else each
+    has a part of its own.
     """
 
-    def __init__(self, kernel: Any, plan: Plan, memory: npt.NDArray[np.floating]) -> None:
+    def __init__(
+        self, kernel: Any, plan: Plan, memory: npt.NDArray[np.floating], *, as_team: bool = False
+    ) -> None:
+        self._as_team = as_team
         self.plan, self.runs, self._memory = plan, plan.runs, memory
         self._dtype = numba.from_dtype(memory.dtype)
         self._address = self.address(kernel)
@@ -78,17 +92,70 @@ class Job:
             offset = (X.ctypes.data - self._arguments[0]) // X.itemsize
             inputs["activations"] = inputs["outputs"] = offset
 
-    def run(self) -> None:
-        """Run the kernel; the calling thread's own limit of Numba threads stays as it is."""
-        n_threads = len(self.runs)
-        if n_threads == 1:
-            self._call(*self._arguments, 0)
-            return
+    def run(self, *, alone: bool = False) -> bool:
+        """Run the kernel, on the calling thread ``alone`` or with a team if one is free.
+
+        Returns
+        -------
+        bool
+            Whether several threads were asked.
+        """
+        launches = _launches
+        if len(self.runs) == 1 or alone or not launches.team.acquire(blocking=False):
+            self._run_alone()
+            return False
+        try:
+            self.runs["asked"] = len(self.runs)
+            self._run_together(launches.forked)
+        finally:
+            launches.team.release()
+        return True
+
+    def _run_alone(self) -> None:
+        """By the calling thread: the whole of what a team shares, or each member's part."""
+        self.runs["asked"] = 1
+        for member in range(1 if self._as_team else len(self.runs)):
+            self._call(*self._arguments, member)
+
+    def _run_together(self, forked: bool) -> None:
         mask = numba.get_num_threads()  # starts Numba's threads, which the region is linked to
+        # Numba's own layer of threads aborts the process when two regions meet in it, and another
+        # library may have started one.
+        if forked or numba.threading_layer() == "workqueue":
+            self._run_in_python_threads()
+            return
         region = c_function(unit_of(_region).address(), 4)
-        with _PARALLEL_REGION:
-            numba.set_num_threads(n_threads)
-            try:
-                region(n_threads, self._address, *self._arguments)
-            finally:
-                numba.set_num_threads(mask)
+        numba.set_num_threads(len(self.runs))
+        try:
+            region(len(self.runs), self._address, *self._arguments)
+        finally:
+            numba.set_num_threads(mask)
+
+    def _run_in_python_threads(self) -> None:
+        others = [
+            threading.Thread(target=self._call, args=(*self._arguments, member), daemon=True)
+            for member in range(1, len(self.runs))
+        ]
+        with suppress(RuntimeError):  # there may be no more threads
+            for thread in others:
+                thread.start()
+        try:
+            self._call(*self._arguments, 0)
+        finally:
+            for member, thread in enumerate(others, start=1):
+                if thread.ident is None:
+                    self._call(*self._arguments, member)
+                else:
+                    _wait_for(thread)
+
+
+def _wait_for(thread: threading.Thread) -> None:
+    """Until it is done, whatever a signal handler raises meanwhile: it works on our memory."""
+    raised = None
+    while thread.is_alive():
+        try:
+            thread.join()
+        except BaseException as error:
+            raised = error
+    if raised is not None:
+        raise raised

@@ -6,12 +6,19 @@ number of threads would then wait for ever. So the team is whoever arrives: each
 registers, the first one waits a bounded time for the others and closes the team with those who
 came, and whoever comes later returns at once.
 
+A member that the system has put aside keeps all others at the barrier. Who has waited too long
+there names a step at whose end the team parts; the sum of the work does not depend on the team, so
+one thread may go on from there.
+
 ``team`` is an int64 array of zeros, one cache line of 8 apart: the number registered, the size
-of the closed team (0 while it is open), then for each member the number of barriers reached.
+of the closed team (0 while it is open), the number of the step behind the last one (0 while the
+team stays), then for each member the number of barriers reached.
 """
 
 import sys
 
+import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -20,17 +27,26 @@ from numba.extending import intrinsic
 from ..language.elements import int64s
 from ..language.jit import unit
 from ..language.records import layer_at, run_at
+from ..language.simd import INT, ZERO
 from ..language.target import X86
 
 _LINE = 8
-_REGISTERED, _SIZE, _MEMBERS = 0, _LINE, 2 * _LINE
+_REGISTERED, _SIZE, _PARTING, _MEMBERS = 0, _LINE, 2 * _LINE, 3 * _LINE
 _CLOSED = 1 << 40
 
 # Polls before the processor is offered to others: 3 us on an AVX-512 Xeon, where the members of a
 # team come to a barrier about 0.6 us apart. Longer means that somebody was not scheduled.
 _SPINS = 400
+# Nanoseconds at a barrier after which the team parts. Systems give a busy neighbour 1.5 ms and more
+# at a time; on an idle machine nobody waits that long.
+_TOO_LONG = 1_000_000
 # A registration waits at most this many offers: 0.5 ms on the same machine when it is idle.
 _PATIENCE = 3000
+
+
+def stayed(team: npt.NDArray[np.int64], n_threads: int) -> bool:
+    """Whether all ``n_threads`` came and nobody had to wait for long."""
+    return bool(team[_SIZE] == n_threads and team[_PARTING] == 0)
 
 
 def team_array_size(n_threads: int) -> int:
@@ -104,6 +120,24 @@ def _offer_processor(typing_context):
     return types.void(), emit
 
 
+@intrinsic
+def _nanoseconds(typing_context):
+    """A clock that only goes forward; 0 where there is none."""
+
+    def emit(context, builder, sig, args):
+        if sys.platform == "win32":
+            return ZERO
+        time = cgutils.alloca_once(builder, ir.LiteralStructType([INT, INT]))
+        number, monotonic = ir.IntType(32), 6 if sys.platform == "darwin" else 1
+        signature = ir.FunctionType(number, [number, time.type])
+        clock = cgutils.get_or_insert_function(builder.module, signature, "clock_gettime")
+        builder.call(clock, [ir.Constant(number, monotonic), time])
+        seconds, rest = cgutils.unpack_tuple(builder, builder.load(time), 2)
+        return builder.add(builder.mul(seconds, ir.Constant(INT, 1_000_000_000)), rest)
+
+    return types.int64(), emit
+
+
 @unit
 def join(runs) -> int:
     """Register with a team; returns the member's number, or -1 when the team is closed.
@@ -153,6 +187,26 @@ def barrier(run):
         _store_release(team, mine, reached)
         for other in range(run.size):
             attempt = 0
-            while _load_acquire(team, _MEMBERS + _LINE * other) < reached:
-                _relax(attempt)
+            while attempt < _SPINS and _load_acquire(team, _MEMBERS + _LINE * other) < reached:
+                _pause()
                 attempt += 1
+            if attempt == _SPINS:
+                _wait_for(run, _MEMBERS + _LINE * other, reached)
+
+
+@unit
+def _wait_for(run, place, reached):
+    """Offer the processor until a member has come; if that takes too long, the team is to part."""
+    team, start = int64s(run.team), _nanoseconds()
+    while _load_acquire(team, place) < reached:
+        _offer_processor()
+    if _nanoseconds() - start > _TOO_LONG:
+        # Every member meets another barrier before the end of the next step, so all will know.
+        _compare_and_swap(team, _PARTING, 0, run.step + 2)
+
+
+@unit
+def parts(run) -> int:
+    """Whether the team parts after the present step."""
+    parting = _load_acquire(int64s(run.team), _PARTING)
+    return parting != 0 and run.step + 1 >= parting  # type: ignore[no-any-return]

@@ -5,13 +5,13 @@ from ..language.records import layer_at, run_at
 from ..language.subnormals import flush_subnormals, restore_mode
 from ..products.output import sum_logits
 from .chunks import open_chunk
-from .team import barrier, join
+from .team import barrier, join, parts
 
 
 @unit
 def train(memory, runs, member):
     """Take chunks ``run.first`` to ``run.last`` through forward pass, loss, backward pass and
-    update, together with whoever else has come."""
+    update, together with whoever else has come; ``run.first`` becomes the next one to take."""
     member = join(runs)
     if member < 0:
         return
@@ -43,4 +43,7 @@ def train(memory, runs, member):
             if layer.backward_waits:
                 barrier(run)
             call(layer.update, memory, run, layer)
+        run.first = step + 1
+        if run.size > 1 and parts(run):
+            break
     restore_mode(mode)
