@@ -1,5 +1,6 @@
 """Teams of threads: no hang and no other result, however a ``prange`` runs its iterations."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -10,45 +11,61 @@ from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pytest
-from fastmlp.kernels.elements import pointer
-from numba import types
 
 import fastmlp
-from fastmlp.kernels import launch, team
+from fastmlp.kernels.language.jit import c_function, unit_of
+from fastmlp.kernels.language.records import run_at
+from fastmlp.kernels.runs import launch, team
+from fastmlp.kernels.runs.plan import Plan, make_plan
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
 )
 
-Array = npt.NDArray[Any]
-
 # ---------------------------------------------------------------------------- joining and waiting
 
 
-@numba.njit(nogil=True)
-def join(array, n_threads):
-    return team.join(pointer(array.ctypes.data, types.int64), n_threads)
+def open_team(n_threads: int) -> Plan:
+    """Records of up to ``n_threads`` members, of whom none has come; some layers have panels."""
+    plan = make_plan(
+        (20, 600, 250, 5), np.dtype("float32"), chunk=4, batch_size=4, members=n_threads
+    )
+    counters = np.zeros(team.team_array_size(n_threads), np.int64)
+    plan.runs["team"] = plan.table(counters)
+    return plan
+
+
+def join(plan: Plan) -> int:
+    """The number that a member is given; called from several threads, so each has its result."""
+    address, result = unit_of(team.join).address(), ctypes.c_int64()
+    kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+    assert kind(address)(ctypes.addressof(result), None, plan.runs.ctypes.data) == 0
+    return result.value
+
+
+def barrier(plan: Plan, member: int) -> None:
+    c_function(unit_of(team.barrier).address(), 1)(plan.runs[member:].ctypes.data)
 
 
 @numba.njit(nogil=True)
-def barrier(array, member, size):
-    team.barrier(pointer(array.ctypes.data, types.int64), member, size)
-
-
-@numba.njit(nogil=True)
-def take_turns(array, member, size, rounds, values):
+def take_turns(runs, member, size, rounds, values):
     """Add the other's value to one's own, round by round; right only if nobody runs ahead."""
-    counters = pointer(array.ctypes.data, types.int64)
+    run = run_at(runs, member)
     for turn in range(rounds):
         read = values[turn % 2, (member + 1) % size]
         values[(turn + 1) % 2, member] = read + values[turn % 2, member]
-        team.barrier(counters, member, size)
+        team.barrier(run)
 
 
-def empty_team(n_threads: int) -> npt.NDArray[np.int64]:
-    return np.zeros(team.team_array_size(n_threads), np.int64)
+def assert_shares(plan: Plan, size: int) -> None:
+    """Every panel of every layer is that of one member."""
+    assert (plan.runs["size"][:size] == size).all()
+    for layer in plan.layers[:size].T:
+        bounds = [*layer["first"], layer["last"][-1]]
+        assert bounds == [0, *layer["last"]]
+        assert bounds[-1] == layer["panels"][0]
+        assert (np.diff(bounds) <= -(-layer["panels"][0] // size)).all()
 
 
 def run_at_once(functions: list[Callable[[], Any]]) -> None:
@@ -62,49 +79,56 @@ def run_at_once(functions: list[Callable[[], Any]]) -> None:
 
 def test_one_after_another() -> None:
     """The first waits a bounded time and goes on alone, the others have nothing to do."""
-    array, joined = empty_team(4), []
+    plan = open_team(4)
+    joined: list[int] = []
 
     def iterations() -> None:
         for _ in range(4):
-            joined.append(join(array, 4))
-            barrier(array, 0, 1)
+            joined.append(join(plan))
+            barrier(plan, 0)
 
     run_at_once([iterations])
-    assert joined == [(0, 1), (-1, 0), (-1, 0), (-1, 0)]
+    assert joined == [0, -1, -1, -1]
+    assert_shares(plan, 1)
 
 
 def test_a_team_of_one() -> None:
-    assert join(empty_team(1), 1) == (0, 1)
+    plan = open_team(1)
+    assert join(plan) == 0
+    assert_shares(plan, 1)
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 5])
 def test_whoever_arrives(n_threads: int) -> None:
-    """Members are numbered from 0 without gaps and agree on the size; the others are sent off."""
-    join(empty_team(1), 1)  # compiled before anyone waits
+    """Members are numbered from 0 without gaps and share all panels; the others are sent off."""
+    join(open_team(1))  # compiled before anyone waits
     for _ in range(20):
-        array, start = empty_team(n_threads), threading.Barrier(n_threads)
-        joined: list[tuple[int, int]] = []
+        plan, start = open_team(n_threads), threading.Barrier(n_threads)
+        joined: list[int] = []
 
-        def arrive(array: Any = array, start: Any = start, joined: Any = joined) -> None:
+        def arrive(plan: Any = plan, start: Any = start, joined: Any = joined) -> None:
             start.wait()
-            joined.append(join(array, n_threads))
+            joined.append(join(plan))
 
         run_at_once([arrive] * n_threads)
-        members = sorted(pair for pair in joined if pair != (-1, 0))
-        assert members == [(member, len(members)) for member in range(len(members))]
+        members = sorted(member for member in joined if member != -1)
+        assert members == list(range(len(members)))
         assert len(members) >= 1
         assert len(joined) == n_threads
+        assert_shares(plan, len(members))
 
 
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_barrier(size: int) -> None:
     rounds = 200
-    array, values = empty_team(size), np.ones((2, size))
-    take_turns(empty_team(1), 0, 1, 1, np.ones((2, 1)))  # compiled before anyone waits
+    plan, values = open_team(size), np.ones((2, size))
+    plan.runs["size"] = size
+    barrier(open_team(1), 0)  # linked, and what calls it compiled, before anyone waits
+    take_turns(open_team(1).runs.ctypes.data, 0, 1, 1, np.ones((2, 1)))
     values[1:] = 0
     run_at_once(
         [
-            lambda member=member: take_turns(array, member, size, rounds, values)
+            lambda member=member: take_turns(plan.runs.ctypes.data, member, size, rounds, values)
             for member in range(size)
         ]
     )
@@ -263,7 +287,11 @@ def test_mask_after_a_failed_launch(mask: int, monkeypatch: pytest.MonkeyPatch) 
     def fail(*arguments: Any) -> None:
         raise RuntimeError("from the launch")
 
-    monkeypatch.setattr(launch, "_parallel_region", lambda: fail)
+    def region_fails(address: int, count: int) -> Any:
+        return fail if address == region else c_function(address, count)
+
+    region = unit_of(launch._region).address()
+    monkeypatch.setattr(launch, "c_function", region_fails)
     with pytest.raises(RuntimeError, match="from the launch"):
         trainer().fit(X, Y)
     assert numba.get_num_threads() == mask

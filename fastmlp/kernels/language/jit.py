@@ -12,6 +12,7 @@ import dis
 import inspect
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, partial
@@ -113,6 +114,7 @@ class Unit:
         self.function = function
         self._options = _OPTIONS | ({"parallel": True} if parallel else {})
         self._addresses: dict[types.Float | None, int] = {}
+        self._compilations: dict[types.Float | None, Future[ObjectCode]] = {}
 
     def address(self, dtype: types.Float | None = None) -> int:
         """Where the machine code is; compiled, or loaded from the disk, at first."""
@@ -147,12 +149,32 @@ class Unit:
         if announce is not None:
             announce()
             _announcement.set(None)
-        arguments = _types_of(self.parameters, dtype)
-        made = numba.njit(**self._options)(self.function)
-        made.compile(arguments)
-        result = made.overloads[arguments]
-        _, _, (code, _) = result.library.serialize_using_object_code()
-        return ObjectCode(result.fndesc.llvm_func_name, code)
+        compilation = self._compilations.get(dtype)
+        if compilation is None:
+            compilation = Future()
+            threading.Thread(target=self._compile, args=(dtype, compilation), daemon=False).start()
+        code = compilation.result()
+        self._compilations.pop(dtype, None)
+        return code
+
+    def _compile(self, dtype: types.Float | None, compilation: Future[ObjectCode]) -> None:
+        """Compile, in a thread of its own: there no signal handler runs.
+
+        The exception of a handler (Ctrl-C, a time limit) in the middle of Numba may be lost, or
+        leave Numba unable to compile anything. So it goes to who waits for the result, and the
+        compilation ends undisturbed, for whoever asks next.
+        """
+        self._compilations[dtype] = compilation
+        try:
+            arguments = _types_of(self.parameters, dtype)
+            made = numba.njit(**self._options)(self.function)
+            made.compile(arguments)
+            result = made.overloads[arguments]
+            _, _, (code, _) = result.library.serialize_using_object_code()
+            compilation.set_result(ObjectCode(result.fndesc.llvm_func_name, code))
+        except BaseException as error:
+            del self._compilations[dtype]
+            compilation.set_exception(error)
 
 
 def unit(function: Callable[..., Any]) -> Any:
