@@ -55,7 +55,7 @@ def updated(rule: str, w: Array, gradients: list[Array]) -> Array:
             rate=rate, momentum=MOMENTUM, weight_count=distance, lanes=lanes_of(w.dtype)
         )  # fmt: skip
         call(RULES[rule].unit, after, run, start, slope, count)
-        assert np.array_equal(after[slope : slope + count], gradient)
+        assert np.array_equal(after[slope : slope + count], gradient, equal_nan=True)
     assert_untouched(after, before, *blocks)
     return block_of(after, *blocks[0])
 

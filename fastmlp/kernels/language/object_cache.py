@@ -13,7 +13,6 @@ import warnings
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from types import CodeType
 from typing import Any, NamedTuple
 
 import llvmlite
@@ -40,26 +39,13 @@ class ObjectCode(NamedTuple):
     code: bytes
 
 
-def _described(code: CodeType) -> str:
-    """Byte code in words that are the same in every process; what ``marshal`` writes may not be."""
-    constants = [
-        _described(constant)
-        if isinstance(constant, CodeType)
-        else repr(sorted(constant, key=repr) if isinstance(constant, frozenset) else constant)
-        for constant in code.co_consts
-    ]
-    return repr((code.co_code, code.co_names, code.co_varnames, constants))
-
-
 def _module_digest(name: str) -> bytes:
-    """Digest of a module's source, from wherever it was loaded, or else of its byte code."""
-    loader: Any = find_spec(name).loader  # type: ignore[union-attr]
-    content = loader.get_source(name)
-    if content is None and (code := loader.get_code(name)) is not None:
-        content = _described(code)
+    """Digest of a module's file, source or byte code, from wherever its loader has it."""
+    spec: Any = find_spec(name)
+    content: bytes = spec.loader.get_data(spec.origin)
     if not content:
         raise ImportError(f"no source of {name}")
-    return hashlib.sha256(content.encode()).digest()
+    return hashlib.sha256(content).digest()
 
 
 @cache

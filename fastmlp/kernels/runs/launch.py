@@ -57,7 +57,7 @@ class Job:
     def __init__(
         self, kernel: Any, plan: Plan, memory: npt.NDArray[np.floating], *, as_team: bool = False
     ) -> None:
-        self._as_team = as_team
+        self._as_team, self._is_single = as_team, len(plan.runs) == 1
         self.plan, self.runs, self._memory = plan, plan.runs, memory
         self._dtype = numba.from_dtype(memory.dtype)
         self._address = self.address(kernel)
@@ -100,8 +100,11 @@ class Job:
         bool
             Whether several threads were asked.
         """
+        if self._is_single:
+            self._call(*self._arguments, 0)
+            return False
         launches = _launches
-        if len(self.runs) == 1 or alone or not launches.team.acquire(blocking=False):
+        if alone or not launches.team.acquire(blocking=False):
             self._run_alone()
             return False
         try:
