@@ -53,9 +53,11 @@ def test_rows_in_place(reader: str, m: int, d: int, dtype: Any) -> None:
     start = flat.put(X)
     memory = flat.array()
     before = memory.copy()
-    # A reader that leaves the table alone finds it filled.
-    rows = np.arange(m) * d if reader == "consecutive" else np.full(m, -1)
-    layer = a_layer(n_out=d, activations=start, outputs=start, stride=d, rows=rows)
+    # Each finds what it does not set itself.
+    moves = reader == "consecutive"
+    rows = np.arange(m) * d if moves else np.full(m, -1)
+    outputs = -1 if moves else start
+    layer = a_layer(n_out=d, activations=start, outputs=outputs, stride=d, rows=rows)
     run = a_run(row=FIRST, m=m, n_rows=n, order=order, places=rows, input_scale=1)
     call(READERS[reader], memory, run, layer)
     assert np.array_equal(rows_as_found(memory, layer, rows), X[order[FIRST : FIRST + m]])
