@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from reprlib import recursive_repr
 from typing import Any
 
 import numpy as np
@@ -186,6 +187,7 @@ class Trainer:
             raise AttributeError(f"Trainer has no setting {name!r}; did you mean {meant!r}?")
         super().__setattr__(name, value)
 
+    @recursive_repr("Trainer(...)")  # a callback may be a method of this trainer
     def __repr__(self) -> str:
         given = [f"hidden={self.hidden!r}"]
         for name, parameter in inspect.signature(Trainer).parameters.items():

@@ -10,6 +10,7 @@ import platform
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -366,6 +367,14 @@ def by_joblib(model: Trainer) -> Trainer:
     return loaded
 
 
+def by_mapped_memory(model: Trainer) -> Trainer:
+    joblib = pytest.importorskip("joblib")
+    with tempfile.TemporaryDirectory() as folder:
+        joblib.dump(model, f"{folder}/model")
+        loaded: Trainer = joblib.load(f"{folder}/model", mmap_mode="r")
+    return loaded
+
+
 def by_cloudpickle(model: Trainer) -> Trainer:
     loaded: Trainer = pickle.loads(pytest.importorskip("cloudpickle").dumps(model))
     return loaded
@@ -391,6 +400,7 @@ WAYS: dict[str, Callable[[Trainer], Trainer]] = {
     "out of band": out_of_band,
     "pickle in Python": lambda model: pickle._loads(pickle._dumps(model)),  # type: ignore[attr-defined]
     "joblib": by_joblib,
+    "mapped memory": by_mapped_memory,
     "cloudpickle": by_cloudpickle,
 }
 
@@ -969,6 +979,43 @@ class Slow:
 def test_other_exceptions_while_pickling_pass_through() -> None:
     with pytest.raises(TimeUpError):
         pickle.dumps(trainer(callbacks=Slow()))
+
+
+class Counting(Trainer):
+    """Calls itself back."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.count = 0
+        super().__init__(**settings)
+        self.callbacks = self.on_epoch
+
+    def on_epoch(self, model: Trainer, epoch: int, logs: dict[str, float]) -> None:
+        self.count += 1
+
+
+def test_a_trainer_that_calls_itself_back() -> None:
+    model = Counting(hidden=8, epochs=3, seed=0).fit(X, Y)
+    assert "Trainer(...)" in repr(model)
+    for way in set(WAYS) - {"copy", "deepcopy"}:
+        other: Any = WAYS[way](model)
+        assert_equal(other, model)
+        assert other.callbacks.__self__ is other
+        assert other.fit(X, Y).count == 6
+    assert model.count == 3
+    model.on_epoch = lambda *_: None  # type: ignore[method-assign]
+    model.callbacks = model.on_epoch
+    with pytest.raises(pickle.PicklingError, match=r"^callbacks\[0\], .*lambda"):
+        pickle.dumps(model)
+
+
+def test_a_trainer_in_a_callback_of_another() -> None:
+    inner, holder = trainer(callbacks=[print, lambda *_: None]), Holder()
+    holder.model = inner
+    model = trainer(callbacks=holder)
+    with pytest.raises(pickle.PicklingError, match=r"^callbacks\[1\], .*lambda"):
+        pickle.dumps(model)
+    inner.callbacks = ()
+    assert pickle.loads(pickle.dumps(model)).callbacks.model.epochs == 3
 
 
 def test_bound_methods_are_shared() -> None:
