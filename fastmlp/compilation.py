@@ -34,15 +34,18 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
     if not isinstance(trainer, Trainer):
         raise TypeError(f"trainer must be a Trainer; got {type(trainer).__name__}")
     settings: dict[str, Any] = {name: getattr(trainer, name) for name in SETTINGS}
-    probe = Trainer(**settings | {"callbacks": (), "epochs": 1, "seed": 0})
+    settings |= {"callbacks": (), "epochs": 1, "seed": 0}
     has_weights = hasattr(trainer, "layer_sizes_")
     if has_weights:
         n_features, *_, n_classes = trainer.layer_sizes_
+        settings["dtype"] = trainer.get_weights()[0].dtype  # the setting may be another by now
+    probe = Trainer(**settings)
+    if has_weights:
         probe.set_weights(trainer.get_weights())
     # Larger batches are worked on in the same way.
     n_rows = max(min(trainer.batch_size, 2 * MAX_CHUNK), 2 * n_classes, 200)
     rows = np.random.default_rng(0).standard_normal((n_rows, n_features), np.float32)
-    X = rows.astype(trainer.dtype)
+    X = rows.astype(probe.dtype)
     if trainer.warm_start or not has_weights:
         probe.fit(X, np.arange(n_rows) % n_classes)
     probe.predict(X)

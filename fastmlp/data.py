@@ -1,6 +1,6 @@
 """What one fit was given, checked once; and what further rows must agree with."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from .validation import (
     Names,
     Settings,
+    check_classes,
     check_features,
     check_names,
     check_pair,
@@ -44,6 +45,16 @@ class Signature:
     classes: Array | None = None
     input_scale: float = 1.0
     fitted: bool = True
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Signature":
+        """The signature with these attributes, all of them."""
+        signature = cls(**{field.name: plain[field.name] for field in fields(cls)})
+        if signature.names is not None and len(signature.names) != signature.n_features:
+            raise ValueError(f"{signature.n_features} features have {len(signature.names)} names")
+        if signature.classes is None:
+            return signature
+        return replace(signature, classes=check_classes(signature.classes, signature.n_outputs))
 
     @property
     def labels(self) -> Array:

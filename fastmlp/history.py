@@ -15,3 +15,8 @@ class History(dict[str, list[float]]):
         """Add the numbers of one epoch."""
         for name, value in logs.items():
             self.setdefault(name, []).append(value)
+
+    def cut(self, n_epochs: int) -> None:
+        """Drop what an interrupt left of an epoch that does not count."""
+        for values in self.values():
+            del values[n_epochs:]

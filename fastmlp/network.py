@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .kernels.plugins.rules import RULES
 from .kernels.runs.plan import aligned_zeros, weight_layout
+from .validation import check_setting, check_weights
 
 Floats = npt.NDArray[np.floating]
 
@@ -37,6 +38,9 @@ def initial_weights(
 class Network:
     """Packed weights and optimiser state of one network.
 
+    One that has been changed is a new one, so that whoever holds a network, such as a thread that
+    predicts, always holds a whole one.
+
     Parameters
     ----------
     weights : sequence of array
@@ -49,47 +53,63 @@ class Network:
         self.layer_sizes = (weights[0].shape[0], *(bias.size for bias in weights[1::2]))
         self.dtype = dtype
         self._layers, self._weight_count = weight_layout(self.layer_sizes, dtype.itemsize)
-        self.set_weights(weights)
-        self.forget_state("sgd")
+        self.packed = self._pack(weights)
+        self.rule, self.updates, self.state = "sgd", 0, self._first_state("sgd")
+        # Memory that predictions left for the next ones, see ``prediction``.
+        self.workspaces: dict[tuple[Any, ...], list[Any]] = {}
 
     def get_weights(self) -> list[Floats]:
         """[W1, b1, W2, b2, ...], copies."""
         return self._unpacked(self.packed)
 
-    def set_weights(self, weights: Sequence[npt.NDArray[Any]]) -> None:
-        """Replace all weights; the optimiser's state stays."""
-        self.packed = self._pack(weights)
-        # Memory that predictions left for the next ones, see ``prediction``.
-        self.workspaces: dict[tuple[Any, ...], list[Any]] = {}
+    def with_weights(self, weights: Sequence[npt.NDArray[Any]]) -> "Network":
+        """This network with other weights; the optimiser's state stays."""
+        return self._changed(packed=self._pack(weights))
 
-    def forget_state(self, rule: str) -> None:
-        """Start the optimiser state of ``rule`` afresh."""
-        self.rule, self.updates = rule, 0
-        self.state = aligned_zeros(RULES[rule].state_vectors * self._weight_count, self.dtype)
+    def restarted(self, rule: str) -> "Network":
+        """This network with the optimiser state of ``rule`` afresh."""
+        return self._changed(rule=rule, updates=0, state=self._first_state(rule))
 
-    def store(self, packed: Floats, state: Floats, updates: int) -> None:
-        """Take over the weights and state after ``updates`` more updates."""
-        self.packed, self.state = packed, state
-        self.updates += updates
-        self.workspaces = {}
+    def under(self, rule: str) -> "Network":
+        """This network, with its optimiser state where that is of ``rule``."""
+        return self if self.rule == rule else self.restarted(rule)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def trained(self, packed: Floats, state: Floats, updates: int) -> "Network":
+        """This network after ``updates`` more updates, which led to these weights and state."""
+        return self._changed(packed=packed, state=state, updates=self.updates + updates)
+
+    def plain(self) -> dict[str, Any]:
         """Plain arrays: how weights are packed depends on the machine, and on the plan."""
         vectors = self.state.reshape(-1, self._weight_count)
         return {
-            "weights": self.get_weights(), "rule": self.rule, "updates": self.updates,
-            "state": [self._unpacked(vector) for vector in vectors],
+            "dtype": self.dtype.name, "weights": self.get_weights(), "rule": self.rule,
+            "updates": self.updates, "state": [self._unpacked(vector) for vector in vectors],
         }  # fmt: skip
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        weights = state["weights"]
-        self.__init__(weights, weights[0].dtype)  # type: ignore[misc]
-        self.forget_state(state["rule"])
-        self.updates = state["updates"]
-        for vector, arrays in zip(
-            self.state.reshape(-1, self._weight_count), state["state"], strict=True
-        ):
-            vector[...] = self._pack(arrays)
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Network":
+        """The network that gave :meth:`plain`, here or elsewhere."""
+        dtype = check_setting("dtype", plain["dtype"])
+        network = cls(check_weights(plain["weights"], dtype=dtype), dtype).restarted(plain["rule"])
+        state = np.zeros_like(network.state)
+        n_features, *hidden, n_classes = network.layer_sizes
+        vectors = state.reshape(-1, network._weight_count)
+        for vector, arrays in zip(vectors, plain["state"], strict=True):
+            vector[:] = network._pack(
+                check_weights(
+                    arrays, n_features=n_features, n_classes=n_classes, hidden=tuple(hidden),
+                    dtype=dtype,
+                )
+            )  # fmt: skip
+        return network.trained(network.packed, state, int(plain["updates"]))
+
+    def _changed(self, **changes: Any) -> "Network":
+        network = object.__new__(Network)
+        vars(network).update(vars(self), workspaces={}, **changes)
+        return network
+
+    def _first_state(self, rule: str) -> Floats:
+        return aligned_zeros(RULES[rule].state_vectors * self._weight_count, self.dtype)
 
     def _pack(self, weights: Sequence[npt.NDArray[Any]]) -> Floats:
         packed = aligned_zeros(self._weight_count, self.dtype)

@@ -3,20 +3,21 @@
 import copy
 import inspect
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from reprlib import recursive_repr
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .copies import check_picklable, plain_state, restore
 from .data import FitData, Signature, fit_data
 from .history import History
 from .kernels.language.jit import announcing
 from .network import Floats, Network, initial_weights
 from .prediction import evaluate, predict_proba
+from .state import Learned, check_picklable, plain_state, restore
 from .training import TrainingRun
 from .validation import (
     SETTINGS,
@@ -176,12 +177,7 @@ class Trainer:
         self.history = History()
         self.n_iter_ = 0
         self.stop_training = False
-        self._network: Network | None = None
-        self._signature: Signature | None = None
-        # A seed, and its generator of the orders of rows as the last finished epoch left it.
-        self._random: tuple[int | None, Any] | None = None
-        # What ``hidden`` was when the network was made.
-        self._hidden: tuple[int, ...] | None = None
+        self._learned: Learned | None = None
         self._fitting = False
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -191,13 +187,14 @@ class Trainer:
             raise AttributeError(f"Trainer has no setting {name!r}; did you mean {meant!r}?")
         super().__setattr__(name, value)
 
+    @recursive_repr("Trainer(...)")  # a callback may be a method of this trainer
     def __repr__(self) -> str:
         given = [f"hidden={self.hidden!r}"]
         for name, parameter in inspect.signature(Trainer).parameters.items():
             value = getattr(self, name)
             if name != "hidden" and value is not parameter.default and value != parameter.default:
                 given.append(f"{name}={value!r}")
-        return f"Trainer({', '.join(given)})"
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def fit(
         self,
@@ -233,48 +230,43 @@ class Trainer:
             When the loss or the weights are no longer finite. The weights, as after an interrupt
             or an exception in a callback, are those of the last finished epoch.
         """
-        with self._one_fit(), self._announcing():
-            settings = self._settings()
-            self._check_continuation(settings)
-            known = self._signature if settings.warm_start else None
-            data = fit_data(X, Y, validation_data, settings, known)
-            network, rng = self._start(settings, data)
-            run = TrainingRun(network, data, settings)
-            history = History()
-            self.stop_training = False
-            for epoch in range(settings.epochs):
-                logs = self._train_epoch(run, epoch, settings, len(data.X), rng)
-                if epoch == 0:
-                    self._network, self._signature = network, data.signature
-                    self._hidden, self.history = settings.hidden, history
-                self._random, self.n_iter_ = (settings.seed, rng.bit_generator.state), epoch + 1
-                if data.validation is not None:
-                    logs["val_loss"], logs["val_accuracy"] = evaluate(
-                        network, *data.validation, settings.threads, settings.input_scale
-                    )
-                history.append(logs)
-                if settings.verbose:
-                    print(_line(epoch, settings.epochs, logs), flush=True)
-                # Every callback is told of the epoch, also when an earlier one stops the training.
-                for callback in settings.callbacks:
-                    callback(self, epoch, logs)
-                if self.stop_training:
-                    break
-        return self
-
-    @contextmanager
-    def _one_fit(self) -> Iterator[None]:
-        """Refuse a fit while another one of this trainer is going on."""
         if self._fitting:
             raise RuntimeError(
                 "this trainer is being fitted: a callback may set its weights or learning rate, "
                 "or fit a copy of it"
             )
-        self._fitting = True
         try:
-            yield
+            # Interrupts and other threads come in at calls: there is none between the question
+            # and this answer, nor before it is taken back.
+            self.__dict__["_fitting"] = True
+            with self._announcing():
+                self._fit(X, Y, validation_data)
         finally:
-            self._fitting = False
+            self.__dict__["_fitting"] = False
+            self.history.cut(self.n_iter_)
+        return self
+
+    def _fit(self, X: npt.ArrayLike, Y: npt.ArrayLike, validation_data: Any) -> None:
+        settings = Settings(**{name: getattr(self, name) for name in SETTINGS})
+        known = self._continued(settings)
+        data = fit_data(X, Y, validation_data, settings, known.signature if known else None)
+        learned, rng = _start(settings, data, known)
+        run = TrainingRun(learned.network, data, settings)
+        history = History()
+        self.stop_training = False
+        for epoch in range(settings.epochs):
+            learned, logs = self._train_epoch(run, data, settings, learned, rng, epoch)
+            history.append(logs)
+            # One step: whatever interrupts finds an epoch that is finished, or that never was.
+            vars(self).update(_learned=learned, history=history, n_iter_=epoch + 1)
+            if settings.verbose:
+                print(_line(epoch, settings.epochs, logs), flush=True)
+            # Every callback is told of the epoch, also when an earlier one stops the training.
+            for callback in settings.callbacks:
+                callback(self, epoch, logs)
+            if self.stop_training:
+                break
+            learned = self._fitted()  # with the weights that a callback may have set
 
     def _announcing(self) -> AbstractContextManager[None]:
         if not self.verbose:
@@ -283,74 +275,74 @@ class Trainer:
             lambda: print("compiling kernels, once on this machine: a few seconds", flush=True)
         )
 
-    def _settings(self) -> Settings:
-        return Settings(**{name: getattr(self, name) for name in SETTINGS})
-
-    def _check_continuation(self, settings: Settings) -> None:
-        """A network to be continued keeps its shape and dtype."""
-        network = self._network
-        if network is None or not settings.warm_start:
-            return
-        if settings.hidden not in (self._hidden, network.layer_sizes[1:-1]):
+    def _continued(self, settings: Settings) -> Learned | None:
+        """What a fit goes on from; the network then keeps its shape and dtype."""
+        learned = self._learned
+        if learned is None or not settings.warm_start:
+            return None
+        network = learned.network
+        if settings.hidden not in (learned.hidden, network.layer_sizes[1:-1]):
             got = f"hidden={self.hidden!r}, but the network has layers of {network.layer_sizes}"
             raise ValueError(f"warm_start continues a network as it is; got {got}")
         if settings.dtype != network.dtype:
             got = f"dtype={settings.dtype.name!r}, but the network is of {network.dtype.name}"
             raise ValueError(f"warm_start continues a network as it is; got {got}")
-
-    def _start(self, settings: Settings, data: FitData) -> tuple[Network, np.random.Generator]:
-        """The network to train, and the generator of the orders of rows."""
-        rng = np.random.default_rng(settings.seed)
-        if settings.warm_start and self._network is not None:
-            if self._random is not None and self._random[0] == settings.seed:
-                rng.bit_generator.state = self._random[1]
-            return self._network, rng
-        signature = data.signature
-        sizes = (signature.n_features, *settings.hidden, signature.n_outputs)
-        weights = initial_weights(rng, sizes, settings.initializer)
-        return Network(weights, settings.dtype), rng
+        return learned
 
     def _train_epoch(
-        self, run: TrainingRun, epoch: int, settings: Settings, n: int, rng: np.random.Generator
-    ) -> dict[str, float]:
+        self,
+        run: TrainingRun,
+        data: FitData,
+        settings: Settings,
+        learned: Learned,
+        rng: np.random.Generator,
+        epoch: int,
+    ) -> tuple[Learned, dict[str, float]]:
+        """What the epoch leaves, and its numbers."""
         learning_rate = settings.resolved_rate(self.learning_rate)
-        order = rng.permutation(n) if settings.shuffle else np.arange(n)
+        order = rng.permutation(len(data.X)) if settings.shuffle else np.arange(len(data.X))
         start = time.perf_counter()
         try:
-            loss, accuracy = run.epoch(order, learning_rate)
+            network, loss, accuracy = run.epoch(learned.network, order, learning_rate)
         except FloatingPointError as error:
             raise FloatingPointError(
                 f"{error} in epoch {epoch + 1} with learning_rate={learning_rate}; "
                 "a smaller one, or features scaled to about unit size, may help"
             ) from None
         seconds = time.perf_counter() - start
-        return {
+        logs = {
             "loss": loss, "accuracy": accuracy, "learning_rate": learning_rate, "seconds": seconds,
         }  # fmt: skip
+        if data.validation is not None:
+            logs["val_loss"], logs["val_accuracy"] = evaluate(
+                network, *data.validation, settings.threads, settings.input_scale
+            )
+        random = settings.seed, rng.bit_generator.state
+        return replace(learned, network=network, random=random), logs
 
-    def _fitted(self) -> tuple[Network, Signature]:
-        if self._network is None or self._signature is None:
+    def _fitted(self) -> Learned:
+        if self._learned is None:
             raise NotFittedError("this Trainer has no weights yet: call fit or set_weights first")
-        return self._network, self._signature
+        return self._learned
 
     @property
     def classes_(self) -> npt.NDArray[Any]:
-        return self._fitted()[1].labels
+        return self._fitted().signature.labels
 
     @property
     def n_features_in_(self) -> int:
-        return self._fitted()[1].n_features
+        return self._fitted().signature.n_features
 
     @property
     def feature_names_in_(self) -> npt.NDArray[np.object_]:
-        names = self._fitted()[1].names
+        names = self._fitted().signature.names
         if names is None:
             raise AttributeError("X of the fit had no column names")
         return names
 
     @property
     def layer_sizes_(self) -> tuple[int, ...]:
-        return self._fitted()[0].layer_sizes
+        return self._fitted().network.layer_sizes
 
     def predict_proba(self, X: npt.ArrayLike) -> Floats:
         """Probability of each class, shape (n, c), in the dtype of the network.
@@ -362,14 +354,20 @@ class Trainer:
         FloatingPointError
             When the output is not finite: weights or values of X are too large.
         """
-        network, signature = self._fitted()
-        rows = signature.rows(X, network.dtype)
-        return predict_proba(network, rows, self.threads, signature.input_scale)
+        return self._predict(self._fitted(), X)
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Most probable label of each row, shape (n,); raises as ``predict_proba``."""
-        labels: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        learned = self._fitted()
+        labels: npt.NDArray[Any] = learned.signature.labels[
+            self._predict(learned, X).argmax(axis=1)
+        ]
         return labels
+
+    def _predict(self, learned: Learned, X: npt.ArrayLike) -> Floats:
+        network, signature = learned.network, learned.signature
+        rows = signature.rows(X, network.dtype)
+        return predict_proba(network, rows, self.threads, signature.input_scale)
 
     def evaluate(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> dict[str, float]:
         """Mean ``loss`` and ``accuracy`` on rows X with labels Y, which must be known ones.
@@ -381,7 +379,8 @@ class Trainer:
         FloatingPointError
             When the loss is not finite.
         """
-        network, signature = self._fitted()
+        learned = self._fitted()
+        network, signature = learned.network, learned.signature
         rows = signature.labelled_rows(X, Y, network.dtype)
         loss, accuracy = evaluate(network, *rows, self.threads, signature.input_scale)
         return {"loss": loss, "accuracy": accuracy}
@@ -392,7 +391,7 @@ class Trainer:
 
     def get_weights(self) -> list[Floats]:
         """[W1, b1, W2, b2, ...], W of shape (n_in, n_out), as copies."""
-        return self._fitted()[0].get_weights()
+        return self._fitted().network.get_weights()
 
     def set_weights(
         self, weights: Sequence[npt.ArrayLike], classes: npt.ArrayLike | None = None
@@ -418,31 +417,29 @@ class Trainer:
         TypeError, ValueError
             If the arrays do not fit together or do not fit the trained network.
         """
-        network = self._network
-        sizes = network.layer_sizes if network else None
+        learned = self._learned or self._unlearned(weights)
+        network, signature = learned.network, learned.signature
+        n_features, *hidden, n_classes = network.layer_sizes
         checked = check_weights(
-            weights,
-            n_features=sizes[0] if sizes else None,
-            n_classes=sizes[-1] if sizes else None,
-            hidden=sizes[1:-1] if sizes else None,
-            dtype=network.dtype if network else check_setting("dtype", self.dtype),
-        )
-        n_classes = checked[-1].size
-        labels = None if classes is None else check_classes(classes, n_classes)
-        if network is None:
-            network = Network(checked, check_setting("dtype", self.dtype))
-            self._hidden = check_setting("hidden", self.hidden)
-        else:
-            network.set_weights(checked)
+            weights, n_features=n_features, n_classes=n_classes, hidden=tuple(hidden),
+            dtype=network.dtype,
+        )  # fmt: skip
+        if classes is not None:
+            signature = replace(signature, classes=check_classes(classes, n_classes))
+        learned = replace(learned, network=network.with_weights(checked), signature=signature)
         if not self._fitting:
-            network.forget_state(network.rule)
-            self._random = None
-        signature = self._signature or Signature(
-            len(checked[0]), n_classes, input_scale=self.input_scale, fitted=False
+            learned = replace(learned, network=learned.network.restarted(network.rule), random=None)
+        self._learned = learned
+
+    def _unlearned(self, weights: Sequence[npt.ArrayLike]) -> Learned:
+        """Around weights that come from outside."""
+        dtype, hidden, input_scale = (
+            check_setting(name, getattr(self, name)) for name in ("dtype", "hidden", "input_scale")
         )
-        if labels is not None:
-            signature = replace(signature, classes=labels)
-        self._network, self._signature = network, signature
+        network = Network(check_weights(weights, dtype=dtype), dtype)
+        n_features, *_, n_outputs = network.layer_sizes
+        signature = Signature(n_features, n_outputs, input_scale=input_scale, fitted=False)
+        return Learned(network, signature, hidden)
 
     def __copy__(self) -> "Trainer":
         new = type(self).__new__(type(self))
@@ -458,11 +455,27 @@ class Trainer:
         return new
 
     def __getstate__(self) -> dict[str, Any]:
-        check_picklable(as_callables(self.callbacks))
+        check_picklable(as_callables(self.callbacks), Trainer)
         return plain_state(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         restore(self, state)
+
+
+def _start(
+    settings: Settings, data: FitData, known: Learned | None
+) -> tuple[Learned, np.random.Generator]:
+    """What the first epoch goes on from, and the generator of the orders of rows."""
+    bits = np.random.PCG64(settings.seed)
+    rng = np.random.Generator(bits)
+    if known is None:
+        sizes = (data.signature.n_features, *settings.hidden, data.signature.n_outputs)
+        network = Network(initial_weights(rng, sizes, settings.initializer), settings.dtype)
+    else:
+        network = known.network
+        if known.random is not None and known.random[0] == settings.seed:
+            bits.state = known.random[1]
+    return Learned(network.under(settings.update_rule), data.signature, settings.hidden), rng
 
 
 def _line(epoch: int, epochs: int, logs: dict[str, float]) -> str:

@@ -37,17 +37,13 @@ class TrainingRun:
     Parameters
     ----------
     network : Network
-        Its weights and optimiser state are where each epoch starts, so those that are set between
-        two epochs count; a finished epoch stores them back, an interrupted one leaves no trace.
+        Where the first epoch starts, with a state of the settings' update rule.
     data : FitData
     settings : Settings
     """
 
     def __init__(self, network: Network, data: FitData, settings: Settings) -> None:
-        rule = settings.update_rule
-        if network.rule != rule:
-            network.forget_state(rule)
-        self._network, self._data = network, data
+        self._data = data
         rows = len(data.X)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
         batch_size = min(settings.batch_size, rows)
@@ -67,15 +63,27 @@ class TrainingRun:
         self._updates_per_epoch = full + (rest > 0)
         self._n_steps = full * -(-batch_size // chunk) + -(-rest // chunk)
 
-    def epoch(self, order: npt.NDArray[np.int64], learning_rate: float) -> tuple[float, float]:
-        """Train on every row once, in ``order``; returns (mean loss, accuracy) on the way.
+    def epoch(
+        self, network: Network, order: npt.NDArray[np.int64], learning_rate: float
+    ) -> tuple[Network, float, float]:
+        """Train on every row once, in ``order``.
+
+        Parameters
+        ----------
+        network : Network
+            Where the epoch starts: the first one, or that with other weights and state.
+
+        Returns
+        -------
+        tuple of Network, float and float
+            The network as the epoch leaves it; mean loss and accuracy on the way.
 
         Raises
         ------
         FloatingPointError
-            If the loss or a weight is no longer finite; the network keeps its last weights.
+            If the loss or a weight is no longer finite.
         """
-        network, memory, job = self._network, self._memory, self._job
+        memory, job = self._memory, self._job
         weights, state, rest = np.split(
             memory[: self._plan.scratch_start],
             [network.packed.size, network.packed.size + network.state.size],
@@ -91,8 +99,8 @@ class TrainingRun:
         loss = float(job.runs["total_loss"][0]) / len(order)
         if not all(np.isfinite(values).all() for values in (loss, weights, state)):
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
-        network.store(weights.copy(), state.copy(), self._updates_per_epoch)
-        return loss, float(job.runs["hits"][0]) / len(order)
+        trained = network.trained(weights.copy(), state.copy(), self._updates_per_epoch)
+        return trained, loss, float(job.runs["hits"][0]) / len(order)
 
     def _run_slices(self) -> None:
         step, job = 0, self._job

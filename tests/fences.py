@@ -23,9 +23,10 @@ Array = npt.NDArray[Any]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PROT_NONE = 0
-# Elements of the gap between two buffers, and the bits of its NaN.
+# Elements of the gap between two buffers, and the bits of its NaN: a signalling one, which no
+# arithmetic leaves as it is.
 _GAP = 64
-_CANARIES = {4: np.uint32(0x7FC0DEAD), 8: np.uint64(0x7FF8DEADDEADDEAD)}
+_CANARIES = {4: np.uint32(0x7FA0DEAD), 8: np.uint64(0x7FF4DEADDEADDEAD)}
 
 # Arrays of the caller that kernels write to.
 _WRITTEN = {"team", "row_masks", "predictions", "totals"}
@@ -64,7 +65,7 @@ class _SpacedAllocator(plan._Allocator):
         """Which elements belong to nothing."""
         free = np.ones(self.used, bool)
         for offset, count in self.pieces:
-            free[offset : offset + count] = False
+            free[offset : offset + count - (_FencedJob.shortened == "memory")] = False
         return free
 
 
@@ -87,7 +88,7 @@ class _FencedJob(jobs.Job):
     """A job that works on fenced copies of the caller's arrays, with canaries in its memory."""
 
     place: str
-    shortened = ""  # an array that lacks its last element
+    shortened = ""  # an array that lacks its last element, or "memory": all buffers do
 
     def __init__(self, kernel: Any, plan: plan.Plan, memory: Array) -> None:
         super().__init__(kernel, plan, memory)
@@ -125,7 +126,11 @@ class _FencedJob(jobs.Job):
 
 @contextmanager
 def fences(place: str, shortened: str = "") -> Iterator[None]:
-    """Let all jobs that are made within work among fences."""
+    """Let all jobs that are made within work among fences.
+
+    To see that fences hold, one array of the caller may be ``shortened`` by an element, or each
+    buffer in memory.
+    """
 
     def aligned_zeros(count: int, dtype: np.dtype[Any]) -> Array:
         array = fenced(count, dtype, place)

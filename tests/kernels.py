@@ -107,4 +107,5 @@ def assert_untouched(
 def bit_masks(taken: Array) -> npt.NDArray[np.int64]:
     """Words of 64 bits, the lowest first, of each row of booleans."""
     padded = np.pad(taken, ((0, 0), (0, -taken.shape[1] % 64)))
-    return np.packbits(padded, axis=1, bitorder="little").view("<i8").astype(np.int64)
+    packed = np.packbits(np.ascontiguousarray(padded), axis=1, bitorder="little")
+    return packed.view("<i8").astype(np.int64)

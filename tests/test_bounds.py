@@ -1,6 +1,7 @@
 """Kernels work on bare pointers: they read and write what is theirs, and not a byte beside it."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp import training
+from fastmlp.kernels.plugins import rules
 from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
 from tests.fences import fences
 from tests.kernels import needs_compiler
@@ -33,7 +35,9 @@ SIZES = [
     (9, 2, 33, 127), (33, 127, 130, 2),
     (2, 33, 9, 1, 31), (31, 130, 127, 2, 9),
 ]  # fmt: skip
-BATCHES = [(9, 1, 1024), (31, 2, 1024), (33, 33, 1024), (75, 31, 9), (131, 127, 33)]
+BATCHES = [
+    (9, 1, 1024), (31, 2, 1024), (33, 33, 1024), (97, 64, 1024), (75, 31, 9), (131, 127, 33),
+]  # fmt: skip
 PACKED = (PACKED_INPUTS + 37, 300, 3), (MANY_SAMPLES + 45, MANY_SAMPLES + 13, 1024)
 KINDS = ("in place", "scaled", "uint8")
 PREDICTED = (1, 2, 95, 97)
@@ -99,13 +103,43 @@ def cases() -> Iterator[Any]:
 
 def check(dtype: str) -> None:
     """All cases in this process, which dies at the one that leaves its bounds."""
+    assert set(RULES) == set(rules.RULES)
     for case in cases():
-        wanted = case.outcome(dtype)
-        for place in ("start", "end"):
+        outcomes = []
+        # First among fences: elsewhere a fault may do anything.
+        for place in ("end", "start"):
             print(case, "fenced at the", place, flush=True)
             with fences(place):
-                results = case.outcome(dtype)
+                outcomes.append(case.outcome(dtype))
+        wanted = case.outcome(dtype)
+        for results in outcomes:
             assert all(map(np.array_equal, results, wanted))
+
+
+def exit_code(case: Any, shortened: str) -> int:
+    """What a child process ends with if an array of a case is too short."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        with fences("end", shortened):
+            case.outcome("float32")
+    except AssertionError:
+        os._exit(1)
+    os._exit(0)
+
+
+def check_fences() -> None:
+    fit = Fit((9, 33, 2), 31, 7, 1024, "momentum", "scaled", skips_zeros=True, threads=1)
+    prediction = Prediction((9, 33, 2), "scaled", threads=1)
+    for case, names in (
+        (fit, ("input", "order", "labels", "rates", "row_masks")),
+        (prediction, ("input", "order", "labels", "predictions", "totals")),
+    ):
+        assert exit_code(case, "") == 0
+        assert exit_code(case, "memory") == 1
+        for name in names:
+            assert exit_code(case, name) == -signal.SIGSEGV, name
 
 
 def run(code: str) -> tuple[int, str]:
@@ -123,4 +157,9 @@ def run(code: str) -> tuple[int, str]:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_nothing_beside_the_operands_is_touched(dtype: str) -> None:
     code, told = run(f"check({dtype!r})")
+    assert code == 0, told
+
+
+def test_a_step_beyond_is_noticed() -> None:
+    code, told = run("check_fences()")
     assert code == 0, told

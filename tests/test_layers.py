@@ -16,7 +16,7 @@ LAYERS = (
     {"fastmlp"},
     {"fastmlp.compilation"},
     {"fastmlp.trainer"},
-    {"fastmlp.training", "fastmlp.prediction", "fastmlp.copies"},
+    {"fastmlp.training", "fastmlp.prediction", "fastmlp.state"},
     {"fastmlp.network", "fastmlp.history", "fastmlp.data"},
     {"fastmlp.validation"},
     {"fastmlp.kernels"},

@@ -40,8 +40,9 @@ def updated(rule: str, w: Array, gradients: list[Array]) -> Array:
     count, vectors = len(w), 1 + RULES[rule].state_vectors
     # Far enough apart for whole vectors, so that one too many shows.
     distance = count + lanes_of(w.dtype) + 1
-    memory = Flat(w.dtype, NAN)
-    rows = np.full((vectors, distance), NAN)
+    # Between them lies what an update would change: NaN it would not.
+    memory = Flat(w.dtype, 3)
+    rows = np.full((vectors, distance), 3.0)
     rows[:, :count] = 0
     rows[0, :count] = w
     start, slope = memory.put(rows), memory.put(np.zeros(count))

@@ -1,74 +1,32 @@
-"""Trainer as its users see it: arguments, labels, records, callbacks, warm starts, bad input."""
+"""Trainer as its users see it: arguments, labels, records, bad input, odd shapes, divergence."""
 
-import copy
 import gc
 import math
-import os
-import pickle
-import re
 import weakref
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from fastmlp import NotFittedError, Trainer
-from fastmlp.kernels.runs.launch import Job
-from fastmlp.validation import SETTINGS
+from tests.models import (
+    INF,
+    NAN,
+    Array,
+    X,
+    Y,
+    fitted,
+    needs_compiler,
+    numbers,
+    random_weights,
+    same_weights,
+    state,
+    trainer,
+)  # fmt: skip
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
-)
-
-Array = npt.NDArray[Any]
-
-NAN, INF = float("nan"), float("inf")
-OPTIMIZERS: dict[str, dict[str, Any]] = {
-    "sgd": {"optimizer": "sgd", "learning_rate": 0.05},
-    "momentum": {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9},
-    "nesterov": {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
-    "adam": {"optimizer": "adam", "learning_rate": 0.01},
-}
-
-# Three groups of rows around centres that a small network tells apart.
-_rng = np.random.default_rng(0)
-Y = np.arange(60) % 3
-X = (3 * np.eye(3, 4)[Y] + _rng.normal(0, 0.3, (60, 4))).astype(np.float32)
-for _array in (X, Y):
-    _array.flags.writeable = False
-
-
-def trainer(hidden: Any = 8, **options: Any) -> Trainer:
-    settings = {
-        "seed": 0, "epochs": 3, "batch_size": 16, "optimizer": "adam", "learning_rate": 0.01,
-    }  # fmt: skip
-    return Trainer(hidden, **{**settings, **options})
-
-
-def fitted(hidden: Any = 8, **options: Any) -> Trainer:
-    return trainer(hidden, **options).fit(X, Y)
-
-
-def same_weights(one: list[Array], other: list[Array]) -> bool:
-    return len(one) == len(other) and all(map(np.array_equal, one, other))
-
-
-def numbers(history: Any) -> dict[str, list[float]]:
-    """The part of a history that repeats: not the times."""
-    return {name: values for name, values in history.items() if name != "seconds"}
-
-
-def state(of: Trainer) -> tuple[Any, ...]:
-    """All that a rejected call must leave alone."""
-    weights = [w.tobytes() for w in of.get_weights()]
-    settings = {name: getattr(of, name) for name in SETTINGS}
-    return (
-        weights, dict(of.history), of.classes_.tolist(), of.layer_sizes_, of.n_iter_, settings,
-    )  # fmt: skip
-
+pytestmark = needs_compiler
 
 # ------------------------------------------------------------------------------------ parameters
 
@@ -221,292 +179,8 @@ def test_a_class_that_only_the_last_rows_have() -> None:
     assert model.classes_.tolist() == [0, 1]
 
 
-# ------------------------------------------------------------------------------ verbose, callbacks
-
-
-def test_verbose(capsys: pytest.CaptureFixture[str]) -> None:
-    trainer(verbose=1, validation_fraction=0.2).fit(X, Y)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines] == [["epoch", f"{k}/3"] for k in (1, 2, 3)]
-    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
-        assert all(re.search(rf"\b{name} \d", line) for line in lines)
-
-
-def test_silent_by_default(capsys: pytest.CaptureFixture[str]) -> None:
-    fitted()
-    captured = capsys.readouterr()
-    assert captured.out == captured.err == ""
-
-
-def test_callback_arguments() -> None:
-    calls: list[Any] = []
-
-    def record(model: Trainer, epoch: int, logs: dict[str, float]) -> None:
-        last = {name: values[-1] for name, values in model.history.items()}
-        calls.append((model, epoch, dict(logs), last, model.n_iter_, model.get_weights()))
-
-    model = trainer(callbacks=record, validation_fraction=0.2).fit(X, Y)
-    assert [epoch for _, epoch, *_ in calls] == [0, 1, 2]
-    for called, epoch, logs, last, n_iter, _ in calls:
-        assert called is model
-        assert logs == last
-        assert all(type(value) is float for value in logs.values())
-        assert n_iter == epoch + 1
-    assert same_weights(calls[-1][-1], model.get_weights())
-    assert not same_weights(calls[0][-1], model.get_weights())
-
-
-def test_callbacks_do_not_change_the_training() -> None:
-    model = trainer(callbacks=[lambda *_: None, lambda *_: False, lambda *_: 1]).fit(X, Y)
-    assert same_weights(model.get_weights(), fitted().get_weights())
-
-
-def test_what_a_callback_does_to_its_numbers_is_not_recorded() -> None:
-    model = trainer(callbacks=lambda model, epoch, logs: logs.clear()).fit(X, Y)
-    assert numbers(model.history) == numbers(fitted().history)
-
-
-def stop_in(epoch: int) -> Callable[..., None]:
-    def callback(model: Trainer, now: int, logs: dict[str, float]) -> None:
-        if now == epoch:
-            model.stop_training = True
-
-    return callback
-
-
-def test_stop_training() -> None:
-    model = trainer(epochs=9, callbacks=stop_in(1)).fit(X, Y)
-    assert model.n_iter_ == len(model.history["loss"]) == 2
-    assert same_weights(model.get_weights(), fitted(epochs=2).get_weights())
-    # The next fit runs on until it is stopped itself.
-    model.callbacks = ()
-    assert model.fit(X, Y).n_iter_ == 9
-
-
-@pytest.mark.parametrize("answer", [True, 1, np.array(True), "yes", object()])
-def test_what_a_callback_returns_does_not_matter(answer: Any) -> None:
-    model = trainer(callbacks=lambda *_: answer).fit(X, Y)
-    assert model.n_iter_ == 3
-    assert same_weights(model.get_weights(), fitted().get_weights())
-
-
-def test_every_callback_is_told_of_the_last_epoch() -> None:
-    epochs: list[int] = []
-    model = trainer(callbacks=[stop_in(0), lambda model, epoch, logs: epochs.append(epoch)]).fit(
-        X, Y
-    )
-    assert epochs == [0]
-    assert model.n_iter_ == 1
-
-
 class BrokenError(Exception):
     pass
-
-
-def raise_in(epoch: int, error: type[BaseException]) -> Callable[..., None]:
-    def callback(model: Trainer, now: int, logs: dict[str, float]) -> None:
-        if now == epoch:
-            raise error("from the callback")
-
-    return callback
-
-
-@pytest.mark.parametrize("error", [BrokenError, KeyboardInterrupt])
-@pytest.mark.parametrize("epoch", [0, 1])
-def test_a_raising_callback(error: type[BaseException], epoch: int) -> None:
-    model = trainer(callbacks=raise_in(epoch, error))
-    with pytest.raises(error, match="from the callback"):
-        model.fit(X, Y)
-    finished = fitted(epochs=epoch + 1)
-    assert same_weights(model.get_weights(), finished.get_weights())
-    assert numbers(model.history) == numbers(finished.history)
-    assert model.n_iter_ == epoch + 1
-    assert np.array_equal(model.predict(X), finished.predict(X))
-    # The next fit is not affected.
-    assert same_weights(fitted().get_weights(), fitted().get_weights())
-
-
-@pytest.mark.parametrize("error", [BrokenError, KeyboardInterrupt])
-def test_an_exception_in_mid_epoch(
-    error: type[BaseException], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An epoch that does not end leaves no trace."""
-    run = Job.run
-    calls = iter(range(100))
-
-    def interrupted(job: Job) -> None:
-        run(job)
-        if next(calls) == 4:
-            raise error("in mid-epoch")
-
-    monkeypatch.setattr(Job, "run", interrupted)
-    # Each of the three batches of an epoch is a call: the exception comes in the second epoch.
-    monkeypatch.setattr("fastmlp.training._FIRST_SLICE_FLOPS", 1.0)
-    monkeypatch.setattr("fastmlp.training._SLICE_SECONDS", 1e-9)
-    model = trainer(batch_size=25, warm_start=True, shuffle=False)
-    with pytest.raises(error, match="in mid-epoch"):
-        model.fit(X, Y)
-    monkeypatch.undo()
-    one = trainer(batch_size=25, warm_start=True, shuffle=False, epochs=1).fit(X, Y)
-    assert same_weights(model.get_weights(), one.get_weights())
-    assert numbers(model.history) == numbers(one.history)
-    # The optimiser's state is that of the finished epoch too.
-    assert same_weights(model.fit(X, Y).get_weights(), continued(one, epochs=3).get_weights())
-
-
-def continued(model: Trainer, epochs: int) -> Trainer:
-    """``model`` after more epochs, in fits of one epoch each."""
-    for _ in range(epochs):
-        model.fit(X, Y)
-    return model
-
-
-# -------------------------------------------------------------------------- starts, seeds, weights
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("hidden", [(), 8, (9, 5)])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_warm_start_continues(optimizer: str, hidden: Any, dtype: str) -> None:
-    """Two fits are one of twice the epochs, the optimiser's state and its count of steps too."""
-    options = {
-        **OPTIMIZERS[optimizer], "dtype": dtype, "shuffle": False, "warm_start": True,
-        "batch_size": 25,
-    }  # fmt: skip
-    twice = fitted(hidden, epochs=3, **options)
-    first = dict(twice.history)
-    twice.fit(X, Y)
-    once = fitted(hidden, epochs=6, **options)
-    assert same_weights(twice.get_weights(), once.get_weights())
-    assert first["loss"] + twice.history["loss"] == once.history["loss"]
-
-
-@pytest.mark.parametrize("optimizer", ["momentum", "nesterov", "adam"])
-def test_set_weights_forgets_the_state_of_the_optimizer(optimizer: str) -> None:
-    options = {**OPTIMIZERS[optimizer], "shuffle": False, "warm_start": True}
-    kept, reset, new = fitted(**options), fitted(**options), trainer(**options)
-    for model in (reset, new):
-        model.set_weights(kept.get_weights())
-    for model in (kept, reset, new):
-        model.fit(X, Y)
-    assert same_weights(reset.get_weights(), new.get_weights())
-    assert not same_weights(reset.get_weights(), kept.get_weights())
-
-
-def test_without_warm_start_a_fit_starts_afresh() -> None:
-    model = fitted()
-    weights, history = model.get_weights(), numbers(model.history)
-    model.fit(X, Y)
-    assert same_weights(model.get_weights(), weights)
-    assert numbers(model.history) == history
-    model.fit(X[:, :2], np.array(["a", "b"])[Y % 2])
-    assert model.n_features_in_ == 2
-    assert model.classes_.tolist() == ["a", "b"]
-
-
-def test_seed() -> None:
-    assert same_weights(fitted(seed=1).get_weights(), fitted(seed=1).get_weights())
-    assert not same_weights(fitted(seed=1).get_weights(), fitted(seed=2).get_weights())
-    assert not same_weights(fitted(seed=None).get_weights(), fitted(seed=None).get_weights())
-
-
-def test_the_global_random_state_is_not_touched() -> None:
-    np.random.seed(0)
-    before = np.random.get_state()[1].copy()
-    fitted(seed=None)
-    assert np.array_equal(np.random.get_state()[1], before)
-
-
-def test_shuffle() -> None:
-    assert not same_weights(fitted(shuffle=True).get_weights(), fitted(shuffle=False).get_weights())
-    # One batch of all rows: the order is of no account, up to rounding.
-    options = {"batch_size": 1000, "dtype": "float64"}
-    shuffled, ordered = (fitted(shuffle=flag, **options) for flag in (True, False))
-    for w, v in zip(shuffled.get_weights(), ordered.get_weights(), strict=True):
-        np.testing.assert_allclose(w, v, rtol=1e-9, atol=1e-12)
-
-
-def random_weights(*sizes: int) -> list[Array]:
-    rng = np.random.default_rng(3)
-    weights = []
-    for n_in, n_out in pairwise(sizes):
-        weights += [rng.normal(size=(n_in, n_out)), rng.normal(size=n_out)]
-    return weights
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("sizes", [(1, 2), (9, 1000), (2, 1, 2), (31, 33, 9), (127, 64, 130, 2, 3)])
-def test_weights_round_trip(sizes: tuple[int, ...], dtype: str) -> None:
-    weights = [w.astype(dtype) for w in random_weights(*sizes)]
-    model = Trainer(dtype=dtype)
-    model.set_weights(weights)
-    assert same_weights(model.get_weights(), weights)
-    assert model.n_features_in_ == sizes[0]
-    assert model.classes_.tolist() == list(range(sizes[-1]))
-    assert model.predict(np.zeros((5, sizes[0]))).shape == (5,)
-    assert all(w.flags.c_contiguous and w.flags.writeable for w in model.get_weights())
-
-
-def test_weights_are_copies() -> None:
-    weights = random_weights(4, 8, 3)
-    model = trainer()
-    model.set_weights(weights)
-    before = model.predict_proba(X)
-    for w in (*weights, *model.get_weights()):
-        w[...] = NAN
-    assert np.array_equal(model.predict_proba(X), before)
-
-
-def test_fit_from_given_weights() -> None:
-    weights = random_weights(4, 5, 2, 3)
-    model = trainer(warm_start=True, optimizer="sgd", learning_rate=1e-6)
-    model.set_weights(weights)
-    model.fit(X, Y)
-    assert [w.shape for w in model.get_weights()] == [w.shape for w in weights]
-    for w, given in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_allclose(w, given, atol=1e-4)
-
-
-def test_given_weights_take_the_labels_of_the_fit() -> None:
-    model = trainer(warm_start=True)
-    model.set_weights(random_weights(4, 8, 3))
-    model.fit(X, np.array(["b", "a", "c"])[Y])
-    assert model.classes_.tolist() == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize("labels", [Y % 2, 0 * Y, 2 - 2 * (Y % 2)])
-def test_given_weights_and_not_every_class(labels: Array) -> None:
-    model = trainer(warm_start=True)
-    model.set_weights(random_weights(4, 8, 3))
-    model.fit(X, labels)
-    assert model.classes_.tolist() == [0, 1, 2]
-
-
-def test_a_warm_start_needs_not_every_class() -> None:
-    model = fitted(warm_start=True)
-    model.fit(X[:2], [2, 2])
-    assert model.classes_.tolist() == [0, 1, 2]
-
-
-def test_predictions_follow_the_weights() -> None:
-    """After every epoch and every change, what a new trainer with these weights predicts."""
-
-    def check(model: Trainer, *_: Any) -> None:
-        new = trainer()
-        new.set_weights(model.get_weights())
-        for rows in (X, X[:1]):
-            assert np.array_equal(model.predict_proba(rows), new.predict_proba(rows))
-        assert model.evaluate(X, Y) == new.evaluate(X, Y)
-
-    model = trainer(callbacks=check, warm_start=True).fit(X, Y).fit(X, Y)
-    model.set_weights([2 * w for w in model.get_weights()])
-    check(model)
-
-
-def test_given_weights_without_warm_start_are_replaced() -> None:
-    model = trainer()
-    model.set_weights(random_weights(4, 8, 3))
-    assert same_weights(model.fit(X, Y).get_weights(), fitted().get_weights())
 
 
 def test_not_fitted() -> None:
@@ -667,25 +341,6 @@ def test_validation_data_is_a_pair(pair: Any) -> None:
 def test_a_validation_fraction_that_leaves_nothing() -> None:
     with pytest.raises(ValueError, match=r"^validation_fraction=0\.99 leaves 0 of 10 to train on"):
         trainer(validation_fraction=0.99).fit(X[:10], Y[:10])
-
-
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        (random_weights(4, 7, 3), r"W1 must have shape \(4, 8\); got \(4, 7\)"),
-        (random_weights(4, 8, 2), r"W2 must have shape \(8, 3\); got \(8, 2\)"),
-        (random_weights(4, 3), "weights must be W, b per layer"),
-        ([NAN * w for w in random_weights(4, 8, 3)], r"W1\[0, 0\] is nan"),
-        ([1e39 + w for w in random_weights(4, 8, 3)], r"W1\[0, 0\] is 1e\+39.* float32"),
-        ([], "weights must be W, b per layer"),
-    ],
-)
-def test_bad_weights(weights: list[Array], message: str) -> None:
-    model = fitted()
-    before = state(model)
-    with pytest.raises(ValueError, match=message):
-        model.set_weights(weights)
-    assert state(model) == before
 
 
 # ----------------------------------------------------------------------- small and uneven numbers
@@ -877,15 +532,6 @@ def test_rows_of_a_larger_array_are_read_alone() -> None:
 def blobs(n: int = 60) -> tuple[Any, Any]:
     labels = np.arange(n) % 3
     return np.random.default_rng(0).normal(size=(n, 5)) + labels[:, None], labels
-
-
-def test_copies_and_pickles_predict_the_same() -> None:
-    X, labels = blobs()
-    trainer = Trainer(hidden=7, epochs=2, seed=0).fit(X, labels)
-    wanted = trainer.predict_proba(X)
-    for other in (copy.deepcopy(trainer), pickle.loads(pickle.dumps(trainer))):
-        assert np.array_equal(other.predict_proba(X), wanted)
-        assert other.history == trainer.history
 
 
 @pytest.mark.parametrize("hidden", [(), 9])

@@ -35,9 +35,7 @@ def encode_labels(
     if one_hot:
         return _decode_one_hot(labels, classes, name)
     labels = labels.ravel()
-    if labels.dtype.kind == "f" and (fractional := labels != np.trunc(labels)).any():
-        got = f"got {labels[fractional][0]} (regression is not supported yet)"
-        raise ValueError(f"{name} must hold class labels; {got}")
+    _check_whole(labels, name)
     if classes is None:
         classes = np.unique(labels)
         if len(classes) < 2:
@@ -57,6 +55,7 @@ def check_classes(classes: Any, n_classes: int, *, name: str = "classes") -> Arr
     if labels.shape != (n_classes,):
         raise ValueError(f"{name} must have shape {(n_classes,)}; got {labels.shape}")
     labels = finite(labels, labels.dtype.newbyteorder("="), name)
+    _check_whole(labels, name)
     if not np.array_equal(labels, np.unique(labels)):
         wanted = "be sorted, without repetition, as the output columns are"
         raise ValueError(f"{name} must {wanted}; got {some(labels)}")
@@ -69,6 +68,12 @@ def _read(Y: Any, name: str) -> Array:
     if table is not None and table.shape[1] != 1:
         return table.to_array(np.float64)
     return as_array(column_values(Y if table is None else table.column(0)), name, LABELS)
+
+
+def _check_whole(labels: Array, name: str) -> None:
+    if labels.dtype.kind == "f" and (fractional := labels != np.trunc(labels)).any():
+        got = f"got {labels[fractional][0]} (regression is not supported yet)"
+        raise ValueError(f"{name} must hold class labels; {got}")
 
 
 def _decode_one_hot(rows: Array, classes: Array | None, name: str) -> tuple[Array, Array]:

@@ -17,6 +17,10 @@ ZERO = ir.Constant(INT, 0)
 TILE_VECTORS = 4
 TILE_ROWS = 6 if REGISTERS == 32 else 3
 
+# Flags of an operation that must not be reordered, whatever Numba gives to those without flags: a
+# sum then has the same terms in the same order in every tile, and so the same rounding.
+_AS_WRITTEN = ("contract",)
+
 
 def lanes(itemsize: int) -> int:
     """Elements of ``itemsize`` bytes in one vector."""
@@ -62,7 +66,11 @@ class Emitter:
         """x * y + z, rounded once where the target can."""
         if HAS_FMA:
             return self._call(f"llvm.fma.v{self.lanes}{self.suffix}", x, y, z)
-        return self.builder.fadd(self.builder.fmul(x, y), z)
+        return self.add(self.builder.fmul(x, y, flags=_AS_WRITTEN), z)
+
+    def add(self, x: Any, y: Any) -> Any:
+        """x + y, in the order in which it is written."""
+        return self.builder.fadd(x, y, flags=_AS_WRITTEN)
 
     def square_root(self, x: Any) -> Any:
         """The root of x >= 0, to about one unit in the last place; of less than 1e-36, about 0."""

@@ -33,7 +33,7 @@ def _sum_lanes(e: Emitter, sums: list[Any]) -> list[Any]:
         low = [base + k for base in range(0, 2 * e.lanes, width) for k in range(half)]
         high = [index + half for index in low]
         sums = [
-            e.builder.fadd(e.shuffle(x, y, low), e.shuffle(x, y, high))
+            e.add(e.shuffle(x, y, low), e.shuffle(x, y, high))
             for x, y in zip(sums[::2], sums[1::2], strict=True)
         ]
         width = half

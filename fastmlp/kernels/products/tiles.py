@@ -90,7 +90,7 @@ def _outer_tile(
         sums = loop(b, odd, sums, lambda i, carried: step(b.add(even, i), carried))
 
     starts = [e.load(e.at(row, v * e.lanes)) for row in rows_of("base") for v in range(vectors)]
-    sums = [b.fadd(start, total) for start, total in zip(starts, sums, strict=True)]
+    sums = [e.add(start, total) for start, total in zip(starts, sums, strict=True)]
     targets = [e.at(row, v * e.lanes) for row in rows_of("C") for v in range(vectors)]
     with b.if_else(b.icmp_signed("!=", args["rectified"], ZERO)) as (rectified, linear):
         with rectified:

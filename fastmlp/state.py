@@ -1,0 +1,160 @@
+"""What a trainer has learned, and the form in which it is copied and pickled.
+
+That form depends on no machine: plain arrays, and the number of a format.
+"""
+
+import pickle
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .data import Signature
+from .history import History
+from .network import Network
+from .validation import SETTINGS
+
+# Of what is pickled.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a fit leaves and another one goes on from.
+
+    It is replaced as a whole: an interrupt, or another thread, finds all of it or nothing.
+
+    Parameters
+    ----------
+    network : Network
+    signature : Signature
+    hidden : tuple of int
+        What the setting was when the network was made.
+    random : (seed, state), optional
+        Generator of the orders of rows, as the last finished epoch left it; None starts afresh.
+    """
+
+    network: Network
+    signature: Signature
+    hidden: tuple[int, ...]
+    random: tuple[int | None, Any] | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """The same as plain arrays and values."""
+        return {
+            **vars(self), "network": self.network.plain(), "signature": dict(vars(self.signature)),
+        }  # fmt: skip
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Learned":
+        """What gave :meth:`plain`; raises an exception of some kind for anything else."""
+        network = Network.from_plain(plain["network"])
+        signature = Signature.from_plain(plain["signature"])
+        sizes = (signature.n_features, signature.n_outputs)
+        if sizes != (network.layer_sizes[0], network.layer_sizes[-1]):
+            raise ValueError(f"a network of {network.layer_sizes} does not map {sizes}")
+        if plain["random"] is not None:
+            _, np.random.PCG64(0).state = plain["random"]  # an error unless it is one
+        return cls(**plain | {"network": network, "signature": signature})
+
+
+def plain_state(trainer: Any) -> dict[str, Any]:
+    """The attributes of a trainer, what it has learned in plain form, and the format's number."""
+    attributes = dict(vars(trainer))  # one step: another thread may be fitting
+    attributes.pop("_fitting")
+    history, learned = attributes.pop("history"), attributes.pop("_learned")
+    n_epochs = attributes["n_iter_"]
+    return {
+        "format": FORMAT,
+        "attributes": attributes,
+        "history": {name: values[:n_epochs] for name, values in history.items()},
+        "learned": learned and learned.plain(),
+    }
+
+
+def restore(trainer: Any, state: Any) -> None:
+    """Give a trainer, made without ``__init__``, a state of :func:`plain_state`.
+
+    Raises
+    ------
+    ValueError
+        If the state has a format that this version does not know, or is damaged.
+    """
+    got = state.get("format") if isinstance(state, dict) else None
+    if got != FORMAT:
+        raise ValueError(
+            f"this trainer was saved by another version of fastmlp: got format {got!r}, "
+            f"known is {FORMAT}"
+        )
+    try:
+        attributes = state["attributes"] | {
+            "history": History(state["history"]),
+            "_learned": state["learned"] and Learned.from_plain(state["learned"]),
+            "_fitting": False,
+        }
+        if missing := {*SETTINGS, "n_iter_", "stop_training"} - set(attributes):
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"the saved state of this trainer is damaged: {what}") from error
+    vars(trainer).update(attributes)
+
+
+class _Nowhere:
+    """A file that keeps nothing."""
+
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+
+class _Trial(pickle.Pickler):
+    """Pickles to nowhere, without large arrays and the trainers that a callback may hold."""
+
+    def __init__(self, trainer: type) -> None:
+        super().__init__(_Nowhere(), protocol=5, buffer_callback=lambda buffer: None)
+        self._trainer = trainer
+
+    def persistent_id(self, value: Any) -> Any:
+        return True if isinstance(value, self._trainer) else None
+
+
+# What pickling raises. Exceptions of a time limit, or a lack of memory, pass through.
+_UNPICKLABLE = (
+    pickle.PicklingError, TypeError, ValueError, AttributeError, RuntimeError, LookupError,
+)  # fmt: skip
+
+
+def check_picklable(callbacks: Iterable[Callable[..., Any]], trainer: type) -> None:
+    """Try to pickle each callback, to name the one that cannot be.
+
+    cloudpickle and dill can pickle more, and tell for themselves. Objects of type ``trainer`` in a
+    callback, among them the one that it belongs to, check their own.
+
+    Raises
+    ------
+    pickle.PicklingError
+        If one cannot be pickled.
+    """
+    if _pickles_more():
+        return
+    for index, callback in enumerate(callbacks):
+        try:
+            _Trial(trainer).dump(callback)
+        except _UNPICKLABLE as error:
+            raise pickle.PicklingError(
+                f"callbacks[{index}], {callback!r}, cannot be pickled: set "
+                "trainer.callbacks = () first, or make it a function or class of a module"
+            ) from error
+
+
+def _pickles_more() -> bool:
+    """Whether a pickler of cloudpickle or dill is at work."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        package = str(frame.f_globals.get("__name__")).split(".")
+        if "cloudpickle" in package or "dill" in package:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False

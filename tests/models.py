@@ -1,0 +1,70 @@
+"""Small trainers and rows, for tests of what a trainer does."""
+
+import os
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from fastmlp import Trainer
+from fastmlp.validation import SETTINGS
+
+needs_compiler = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
+)
+
+Array = npt.NDArray[Any]
+
+NAN, INF = float("nan"), float("inf")
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "sgd": {"optimizer": "sgd", "learning_rate": 0.05},
+    "momentum": {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9},
+    "nesterov": {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
+    "adam": {"optimizer": "adam", "learning_rate": 0.01},
+}
+
+# Three groups of rows around centres that a small network tells apart.
+_rng = np.random.default_rng(0)
+Y = np.arange(60) % 3
+X = (3 * np.eye(3, 4)[Y] + _rng.normal(0, 0.3, (60, 4))).astype(np.float32)
+for _array in (X, Y):
+    _array.flags.writeable = False
+
+
+def trainer(hidden: Any = 8, **options: Any) -> Trainer:
+    settings = {
+        "seed": 0, "epochs": 3, "batch_size": 16, "optimizer": "adam", "learning_rate": 0.01,
+    }  # fmt: skip
+    return Trainer(hidden, **{**settings, **options})
+
+
+def fitted(hidden: Any = 8, **options: Any) -> Trainer:
+    return trainer(hidden, **options).fit(X, Y)
+
+
+def same_weights(one: list[Array], other: list[Array]) -> bool:
+    return len(one) == len(other) and all(map(np.array_equal, one, other))
+
+
+def numbers(history: Any) -> dict[str, list[float]]:
+    """The part of a history that repeats: not the times."""
+    return {name: values for name, values in history.items() if name != "seconds"}
+
+
+def state(of: Trainer) -> tuple[Any, ...]:
+    """All that a rejected call must leave alone."""
+    weights = [w.tobytes() for w in of.get_weights()]
+    settings = {name: getattr(of, name) for name in SETTINGS}
+    return (
+        weights, dict(of.history), of.classes_.tolist(), of.layer_sizes_, of.n_iter_, settings,
+    )  # fmt: skip
+
+
+def random_weights(*sizes: int) -> list[Array]:
+    rng = np.random.default_rng(3)
+    weights = []
+    for n_in, n_out in pairwise(sizes):
+        weights += [rng.normal(size=(n_in, n_out)), rng.normal(size=n_out)]
+    return weights

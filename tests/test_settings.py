@@ -1,0 +1,508 @@
+"""Settings: what is accepted, that they are attributes kept as given, and names that are near."""
+
+import inspect
+import re
+from collections import UserList
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastmlp import Trainer
+from fastmlp.validation import SETTINGS, Settings
+from tests.models import X, Y, fitted, needs_compiler, numbers, same_weights, trainer
+
+NAN, INF = float("nan"), float("inf")
+
+
+def stop(trainer: Any, epoch: int, logs: dict[str, float]) -> bool:
+    return True
+
+
+# ------------------------------------------------------------------------------------- all together
+
+
+def test_settings_defaults() -> None:
+    config = Settings()
+    assert config.hidden == (128,)
+    assert config.dtype == np.dtype("float32")
+    assert (config.optimizer, config.learning_rate) == ("sgd", 0.1)
+    assert (config.batch_size, config.epochs, config.callbacks) == (32, 15, ())
+    assert (config.threads, config.seed, config.verbose) == (None, None, 0)
+
+
+def test_settings_is_frozen_and_keyword_only() -> None:
+    with pytest.raises(AttributeError):
+        Settings().epochs = 3  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Settings(64)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "stored"),
+    [
+        (64, (64,)),
+        (np.int32(64), (64,)),
+        ((), ()),
+        ([], ()),
+        ([64, np.int64(32)], (64, 32)),
+        (range(1, 4), (1, 2, 3)),
+        (np.array([8, 4]), (8, 4)),
+        (UserList([5]), (5,)),
+    ],
+)
+def test_settings_hidden(hidden: Any, stored: tuple[int, ...]) -> None:
+    config = Settings(hidden=hidden)
+    assert config.hidden == stored
+    assert all(type(units) is int for units in config.hidden)
+
+
+@pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64")])
+def test_settings_dtype(dtype: Any) -> None:
+    stored = Settings(dtype=dtype).dtype
+    assert isinstance(stored, np.dtype)
+    assert stored == np.float64
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "stored"),
+    [
+        ("learning_rate", np.float32(0.5), 0.5),
+        ("learning_rate", 1, 1.0),
+        ("learning_rate", Fraction(1, 2), 0.5),
+        ("momentum", 0, 0.0),
+        ("batch_size", np.uint8(7), 7),
+        ("epochs", np.int64(7), 7),
+        ("shuffle", np.False_, False),
+        ("validation_fraction", np.float64(0.25), 0.25),
+        ("threads", np.int8(2), 2),
+        ("seed", 2**200, 2**200),
+        ("verbose", True, 1),
+        ("verbose", np.True_, 1),
+        ("verbose", np.int16(1), 1),
+        ("callbacks", stop, (stop,)),
+        ("callbacks", [stop, print], (stop, print)),
+    ],
+)
+def test_settings_stores_plain_values(argument: str, value: Any, stored: Any) -> None:
+    got = getattr(Settings(**{argument: value}), argument)
+    assert got == stored
+    assert type(got) is type(stored)
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.1), ("adam", 0.001)])
+def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
+    assert Settings(optimizer=optimizer).learning_rate == rate
+    assert Settings(optimizer=optimizer, learning_rate=0.3).learning_rate == 0.3
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "got"),
+    [
+        ("hidden", 0, "0"),
+        ("hidden", -3, "-3"),
+        ("hidden", [8, 0], "0"),
+        ("activation", "tanh", "'tanh'"),
+        ("loss", "mse", "'mse'"),
+        ("optimizer", "sdg", "'sdg'"),
+        ("initializer", "zeros", "'zeros'"),
+        ("dtype", "float16", "'float16'"),
+        ("dtype", "nonsense", "'nonsense'"),
+        ("dtype", np.int32, "<class 'numpy.int32'>"),
+        ("dtype", np.dtype(">f4"), "dtype('>f4')"),
+        ("learning_rate", 0, "0"),
+        ("learning_rate", -0.1, "-0.1"),
+        ("learning_rate", NAN, "nan"),
+        ("learning_rate", INF, "inf"),
+        ("learning_rate", 10**400, "1000"),
+        ("momentum", 1.0, "1.0"),
+        ("momentum", -0.5, "-0.5"),
+        ("momentum", NAN, "nan"),
+        ("batch_size", 0, "0"),
+        ("epochs", 0, "0"),
+        ("epochs", np.int64(-1), "np.int64(-1)"),
+        ("validation_fraction", 1, "1"),
+        ("validation_fraction", -0.1, "-0.1"),
+        ("validation_fraction", NAN, "nan"),
+        ("threads", 0, "0"),
+        ("seed", -1, "-1"),
+        ("verbose", 2, "2"),
+        ("verbose", -1, "-1"),
+    ],
+)
+def test_settings_rejects_values(argument: str, value: Any, got: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{argument}\b.* must be .*; got {re.escape(got)}"):
+        Settings(**{"optimizer": "sgd", argument: value})
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("hidden", 8.0),
+        ("hidden", True),
+        ("hidden", "128"),
+        ("hidden", b"128"),
+        ("hidden", None),
+        ("hidden", {8}),
+        ("hidden", [8, 4.0]),
+        ("hidden", [8, False]),
+        ("hidden", np.array([8.0])),
+        ("hidden", [[8]]),
+        ("activation", None),
+        ("loss", 1),
+        ("optimizer", ["sgd"]),
+        ("initializer", np.zeros),
+        ("dtype", None),
+        ("dtype", 32),
+        ("learning_rate", "0.1"),
+        ("learning_rate", True),
+        ("learning_rate", 1j),
+        ("momentum", None),
+        ("momentum", False),
+        ("nesterov", 1),
+        ("nesterov", None),
+        ("batch_size", 32.0),
+        ("batch_size", None),
+        ("batch_size", True),
+        ("batch_size", "32"),
+        ("epochs", np.float64(3)),
+        ("epochs", np.True_),
+        ("shuffle", "yes"),
+        ("validation_fraction", "0.2"),
+        ("threads", 2.0),
+        ("threads", True),
+        ("seed", np.random.default_rng(0)),
+        ("seed", 1.0),
+        ("warm_start", 0),
+        ("verbose", None),
+        ("verbose", 1.0),
+        ("callbacks", None),
+        ("callbacks", [stop, 3]),
+        ("callbacks", "stop"),
+    ],
+)
+def test_settings_rejects_types(argument: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=rf"^{argument}\b.* must be .*; got "):
+        Settings(**{argument: value})
+
+
+def test_names_are_listed() -> None:
+    with pytest.raises(
+        ValueError, match=re.escape("optimizer must be one of 'sgd', 'adam'; got 'sdg'")
+    ):
+        Settings(optimizer="sdg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"optimizer": "adam", "momentum": 0.9}, "momentum must be 0 .*'adam', momentum=0.9"),
+        ({"optimizer": "sgd", "nesterov": True}, "nesterov needs .*'sgd', momentum=0.0"),
+        ({"optimizer": "adam", "nesterov": True}, "nesterov needs .*'adam', momentum=0.0"),
+    ],
+)
+def test_settings_contradictions(arguments: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        Settings(**arguments)
+    assert Settings(optimizer="sgd", momentum=0.9, nesterov=True).nesterov
+
+
+# ----------------------------------------------------------------------------- attributes, as given
+
+
+class Callback:
+    def __call__(self, *args: Any) -> None: ...
+
+
+GIVEN: dict[str, list[Any]] = {
+    "hidden": [5, (), [6, 2], (300,), np.array([4, 4]), np.int64(3), range(1, 3), UserList([5])],
+    "activation": ["relu"],
+    "loss": ["auto", "softmax_cross_entropy"],
+    "optimizer": ["sgd", "adam", np.str_("adam")],
+    "learning_rate": [None, 1, 0.5, np.float32(0.1), Fraction(1, 3)],
+    "momentum": [0, 0.9, np.float64(0.5)],
+    "nesterov": [True, False, np.True_],
+    "batch_size": [1, np.uint8(7), 10**30],
+    "epochs": [1, np.int16(3)],
+    "shuffle": [True, np.False_],
+    "validation_fraction": [0, 0.25, np.float32(0.5), Fraction(1, 4)],
+    "initializer": ["glorot_uniform", "he_normal", "normal"],
+    "input_scale": [1, 1 / 255, np.float32(0.5), Fraction(1, 255)],
+    "dtype": ["float32", "float64", np.float32, np.float64, np.dtype("float64")],
+    "threads": [None, 1, np.int8(2)],
+    "seed": [None, 0, 2**200, np.uint64(2**63)],
+    "warm_start": [True, np.False_],
+    "verbose": [0, 1, True],
+    "callbacks": [(), [], print, [Callback()], (Callback(), print), UserList([print])],
+}
+
+
+def test_every_setting_is_tried() -> None:
+    parameters = [name for name in inspect.signature(Trainer).parameters]
+    assert list(GIVEN) == parameters == list(SETTINGS)
+    assert [parameter.default for parameter in inspect.signature(Trainer).parameters.values()] == [
+        getattr(Trainer(), name) for name in parameters
+    ]
+
+
+def clone(model: Trainer) -> Trainer:
+    """As scikit-learn makes a new estimator with the same parameters, and checks that it did."""
+    given = {name: getattr(model, name) for name in inspect.signature(Trainer).parameters}
+    new = type(model)(**given)
+    for name, value in given.items():
+        assert getattr(new, name) is value, name
+    return new
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_settings_are_kept_as_given(name: str) -> None:
+    for value in GIVEN[name]:
+        model = Trainer(**{name: value})
+        assert getattr(model, name) is value
+        assert getattr(clone(model), name) is value
+        other = Trainer()
+        setattr(other, name, value)
+        assert getattr(other, name) is value
+        if name not in ("nesterov", "momentum"):  # these go with an optimiser
+            Settings(**{name: value})
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", [name for name in GIVEN if name not in ("nesterov", "momentum")])
+def test_a_fit_leaves_settings_as_they_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for value in GIVEN[name]:
+        model = Trainer(**{"hidden": 4, "epochs": 1, "seed": 0, name: value})
+        before = {setting: getattr(model, setting) for setting in SETTINGS}
+        model.fit(X, Y).predict(X)
+        model.set_weights(model.get_weights())
+        assert all(getattr(model, setting) is before[setting] for setting in SETTINGS)
+        new = clone(model).fit(X, Y)
+        if model.seed is not None:
+            assert same_weights(new.get_weights(), Trainer(**before).fit(X, Y).get_weights())
+    capsys.readouterr()
+
+
+WRONG: dict[str, list[Any]] = {
+    "hidden": [0, -1, 1.5, "8", None, [3, 0], [[3]], True, {3}, [2, None]],
+    "activation": ["tanh", None, 1],
+    "loss": ["mse", None],
+    "optimizer": ["lbfgs", None, "SGD", b"sgd"],
+    "learning_rate": [0, -0.1, NAN, INF, "0.1", True, [0.1], 1j],
+    "momentum": [-0.1, 1, NAN, None, "0.9", False],
+    "nesterov": [None, 1, "yes"],
+    "batch_size": [0, -1, 1.5, None, "32", True],
+    "epochs": [0, -1, 2.0, None, True],
+    "shuffle": [None, 1, "no"],
+    "validation_fraction": [-0.1, 1, 1.5, NAN, None, "0.1"],
+    "initializer": ["uniform", None],
+    "input_scale": [0, -1, INF, NAN, None, True],
+    "dtype": ["float16", "int64", None, int, np.float16, ">f4", "f4"],
+    "threads": [0, -1, 1.5, "2", True],
+    "seed": [-1, 1.5, "0", True, np.random.default_rng(0)],
+    "warm_start": [None, 1],
+    "verbose": [2, -1, None, "1"],
+    "callbacks": [None, 1, "stop", [1], [print, None], iter([print]), {print}],
+}
+
+
+def test_every_setting_is_tried_with_wrong_values() -> None:
+    assert list(WRONG) == list(SETTINGS)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_value_is_an_error_where_it_is_set(name: str) -> None:
+    """And the value before stays."""
+    for value in WRONG[name]:
+        with pytest.raises((TypeError, ValueError), match=rf"^{name}\b.* must be "):
+            Trainer(**{name: value})
+        for before in GIVEN[name]:
+            model = Trainer(**{name: before})
+            with pytest.raises((TypeError, ValueError), match=rf"^{name}\b.* must be "):
+                setattr(model, name, value)
+            assert getattr(model, name) is before
+
+
+@needs_compiler
+def test_combinations_are_checked_by_the_fit() -> None:
+    model = Trainer(4, nesterov=True, epochs=1)
+    with pytest.raises(ValueError, match=r"nesterov needs optimizer='sgd' and momentum > 0; got"):
+        model.fit(X, Y)
+    assert not hasattr(model, "classes_")
+    model.momentum = 0.9
+    weights = model.fit(X, Y).get_weights()
+    model.optimizer = "adam"
+    for message in ("nesterov needs", "momentum must be 0"):
+        with pytest.raises(ValueError, match=message):
+            model.fit(X, Y)
+        model.nesterov = False
+    assert same_weights(model.get_weights(), weights)
+    model.momentum = 0
+    model.fit(X, Y)
+
+
+@needs_compiler
+def test_assigned_settings_count_from_the_next_fit_on() -> None:
+    model = fitted()
+    model.epochs = 50
+    assert model.n_iter_ == 3
+    assert model.fit(X, Y).n_iter_ == 50
+    model.hidden, model.seed, model.batch_size = (9, 5), 4, 7
+    assert model.layer_sizes_ == (4, 8, 3)
+    model.fit(X, Y)
+    assert model.layer_sizes_ == (4, 9, 5, 3)
+    wanted = fitted((9, 5), seed=4, batch_size=7, epochs=50)
+    assert same_weights(model.get_weights(), wanted.get_weights())
+
+
+@needs_compiler
+def test_a_list_that_changes_in_place_is_checked_again() -> None:
+    sizes: list[Any] = [8]
+    model = fitted(sizes)
+    sizes.append(5)
+    assert model.layer_sizes_ == (4, 8, 3)
+    assert model.fit(X, Y).layer_sizes_ == (4, 8, 5, 3)
+    sizes.append("wide")
+    with pytest.raises(TypeError, match=r"hidden\[2\] must be an integer >= 1; got 'wide'"):
+        model.fit(X, Y)
+    assert model.layer_sizes_ == (4, 8, 5, 3)
+    callbacks: list[Any] = []
+    model = trainer(callbacks=callbacks)
+    callbacks.append("stop")
+    with pytest.raises(TypeError, match="callbacks must be callable"):
+        model.fit(X, Y)
+
+
+@needs_compiler
+@pytest.mark.parametrize(("name", "value"), [("input_scale", 0.01), ("dtype", "float64")])
+def test_the_fitted_network_does_not_follow_settings(name: str, value: Any) -> None:
+    model = fitted(input_scale=2.0, validation_fraction=0.2)
+    wanted = model.predict_proba(X), model.predict_proba(X[:1]), model.evaluate(X, Y)
+    setattr(model, name, value)
+    got = model.predict_proba(X), model.predict_proba(X[:1]), model.evaluate(X, Y)
+    assert all(map(np.array_equal, got[:2], wanted[:2]))
+    assert got[0].dtype == wanted[0].dtype
+    assert got[2] == wanted[2]
+    model.fit(X, Y)
+    new = fitted(**{"input_scale": 2.0, "validation_fraction": 0.2, name: value})
+    assert np.array_equal(model.predict_proba(X), new.predict_proba(X))
+    assert numbers(model.history) == numbers(new.history)
+
+
+# ------------------------------------------------------------------------------------ names, nearly
+
+NEAR = {
+    "learning_rat": "learning_rate",
+    "learningrate": "learning_rate",
+    "learning_rates": "learning_rate",
+    "Learning_Rate": "learning_rate",
+    "epoch": "epochs",
+    "EPOCHS": "epochs",
+    "n_epochs": "epochs",
+    "batchsize": "batch_size",
+    "batch_sise": "batch_size",
+    "hiden": "hidden",
+    "hidden_": "hidden",
+    "stop_trainning": "stop_training",
+    "stop_traning": "stop_training",
+    "optimiser": "optimizer",
+    "initialiser": "initializer",
+    "warmstart": "warm_start",
+    "callback": "callbacks",
+    "thread": "threads",
+    "shuffel": "shuffle",
+    "momentun": "momentum",
+    "nestrov": "nesterov",
+    "input_scal": "input_scale",
+    "validation_fractions": "validation_fraction",
+    "activations": "activation",
+    "verbos": "verbose",
+    "dtyp": "dtype",
+    "seeds": "seed",
+}
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_a_near_miss_is_an_error(name: str) -> None:
+    model = Trainer()
+    message = f"Trainer has no setting {name!r}; did you mean {NEAR[name]!r}?"
+    with pytest.raises(AttributeError, match=re.escape(message)):
+        setattr(model, name, 1)
+    assert not hasattr(model, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "scaler", "model_name", "notes", "best_loss", "best_epoch_", "lr", "patience", "x", "name",
+        "val_losses", "labels", "started", "id", "tags", "n_rows", "columns", "metrics", "rate",
+        "units", "size", "fold", "feature_names", "threshold", "_epoch", "_seed", "pipeline",
+        "history_", "best_weights", "description", "train_loss", "path", "score_", "created_at",
+    ],
+)  # fmt: skip
+def test_other_names_are_the_users(name: str) -> None:
+    model = Trainer()
+    setattr(model, name, "mine")
+    assert getattr(model, name) == "mine"
+    setattr(model, name, "still mine")
+    delattr(model, name)
+    assert not hasattr(model, name)
+
+
+def test_a_name_that_a_subclass_has_is_its_own() -> None:
+    class Counting(Trainer):
+        epoch = 0
+
+    model = Counting()
+    model.epoch = 3
+    assert (model.epoch, model.epochs) == (3, 15)
+
+
+def test_what_a_fit_leaves_cannot_be_assigned() -> None:
+    for name in ("classes_", "n_features_in_", "feature_names_in_", "layer_sizes_"):
+        with pytest.raises(AttributeError):
+            setattr(Trainer(), name, 1)
+
+
+@needs_compiler
+def test_a_setting_that_was_deleted_is_missed() -> None:
+    model = trainer()
+    del model.epochs
+    with pytest.raises(AttributeError, match="epochs"):
+        model.fit(X, Y)
+    model.epochs = 2
+    assert model.fit(X, Y).n_iter_ == 2
+
+
+# --------------------------------------------------------------------------------------------- repr
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"hidden": ()},
+        {"hidden": [6, 2], "seed": 0},
+        {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 7, "epochs": 2},
+        {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "shuffle": False},
+        {"dtype": "float64", "threads": 1, "warm_start": True, "verbose": 1},
+        {"validation_fraction": 0.25, "initializer": "normal", "input_scale": 1 / 255},
+    ],
+)
+def test_repr_makes_the_same_trainer(settings: dict[str, Any]) -> None:
+    model = Trainer(**settings)
+    same = eval(repr(model), {"Trainer": Trainer})
+    assert {name: getattr(same, name) for name in SETTINGS} == {
+        name: getattr(model, name) for name in SETTINGS
+    }
+    assert repr(same) == repr(model)
+    for name in set(SETTINGS) - set(settings) - {"hidden"}:
+        assert f"{name}=" not in repr(model)
+
+
+def test_repr_of_a_subclass_and_of_arrays() -> None:
+    class Mine(Trainer):
+        pass
+
+    assert repr(Mine(np.array([3, 4]))) == "Mine(hidden=array([3, 4]))"
+    assert "callbacks=[<built-in function print>]" in repr(Trainer(callbacks=[print]))
