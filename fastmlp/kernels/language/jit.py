@@ -123,6 +123,7 @@ class Unit:
             with _COMPILATION:
                 if own not in self._addresses:
                     self._addresses[own] = self._linked(own)
+                    self._compilations.pop(own, None)
         return self._addresses[own]
 
     def _linked(self, dtype: types.Float | None) -> int:
@@ -153,9 +154,7 @@ class Unit:
         if compilation is None:
             compilation = Future()
             threading.Thread(target=self._compile, args=(dtype, compilation), daemon=False).start()
-        code = compilation.result()
-        self._compilations.pop(dtype, None)
-        return code
+        return compilation.result()
 
     def _compile(self, dtype: types.Float | None, compilation: Future[ObjectCode]) -> None:
         """Compile, in a thread of its own: there no signal handler runs.
