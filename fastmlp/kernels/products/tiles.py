@@ -64,11 +64,31 @@ def _outer_tile(
     def step(i: Any, sums: list[Any]) -> list[Any]:
         a_offset = b.load(e.at(args["steps"], i))
         b_row = e.at(args["B"], b.mul(i, args["B_row"]))
-        columns = [e.load(e.at(b_row, v * e.lanes)) for v in range(vectors)]
-        new = []
-        for j in range(rows):
-            x = e.splat(b.load(e.at(a_rows[j], a_offset)))
-            new += [e.fma(x, columns[v], sums[j * vectors + v]) for v in range(vectors)]
+        new = list(sums)
+
+        def row(j: int) -> Any:
+            return e.splat(b.load(e.at(a_rows[j], a_offset)))
+
+        def column(v: int) -> Any:
+            return e.load(e.at(b_row, v * e.lanes))
+
+        def add(j: int, v: int, x: Any, y: Any) -> None:
+            new[j * vectors + v] = e.fma(x, y, sums[j * vectors + v])
+
+        # The fewer are kept, the others pass: else the 12 sums of 3 rows of 4 vectors do not fit
+        # into 16 registers, and the one that goes through memory halves the speed.
+        if rows < vectors:
+            kept = [row(j) for j in range(rows)]
+            for v in range(vectors):
+                passing = column(v)
+                for j in range(rows):
+                    add(j, v, kept[j], passing)
+        else:
+            kept = [column(v) for v in range(vectors)]
+            for j in range(rows):
+                passing = row(j)
+                for v in range(vectors):
+                    add(j, v, passing, kept[v])
         return new
 
     def two_steps(i: Any, sums: list[Any]) -> list[Any]:
