@@ -57,3 +57,33 @@ def test_imports_go_down(file: Path) -> None:
     for imported in map(component, imports(file)):
         allowed = imported == importer or DEPTH[imported] > DEPTH[importer]
         assert allowed, f"{module_name(file)} must not import {imported}"
+
+
+# ------------------------------------------------------------------------------ inside of kernels
+
+FOLDERS = ("language", "products", "plugins", "runs")
+
+
+def folder(module: str) -> str:
+    """The folder of kernels that a module is in, if it is in one."""
+    return [*module.split("."), "", "", ""][2]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "kernels").rglob("*/*.py")), ids=module_name)
+def test_imports_inside_kernels_go_down(file: Path) -> None:
+    own = FOLDERS.index(folder(module_name(file)))
+    for imported in imports(file):
+        assert FOLDERS.index(folder(imported)) <= own, f"{module_name(file)} imports {imported}"
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "kernels").rglob("*/*.py")), ids=module_name)
+def test_units_have_few_parameters_and_imports(file: Path) -> None:
+    """Eight at the most; the two tiles, whose operands are many, may have more."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert len(node.names) <= 8
+        if isinstance(node, ast.FunctionDef) and any(
+            isinstance(mark, ast.Name) and mark.id in ("unit", "plugin", "parallel_unit")
+            for mark in node.decorator_list
+        ):
+            assert len(node.args.args) <= 8 or node.name in ("outer", "inner"), node.name
