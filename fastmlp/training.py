@@ -54,9 +54,9 @@ class TrainingRun:
         self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
         self._company = _Company()
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
-        self._job.point(team=self._team, row_masks=self._row_masks)
         if skip_zeros:
             _scan(data.X, self._plan, self._memory, self._row_masks)
+        self._job.point(team=self._team, row_masks=self._row_masks)
         self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / _chunk_flops(network, batch_size)))
         chunk = int(self._plan.runs["chunk"][0])
         full, rest = divmod(rows, batch_size)

@@ -90,8 +90,8 @@ class _FencedJob(jobs.Job):
     place: str
     shortened = ""  # an array that lacks its last element, or "memory": all buffers do
 
-    def __init__(self, kernel: Any, plan: plan.Plan, memory: Array) -> None:
-        super().__init__(kernel, plan, memory)
+    def __init__(self, kernel: Any, plan: plan.Plan, memory: Array, **options: Any) -> None:
+        super().__init__(kernel, plan, memory, **options)
         self._arrays: dict[str, tuple[Array, Array]] = {}  # of the caller, and its fenced copy
         self._bits = memory.view(_CANARIES[memory.itemsize].dtype)
         self._canary, self._gaps = _CANARIES[memory.itemsize], _gaps_of_last_plan()
@@ -110,11 +110,11 @@ class _FencedJob(jobs.Job):
             for name in ("activations", "outputs"):
                 self.plan.layers[name][:, 0] += distance // X.itemsize
 
-    def run(self) -> None:
+    def run(self, **options: Any) -> bool:
         for array, copy in self._arrays.values():
             copy[...] = array
         self._bits[self._gaps] = self._canary
-        super().run()
+        asked = super().run(**options)
         assert (self._bits[self._gaps] == self._canary).all(), "a write between two buffers"
         self._bits[self._gaps] = 0
         for name, (array, copy) in self._arrays.items():
@@ -122,6 +122,7 @@ class _FencedJob(jobs.Job):
                 array[...] = copy
             else:
                 assert np.array_equal(array, copy), f"{name} was written to"
+        return asked
 
 
 @contextmanager
