@@ -268,7 +268,6 @@ def test_exceptions_of_others_in_mid_compilation(tmp_path: Path) -> None:
     counted = COUNT + TRAINING + INTERRUPTED + "assert {*compiled.values()} == {1}, compiled"
     done = process(counted, "float32", **folder)
     assert done.returncode == 0, done.stderr
-    assert not done.stderr
     assert run(SERVED + FIT, "float32", **folder) == done.stdout
 
 
