@@ -28,7 +28,7 @@ FIRST, AFTER = 3, 2  # rows before and behind those of the chunk
 
 def test_no_reader_is_forgotten() -> None:
     assert set(READERS) == IN_PLACE | COPYING
-    assert {reader_of(np.dtype(kind), "") for kind in ("uint8", "float32", "float64")} == COPYING
+    assert {reader_of(np.dtype(kind)) for kind in ("uint8", "float32", "float64")} == COPYING
 
 
 def rows_as_found(memory: Array, layer: Array, rows: Array) -> Array:
