@@ -30,6 +30,7 @@ pytestmark = needs_compiler
 
 
 def test_verbose(capsys: pytest.CaptureFixture[str]) -> None:
+    fitted(validation_fraction=0.2)  # else a line tells of the compilation
     trainer(verbose=1, validation_fraction=0.2).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [["epoch", f"{k}/3"] for k in (1, 2, 3)]
