@@ -121,43 +121,54 @@ class Job:
             self._call(*self._arguments, member)
 
     def _run_together(self, forked: bool) -> None:
-        mask = numba.get_num_threads()  # starts Numba's threads, which the region is linked to
-        # Numba's own layer of threads aborts the process when two regions meet in it, and another
-        # library may have started one.
-        if forked or numba.threading_layer() == "workqueue":
+        # Numba's locks may be held in a forked child by a thread that is gone. And its own layer of
+        # threads aborts the process when two regions meet in it: another library may have started
+        # one.
+        if forked or _threading_layer() == "workqueue":
             self._run_in_python_threads()
             return
         region = c_function(unit_of(_region).address(), 4)
-        numba.set_num_threads(len(self.runs))
+        mask = numba.get_num_threads()
         try:
+            numba.set_num_threads(len(self.runs))
             region(len(self.runs), self._address, *self._arguments)
         finally:
             numba.set_num_threads(mask)
 
     def _run_in_python_threads(self) -> None:
-        others = [
-            threading.Thread(target=self._call, args=(*self._arguments, member), daemon=True)
-            for member in range(1, len(self.runs))
-        ]
-        with suppress(RuntimeError):  # there may be no more threads
-            for thread in others:
-                thread.start()
+        """The calling thread and others take a member's part each, until none is left."""
+        left = list(range(len(self.runs)))
+        busy = [threading.Lock() for _ in left[1:]]
         try:
-            self._call(*self._arguments, 0)
+            with suppress(RuntimeError):  # there may be no more threads
+                for lock in busy:
+                    arguments = left, lock
+                    threading.Thread(target=self._take_parts, args=arguments, daemon=True).start()
+            self._take_parts(left, threading.Lock())
         finally:
-            for member, thread in enumerate(others, start=1):
-                if thread.ident is None:
-                    self._call(*self._arguments, member)
-                else:
-                    _wait_for(thread)
+            left.clear()  # who comes from now on has nothing to do
+            for lock in busy:
+                _wait_for(lock)
+
+    def _take_parts(self, left: list[int], busy: threading.Lock) -> None:
+        with busy, suppress(IndexError):
+            while True:
+                self._call(*self._arguments, left.pop())
 
 
-def _wait_for(thread: threading.Thread) -> None:
-    """Until it is done, whatever a signal handler raises meanwhile: it works on our memory."""
-    raised = None
-    while thread.is_alive():
+def _threading_layer() -> Any:
+    """The layer that Numba starts its threads with, which :func:`_region` is linked to."""
+    numba.get_num_threads()  # starts them
+    return numba.threading_layer()
+
+
+def _wait_for(busy: threading.Lock) -> None:
+    """Until it is free, whatever a signal handler raises: its holder works on our memory."""
+    raised, waiting = None, True
+    while waiting:
         try:
-            thread.join()
+            with busy:
+                waiting = False
         except BaseException as error:
             raised = error
     if raised is not None:

@@ -16,41 +16,37 @@ def usable_threads(threads: int | None) -> int:
     """``threads``, by default as many as this process may keep busy, within Numba's own limit."""
     limit: int = numba.config.NUMBA_NUM_THREADS
     if threads is None:
-        # Whoever has set a number of threads has started Numba's.
-        masked = numba.get_num_threads() if getattr(parallel, "_is_initialized", True) else limit
-        threads = min(processors(), cpu_quota(), masked, _openmp_setting())
+        threads = min(processors(), cpu_quota(), _numba_setting(), _openmp_setting())
     return max(1, min(threads, limit))
+
+
+def _numba_setting() -> int:
+    """What ``numba.set_num_threads`` has set in this thread; whoever did has started Numba's.
+
+    Numba's own function takes locks, which in a forked child may be held by a thread that is gone.
+    """
+    setting = getattr(parallel, "_get_num_threads", None)
+    return sys.maxsize if setting is None else int(setting())
 
 
 def processors() -> int:
     """Processors that this process may run on.
 
-    An OpenMP library may have pinned the calling thread, but not all of them: the largest set that
-    a thread may run on counts, and what that library knew when it did so.
+    An OpenMP library that binds threads to places has bound the calling thread, too, so all its
+    places count.
     """
     affinity = getattr(os, "sched_getaffinity", None)
     if affinity is None:
         return os.cpu_count() or 1
-    most = len(affinity(0))
-    if any(os.environ.get(name) for name in ("OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "OMP_PLACES")):
-        most = max([most, _openmp_processors(), *_affinities_of_threads()])
-    return most
-
-
-def _affinities_of_threads() -> Iterator[int]:
-    try:
-        threads = os.listdir("/proc/self/task")
-    except OSError:
-        return
-    for thread in threads:
-        try:
-            yield len(os.sched_getaffinity(int(thread)))
-        except (OSError, ValueError):  # the thread is gone
-            continue
+    settings = "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"
+    binds = any(os.environ.get(name) for name in settings)
+    return (_openmp_processors() if binds else 0) or len(affinity(0))
 
 
 def _openmp_processors() -> int:
-    """Processors in the places of GNU's OpenMP library, if it is loaded."""
+    """Processors in the places of GNU's OpenMP library; 0 without it, or if it binds nothing."""
+    if not getattr(parallel, "_is_initialized", True):
+        numba.get_num_threads()  # loads it, as the run to come would
     try:
         library = ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD | os.RTLD_NOW)
         places = range(library.omp_get_num_places())
@@ -77,12 +73,12 @@ def _group_folders(root: Path) -> Iterator[Path]:
     Inside a container the paths that the process is told may begin outside of what it sees.
     """
     try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
+        lines = _text(root / "proc/self/cgroup").splitlines()
     except OSError:
         return
     for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        _, controllers, path = (*line.split(":", 2), "", "")[:3]
+        if not path or (controllers and "cpu" not in controllers.split(",")):
             continue
         mount = root / "sys/fs/cgroup"
         if controllers:
@@ -95,11 +91,15 @@ def _group_folders(root: Path) -> Iterator[Path]:
 def _quotas(folder: Path) -> Iterator[float]:
     def words(name: str) -> list[str]:
         try:
-            return (folder / name).read_text().split()
+            return _text(folder / name).split()
         except OSError:
             return []
 
     limits = [words("cpu.max"), words("cpu.cfs_quota_us") + words("cpu.cfs_period_us")]
     for limit in limits:
-        if len(limit) == 2 and limit[0].isdigit() and limit[1].isdigit() and int(limit[1]) > 0:
+        if len(limit) == 2 and limit[0].isdecimal() and limit[1].isdecimal() and int(limit[1]) > 0:
             yield int(limit[0]) / int(limit[1])
+
+
+def _text(file: Path) -> str:
+    return os.fsdecode(file.read_bytes())
