@@ -56,18 +56,6 @@ def load_mnist() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         )
 
 
-def print_epoch(trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> None:
-    """Print one line about an epoch; a callback of the trainer."""
-    metrics = "".join(
-        f"   {name} {logs[name]:7.4f}"
-        for name in ("loss", "accuracy", "val_loss", "val_accuracy")
-        if name in logs
-    )
-    count = f"{epoch + 1:{len(str(trainer.epochs))}}/{trainer.epochs}"
-    rate = N_TRAIN * (1 - trainer.validation_fraction) / logs["seconds"]
-    print(f"epoch {count}{metrics}   {logs['seconds']:6.3f} s {rate:9,.0f} samples/s", flush=True)
-
-
 def print_comparison(history: Mapping[str, Sequence[float]]) -> None:
     """Print validation loss and accuracy beside those of the notebook's Keras run."""
     print("\n         val_loss             val_accuracy")
@@ -159,7 +147,7 @@ def main() -> None:
     X_train, Y_train, X_test, Y_test = load_mnist()
 
     start = time.perf_counter()
-    trainer = Trainer(hidden=128, callbacks=[print_epoch], **settings).fit(X_train, Y_train)
+    trainer = Trainer(hidden=128, verbose=1, **settings).fit(X_train, Y_train)
     seconds = time.perf_counter() - start
 
     accuracy = trainer.evaluate(X_test, Y_test)["accuracy"]

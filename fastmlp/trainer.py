@@ -260,7 +260,7 @@ class Trainer:
             # One step: whatever interrupts finds an epoch that is finished, or that never was.
             vars(self).update(_learned=learned, history=history, n_iter_=epoch + 1)
             if settings.verbose:
-                print(_line(epoch, settings.epochs, logs), flush=True)
+                print(_line(epoch, settings.epochs, logs, len(data.X)), flush=True)
             # Every callback is told of the epoch, also when an earlier one stops the training.
             for callback in settings.callbacks:
                 callback(self, epoch, logs)
@@ -478,6 +478,12 @@ def _start(
     return Learned(network.under(settings.update_rule), data.signature, settings.hidden), rng
 
 
-def _line(epoch: int, epochs: int, logs: dict[str, float]) -> str:
-    numbers = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
-    return f"epoch {epoch + 1}/{epochs}  {numbers}"
+def _line(epoch: int, epochs: int, logs: dict[str, float], n_rows: int) -> str:
+    count = f"{epoch + 1:{len(str(epochs))}}/{epochs}"
+    metrics = "".join(
+        f"   {name} {value:7.4f}"
+        for name, value in logs.items()
+        if name not in ("learning_rate", "seconds")
+    )
+    seconds = logs["seconds"]
+    return f"epoch {count}{metrics}   {seconds:6.3f} s {n_rows / seconds:9,.0f} samples/s"

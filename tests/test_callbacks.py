@@ -34,8 +34,9 @@ def test_verbose(capsys: pytest.CaptureFixture[str]) -> None:
     trainer(verbose=1, validation_fraction=0.2).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [["epoch", f"{k}/3"] for k in (1, 2, 3)]
-    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
-        assert all(re.search(rf"\b{name} \d", line) for line in lines)
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert all(re.search(rf"\b{name} +\d", line) for line in lines)
+    assert all(re.search(r"   +[\d.]+ s +[\d,]+ samples/s$", line) for line in lines)
 
 
 def test_silent_by_default(capsys: pytest.CaptureFixture[str]) -> None:

@@ -241,7 +241,7 @@ def _link(code: ObjectCode) -> int:
 
 # A function's result and exception, of which kernels have none, in Numba's calling convention.
 _RESULT = ctypes.create_string_buffer(2 * ctypes.sizeof(ctypes.c_void_p))
-_UNUSED = ctypes.addressof(_RESULT), None
+_UNUSED = ctypes.c_void_p(ctypes.addressof(_RESULT)), ctypes.c_void_p(None)
 
 
 def c_function(address: int, count: int) -> Callable[..., None]:
