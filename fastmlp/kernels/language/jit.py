@@ -10,6 +10,7 @@ all units on disk, no part of Numba's compiler is started.
 import ctypes
 import dis
 import inspect
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -51,6 +52,24 @@ _PARAMETERS: dict[str, Any] = {
 
 # Compiling one kernel twice at once is a waste. A signal handler may come here again.
 _COMPILATION = threading.RLock()
+# Threads that compile, each a unit.
+_compilers: set[threading.Thread] = set()
+
+
+def _before_fork() -> None:
+    """Wait until nothing is compiled: in the child the threads that do so would be gone, and
+    Numba's locks held for ever."""
+    _COMPILATION.acquire()
+    for thread in list(_compilers):
+        thread.join()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_COMPILATION.release,
+        after_in_child=_COMPILATION.release,
+    )
 
 _announcement: ContextVar[Callable[[], None] | None] = ContextVar("announcement", default=None)
 
@@ -164,6 +183,7 @@ class Unit:
         compilation ends undisturbed, for whoever asks next.
         """
         self._compilations[dtype] = compilation
+        _compilers.add(threading.current_thread())
         try:
             arguments = _types_of(self.parameters, dtype)
             made = numba.njit(**self._options)(self.function)
@@ -174,6 +194,8 @@ class Unit:
         except BaseException as error:
             del self._compilations[dtype]
             compilation.set_exception(error)
+        finally:
+            _compilers.discard(threading.current_thread())
 
 
 def unit(function: Callable[..., Any]) -> Any:
