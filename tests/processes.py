@@ -26,7 +26,7 @@ def run(code: str, layer: str = "", timeout: float = 60, **environment: str) -> 
     if layer and not _has(layer):
         pytest.skip(f"Numba has no layer {layer} here")
     done = _process(code, layer, timeout, environment)
-    assert done.returncode == 0, f"{done.returncode}: {done.stderr}"
+    assert done.returncode == 0, f"{done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
