@@ -1,7 +1,12 @@
-"""How much do other busy processes slow a fit and a prediction down?
+"""How much do others slow a fit and a prediction: busy processes, and other fits?
 
-``python -m asv_benchmarks.neighbours`` prints, for 0, 1 and 2 busy neighbours, the time of the
-default over that of ``threads=1`` at the same moment: both in turn, medians of several.
+``python -m asv_benchmarks.neighbours`` prints
+
+* for 0, 1 and 2 busy neighbours, the time of the default over that of ``threads=1`` at the same
+  moment, both in turn, medians of several;
+* how long after a neighbour left an epoch is as fast as without one;
+* the time of 1,000 rows predicted while another thread fits, over that on one thread alone;
+* the time of two fits at once, in two threads and in two processes, over one after the other.
 """
 
 import subprocess
@@ -9,7 +14,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from statistics import median
+from functools import partial
+from statistics import median, quantiles
+from threading import Thread
 
 import numpy as np
 
@@ -17,19 +24,16 @@ from fastmlp import Trainer
 
 ROUNDS = 9
 _BUSY = "while True: pass"
+# Fits for each line that it is sent.
+_FITTING = "from asv_benchmarks.neighbours import fit\nwhile input(): fit(); print(flush=True)"
+
+_rng = np.random.default_rng(0)
+X, Y = _rng.standard_normal((20_000, 784), np.float32), np.arange(20_000) % 10
+SMALL, LABELS = _rng.standard_normal((200, 20), np.float32), np.arange(200) % 3
 
 
-@contextmanager
-def neighbours(count: int) -> Iterator[None]:
-    """Processes that do nothing but compute."""
-    processes = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(count)]
-    time.sleep(0.5 * (count > 0))
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+def fit(threads: int | None = None, epochs: int = 3) -> Trainer:
+    return Trainer(epochs=epochs, learning_rate=0.01, threads=threads, seed=0).fit(X, Y)
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -38,35 +42,101 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def in_turn(*functions: Callable[[], object]) -> list[float]:
+def in_turn(*functions: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
     """Median seconds of each function; they take turns."""
     for function in functions:
         function()
-    times = [[seconds(function) for function in functions] for _ in range(ROUNDS)]
+    times = [[seconds(function) for function in functions] for _ in range(rounds)]
     return [median(column) for column in zip(*times, strict=True)]
 
 
+@contextmanager
+def processes(count: int, code: str) -> Iterator[list[subprocess.Popen[str]]]:
+    command, pipe = [sys.executable, "-c", code], subprocess.PIPE
+    started = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(count)]
+    time.sleep(0.5 * (count > 0))
+    try:
+        yield started
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+def beside_busy_processes(count: int) -> None:
+    small, alone = (Trainer(16, epochs=1, seed=0, threads=n).fit(SMALL, LABELS) for n in (None, 1))
+    predictions = [partial(trainer.predict_proba, SMALL) for trainer in (small, alone)]
+    with processes(count, _BUSY):
+        both, one = in_turn(fit, partial(fit, 1))
+        rows, rows_one = (1e3 * t for t in in_turn(*predictions, rounds=99))
+    print(
+        f"{count} busy neighbours: fit {both:.3f} s, on one thread {one:.3f} s, "
+        f"ratio {both / one:.2f}; 200 rows {rows:.3f} ms, on one thread {rows_one:.3f} ms"
+    )
+
+
+def after_they_left() -> None:
+    trainer = fit(epochs=20)
+    usual, ends = median(trainer.history["seconds"]), []
+    trainer.epochs, trainer.callbacks = 80, lambda *_: ends.append(time.perf_counter())
+    fitting = Thread(target=trainer.fit, args=(X, Y))
+    with processes(1, _BUSY):
+        fitting.start()
+        time.sleep(1)
+    left = time.perf_counter()
+    fitting.join()
+    epochs = zip(ends, trainer.history["seconds"], strict=True)
+    fast = [end - left for end, spent in epochs if end > left and spent < 1.25 * usual]
+    print(f"the first fast epoch ended {min(fast, default=np.nan):.2f} s after a neighbour left")
+
+
+def beside_a_fit() -> None:
+    trainer, rows = fit(epochs=1), X[:1000]
+    predict = partial(trainer.predict_proba, rows)
+    trainer.threads = 1
+    [alone] = in_turn(predict, rounds=99)
+    trainer.threads = None
+    fitting, times = Thread(target=fit, kwargs={"epochs": 60}), []
+    fitting.start()
+    while fitting.is_alive():
+        times.append(seconds(predict))
+    middle, most = median(times), quantiles(times, n=20)[-1]
+    print(
+        f"1,000 rows {1e3 * alone:.2f} ms on one thread alone; beside a fit {middle / alone:.1f} "
+        f"times as long in the median, {most / alone:.1f} in the 95th percentile"
+    )
+
+
+def two_at_once() -> None:
+    def in_threads() -> None:
+        threads = [Thread(target=fit) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def in_processes() -> None:
+        for process in workers:
+            print("fit", file=process.stdin, flush=True)
+        for process in workers:
+            assert process.stdout is not None
+            process.stdout.readline()
+
+    with processes(2, _FITTING) as workers:
+        turns = in_turn(lambda: (fit(), fit()), in_threads, in_processes)
+    one_by_one, threads, others = turns
+    print(
+        f"two fits {one_by_one:.3f} s one after the other; at once in two threads "
+        f"{threads / one_by_one:.2f} times as long, in two processes {others / one_by_one:.2f}"
+    )
+
+
 def main() -> None:
-    rng = np.random.default_rng(0)
-    X, Y = rng.standard_normal((20_000, 784), np.float32), np.arange(20_000) % 10
-    small, labels = rng.standard_normal((200, 20), np.float32), np.arange(200) % 3
-
-    def fit(threads: int | None) -> Callable[[], object]:
-        return lambda: Trainer(epochs=3, learning_rate=0.01, threads=threads, seed=0).fit(X, Y)
-
-    def predict(threads: int | None) -> Callable[[], object]:
-        trainer = Trainer(16, epochs=1, seed=0, threads=threads).fit(small, labels)
-        return lambda: trainer.predict_proba(small)
-
-    calls = [fit(None), fit(1)], [predict(None), predict(1)]
     for count in (0, 1, 2, 0):
-        with neighbours(count):
-            fits, predictions = (in_turn(*pair) for pair in calls)
-        print(
-            f"{count} busy neighbours: fit {fits[0]:.3f} s, on one thread {fits[1]:.3f} s, "
-            f"ratio {fits[0] / fits[1]:.2f}; 200 rows {1e3 * predictions[0]:.3f} ms, "
-            f"on one thread {1e3 * predictions[1]:.3f} ms"
-        )
+        beside_busy_processes(count)
+    after_they_left()
+    beside_a_fit()
+    two_at_once()
 
 
 if __name__ == "__main__":
