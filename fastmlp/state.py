@@ -92,7 +92,7 @@ def restore(trainer: Any, state: Any) -> None:
         attributes = state["attributes"] | {
             "history": History(state["history"]),
             "_learned": state["learned"] and Learned.from_plain(state["learned"]),
-            "_fitting": False,
+            "_fitting": None,
         }
         if missing := {*SETTINGS, "n_iter_", "stop_training"} - set(attributes):
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")

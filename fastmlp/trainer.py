@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -178,7 +179,7 @@ class Trainer:
         self.n_iter_ = 0
         self.stop_training = False
         self._learned: Learned | None = None
-        self._fitting = False
+        self._fitting: threading.Thread | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTINGS:
@@ -230,21 +231,25 @@ class Trainer:
             When the loss or the weights are no longer finite. The weights, as after an interrupt
             or an exception in a callback, are those of the last finished epoch.
         """
-        if self._fitting:
+        thread = threading.current_thread()
+        if self._is_being_fitted():
             raise RuntimeError(
                 "this trainer is being fitted: a callback may set its weights or learning rate, "
                 "or fit a copy of it"
             )
         try:
-            # Interrupts and other threads come in at calls: there is none between the question
-            # and this answer, nor before it is taken back.
-            self.__dict__["_fitting"] = True
+            # Interrupts come in at calls: there is none before this is taken back.
+            self.__dict__["_fitting"] = thread
             with self._announcing():
                 self._fit(X, Y, validation_data)
         finally:
-            self.__dict__["_fitting"] = False
+            self.__dict__["_fitting"] = None
             self.history.cut(self.n_iter_)
         return self
+
+    def _is_being_fitted(self) -> bool:
+        # In a forked child the thread that fitted may be gone.
+        return self._fitting is not None and self._fitting.is_alive()
 
     def _fit(self, X: npt.ArrayLike, Y: npt.ArrayLike, validation_data: Any) -> None:
         settings = Settings(**{name: getattr(self, name) for name in SETTINGS})
@@ -427,7 +432,7 @@ class Trainer:
         if classes is not None:
             signature = replace(signature, classes=check_classes(classes, n_classes))
         learned = replace(learned, network=network.with_weights(checked), signature=signature)
-        if not self._fitting:
+        if not self._is_being_fitted():
             learned = replace(learned, network=learned.network.restarted(network.rule), random=None)
         self._learned = learned
 
