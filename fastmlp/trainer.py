@@ -232,13 +232,14 @@ class Trainer:
             or an exception in a callback, are those of the last finished epoch.
         """
         thread = threading.current_thread()
-        if self._is_being_fitted():
+        # Interrupts and other threads come in at calls: there is none between this question, where
+        # nobody fits, and the answer, nor before that is taken back.
+        if self._fitting is not None and self._fitting.is_alive():
             raise RuntimeError(
                 "this trainer is being fitted: a callback may set its weights or learning rate, "
                 "or fit a copy of it"
             )
         try:
-            # Interrupts come in at calls: there is none before this is taken back.
             self.__dict__["_fitting"] = thread
             with self._announcing():
                 self._fit(X, Y, validation_data)
@@ -246,10 +247,6 @@ class Trainer:
             self.__dict__["_fitting"] = None
             self.history.cut(self.n_iter_)
         return self
-
-    def _is_being_fitted(self) -> bool:
-        # In a forked child the thread that fitted may be gone.
-        return self._fitting is not None and self._fitting.is_alive()
 
     def _fit(self, X: npt.ArrayLike, Y: npt.ArrayLike, validation_data: Any) -> None:
         settings = Settings(**{name: getattr(self, name) for name in SETTINGS})
@@ -432,7 +429,7 @@ class Trainer:
         if classes is not None:
             signature = replace(signature, classes=check_classes(classes, n_classes))
         learned = replace(learned, network=network.with_weights(checked), signature=signature)
-        if not self._is_being_fitted():
+        if self._fitting is None:
             learned = replace(learned, network=learned.network.restarted(network.rule), random=None)
         self._learned = learned
 
