@@ -19,6 +19,8 @@ LAYERS = (
     {"fastmlp.training", "fastmlp.prediction", "fastmlp.state"},
     {"fastmlp.network", "fastmlp.history", "fastmlp.data"},
     {"fastmlp.validation"},
+    {"fastmlp.schedules"},
+    {"fastmlp.checked"},
     {"fastmlp.kernels"},
 )
 DEPTH = {module: depth for depth, layer in enumerate(LAYERS) for module in layer}

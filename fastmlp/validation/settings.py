@@ -1,14 +1,14 @@
 """Settings of a Trainer: each checked alone when it is set, all together at a fit."""
 
 import difflib
-import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ..checked import COUNT, FLAG, FRACTION, RATE, WHOLE, one_of, rule
 
 ACTIVATIONS = ("relu",)
 LOSSES = ("auto", "softmax_cross_entropy")
@@ -19,39 +19,16 @@ _NEAR = 0.85
 LEARNING_RATES = {"sgd": 0.1, "adam": 0.001}
 
 
-def _rule(store: Any, wanted: str, types: Any, valid: Callable[[Any], bool]) -> dict[str, Any]:
-    """Field metadata: a check that returns the value as stored. A bool is no number."""
-
-    def check(name: str, value: Any) -> Any:
-        if not isinstance(value, types) or (isinstance(value, bool) and types in (Integral, Real)):
-            raise TypeError(f"{name} must be {wanted}; got {value!r}")
-        with suppress(OverflowError):  # float(10**400)
-            if valid(value):
-                return store(value)
-        raise ValueError(f"{name} must be {wanted}; got {value!r}")
-
-    return {"check": check}
-
-
-def _one_of(names: tuple[str, ...]) -> dict[str, Any]:
-    return _rule(str, "one of " + ", ".join(map(repr, names)), str, names.__contains__)
-
-
-_COUNT = _rule(int, "an integer >= 1", Integral, lambda value: value >= 1)
-_SEED = _rule(int, "an integer >= 0", Integral, lambda value: value >= 0)
-_RATE = _rule(float, "a finite number > 0", Real, lambda value: 0 < value < math.inf)
-_FRACTION = _rule(float, "a number >= 0 and < 1", Real, lambda value: 0 <= value < 1)
-_FLAG = _rule(bool, "True or False", (bool, np.bool_), lambda value: True)
-_VERBOSE = _rule(int, "0 or 1", (Integral, np.bool_), lambda value: 0 <= value <= 1)
+_VERBOSE = rule(int, "0 or 1", (Integral, np.bool_), lambda value: 0 <= value <= 1)
 _DTYPES = ("float32", "float64", np.float32, np.float64)
-_DTYPE = _rule(np.dtype, "'float32' or 'float64'", (str, type, np.dtype), _DTYPES.__contains__)
+_DTYPE = rule(np.dtype, "'float32' or 'float64'", (str, type, np.dtype), _DTYPES.__contains__)
 
 
 def _units(name: str, value: Any) -> tuple[int, ...]:
     value = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        return (_COUNT["check"](name, value),)
-    return tuple(_COUNT["check"](f"{name}[{i}]", units) for i, units in enumerate(value))
+        return (COUNT["check"](name, value),)
+    return tuple(COUNT["check"](f"{name}[{i}]", units) for i, units in enumerate(value))
 
 
 def as_callables(value: Any) -> tuple[Any, ...]:
@@ -77,22 +54,22 @@ class Settings:
     """
 
     hidden: tuple[int, ...] = field(default=(128,), metadata={"check": _units})
-    activation: str = field(default="relu", metadata=_one_of(ACTIVATIONS))
-    loss: str = field(default="auto", metadata=_one_of(LOSSES))
-    optimizer: str = field(default="sgd", metadata=_one_of(OPTIMIZERS))
-    learning_rate: float = field(default=None, metadata=_RATE)  # type: ignore[assignment]
-    momentum: float = field(default=0.0, metadata=_FRACTION)
-    nesterov: bool = field(default=False, metadata=_FLAG)
-    batch_size: int = field(default=32, metadata=_COUNT)
-    epochs: int = field(default=15, metadata=_COUNT)
-    shuffle: bool = field(default=True, metadata=_FLAG)
-    validation_fraction: float = field(default=0.0, metadata=_FRACTION)
-    initializer: str = field(default="glorot_uniform", metadata=_one_of(INITIALIZERS))
-    input_scale: float = field(default=1.0, metadata=_RATE)
+    activation: str = field(default="relu", metadata=one_of(ACTIVATIONS))
+    loss: str = field(default="auto", metadata=one_of(LOSSES))
+    optimizer: str = field(default="sgd", metadata=one_of(OPTIMIZERS))
+    learning_rate: float = field(default=None, metadata=RATE)  # type: ignore[assignment]
+    momentum: float = field(default=0.0, metadata=FRACTION)
+    nesterov: bool = field(default=False, metadata=FLAG)
+    batch_size: int = field(default=32, metadata=COUNT)
+    epochs: int = field(default=15, metadata=COUNT)
+    shuffle: bool = field(default=True, metadata=FLAG)
+    validation_fraction: float = field(default=0.0, metadata=FRACTION)
+    initializer: str = field(default="glorot_uniform", metadata=one_of(INITIALIZERS))
+    input_scale: float = field(default=1.0, metadata=RATE)
     dtype: np.dtype[Any] = field(default=np.dtype("float32"), metadata=_DTYPE)
-    threads: int | None = field(default=None, metadata=_COUNT)
-    seed: int | None = field(default=None, metadata=_SEED)
-    warm_start: bool = field(default=False, metadata=_FLAG)
+    threads: int | None = field(default=None, metadata=COUNT)
+    seed: int | None = field(default=None, metadata=WHOLE)
+    warm_start: bool = field(default=False, metadata=FLAG)
     verbose: int = field(default=0, metadata=_VERBOSE)
     callbacks: tuple[Callable[..., Any], ...] = field(default=(), metadata={"check": _callables})
 

@@ -1,0 +1,56 @@
+"""Checks of single values from outside, and dataclasses whose fields are checked when made."""
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+Check = Callable[[str, Any], Any]
+
+
+def rule(store: Any, wanted: str, types: Any, valid: Callable[[Any], bool]) -> dict[str, Check]:
+    """Field metadata: a check that returns the value as stored. A bool is no number."""
+
+    def check(name: str, value: Any) -> Any:
+        if not isinstance(value, types) or (isinstance(value, bool) and types in (Integral, Real)):
+            raise TypeError(f"{name} must be {wanted}; got {value!r}")
+        with suppress(OverflowError):  # float(10**400)
+            if valid(value):
+                return store(value)
+        raise ValueError(f"{name} must be {wanted}; got {value!r}")
+
+    return {"check": check}
+
+
+def one_of(names: tuple[str, ...]) -> dict[str, Check]:
+    """Field metadata: a string among ``names``."""
+    return rule(str, "one of " + ", ".join(map(repr, names)), str, names.__contains__)
+
+
+COUNT = rule(int, "an integer >= 1", Integral, lambda value: value >= 1)
+WHOLE = rule(int, "an integer >= 0", Integral, lambda value: value >= 0)
+RATE = rule(float, "a finite number > 0", Real, lambda value: 0 < value < math.inf)
+NOT_NEGATIVE = rule(float, "a finite number >= 0", Real, lambda value: 0 <= value < math.inf)
+FRACTION = rule(float, "a number >= 0 and < 1", Real, lambda value: 0 <= value < 1)
+SHARE = rule(float, "a number >= 0 and <= 1", Real, lambda value: 0 <= value <= 1)
+POSITIVE_SHARE = rule(float, "a number > 0 and <= 1", Real, lambda value: 0 < value <= 1)
+FLAG = rule(bool, "True or False", (bool, np.bool_), lambda value: True)
+
+
+class Checked:
+    """Base of frozen dataclasses: every field whose metadata has a check is checked and stored.
+
+    Declare a field as ``rate: float = field(default=0.1, metadata=RATE)``. A rule that concerns
+    several fields goes into a ``__post_init__`` that first calls this one.
+    """
+
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            if "check" in item.metadata:
+                name = f"{item.name} of {type(self).__name__}"
+                value = item.metadata["check"](name, getattr(self, item.name))
+                object.__setattr__(self, item.name, value)
