@@ -220,7 +220,9 @@ def dropout_factors(key: int, rows: ArrayLike, layer: int, units: int, p: float)
         Share that is dropped.
     """
     golden = np.uint64(0x9E3779B97F4A7C15)
-    layer_seed = _mix64(np.array([key], np.int64).view(np.uint64) + np.uint64(layer + 1) * golden)
+    # Arrays, as of those NumPy lets products wrap around.
+    start, number = np.array([key], np.int64).view(np.uint64), np.array([layer + 1], np.uint64)
+    layer_seed = _mix64(start + number * golden)
     seeds = _mix64(layer_seed + (np.asarray(rows).astype(np.uint64) + np.uint64(1)) * golden)
     low, high = (
         seeds.astype(np.uint32)[:, None],

@@ -45,7 +45,7 @@ def assert_factors(ours: Array, wanted: Array, units: int) -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("p", SHARES)
-@pytest.mark.parametrize(("units", "m"), product((1, 9, 31, 33, 127), COUNTS))
+@pytest.mark.parametrize(("units", "m"), [*product((1, 9, 31, 33, 127), COUNTS)])
 def test_factors(units: int, m: int, p: float, dtype: Any) -> None:
     """Of outputs, deltas and inputs, by a member with some of the panels."""
     lanes, row, number = lanes_of(dtype), 5, 3
@@ -126,7 +126,7 @@ def stays(p: float = 0.5, key: int = KEY, layer: int = 1, rows: Any = None) -> A
     return reference.dropout_factors(key, rows, layer, UNITS, p) > 0
 
 
-@pytest.mark.parametrize("p", (0.01, *SHARES))
+@pytest.mark.parametrize("p", [0.01, *SHARES])
 @pytest.mark.parametrize("key", [0, 1, -1, KEY])
 def test_share_that_stays(key: int, p: float) -> None:
     """Within five standard deviations in all, and as spread over rows and units as if drawn."""
@@ -237,10 +237,10 @@ def epoch(
         input_scale=scale, **{"batch_size": BATCH, "optimizer": "sgd", **options},
     )  # fmt: skip
     data = fit_data(X, labels, None, settings, None)
-    network = Network(weights, np.dtype(dtype)).with_state_of(settings.update_rule)
+    network = Network(weights, np.dtype(dtype)).under(settings.update_rule)
     run = TrainingRun(network, data, settings, shares)
     trained, loss, _ = run.epoch(network, order, RATE, KEY)
-    return trained.weights(), loss
+    return trained.get_weights(), loss
 
 
 def wanted(
