@@ -40,17 +40,25 @@ class TrainingRun:
         Where the first epoch starts, with a state of the settings' update rule.
     data : FitData
     settings : Settings
+    dropout : tuple of float
+        Share that is dropped of the input and of each hidden layer; () for none.
     """
 
-    def __init__(self, network: Network, data: FitData, settings: Settings) -> None:
+    def __init__(
+        self,
+        network: Network,
+        data: FitData,
+        settings: Settings,
+        dropout: tuple[float, ...] = (),
+    ) -> None:
         self._data = data
         rows = len(data.X)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
         batch_size = min(settings.batch_size, rows)
         self._memory, self._plan, self._job = training_parts(
-            network, data.X.dtype, batch_size, settings, skip_zeros
+            network, data.X.dtype, batch_size, settings, skip_zeros, dropout
         )
-        self._in_place = network.reads_in_place(data.X.dtype, settings.input_scale)
+        self._in_place = _reads_in_place(network, data.X.dtype, settings, dropout)
         self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
         self._company = _Company()
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
@@ -64,7 +72,11 @@ class TrainingRun:
         self._n_steps = full * -(-batch_size // chunk) + -(-rest // chunk)
 
     def epoch(
-        self, network: Network, order: npt.NDArray[np.int64], learning_rate: float
+        self,
+        network: Network,
+        order: npt.NDArray[np.int64],
+        learning_rate: float,
+        dropout_key: int = 0,
     ) -> tuple[Network, float, float]:
         """Train on every row once, in ``order``.
 
@@ -72,6 +84,8 @@ class TrainingRun:
         ----------
         network : Network
             Where the epoch starts: the first one, or that with other weights and state.
+        dropout_key : int
+            Another one in every epoch, of 63 bits; what is dropped follows from it.
 
         Returns
         -------
@@ -94,7 +108,7 @@ class TrainingRun:
         steps = network.updates + np.arange(1.0, self._updates_per_epoch + 1)
         rates = RULES[network.rule].step_sizes(learning_rate, steps)
         job.point(labels=labels, rates=rates)
-        job.set(total_loss=0, hits=0)
+        job.set(total_loss=0, hits=0, dropout_key=dropout_key)
         self._run_slices()
         loss = float(job.runs["total_loss"][0]) / len(order)
         if not all(np.isfinite(values).all() for values in (loss, weights, state)):
@@ -149,6 +163,7 @@ def training_parts(
     batch_size: int,
     settings: Settings,
     skip_zeros: bool = False,
+    dropout: tuple[float, ...] = (),
 ) -> tuple[Floats, Plan, Job]:
     """Memory, plan and job of a fit on rows of ``dtype``."""
     rule = RULES[settings.update_rule]
@@ -163,7 +178,7 @@ def training_parts(
     )
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
-    in_place = network.reads_in_place(dtype, settings.input_scale)
+    in_place = _reads_in_place(network, dtype, settings, dropout)
     job = training_job(
         plan,
         memory,
@@ -172,9 +187,17 @@ def training_parts(
         activation=settings.activation,
         rule=settings.update_rule,
         masked=skip_zeros,
+        dropout=dropout,
     )
     job.set(momentum=settings.momentum, input_scale=settings.input_scale)
     return memory, plan, job
+
+
+def _reads_in_place(
+    network: Network, dtype: np.dtype[np.generic], settings: Settings, dropout: tuple[float, ...]
+) -> bool:
+    """Whether rows need no copy: one whose features are dropped does."""
+    return not any(dropout[:1]) and network.reads_in_place(dtype, settings.input_scale)
 
 
 def _chunk_flops(network: Network, batch_size: int) -> int:

@@ -192,3 +192,73 @@ def train(
         history["loss"].append(loss_sum / n)
         history["accuracy"].append(n_correct / n)
     return weights, history
+
+
+# ------------------------------------------------------------------------------------------ dropout
+
+
+def _mix64(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def dropout_factors(key: int, rows: ArrayLike, layer: int, units: int, p: float) -> Array:
+    """Return the factor of each unit in each of the rows, 0 or 1 / (1 - p).
+
+    Parameters
+    ----------
+    key : int
+        Of the epoch.
+    rows : array of int
+        Places in the epoch.
+    layer : int
+        0 for the input.
+    units : int
+    p : float
+        Share that is dropped.
+    """
+    golden = np.uint64(0x9E3779B97F4A7C15)
+    # Arrays, as of those NumPy lets products wrap around.
+    start, number = np.array([key], np.int64).view(np.uint64), np.array([layer + 1], np.uint64)
+    layer_seed = _mix64(start + number * golden)
+    seeds = _mix64(layer_seed + (np.asarray(rows).astype(np.uint64) + np.uint64(1)) * golden)
+    low, high = (
+        seeds.astype(np.uint32)[:, None],
+        (seeds >> np.uint64(32)).astype(np.uint32)[:, None],
+    )
+    x = np.arange(units, dtype=np.uint32) + low
+    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D) ^ high
+    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
+    x ^= x >> np.uint32(16)
+    threshold = min(round((1 - p) * 2**32), 2**32 - 1)
+    return np.where(x < threshold, 1 / (1 - p), 0.0)
+
+
+def dropout_forward(weights: list[Array], X: ArrayLike, factors: list[Array]) -> list[Array]:
+    """Return [X, A1, ..., logits] with the factors of the input and each hidden layer applied."""
+    A = np.asarray(X, np.float64) * factors[0]
+    activations = [A]
+    for layer in range(len(weights) // 2):
+        Z = activations[-1] @ weights[2 * layer] + weights[2 * layer + 1]
+        is_hidden = layer < len(weights) // 2 - 1
+        activations.append(np.maximum(Z, 0.0) * factors[layer + 1] if is_hidden else Z)
+    return activations
+
+
+def dropout_gradients(
+    weights: list[Array], X: ArrayLike, labels: Indices, factors: list[Array]
+) -> list[Array]:
+    """Return the gradient of the mean cross-entropy under these factors."""
+    activations = dropout_forward(weights, X, factors)
+    delta = softmax(activations[-1])
+    delta[np.arange(len(labels)), labels] -= 1.0
+    delta /= len(labels)
+    grads: list[Array] = []
+    for layer in reversed(range(len(weights) // 2)):
+        A, W = activations[layer], weights[2 * layer]
+        grads = [A.T @ delta, delta.sum(axis=0), *grads]
+        if layer > 0:
+            delta = (delta @ W.T) * (A > 0.0) * factors[layer]
+    return grads

@@ -76,6 +76,7 @@ RUN = _record(
         # The update rule's settings.
         ("plain", _I),  # whether the rule adds multiples of the gradient and does nothing else
         ("momentum", _F),
+        ("dropout_key", _I),  # of the present epoch, see ``dropout``
         # The network.
         ("layers", _I),  # address of the record of the input, those of the layers follow
         ("n_layers", _I),  # without the input
@@ -123,6 +124,10 @@ LAYER = _record(
         ("forward", _I), ("backward", _I), ("update", _I),  # addresses of units, see ``plugins``
         ("activate", _I),  # the same for its activation; 0 where the products have taken it
         ("derive", _I),  # the same for the derivative of its activation
+        ("number", _I),  # 0 for the input, 1 for the first hidden layer, ...
+        ("drop", _I), ("drop_deltas", _I),  # the same for its dropout; 0 without
+        ("kept", _F),  # the share of its units that stay; outputs carry the factor 1 / kept
+        ("threshold", _I),  # kept * 2^32
         ("rectified", _I),  # whether the products themselves take the positive part
         ("masked", _I),  # whether its products skip zeros
         ("forward_waits", _I),  # whether the team meets after the forward pass

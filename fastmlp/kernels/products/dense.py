@@ -42,6 +42,8 @@ def forward(memory, run, layer):
         )  # fmt: skip
     if layer.activate:
         call(layer.activate, memory, run, layer)
+    if layer.drop:
+        call(layer.drop, memory, run, layer)
 
 
 @unit

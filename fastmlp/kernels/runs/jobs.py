@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..plugins.activations import ACTIVATIONS
+from ..plugins.dropout import drop_deltas, drop_inputs, drop_outputs, thresholds
 from ..plugins.losses import LOSSES
 from ..plugins.readers import READERS
 from ..plugins.rules import RULES
@@ -28,9 +29,21 @@ def scan_job(plan: Plan, memory: Floats) -> Job:
 
 
 def training_job(
-    plan: Plan, memory: Floats, *, reader: str, loss: str, activation: str, rule: str, masked: bool
+    plan: Plan,
+    memory: Floats,
+    *,
+    reader: str,
+    loss: str,
+    activation: str,
+    rule: str,
+    masked: bool,
+    dropout: tuple[float, ...] = (),
 ) -> Job:
-    """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros."""
+    """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros.
+
+    ``dropout`` has the share that is dropped of the input and of each hidden layer; that of the
+    input needs a reader that copies.
+    """
     job, layers = Job(train, plan, memory, as_team=True), plan.layers
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
     if reader == "scattered":
@@ -42,6 +55,8 @@ def training_job(
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
     _choose_forward(job, activation)
+    if any(dropout):
+        _choose_dropout(job, dropout)
     layers["update"][:, 1:-1] = job.address(dense.update) if layers.shape[1] > 2 else 0
     layers["update"][:, -1] = job.address(output.update)
     if layers.shape[1] > 2:
@@ -81,6 +96,18 @@ def _choose_forward(job: Job, activation: str) -> None:
         if chosen.values is not None:
             layers["activate"][:, 1:-1] = job.address(chosen.values)
     layers["forward"][:, -1] = job.address(output.forward)
+
+
+def _choose_dropout(job: Job, dropout: tuple[float, ...]) -> None:
+    layers = job.plan.layers
+    layers["kept"][:, :-1], layers["threshold"][:, :-1] = (
+        1.0 - np.array(dropout),
+        thresholds(dropout),
+    )
+    for number, share in enumerate(dropout):
+        if share > 0:
+            layers["drop"][:, number] = job.address(drop_outputs if number else drop_inputs)
+            layers["drop_deltas"][:, number] = job.address(drop_deltas) if number else 0
 
 
 def _tiles(job: Job, units: dict[int, Any], layers: Iterable[Any]) -> int:

@@ -21,6 +21,8 @@ def train(memory, runs, member):
     for step in range(run.first, run.last):
         open_chunk(run, step)
         call(run.read, memory, run, inputs)
+        if inputs.drop:
+            call(inputs.drop, memory, run, inputs)
         if run.mask:
             call(run.mask, memory, run, inputs)
 
@@ -39,6 +41,8 @@ def train(memory, runs, member):
             if l > 1:
                 call(layer.backward, memory, run, layer)
                 below = layer_at(layer.below, 0)
+                if below.drop_deltas:
+                    call(below.drop_deltas, memory, run, below)
                 call(below.derive, memory, run, below)
             if layer.backward_waits:
                 barrier(run)

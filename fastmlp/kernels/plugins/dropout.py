@@ -1,0 +1,139 @@
+"""Dropout: units of a chunk are multiplied by 0, or by 1 / kept where they stay (Srivastava et al.,
+JMLR 15, 2014; scaled in training, so that predictions need nothing).
+
+Nothing is drawn and nothing is kept: whether a unit stays is a hash of the key of the epoch, the
+row's place in the epoch, the layer and the unit. So the backward pass finds the factors of the
+forward pass, whatever the vectors, the dtype, the team and the chunks. Key, layer and row are
+mixed into a seed of 64 bits (the finaliser of Steele, Lea and Flood's SplitMix64, OOPSLA 2014);
+its halves and the number of a unit are mixed in 32 bits, on whole vectors (with the multipliers of
+Wellons' lowbias32).
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ..language.elements import as_element
+from ..language.jit import unit
+from ..language.records import vectors_of
+from ..language.simd import INT, Emitter, loop, multiple
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_WORD = ir.IntType(32)
+
+
+def thresholds(dropout: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Below which of 2^32 numbers a unit stays, for each share of units that are dropped."""
+    kept = np.rint((1.0 - np.asarray(dropout, np.float64)) * 2.0**32)
+    return np.minimum(kept, 2.0**32 - 1).astype(np.int64)
+
+
+def _mixed(b: ir.IRBuilder, z: Any) -> Any:
+    """64 bits, each of which depends on all of ``z``."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z = b.mul(b.xor(z, b.lshr(z, ir.Constant(INT, shift))), ir.Constant(INT, factor))
+    return b.xor(z, b.lshr(z, ir.Constant(INT, 31)))
+
+
+@intrinsic
+def _row_seed(typing_context, key, layer_number, row):
+    """What the factors of a row of a layer come from."""
+    i = types.int64
+
+    def emit(context, builder, sig, args):
+        seed, golden = args[0], ir.Constant(INT, _GOLDEN)
+        for number in args[1:]:
+            following = builder.add(number, ir.Constant(INT, 1))
+            seed = _mixed(builder, builder.add(seed, builder.mul(following, golden)))
+        return seed
+
+    return i(i, i, i), emit
+
+
+def _words(e: Emitter, scalar: Any) -> Any:
+    """A vector that has the lowest 32 bits of an integer in every lane."""
+    b = e.builder
+    undefined = ir.Constant(ir.VectorType(_WORD, e.lanes), ir.Undefined)
+    first = b.insert_element(undefined, b.trunc(scalar, _WORD), ir.Constant(_WORD, 0))
+    return e.shuffle(first, undefined, [0] * e.lanes)
+
+
+def _hashed(e: Emitter, numbers: Any, low: Any, high: Any) -> Any:
+    """32 bits of each unit; ``high`` comes in midway, or rows with near ``low`` would be the same
+    but for a shift."""
+    b, vector = e.builder, ir.VectorType(_WORD, e.lanes)
+
+    def folded(x: Any, shift: int) -> Any:
+        return b.xor(x, b.lshr(x, ir.Constant(vector, [shift] * e.lanes)))
+
+    def times(x: Any, factor: int) -> Any:
+        return b.mul(x, ir.Constant(vector, [factor] * e.lanes))
+
+    x = b.xor(times(folded(b.add(numbers, low), 16), 0x7FEB352D), high)
+    return folded(times(folded(x, 15), 0x846CA68B), 16)
+
+
+@intrinsic
+def _drop(typing_context, memory, start, first, vectors, seed, threshold, factor):
+    """Units ``first``, ... of a row, whole vectors from ``start`` on, times 0 or ``factor``."""
+    i = types.int64
+
+    def emit(context, builder, sig, args):
+        memory, start, first, vectors, seed, threshold, factor = args
+        e, b = Emitter(builder, sig.args[0].dtype), builder
+        low, high = _words(e, seed), _words(e, b.lshr(seed, ir.Constant(INT, 32)))
+        bound, factor, row = _words(e, threshold), e.splat(factor), e.at(memory, start)
+        lane = ir.Constant(ir.VectorType(_WORD, e.lanes), list(range(e.lanes)))
+
+        def vector(v: Any, _: list[Any]) -> list[Any]:
+            begin = multiple(b, v, e.lanes)
+            numbers = b.add(_words(e, b.add(first, begin)), lane)
+            stays = b.icmp_unsigned("<", _hashed(e, numbers, low, high), bound)
+            place = e.at(row, begin)
+            # A product: what is not finite tells of itself even where it is dropped.
+            e.store(b.fmul(e.load(place), b.select(stays, factor, e.zeros())), place)
+            return []
+
+        loop(b, vectors, [], vector)
+        return context.get_dummy_value()
+
+    return types.void(memory, i, i, i, i, i, memory.dtype), emit
+
+
+@unit
+def drop_outputs(memory, run, layer):
+    """The member's panels of ``layer.outputs``."""
+    key, number, threshold = run.dropout_key, layer.number, layer.threshold
+    first_row, panel, factor = run.row, layer.panel, as_element(1.0 / layer.kept, memory)
+    for s in range(run.m):
+        seed, row = _row_seed(key, number, first_row + s), layer.outputs + s * layer.stride
+        for p in range(layer.first, layer.last):
+            vectors = vectors_of(run, layer, p)
+            _drop(memory, row + p * panel, p * panel, vectors, seed, threshold, factor)
+
+
+@unit
+def drop_deltas(memory, run, layer):
+    """The same factors on the member's panels of ``layer.deltas``."""
+    key, number, threshold = run.dropout_key, layer.number, layer.threshold
+    first_row, panel, factor = run.row, layer.panel, as_element(1.0 / layer.kept, memory)
+    for s in range(run.m):
+        seed, row = _row_seed(key, number, first_row + s), layer.deltas + s * panel
+        for p in range(layer.first, layer.last):
+            place, vectors = row + p * layer.delta_panel, vectors_of(run, layer, p)
+            _drop(memory, place, p * panel, vectors, seed, threshold, factor)
+
+
+@unit
+def drop_inputs(memory, run, layer):
+    """The member's own copy of the input rows, all of it."""
+    key, number, threshold = run.dropout_key, layer.number, layer.threshold
+    first_row, factor = run.row, as_element(1.0 / layer.kept, memory)
+    vectors = (layer.n_out + run.lanes - 1) // run.lanes
+    for s in range(run.m):
+        seed = _row_seed(key, number, first_row + s)
+        _drop(memory, run.copy + s * layer.stride, 0, vectors, seed, threshold, factor)

@@ -1,0 +1,256 @@
+"""Schedules: factors of the learning rate over a training.
+
+All but one are functions of the number of an update alone; they have no state, so that a training
+that goes on, or starts in the middle, has the same rates. To add one: the class, with the source of
+its formula, and a line in ``SCHEDULES``.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from .checked import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE_SHARE, SHARE, WHOLE, Checked, rule
+
+Factors = npt.NDArray[np.float64]
+Updates = npt.NDArray[np.int64]
+
+_NAME = rule(str, "'auto' or the name of a recorded value", str, bool)
+
+
+def _fall(start: float, end: float, progress: npt.NDArray[np.floating]) -> Factors:
+    """From ``start`` to ``end`` along half a cosine; ``progress`` is kept within 0 and 1."""
+    done = np.clip(progress, 0.0, 1.0)
+    return np.asarray(end + (start - end) * 0.5 * (1.0 + np.cos(np.pi * done)), np.float64)
+
+
+class Schedule(Checked):
+    """What the learning rate is multiplied by, update by update."""
+
+    def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
+        """Factors of the learning rate.
+
+        Parameters
+        ----------
+        updates : array of int
+            Numbers of the updates, the first of a training being 0. What comes after the last one
+            planned has the factor that stands at the end.
+        per_epoch : int
+            Updates in an epoch.
+        total : int
+            Updates planned in all.
+
+        Returns
+        -------
+        array of float64
+            A factor for each update.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """The learning rate as it is."""
+
+    def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
+        """Ones; see :meth:`Schedule.factors`."""
+        return np.ones(len(updates))
+
+
+@dataclass(frozen=True)
+class Step(Schedule):
+    """``factor ** (epoch // every)``, epochs counting from 0: PyTorch's ``StepLR``.
+
+    Parameters
+    ----------
+    every : int
+        Epochs between steps.
+    factor : float
+        What each step multiplies the rate by.
+    """
+
+    every: int = field(default=10, metadata=COUNT)
+    factor: float = field(default=0.1, metadata=POSITIVE_SHARE)
+
+    def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
+        """The same within an epoch; see :meth:`Schedule.factors`."""
+        steps = np.asarray(updates) // per_epoch // self.every
+        return np.asarray(self.factor**steps, np.float64)
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """``factor ** (update / per_epoch)``: Keras's ``ExponentialDecay``, its ``decay_steps`` those
+    of an epoch.
+
+    Parameters
+    ----------
+    factor : float
+        What an epoch multiplies the rate by, each update by its share.
+    """
+
+    factor: float = field(default=0.95, metadata=POSITIVE_SHARE)
+
+    def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
+        """Less at each update; see :meth:`Schedule.factors`."""
+        return np.asarray(self.factor ** (np.asarray(updates) / per_epoch), np.float64)
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """From 1 down to ``final`` along half a cosine, after a linear rise.
+
+    With w = ``warmup * total``, update u has the factor (u + 1) / (w + 1) as long as u < w, then
+    ``final + (1 - final) * (1 + cos(pi (u - w) / (total - w))) / 2``, which is equation 5 of
+    Loshchilov and Hutter, SGDR (ICLR 2017), without restarts.
+
+    Parameters
+    ----------
+    warmup : float
+        Share of all updates that the rise takes.
+    final : float
+        Factor that is reached when the last update is done.
+    """
+
+    warmup: float = field(default=0.0, metadata=FRACTION)
+    final: float = field(default=0.0, metadata=SHARE)
+
+    def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
+        """The rise, then the cosine; see :meth:`Schedule.factors`."""
+        rise, updates = self.warmup * total, np.asarray(updates)
+        falling = _fall(1.0, self.final, (updates - rise) / (total - rise))
+        return np.where(updates < rise, (updates + 1) / (rise + 1), falling)
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up from ``start`` to 1, then down to ``final``, both along half a cosine.
+
+    The policy of Smith and Topin, Super-convergence (2018), in the shape of PyTorch's
+    ``OneCycleLR``, whose ``max_lr`` is the learning rate here, ``div_factor`` 25 and
+    ``final_div_factor`` 1e4: the update ``warmup * total - 1`` has the factor 1, the last one
+    ``final``. A training too short to rise starts at 1.
+
+    Parameters
+    ----------
+    warmup : float
+        Share of all updates that go up.
+    start : float
+        Factor of the first update.
+    final : float
+        Factor of the last update.
+    """
+
+    warmup: float = field(default=0.3, metadata=FRACTION)
+    start: float = field(default=0.04, metadata=SHARE)
+    final: float = field(default=4e-6, metadata=SHARE)
+
+    def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
+        """Up and down; see :meth:`Schedule.factors`."""
+        peak, updates = max(self.warmup * total - 1, 0.0), np.asarray(updates)
+        # Where one of the ways has no length, no update lies on it but the peak itself.
+        rising = _fall(self.start, 1.0, updates / (peak or 1.0))
+        falling = _fall(1.0, self.final, (updates - peak) / (total - 1 - peak or 1.0))
+        return np.where(updates < peak, rising, falling)
+
+
+@dataclass(frozen=True)
+class Coslog4(Schedule):
+    """``(1 - cos(2 pi log2(1 + 15 t))) / 2`` after the share t of all updates: four waves, each
+    twice as long as the one before.
+
+    The schedule of RealMLP (Holzmüller, Grinsztajn and Steinwart, Better by default,
+    arXiv:2407.04491). It starts at 0: the first update changes nothing.
+    """
+
+    def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
+        """Four waves; see :meth:`Schedule.factors`."""
+        done = np.minimum(np.asarray(updates) / total, 1.0)
+        return np.asarray(0.5 * (1.0 - np.cos(2.0 * np.pi * np.log2(1.0 + 15.0 * done))))
+
+
+@dataclass(frozen=True)
+class InverseScaling(Schedule):
+    """``1 / (1 + update) ** power``.
+
+    The formula of scikit-learn's ``learning_rate="invscaling"``, which counts samples where this
+    counts updates: there the rate falls ``batch_size ** power`` times as far.
+
+    Parameters
+    ----------
+    power : float
+        Exponent; 0 leaves the rate as it is.
+    """
+
+    power: float = field(default=0.5, metadata=NOT_NEGATIVE)
+
+    def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
+        """Less at each update; see :meth:`Schedule.factors`."""
+        return np.asarray((1.0 + np.asarray(updates)) ** -self.power)
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau(Checked):
+    """Times ``factor`` when a recorded value has got no better for some epochs.
+
+    Epoch by epoch as Keras's ``ReduceLROnPlateau``. Its factor follows from all values recorded so
+    far, so it is the same for a training that goes on.
+
+    Parameters
+    ----------
+    monitor : str
+        Name of the recorded value; "auto" leaves the choice to the training.
+    factor : float
+        What the rate is multiplied by.
+    patience : int
+        Epochs without a better value until that happens.
+    min_delta : float
+        By how much a better value must differ from the best one.
+    cooldown : int
+        Epochs after it that do not count.
+    floor : float
+        The least factor.
+    """
+
+    monitor: str = field(default="auto", metadata=_NAME)
+    factor: float = field(default=0.1, metadata=FRACTION)
+    patience: int = field(default=10, metadata=WHOLE)
+    min_delta: float = field(default=1e-4, metadata=NOT_NEGATIVE)
+    cooldown: int = field(default=0, metadata=WHOLE)
+    floor: float = field(default=0.0, metadata=SHARE)
+
+    def factor_after(self, values: list[float], *, larger_is_better: bool) -> float:
+        """Factor of the learning rate in the epoch that follows.
+
+        Parameters
+        ----------
+        values : list of float
+            What was recorded, an epoch each, the first one of the training first.
+        larger_is_better : bool
+            Whether a better value is a larger one.
+        """
+        sign = -1.0 if larger_is_better else 1.0
+        best, result, waited, cooling = np.inf, 1.0, 0, 0
+        for value in values:
+            if cooling > 0:
+                cooling, waited = cooling - 1, 0
+            if sign * value < best - self.min_delta:
+                best, waited = sign * value, 0
+            elif cooling == 0:
+                waited += 1
+                if waited >= self.patience and result > self.floor:
+                    result, waited = max(result * self.factor, self.floor), 0
+                    cooling = self.cooldown
+        return result
+
+
+SCHEDULES: dict[str, type[Checked]] = {
+    "constant": Constant,
+    "step": Step,
+    "exponential": Exponential,
+    "cosine": Cosine,
+    "one_cycle": OneCycle,
+    "coslog4": Coslog4,
+    "inverse_scaling": InverseScaling,
+    "reduce_on_plateau": ReduceOnPlateau,
+}
