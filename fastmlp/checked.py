@@ -1,7 +1,7 @@
 """Checks of single values from outside, and dataclasses whose fields are checked when made."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from numbers import Integral, Real
@@ -29,6 +29,27 @@ def rule(store: Any, wanted: str, types: Any, valid: Callable[[Any], bool]) -> d
 def one_of(names: tuple[str, ...]) -> dict[str, Check]:
     """Field metadata: a string among ``names``."""
     return rule(str, "one of " + ", ".join(map(repr, names)), str, names.__contains__)
+
+
+def optional(metadata: dict[str, Check]) -> dict[str, Check]:
+    """The same, or None."""
+    return {"check": lambda name, value: None if value is None else metadata["check"](name, value)}
+
+
+def named(table: Mapping[str, type], base: type, module: str) -> dict[str, Check]:
+    """Field metadata: an object of ``base``, or the name of one in ``table`` with its defaults."""
+
+    def check(name: str, value: Any) -> Any:
+        if isinstance(value, base):
+            return value
+        if isinstance(value, str) and value in table:
+            return table[value]()
+        names = ", ".join(map(repr, table))
+        wanted = f"one of {names}, or an object of fastmlp.{module}"
+        error = ValueError if isinstance(value, str) else TypeError
+        raise error(f"{name} must be {wanted}; got {value!r}")
+
+    return {"check": check}
 
 
 COUNT = rule(int, "an integer >= 1", Integral, lambda value: value >= 1)

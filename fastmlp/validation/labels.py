@@ -3,44 +3,64 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .advice import some
 from .arrays import LABELS, Array, as_array, finite
 from .frames import column_values, open_table
 
 
-def encode_labels(
-    Y: Any, n_rows: int, *, classes: Array | None = None, name: str = "Y"
-) -> tuple[Array, Array]:
-    """Return the class index of each row, int32 of shape (n_rows,), and the classes.
+def read_targets(Y: Any, n_rows: int, *, name: str = "Y") -> Array:
+    """Return Y as an array of shape (n_rows,), or (n_rows, outputs >= 2) if it has columns.
 
-    Y holds labels, shape (n_rows,) or (n_rows, 1): ints, bools, strings or floats with integer
-    values; or numeric one-hot rows, shape (n_rows, classes >= 2). Either may be a table or a column
-    of pandas, Polars or PyArrow. The classes are those given, by default the sorted unique labels,
-    or 0, 1, ... for one-hot rows.
+    Y holds numbers, booleans or strings, those in one column only; it may be a table or a column of
+    pandas, Polars or PyArrow.
 
     Raises
     ------
     TypeError, ValueError
-        If Y has a wrong shape, mixes types, holds a label that is missing, no integer or not
-        among `classes`, a row that is not one-hot, or fewer than 2 classes.
+        If Y has a wrong shape, mixes types, or holds a value that is missing or not finite.
     """
-    labels = _read(Y, name)
-    one_hot = labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf"
-    if labels.ndim == 0 or not (one_hot or labels.shape[1:] in ((), (1,))):
-        raise ValueError(f"{name} must be 1-D labels or one-hot numbers; got shape {labels.shape}")
-    if len(labels) != n_rows:
-        raise ValueError(f"{name} has {len(labels)} rows, but X has {n_rows}")
-    labels = finite(labels, labels.dtype.newbyteorder("="), name)
-    if one_hot:
-        return _decode_one_hot(labels, classes, name)
-    labels = labels.ravel()
-    _check_whole(labels, name)
+    targets = _read(Y, name)
+    several = targets.ndim == 2 and targets.shape[1] > 1 and targets.dtype.kind in "biuf"
+    if targets.ndim == 0 or not (several or targets.shape[1:] in ((), (1,))):
+        wanted = "a label or a number for each row, or columns of numbers"
+        raise ValueError(f"{name} must be {wanted}; got shape {targets.shape}")
+    if len(targets) != n_rows:
+        raise ValueError(f"{name} has {len(targets)} rows, but X has {n_rows}")
+    targets = finite(targets, targets.dtype.newbyteorder("="), name)
+    return targets if several else targets.ravel()
+
+
+def encode_labels(
+    targets: Array, *, classes: Array | None = None, name: str = "Y"
+) -> tuple[Array, Array]:
+    """Return the class index of each row, int32, and the classes.
+
+    ``targets`` are labels (ints, bools, strings or floats with integer values) or one-hot rows, as
+    :func:`read_targets` leaves them. The classes are those given, by default the sorted unique
+    labels, or 0, 1, ... for one-hot rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a label is no integer or not among `classes`, a row is not one-hot, or there are fewer
+        than 2 classes.
+    """
+    if targets.ndim == 2:
+        return _decode_one_hot(targets, classes, name)
+    _check_whole(targets, name)
     if classes is None:
-        classes = np.unique(labels)
+        classes = np.unique(targets)
         if len(classes) < 2:
             raise ValueError(f"{name} must hold at least 2 classes; got {some(classes)}")
-    return _class_indices(labels, classes, name), classes
+    return _class_indices(targets, classes, name), classes
+
+
+def is_one_hot(rows: Array) -> npt.NDArray[np.bool_]:
+    """Whether each row has one 1 and else zeros."""
+    ones: npt.NDArray[np.bool_] = (np.count_nonzero(rows, axis=1) == 1) & (rows.max(axis=1) == 1)
+    return ones
 
 
 def check_classes(classes: Any, n_classes: int, *, name: str = "classes") -> Array:
@@ -72,19 +92,18 @@ def _read(Y: Any, name: str) -> Array:
 
 def _check_whole(labels: Array, name: str) -> None:
     if labels.dtype.kind == "f" and (fractional := labels != np.trunc(labels)).any():
-        got = f"got {labels[fractional][0]} (regression is not supported yet)"
-        raise ValueError(f"{name} must hold class labels; {got}")
+        got = f"got {labels[fractional][0]}"
+        raise ValueError(f"{name} must hold class labels, which are whole numbers; {got}")
 
 
 def _decode_one_hot(rows: Array, classes: Array | None, name: str) -> tuple[Array, Array]:
     columns = np.arange(rows.shape[1])
     if classes is not None and not np.array_equal(classes, columns):
         raise ValueError(f"{name} has {len(columns)} one-hot columns, not classes {some(classes)}")
-    indices = rows.argmax(axis=1)
-    one_hot = (np.count_nonzero(rows, axis=1) == 1) & (rows[np.arange(len(rows)), indices] == 1)
+    one_hot = is_one_hot(rows)
     if not one_hot.all():
-        wanted = "one-hot (one 1, the rest 0; multilabel and soft targets are not supported)"
-        raise ValueError(f"{name}[{one_hot.argmin()}] is not {wanted}")
+        raise ValueError(f"{name}[{one_hot.argmin()}] is not one-hot (one 1, the rest 0)")
+    indices = rows.argmax(axis=1)
     return indices.astype(np.int32), columns if classes is None else classes
 
 

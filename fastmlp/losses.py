@@ -1,0 +1,148 @@
+"""Losses: what a training makes small, named with their settings.
+
+z is an output of the network, y its target; the loss of a batch is the mean over its samples,
+weighted by their weights. To add one: its formula in ``kernels.plugins``, a class here with the
+source, and a line in ``LOSSES``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, ClassVar
+
+from .checked import RATE, Checked
+
+
+@dataclass(frozen=True)
+class Loss(Checked):
+    """What all have in common."""
+
+    # What targets stand for: "classes", of which a row has one; "labels", of which it may have any;
+    # "numbers"; or "counts", which are never negative.
+    targets: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """The name that stands for it with its defaults."""
+        return next(name for name, kind in LOSSES.items() if type(self) is kind)
+
+    def parameters(self, n_outputs: int) -> list[float]:
+        """The parameter of each output; 0 where it has none."""
+        return [0.0] * n_outputs
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(Loss):
+    """-sum_k y_k log p_k, p the softmax of the outputs, one for each class."""
+
+    targets: ClassVar[str] = "classes"
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    """-y log p - (1 - y) log(1 - p), p = 1 / (1 + exp(-z)).
+
+    For two classes from one output, or for rows of 0 and 1, an output for each label, whose losses
+    are added, as in scikit-learn (Keras takes their mean).
+    """
+
+    targets: ClassVar[str] = "labels"
+
+
+@dataclass(frozen=True)
+class SquaredError(Loss):
+    """(z - y)^2 / 2, as in scikit-learn; the mean over the outputs."""
+
+    targets: ClassVar[str] = "numbers"
+
+
+@dataclass(frozen=True)
+class AbsoluteError(Loss):
+    """abs(z - y), whose slope at 0 is 0; the mean over the outputs."""
+
+    targets: ClassVar[str] = "numbers"
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """(z - y)^2 / 2 up to an error of delta, then delta * (abs(z - y) - delta / 2).
+
+    Huber 1964, as in Keras and in scikit-learn's boosting; the mean over the outputs.
+
+    Parameters
+    ----------
+    delta : float, default 1.0
+        In the unit of the targets.
+    """
+
+    delta: float = field(default=1.0, metadata=RATE)
+
+    targets: ClassVar[str] = "numbers"
+
+    def parameters(self, n_outputs: int) -> list[float]:
+        """Delta, for each."""
+        return [self.delta] * n_outputs
+
+
+def _check_quantiles(name: str, value: Any) -> float | tuple[float, ...]:
+    def one(number: Any) -> float:
+        if not isinstance(number, Real) or isinstance(number, bool) or not 0 < number < 1:
+            raise ValueError(f"{name} must be numbers > 0 and < 1; got {value!r}")
+        return float(number)
+
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return one(value)
+    quantiles = tuple(map(one, value))
+    if not quantiles or any(a >= b for a, b in zip(quantiles, quantiles[1:], strict=False)):
+        raise ValueError(f"{name} must be in rising order; got {value!r}")
+    return quantiles
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """q * (y - z) for y above z, (1 - q) * (z - y) below: the pinball loss.
+
+    Koenker and Bassett 1978, as scikit-learn's ``QuantileRegressor``. Several quantiles of one
+    target get an output each, and the loss is their mean; predictions are put in order, which never
+    makes that mean larger (Chernozhukov, Fernández-Val and Galichon 2010). The loss in the history
+    is that of the outputs before.
+
+    Parameters
+    ----------
+    q : float or sequence of float, default 0.5
+        Quantiles, between 0 and 1, in rising order.
+    """
+
+    q: float | tuple[float, ...] = field(default=0.5, metadata={"check": _check_quantiles})
+
+    targets: ClassVar[str] = "numbers"
+
+    @property
+    def count(self) -> int:
+        """How many there are of each target."""
+        return len(self.q) if isinstance(self.q, tuple) else 1
+
+    def parameters(self, n_outputs: int) -> list[float]:
+        """The quantiles, or the one for each output."""
+        return list(self.q) if isinstance(self.q, tuple) else [self.q] * n_outputs
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """exp(z) - y z, as scikit-learn's ``PoissonRegressor`` and Keras without terms of y alone.
+
+    The outputs are logarithms of the expected counts; the mean over the outputs.
+    """
+
+    targets: ClassVar[str] = "counts"
+
+
+LOSSES: dict[str, type[Loss]] = {
+    "softmax_cross_entropy": SoftmaxCrossEntropy,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": Quantile,
+    "poisson": Poisson,
+}
