@@ -1,6 +1,7 @@
 """Training a network on arrays: the memory of a fit, and its epochs."""
 
 import time
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +27,9 @@ _FIRST_SLICE_FLOPS = 1e9
 # A chunk of less work is done sooner than a team has met.
 _TEAM_FLOPS = 1e6
 
+# Settings of update rules.
+RULE_SETTINGS = {"momentum": 0.0, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
+
 # Zeros are stepped over where at most this part of the work is left.
 _WORTH_SKIPPING = 0.75
 _SAMPLE_ROWS = 300
@@ -40,16 +44,25 @@ class TrainingRun:
         Where the first epoch starts, with a state of the settings' update rule.
     data : FitData
     settings : Settings
+    rule_settings : mapping of str to float, optional
+        More settings of the update rule.
     """
 
-    def __init__(self, network: Network, data: FitData, settings: Settings) -> None:
+    def __init__(
+        self,
+        network: Network,
+        data: FitData,
+        settings: Settings,
+        rule_settings: Mapping[str, float] = {},  # noqa: B006 - a mapping is not changed
+    ) -> None:
         self._data = data
         rows = len(data.X)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
         batch_size = min(settings.batch_size, rows)
         self._memory, self._plan, self._job = training_parts(
-            network, data.X.dtype, batch_size, settings, skip_zeros
+            network, data.X.dtype, batch_size, settings, skip_zeros, rule_settings
         )
+        self._settings = RULE_SETTINGS | dict(rule_settings)
         self._in_place = network.reads_in_place(data.X.dtype, settings.input_scale)
         self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
         self._company = _Company()
@@ -92,7 +105,9 @@ class TrainingRun:
         job.set_rows(self._data.X, order, in_place=self._in_place)
         labels = self._data.labels[order]
         steps = network.updates + np.arange(1.0, self._updates_per_epoch + 1)
-        rates = RULES[network.rule].step_sizes(learning_rate, steps)
+        rates = RULES[network.rule].step_sizes(
+            np.full(len(steps), learning_rate), steps, self._settings
+        )
         job.point(labels=labels, rates=rates)
         job.set(total_loss=0, hits=0)
         self._run_slices()
@@ -149,6 +164,7 @@ def training_parts(
     batch_size: int,
     settings: Settings,
     skip_zeros: bool = False,
+    rule_settings: Mapping[str, float] = {},  # noqa: B006
 ) -> tuple[Floats, Plan, Job]:
     """Memory, plan and job of a fit on rows of ``dtype``."""
     rule = RULES[settings.update_rule]
@@ -173,7 +189,8 @@ def training_parts(
         rule=settings.update_rule,
         masked=skip_zeros,
     )
-    job.set(momentum=settings.momentum, input_scale=settings.input_scale)
+    job.set(**RULE_SETTINGS | {"momentum": settings.momentum} | dict(rule_settings))
+    job.set(input_scale=settings.input_scale)
     return memory, plan, job
 
 

@@ -92,11 +92,13 @@ def gradients(weights: list[Array], X: ArrayLike, labels: Indices) -> list[Array
 
 
 def new_state(weights: list[Array]) -> dict:
-    """Return what an optimizer remembers between steps, all zero."""
+    """Return what an optimizer remembers between steps, all zero but for Adagrad's sum."""
     return {
         "velocity": [np.zeros_like(w) for w in weights],
         "first_moment": [np.zeros_like(w) for w in weights],
         "second_moment": [np.zeros_like(w) for w in weights],
+        "largest_moment": [np.zeros_like(w) for w in weights],
+        "accumulator": [np.full_like(w, 0.1) for w in weights],
         "steps": 0,
     }
 
@@ -142,6 +144,78 @@ def adam_step(
         m[...] = beta1 * m + (1.0 - beta1) * g
         v[...] = beta2 * v + (1.0 - beta2) * g**2
         w -= alpha * m / (np.sqrt(v) + epsilon)
+
+
+# ------------------------------------------------------------------------- further update rules
+
+
+def amsgrad_step(
+    weights: list[Array],
+    grads: list[Array],
+    state: dict,
+    *,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Change `weights` and `state` in place by one step of AMSGrad.
+
+    As in Keras, the largest v is that of those without bias correction.
+    """
+    state["steps"] += 1
+    t = state["steps"]
+    alpha = learning_rate * np.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
+    moments = (state["first_moment"], state["second_moment"], state["largest_moment"])
+    for w, g, m, v, largest in zip(weights, grads, *moments, strict=True):
+        m[...] = beta1 * m + (1.0 - beta1) * g
+        v[...] = beta2 * v + (1.0 - beta2) * g**2
+        largest[...] = np.maximum(largest, v)
+        w -= alpha * m / (np.sqrt(largest) + epsilon)
+
+
+def rmsprop_step(
+    weights: list[Array],
+    grads: list[Array],
+    state: dict,
+    *,
+    learning_rate: float,
+    beta2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Change `weights` and `state` in place by one step of RMSprop, epsilon inside the root."""
+    for w, g, v in zip(weights, grads, state["second_moment"], strict=True):
+        v[...] = beta2 * v + (1.0 - beta2) * g**2
+        w -= learning_rate * g / np.sqrt(v + epsilon)
+
+
+def adagrad_step(
+    weights: list[Array],
+    grads: list[Array],
+    state: dict,
+    *,
+    learning_rate: float,
+    epsilon: float = 1e-7,
+) -> None:
+    """Change `weights` and `state` in place by one step of Adagrad, epsilon inside the root."""
+    for w, g, total in zip(weights, grads, state["accumulator"], strict=True):
+        total += g**2
+        w -= learning_rate * g / np.sqrt(total + epsilon)
+
+
+def lion_step(
+    weights: list[Array],
+    grads: list[Array],
+    state: dict,
+    *,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+) -> None:
+    """Change `weights` and `state` in place by one step of Lion."""
+    for w, g, m in zip(weights, grads, state["first_moment"], strict=True):
+        w -= learning_rate * np.sign(beta1 * m + (1.0 - beta1) * g)
+        m[...] = beta2 * m + (1.0 - beta2) * g
 
 
 def train(

@@ -75,7 +75,12 @@ RUN = _record(
         ("totals", _I),  # address of the float64 (loss, hits) of each predicted chunk
         # The update rule's settings.
         ("plain", _I),  # whether the rule adds multiples of the gradient and does nothing else
-        ("momentum", _F),
+        ("momentum", _F), ("beta1", _F), ("beta2", _F), ("epsilon", _F),  # see ``rules``
+        # Penalties, decay and clipping, see ``regularisation``.
+        ("biases", _I),  # whether what is updated are biases: they have no penalty
+        ("l2", _F), ("l1", _F),  # factors of the penalties in the present batch
+        ("decay", _F),  # share of the weights that the present update takes away
+        ("factor", _F),  # of the gradient, to clip it
         # The network.
         ("layers", _I),  # address of the record of the input, those of the layers follow
         ("n_layers", _I),  # without the input
