@@ -30,6 +30,11 @@ _TEAM_FLOPS = 1e6
 # Settings of update rules.
 RULE_SETTINGS = {"momentum": 0.0, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
 
+# Settings of what happens before a rule.
+_BEFORE_RULE = {
+    "l2": "penalties", "l1": "penalties", "weight_decay": "decay", "clip_norm": "clipping"
+}  # fmt: skip
+
 # Zeros are stepped over where at most this part of the work is left.
 _WORTH_SKIPPING = 0.75
 _SAMPLE_ROWS = 300
@@ -53,7 +58,7 @@ class TrainingRun:
         network: Network,
         data: FitData,
         settings: Settings,
-        rule_settings: Mapping[str, float] = {},  # noqa: B006 - a mapping is not changed
+        rule_settings: Mapping[str, float] = {},
     ) -> None:
         self._data = data
         rows = len(data.X)
@@ -96,7 +101,7 @@ class TrainingRun:
         FloatingPointError
             If the loss or a weight is no longer finite.
         """
-        memory, job = self._memory, self._job
+        memory, job, given = self._memory, self._job, self._settings
         weights, state, rest = np.split(
             memory[: self._plan.scratch_start],
             [network.packed.size, network.packed.size + network.state.size],
@@ -105,10 +110,10 @@ class TrainingRun:
         job.set_rows(self._data.X, order, in_place=self._in_place)
         labels = self._data.labels[order]
         steps = network.updates + np.arange(1.0, self._updates_per_epoch + 1)
-        rates = RULES[network.rule].step_sizes(
-            np.full(len(steps), learning_rate), steps, self._settings
-        )
-        job.point(labels=labels, rates=rates)
+        rates = RULES[network.rule].step_sizes(np.full(len(steps), learning_rate), steps, given)
+        l2s, l1s = (np.full(len(steps), given.get(name, 0.0)) for name in ("l2", "l1"))
+        decays = np.full(len(steps), learning_rate * given.get("weight_decay", 0.0))
+        job.point(labels=labels, rates=rates, l2s=l2s, l1s=l1s, decays=decays)
         job.set(total_loss=0, hits=0)
         self._run_slices()
         loss = float(job.runs["total_loss"][0]) / len(order)
@@ -164,7 +169,7 @@ def training_parts(
     batch_size: int,
     settings: Settings,
     skip_zeros: bool = False,
-    rule_settings: Mapping[str, float] = {},  # noqa: B006
+    rule_settings: Mapping[str, float] = {},
 ) -> tuple[Floats, Plan, Job]:
     """Memory, plan and job of a fit on rows of ``dtype``."""
     rule = RULES[settings.update_rule]
@@ -176,6 +181,7 @@ def training_parts(
         members=_team_size(network, batch_size, settings.threads),
         state_vectors=rule.state_vectors,
         skip_zeros=skip_zeros,
+        clipped="clip_norm" in rule_settings,
     )
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
@@ -188,8 +194,10 @@ def training_parts(
         activation=settings.activation,
         rule=settings.update_rule,
         masked=skip_zeros,
+        before_rule={_BEFORE_RULE[name] for name in rule_settings if name in _BEFORE_RULE},
     )
-    job.set(**RULE_SETTINGS | {"momentum": settings.momentum} | dict(rule_settings))
+    numbers = RULE_SETTINGS | {"momentum": settings.momentum} | dict(rule_settings)
+    job.set(**{name: value for name, value in numbers.items() if name in job.runs.dtype.names})
     job.set(input_scale=settings.input_scale)
     return memory, plan, job
 

@@ -218,6 +218,30 @@ def lion_step(
         m[...] = beta2 * m + (1.0 - beta2) * g
 
 
+def before_step(
+    weights: list[Array],
+    grads: list[Array],
+    *,
+    l2: float = 0.0,
+    l1: float = 0.0,
+    decay: float = 0.0,
+    clip_norm: float | None = None,
+) -> None:
+    """Change `grads` and `weights` in place by penalties, clipping and decay, in this order.
+
+    Penalties are for weights, not for biases; decay is for both. The norm is that of the whole
+    gradient, penalties included.
+    """
+    for W, dW in zip(weights[::2], grads[::2], strict=True):
+        dW += l2 * W + l1 * np.sign(W)
+    if clip_norm is not None:
+        norm = np.sqrt(sum(np.sum(g**2) for g in grads))
+        for g in grads:
+            g *= clip_norm / max(norm, clip_norm)
+    for w in weights:
+        w *= 1.0 - decay
+
+
 def train(
     weights: list[Array],
     X: ArrayLike,
@@ -227,6 +251,10 @@ def train(
     batch_size: int,
     orders: list[Indices] | None = None,
     step=sgd_step,
+    l2: float = 0.0,
+    l1: float = 0.0,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
     **step_options: float,
 ) -> tuple[list[Array], dict[str, list[float]]]:
     """Train a copy of `weights` and return it with the history.
@@ -238,7 +266,9 @@ def train(
         and its mean is over its own rows.
     orders : sequence of permutations of 0 .. n - 1, one an epoch, optional
         None takes the rows as they come.
-    step : sgd_step or adam_step
+    step : sgd_step, adam_step, ...
+    l2, l1, weight_decay, clip_norm : float
+        See `before_step`.
     **step_options
         For `step`, the learning rate at least.
 
@@ -262,7 +292,10 @@ def train(
             logits = forward(weights, X[rows])[-1]
             loss_sum += cross_entropy(logits, labels[rows]) * len(rows)
             n_correct += accuracy(logits, labels[rows]) * len(rows)
-            step(weights, gradients(weights, X[rows], labels[rows]), state, **step_options)
+            grads = gradients(weights, X[rows], labels[rows])
+            decay = weight_decay * step_options["learning_rate"]
+            before_step(weights, grads, l2=l2, l1=l1, decay=decay, clip_norm=clip_norm)
+            step(weights, grads, state, **step_options)
         history["loss"].append(loss_sum / n)
         history["accuracy"].append(n_correct / n)
     return weights, history
