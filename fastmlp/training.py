@@ -50,7 +50,8 @@ class TrainingRun:
     data : FitData
     settings : Settings
     rule_settings : mapping of str to float, optional
-        More settings of the update rule.
+        More settings of the update rule (``RULE_SETTINGS``), and of what happens before it: l2, l1,
+        weight_decay, clip_norm. What is not named costs nothing.
     """
 
     def __init__(

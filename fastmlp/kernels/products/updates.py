@@ -30,8 +30,8 @@ def update_rows(memory, run, W, A, B, rows, vectors, masks):
 
     If the update is straight, B carries its factor and the sums are added to the weights. If not,
     they go to the gradient (between the chunks of a batch, or if it is to be clipped) or, at the
-    last chunk, to ``run.tile``, where UPDATE_ROWS rows at a time stay in L1 for the rule. ``masks`` is 0, or the table of the
-    samples that count for each tile of rows.
+    last chunk, to ``run.tile``, where UPDATE_ROWS rows at a time stay in L1 for the rule.
+    ``masks`` is 0, or the table of the samples that count for each tile of rows.
     """
     tiles = int64s(run.outer_masked if masks else run.outer)
     if run.straight:
