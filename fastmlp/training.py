@@ -198,7 +198,7 @@ def training_parts(
         before_rule={_BEFORE_RULE[name] for name in rule_settings if name in _BEFORE_RULE},
     )
     numbers = RULE_SETTINGS | {"momentum": settings.momentum} | dict(rule_settings)
-    job.set(**{name: value for name, value in numbers.items() if name in job.runs.dtype.names})
+    job.set(**{name: value for name, value in numbers.items() if name != "weight_decay"})
     job.set(input_scale=settings.input_scale)
     return memory, plan, job
 

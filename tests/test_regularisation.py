@@ -1,5 +1,6 @@
 """Penalties, decay and clipping: their kernels, and whole runs against the reference."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from fastmlp.kernels.plugins import regularisation
 from fastmlp.network import Network
 from fastmlp.validation import Settings
 from tests import reference
+from tests.fences import fences
 from tests.kernels import (
     COUNTS,
     NAN,
@@ -133,3 +135,14 @@ def test_a_norm_that_is_not_finite_shows(value: float) -> None:
     X[3, 2] = value
     with pytest.raises(FloatingPointError):
         trained(weights, X, labels, "sgd", 8, "float32", 1, {"clip_norm": 1.0})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
+@pytest.mark.parametrize("place", ["start", "end"])
+@pytest.mark.parametrize("sizes", [(9, 5), (13, 130, 4), (13, 130, 33, 4)])
+def test_nothing_beside_the_operands_is_touched(sizes: Any, place: str) -> None:
+    weights, X, labels = problem(sizes, 31)
+    arguments = weights, X, labels, "adam", 9, "float32", 2, OPTIONS[-1]
+    with fences(place):
+        ours = trained(*arguments)
+    assert all(map(np.array_equal, ours, trained(*arguments)))

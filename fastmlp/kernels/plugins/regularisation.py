@@ -29,7 +29,7 @@ def _scale(e: Emitter, run: Numbers, g: Any) -> Vectors:
     return {"g": e.multiply(run.factor, g)}
 
 
-penalise, decay, scale_gradient = map(elementwise, (_penalise, _decay, _scale))
+penalise, decay, scale_gradient = (elementwise(f) for f in (_penalise, _decay, _scale))
 
 
 @unit
