@@ -109,7 +109,9 @@ class Network:
         return network
 
     def _first_state(self, rule: str) -> Floats:
-        return aligned_zeros(RULES[rule].state_vectors * self._weight_count, self.dtype)
+        state = aligned_zeros(RULES[rule].state_vectors * self._weight_count, self.dtype)
+        state += RULES[rule].first_state
+        return state
 
     def _pack(self, weights: Sequence[npt.NDArray[Any]]) -> Floats:
         packed = aligned_zeros(self._weight_count, self.dtype)

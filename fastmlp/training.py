@@ -1,6 +1,7 @@
 """Training a network on arrays: the memory of a fit, and its epochs."""
 
 import time
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +27,14 @@ _FIRST_SLICE_FLOPS = 1e9
 # A chunk of less work is done sooner than a team has met.
 _TEAM_FLOPS = 1e6
 
+# Settings of update rules.
+RULE_SETTINGS = {"momentum": 0.0, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
+
+# Settings of what happens before a rule.
+_BEFORE_RULE = {
+    "l2": "penalties", "l1": "penalties", "weight_decay": "decay", "clip_norm": "clipping"
+}  # fmt: skip
+
 # Zeros are stepped over where at most this part of the work is left.
 _WORTH_SKIPPING = 0.75
 _SAMPLE_ROWS = 300
@@ -40,8 +49,9 @@ class TrainingRun:
         Where the first epoch starts, with a state of the settings' update rule.
     data : FitData
     settings : Settings
-    dropout : tuple of float
-        Share that is dropped of the input and of each hidden layer; () for none.
+    rule_settings : mapping of str to float, optional
+        More settings of the update rule (``RULE_SETTINGS``), and of what happens before it: l2, l1,
+        weight_decay, clip_norm. What is not named costs nothing.
     """
 
     def __init__(
@@ -49,16 +59,17 @@ class TrainingRun:
         network: Network,
         data: FitData,
         settings: Settings,
-        dropout: tuple[float, ...] = (),
+        rule_settings: Mapping[str, float] = {},
     ) -> None:
         self._data = data
         rows = len(data.X)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
         batch_size = min(settings.batch_size, rows)
         self._memory, self._plan, self._job = training_parts(
-            network, data.X.dtype, batch_size, settings, skip_zeros, dropout
+            network, data.X.dtype, batch_size, settings, skip_zeros, rule_settings
         )
-        self._in_place = _reads_in_place(network, data.X.dtype, settings, dropout)
+        self._settings = RULE_SETTINGS | dict(rule_settings)
+        self._in_place = network.reads_in_place(data.X.dtype, settings.input_scale)
         self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
         self._company = _Company()
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
@@ -97,7 +108,7 @@ class TrainingRun:
         FloatingPointError
             If the loss or a weight is no longer finite.
         """
-        memory, job = self._memory, self._job
+        memory, job, given = self._memory, self._job, self._settings
         weights, state, rest = np.split(
             memory[: self._plan.scratch_start],
             [network.packed.size, network.packed.size + network.state.size],
@@ -106,9 +117,11 @@ class TrainingRun:
         job.set_rows(self._data.X, order, in_place=self._in_place)
         labels = self._data.labels[order]
         steps = network.updates + np.arange(1.0, self._updates_per_epoch + 1)
-        rates = RULES[network.rule].step_sizes(learning_rate, steps)
-        job.point(labels=labels, rates=rates)
-        job.set(total_loss=0, hits=0, dropout_key=dropout_key)
+        rates = RULES[network.rule].step_sizes(np.full(len(steps), learning_rate), steps, given)
+        l2s, l1s = (np.full(len(steps), given.get(name, 0.0)) for name in ("l2", "l1"))
+        decays = np.full(len(steps), learning_rate * given.get("weight_decay", 0.0))
+        job.point(labels=labels, rates=rates, l2s=l2s, l1s=l1s, decays=decays)
+        job.set(total_loss=0, hits=0)
         self._run_slices()
         loss = float(job.runs["total_loss"][0]) / len(order)
         if not all(np.isfinite(values).all() for values in (loss, weights, state)):
@@ -163,7 +176,7 @@ def training_parts(
     batch_size: int,
     settings: Settings,
     skip_zeros: bool = False,
-    dropout: tuple[float, ...] = (),
+    rule_settings: Mapping[str, float] = {},
 ) -> tuple[Floats, Plan, Job]:
     """Memory, plan and job of a fit on rows of ``dtype``."""
     rule = RULES[settings.update_rule]
@@ -175,6 +188,7 @@ def training_parts(
         members=_team_size(network, batch_size, settings.threads),
         state_vectors=rule.state_vectors,
         skip_zeros=skip_zeros,
+        clipped="clip_norm" in rule_settings,
     )
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
@@ -187,9 +201,11 @@ def training_parts(
         activation=settings.activation,
         rule=settings.update_rule,
         masked=skip_zeros,
-        dropout=dropout,
+        before_rule={_BEFORE_RULE[name] for name in rule_settings if name in _BEFORE_RULE},
     )
-    job.set(momentum=settings.momentum, input_scale=settings.input_scale)
+    numbers = RULE_SETTINGS | {"momentum": settings.momentum} | dict(rule_settings)
+    job.set(**{name: value for name, value in numbers.items() if name != "weight_decay"})
+    job.set(input_scale=settings.input_scale)
     return memory, plan, job
 
 

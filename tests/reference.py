@@ -92,11 +92,13 @@ def gradients(weights: list[Array], X: ArrayLike, labels: Indices) -> list[Array
 
 
 def new_state(weights: list[Array]) -> dict:
-    """Return what an optimizer remembers between steps, all zero."""
+    """Return what an optimizer remembers between steps, all zero but for Adagrad's sum."""
     return {
         "velocity": [np.zeros_like(w) for w in weights],
         "first_moment": [np.zeros_like(w) for w in weights],
         "second_moment": [np.zeros_like(w) for w in weights],
+        "largest_moment": [np.zeros_like(w) for w in weights],
+        "accumulator": [np.full_like(w, 0.1) for w in weights],
         "steps": 0,
     }
 
@@ -144,6 +146,102 @@ def adam_step(
         w -= alpha * m / (np.sqrt(v) + epsilon)
 
 
+# ------------------------------------------------------------------------- further update rules
+
+
+def amsgrad_step(
+    weights: list[Array],
+    grads: list[Array],
+    state: dict,
+    *,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Change `weights` and `state` in place by one step of AMSGrad.
+
+    As in Keras, the largest v is that of those without bias correction.
+    """
+    state["steps"] += 1
+    t = state["steps"]
+    alpha = learning_rate * np.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
+    moments = (state["first_moment"], state["second_moment"], state["largest_moment"])
+    for w, g, m, v, largest in zip(weights, grads, *moments, strict=True):
+        m[...] = beta1 * m + (1.0 - beta1) * g
+        v[...] = beta2 * v + (1.0 - beta2) * g**2
+        largest[...] = np.maximum(largest, v)
+        w -= alpha * m / (np.sqrt(largest) + epsilon)
+
+
+def rmsprop_step(
+    weights: list[Array],
+    grads: list[Array],
+    state: dict,
+    *,
+    learning_rate: float,
+    beta2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Change `weights` and `state` in place by one step of RMSprop, epsilon inside the root."""
+    for w, g, v in zip(weights, grads, state["second_moment"], strict=True):
+        v[...] = beta2 * v + (1.0 - beta2) * g**2
+        w -= learning_rate * g / np.sqrt(v + epsilon)
+
+
+def adagrad_step(
+    weights: list[Array],
+    grads: list[Array],
+    state: dict,
+    *,
+    learning_rate: float,
+    epsilon: float = 1e-7,
+) -> None:
+    """Change `weights` and `state` in place by one step of Adagrad, epsilon inside the root."""
+    for w, g, total in zip(weights, grads, state["accumulator"], strict=True):
+        total += g**2
+        w -= learning_rate * g / np.sqrt(total + epsilon)
+
+
+def lion_step(
+    weights: list[Array],
+    grads: list[Array],
+    state: dict,
+    *,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+) -> None:
+    """Change `weights` and `state` in place by one step of Lion."""
+    for w, g, m in zip(weights, grads, state["first_moment"], strict=True):
+        w -= learning_rate * np.sign(beta1 * m + (1.0 - beta1) * g)
+        m[...] = beta2 * m + (1.0 - beta2) * g
+
+
+def before_step(
+    weights: list[Array],
+    grads: list[Array],
+    *,
+    l2: float = 0.0,
+    l1: float = 0.0,
+    decay: float = 0.0,
+    clip_norm: float | None = None,
+) -> None:
+    """Change `grads` and `weights` in place by penalties, clipping and decay, in this order.
+
+    Penalties are for weights, not for biases; decay is for both. The norm is that of the whole
+    gradient, penalties included.
+    """
+    for W, dW in zip(weights[::2], grads[::2], strict=True):
+        dW += l2 * W + l1 * np.sign(W)
+    if clip_norm is not None:
+        norm = np.sqrt(sum(np.sum(g**2) for g in grads))
+        for g in grads:
+            g *= clip_norm / max(norm, clip_norm)
+    for w in weights:
+        w *= 1.0 - decay
+
+
 def train(
     weights: list[Array],
     X: ArrayLike,
@@ -153,6 +251,10 @@ def train(
     batch_size: int,
     orders: list[Indices] | None = None,
     step=sgd_step,
+    l2: float = 0.0,
+    l1: float = 0.0,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
     **step_options: float,
 ) -> tuple[list[Array], dict[str, list[float]]]:
     """Train a copy of `weights` and return it with the history.
@@ -164,7 +266,9 @@ def train(
         and its mean is over its own rows.
     orders : sequence of permutations of 0 .. n - 1, one an epoch, optional
         None takes the rows as they come.
-    step : sgd_step or adam_step
+    step : sgd_step, adam_step, ...
+    l2, l1, weight_decay, clip_norm : float
+        See `before_step`.
     **step_options
         For `step`, the learning rate at least.
 
@@ -188,7 +292,10 @@ def train(
             logits = forward(weights, X[rows])[-1]
             loss_sum += cross_entropy(logits, labels[rows]) * len(rows)
             n_correct += accuracy(logits, labels[rows]) * len(rows)
-            step(weights, gradients(weights, X[rows], labels[rows]), state, **step_options)
+            grads = gradients(weights, X[rows], labels[rows])
+            decay = weight_decay * step_options["learning_rate"]
+            before_step(weights, grads, l2=l2, l1=l1, decay=decay, clip_norm=clip_norm)
+            step(weights, grads, state, **step_options)
         history["loss"].append(loss_sum / n)
         history["accuracy"].append(n_correct / n)
     return weights, history

@@ -51,6 +51,7 @@ RUN = _record(
         ("m", _I),  # its rows
         ("slot", _I),  # which copy of the activations is its own
         ("opens", _I), ("closes", _I),  # whether it is the first, and the last, of its batch
+        ("updates", _I),  # whether products are followed by the update, at once
         ("straight", _I),  # whether sums over it may go straight to the weights
         ("share", _F),  # of one sample in the mean over the batch: 1 / rows of the batch
         ("rate", _F),  # step size
@@ -60,6 +61,9 @@ RUN = _record(
         ("loss", _I),  # loss, or output function of a prediction
         ("finish", _I),  # what becomes of a prediction
         ("rule", _I),  # update rule
+        ("step_unit", _I),  # what updates call: the rule, or what ends with it, ``regularisation``
+        ("penalise", _I), ("shrink", _I),  # add penalties, let weights decay; 0 without
+        ("clip", _I), ("measure", _I),  # updates with a clipped gradient, and its norm; 0 without
         ("pack", _I),  # transposes the inputs of large batches; 0 where there are none
         ("outer", _I), ("outer_masked", _I),  # tables of tiles by their vectors
         # Arrays of the caller.
@@ -75,7 +79,15 @@ RUN = _record(
         ("totals", _I),  # address of the float64 (loss, hits) of each predicted chunk
         # The update rule's settings.
         ("plain", _I),  # whether the rule adds multiples of the gradient and does nothing else
-        ("momentum", _F),
+        ("momentum", _F), ("beta1", _F), ("beta2", _F), ("epsilon", _F),  # see ``rules``
+        # Penalties, decay and clipping, see ``regularisation``.
+        ("biases", _I),  # whether what is updated are biases: they have no penalty
+        ("l2", _F), ("l1", _F),  # factors of the penalties in the present batch
+        ("decay", _F),  # share of the weights that the present update takes away
+        ("l2s", _I), ("l1s", _I), ("decays", _I),  # addresses of those of all batches, float64
+        ("clip_norm", _F),  # norm of the gradient at the most
+        ("squares", _F),  # sum of squares of a panel's gradient
+        ("factor", _F),  # of the gradient, to clip it
         ("dropout_key", _I),  # of the present epoch, see ``dropout``
         # The network.
         ("layers", _I),  # address of the record of the input, those of the layers follow
@@ -122,6 +134,8 @@ LAYER = _record(
         ("delta_units", _I),  # table unit -> distance of its deltas
         ("below", _I),  # address of the record of the layer below
         ("forward", _I), ("backward", _I), ("update", _I),  # addresses of units, see ``plugins``
+        ("each_piece", _I),  # the same for going over a panel's gradient
+        ("squares", _I),  # address of the float64 sums of squares of the gradient, by panel
         ("activate", _I),  # the same for its activation; 0 where the products have taken it
         ("derive", _I),  # the same for the derivative of its activation
         ("number", _I),  # 0 for the input, 1 for the first hidden layer, ...

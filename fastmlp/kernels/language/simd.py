@@ -20,6 +20,9 @@ TILE_ROWS = 6 if REGISTERS == 32 else 3
 # Flags of an operation that must not be reordered, whatever Numba gives to those without flags: a
 # sum then has the same terms in the same order in every tile, and so the same rounding.
 _AS_WRITTEN = ("contract",)
+# The same for one that must not become part of a multiply-add either: of two products in a sum
+# LLVM may fuse either one.
+_ROUNDED = ("nsz",)
 
 
 def lanes(itemsize: int) -> int:
@@ -53,8 +56,32 @@ class Emitter:
         pointer = self.builder.bitcast(pointer, value.type.as_pointer())
         self.builder.store(value, pointer, align=self.itemsize)
 
+    def first_lanes(self, count: Any) -> Any:
+        """Mask of the first ``count`` lanes, for :meth:`load_some` and :meth:`store_some`."""
+        numbers = ir.Constant(ir.VectorType(INT, self.lanes), list(range(self.lanes)))
+        return self.builder.icmp_signed("<", numbers, self.splat(count))
+
+    def load_some(self, pointer: Any, mask: Any) -> Any:
+        """Load the lanes of a mask, and touch no others; they are 0."""
+        name = f"llvm.masked.load.v{self.lanes}{self.suffix}.p0"
+        return self._masked(name, self.vector, pointer, mask, self.zeros())
+
+    def store_some(self, value: Any, pointer: Any, mask: Any) -> None:
+        """Store the lanes of a mask, and touch no others."""
+        name = f"llvm.masked.store.v{self.lanes}{self.suffix}.p0"
+        self._masked(name, ir.VoidType(), pointer, mask, value)
+
+    def _masked(self, name: str, result: Any, pointer: Any, mask: Any, value: Any) -> Any:
+        pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
+        align = ir.Constant(ir.IntType(32), self.itemsize)
+        stores = isinstance(result, ir.VoidType)
+        operands = [value, pointer, align, mask] if stores else [pointer, align, mask, value]
+        kind = ir.FunctionType(result, [operand.type for operand in operands])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, operands)
+
     def splat(self, scalar: Any) -> Any:
-        undefined = ir.Constant(self.vector, ir.Undefined)
+        undefined = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
         return self.shuffle(first, undefined, [0] * self.lanes)
 
@@ -71,6 +98,26 @@ class Emitter:
     def add(self, x: Any, y: Any) -> Any:
         """x + y, in the order in which it is written."""
         return self.builder.fadd(x, y, flags=_AS_WRITTEN)
+
+    def multiply(self, x: Any, y: Any) -> Any:
+        """x * y, rounded."""
+        return self.builder.fmul(x, y, flags=_ROUNDED)
+
+    def add_quotient(self, z: Any, x: Any, y: Any) -> Any:
+        """z + x / y."""
+        if self._estimates:
+            return self.fma(x, self.inverse(y), z)
+        return self.builder.fadd(z, self.builder.fdiv(x, y, flags=_ROUNDED), flags=_ROUNDED)
+
+    def sign(self, x: Any) -> Any:
+        """1, -1, or x itself if it is neither more nor less than 0."""
+        b, zero = self.builder, self.zeros()
+        below = b.select(b.fcmp_ordered("<", x, zero), self.constant(-1.0), x)
+        return b.select(b.fcmp_ordered(">", x, zero), self.constant(1.0), below)
+
+    def larger(self, x: Any, y: Any) -> Any:
+        """The larger of two; y if either is NaN."""
+        return self.builder.select(self.builder.fcmp_ordered(">", x, y), x, y)
 
     def square_root(self, x: Any) -> Any:
         """The root of x >= 0, to about one unit in the last place; of less than 1e-36, about 0."""

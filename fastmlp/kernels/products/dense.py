@@ -11,7 +11,7 @@ from ..language.simd import TILE_ROWS
 from .blocks import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
 from .inner import inner
 from .tiles import outer
-from .updates import scale, update_rows
+from .updates import scale, update_rows, update_rule
 
 # Where this many panels share the inputs of this many samples, the inputs are transposed first:
 # down a column they lie in as many places as there are samples. Of 1024-2048-2048-10 in batches of
@@ -120,12 +120,29 @@ def update(memory, run, layer):
             )  # fmt: skip
         masks += mask_block
     # A bias is the weight of an input that is always 1.
+    run.biases = True
     for p in range(layer.first, layer.last):
         update_rows(
             memory, run, (layer.weights + p * layer.weight_panel + n_in * panel, panel),
             (run.one, run.noughts, run.iota), (layer.deltas + p * layer.delta_panel, panel),
             1, vectors_of(run, layer, p), 0,
         )  # fmt: skip
+    run.biases = False
+
+
+@unit
+def each_piece(memory, run, layer, p, visitor):
+    """Call the unit ``visitor`` on some rows of a panel and their gradient at a time, the biases
+    last."""
+    start, n_in = layer.weights + p * layer.weight_panel, layer.n_in
+    for j in range(0, n_in, UPDATE_ROWS):
+        rows = n_in - j if n_in - j < UPDATE_ROWS else UPDATE_ROWS
+        w = start + j * layer.panel
+        update_rule(visitor, memory, run, w, w + run.gradient, rows * layer.panel)
+    run.biases = True
+    w = start + n_in * layer.panel
+    update_rule(visitor, memory, run, w, w + run.gradient, layer.panel)
+    run.biases = False
 
 
 @unit

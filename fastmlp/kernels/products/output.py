@@ -80,7 +80,7 @@ def _update_biases(memory, run, layer):
     c, target, base = layer.n_out, layer.bias, layer.bias
     if not run.straight:
         base = layer.bias + run.gradient
-        target = run.tile if run.closes else base
+        target = run.tile if run.updates else base
     for k in range(c):
         # From zero: added to a bias one by one, small terms would be lost in rounding.
         total = as_element(0, memory)
@@ -89,5 +89,20 @@ def _update_biases(memory, run, layer):
         if run.straight or not run.opens:
             total += memory[base + k]
         memory[target + k] = total
-    if run.closes and not run.straight:
-        update_rule(run.rule, memory, run, layer.bias, run.tile, c)
+    if run.updates and not run.straight:
+        run.biases = True
+        update_rule(run.step_unit, memory, run, layer.bias, run.tile, c)
+        run.biases = False
+
+
+@unit
+def each_piece(memory, run, layer, p, visitor):
+    """Call the unit ``visitor`` on each row of a panel and its gradient, biases with panel 0."""
+    count = vectors_of(run, layer, p) * run.lanes
+    for k in range(layer.n_out):
+        w = layer.weights + p * layer.panel + k * layer.stride
+        update_rule(visitor, memory, run, w, w + run.gradient, count)
+    if p == 0:
+        run.biases = True
+        update_rule(visitor, memory, run, layer.bias, layer.bias + run.gradient, layer.n_out)
+        run.biases = False

@@ -29,9 +29,9 @@ def update_rows(memory, run, W, A, B, rows, vectors, masks):
     """Gradient sum_i A[i, j] B[i, :] over the samples of weight rows j, and their update.
 
     If the update is straight, B carries its factor and the sums are added to the weights. If not,
-    they go to the gradient (between the chunks of a batch) or, at the last chunk, to ``run.tile``,
-    where UPDATE_ROWS rows at a time stay in L1 for the rule. ``masks`` is 0, or the table of the
-    samples that count for each tile of rows.
+    they go to the gradient (between the chunks of a batch, or if it is to be clipped) or, at the
+    last chunk, to ``run.tile``, where UPDATE_ROWS rows at a time stay in L1 for the rule.
+    ``masks`` is 0, or the table of the samples that count for each tile of rows.
     """
     tiles = int64s(run.outer_masked if masks else run.outer)
     if run.straight:
@@ -44,14 +44,15 @@ def update_rows(memory, run, W, A, B, rows, vectors, masks):
         n = rows - i if rows - i < UPDATE_ROWS else UPDATE_ROWS
         w = start + i * row
         gradient = (w + run.gradient, row)
-        target = (run.tile, count) if run.closes else gradient
+        target = (run.tile, count) if run.updates else gradient
         base = (run.zeros, 0) if run.opens else gradient
         A = (offset, steps, places + 8 * i)
         outer(tiles[vectors], memory, target, base, A, B, n, run.m, masks, 0)
         if masks:
             masks += 8 * (UPDATE_ROWS // TILE_ROWS) * words
-        if run.closes and row == count:  # the rows lie one behind the other
-            update_rule(run.rule, memory, run, w, run.tile, n * count)
-        elif run.closes:
+        if run.updates and row == count:  # the rows lie one behind the other
+            update_rule(run.step_unit, memory, run, w, run.tile, n * count)
+        elif run.updates:
             for j in range(n):
-                update_rule(run.rule, memory, run, w + j * row, run.tile + j * count, count)
+                row_w, row_gradient = w + j * row, run.tile + j * count
+                update_rule(run.step_unit, memory, run, row_w, row_gradient, count)

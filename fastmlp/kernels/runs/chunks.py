@@ -20,6 +20,11 @@ def open_chunk(run, step):
     run.m = end - run.row
     run.slot = step & 1
     run.opens, run.closes = run.row == first, end == last
+    run.updates = run.closes and not run.clip
     run.straight = run.plain and run.opens and run.closes
     run.share = 1.0 / (last - first)
     run.rate = float64s(run.rates)[number]
+    if run.penalise:
+        run.l2, run.l1 = float64s(run.l2s)[number], float64s(run.l1s)[number]
+    if run.shrink:
+        run.decay = float64s(run.decays)[number]

@@ -1,11 +1,12 @@
 """The units of a run, chosen by what it needs: what is not named here is never compiled."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..plugins import regularisation
 from ..plugins.activations import ACTIVATIONS
 from ..plugins.dropout import drop_deltas, drop_inputs, drop_outputs, thresholds
 from ..plugins.losses import LOSSES
@@ -15,6 +16,7 @@ from ..plugins.zeros import mask_chunk, scan
 from ..products import dense, output
 from ..products.blocks import MANY_SAMPLES
 from ..products.tiles import OUTER, OUTER_MASKED
+from .clipping import update_clipped
 from .launch import Job
 from .plan import Plan
 from .predict import keep_outputs, keep_totals, predict
@@ -38,20 +40,24 @@ def training_job(
     rule: str,
     masked: bool,
     dropout: tuple[float, ...] = (),
+    before_rule: Collection[str] = (),
 ) -> Job:
     """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros.
 
     ``dropout`` has the share that is dropped of the input and of each hidden layer; that of the
-    input needs a reader that copies.
+    input needs a reader that copies. ``before_rule`` names what happens before the update rule:
+    "penalties", "decay", "clipping".
     """
     job, layers = Job(train, plan, memory, as_team=True), plan.layers
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
     if reader == "scattered":
         layers["rows"][:, 0] = plan.runs["places"]
     chunks = int(plan.runs["chunks_per_batch"][0])
-    job.set(plain=RULES[rule].plain)
-    if not RULES[rule].plain or chunks > 1:  # else all updates are straight
+    plain = RULES[rule].plain and not before_rule
+    job.set(plain=plain)
+    if not plain or chunks > 1:  # else all updates are straight
         job.choose(rule=RULES[rule].unit)
+        _choose_before_rule(job, before_rule)
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
     _choose_forward(job, activation)
@@ -70,6 +76,26 @@ def training_job(
         job.choose(mask=mask_chunk)
         job.set(outer_masked=_tiles(job, OUTER_MASKED, layers[0, 1:2]))
     return job
+
+
+def _choose_before_rule(job: Job, names: Collection[str]) -> None:
+    job.set(step_unit=job.runs["rule"])
+    if "penalties" in names:
+        job.choose(penalise=regularisation.penalise)
+    if "decay" in names:
+        job.choose(shrink=regularisation.decay)
+    if "clipping" in names:
+        job.choose(
+            step_unit=regularisation.clipped, measure=regularisation.measured, clip=update_clipped
+        )
+        layers = job.plan.layers
+        layers["each_piece"][:, -1] = job.address(output.each_piece)
+        if layers.shape[1] > 2:
+            layers["each_piece"][:, 1:-1] = job.address(dense.each_piece)
+        for index in range(1, layers.shape[1]):
+            layers["squares"][:, index] = job.plan.table(np.zeros(layers["panels"][0, index]))
+    elif names:
+        job.choose(step_unit=regularisation.regularised)
 
 
 def prediction_job(

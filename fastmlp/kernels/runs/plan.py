@@ -77,6 +77,7 @@ def make_plan(
     state_vectors: int = 0,
     skip_zeros: bool = False,
     consecutive: bool = False,
+    clipped: bool = False,
 ) -> Plan:
     """Plan the memory of a network and the records of those who work on it.
 
@@ -100,6 +101,8 @@ def make_plan(
         Whether the first layer steps over zeros of the input.
     consecutive : bool
         Whether input rows are read one behind the other where the caller keeps them.
+    clipped : bool
+        Whether gradients are clipped: they need memory then.
     """
     layers, weight_count = weight_layout(layer_sizes, dtype.itemsize)
     if consecutive:
@@ -110,7 +113,7 @@ def make_plan(
     runs = plan.runs
     memory, own = _Allocator(dtype.itemsize), _Allocator(dtype.itemsize)
     memory.take((1 + state_vectors) * weight_count)
-    runs["gradient"] = memory.take(weight_count if batch_size > chunk else 0)
+    runs["gradient"] = memory.take(weight_count if clipped or batch_size > chunk else 0)
     plan.scratch_start = memory.used
 
     samples = _round_up(chunk, memory.line)

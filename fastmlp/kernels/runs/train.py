@@ -47,6 +47,8 @@ def train(memory, runs, member):
             if layer.backward_waits:
                 barrier(run)
             call(layer.update, memory, run, layer)
+        if run.clip and run.closes:
+            call(run.clip, memory, run, output)
         run.first = step + 1
         if run.size > 1 and parts(run):
             break

@@ -1,0 +1,62 @@
+"""What happens before the update rule: penalties, decay of weights, clipping.
+
+Units like those of ``rules``. A run that has any of them gives the address of
+:func:`regularised`, or :func:`clipped`, in place of the rule's own to those who update.
+"""
+
+from typing import Any
+
+from ..language.elements import as_element
+from ..language.jit import unit
+from ..language.simd import Emitter
+from ..products.updates import update_rule
+from .elementwise import Numbers, elementwise
+from .rules import Vectors
+
+
+def _penalise(e: Emitter, run: Numbers, w: Any, g: Any) -> Vectors:
+    """g += l2 * w + l1 * sign(w); biases have no penalty."""
+    return {"g": e.add(g, e.fma(run.l2, w, e.multiply(run.l1, e.sign(w))))}
+
+
+def _decay(e: Emitter, run: Numbers, w: Any) -> Vectors:
+    """w *= 1 - decay, biases too, as in Keras."""
+    return {"w": e.fma(run.decay, w, w)}
+
+
+def _scale(e: Emitter, run: Numbers, g: Any) -> Vectors:
+    """g *= factor."""
+    return {"g": e.multiply(run.factor, g)}
+
+
+penalise, decay, scale_gradient = (elementwise(f) for f in (_penalise, _decay, _scale))
+
+
+@unit
+def regularised(memory, run, w, gradient, count):
+    """Penalties and decay, then the rule."""
+    if run.penalise:
+        update_rule(run.penalise, memory, run, w, gradient, count)
+    if run.shrink:
+        update_rule(run.shrink, memory, run, w, gradient, count)
+    update_rule(run.rule, memory, run, w, gradient, count)
+
+
+@unit
+def measured(memory, run, w, gradient, count):
+    """Penalties, and the sum of squares of what the gradient then is."""
+    if run.penalise:
+        update_rule(run.penalise, memory, run, w, gradient, count)
+    total = as_element(0, memory)
+    for i in range(count):
+        total += memory[gradient + i] * memory[gradient + i]
+    run.squares += total
+
+
+@unit
+def clipped(memory, run, w, gradient, count):
+    """The clipped gradient and decay, then the rule."""
+    scale_gradient(memory, run, w, gradient, count)
+    if run.shrink:
+        update_rule(run.shrink, memory, run, w, gradient, count)
+    update_rule(run.rule, memory, run, w, gradient, count)

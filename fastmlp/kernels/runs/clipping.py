@@ -1,0 +1,54 @@
+"""Updates with the gradient clipped by its norm over all weights and biases."""
+
+import math
+
+from ..language.elements import float64s
+from ..language.jit import plugin, unit
+from ..language.records import layer_at
+from .team import barrier
+
+
+@plugin
+def each_piece(memory, run, layer, p, visitor):
+    """Call the unit ``visitor`` (memory, run, w, gradient, count) on each piece of a panel."""
+
+
+@unit
+def update_clipped(memory, run, layer):
+    """At the end of a batch, g *= clip_norm / max(norm, clip_norm), and the update.
+
+    As in Keras, the norm is that of the gradient with its penalties. Each member sums the squares
+    of its own panels, and all add up the sums of all panels in the same order. Nobody's weights
+    change before everybody has met here, so before everybody has done with the backward pass.
+    """
+    for l in range(1, run.n_layers + 1):
+        current = layer_at(run.layers, l)
+        squares = float64s(current.squares)
+        for p in range(current.first, current.last):
+            run.squares = 0.0
+            each_piece(current.each_piece, memory, run, current, p, run.measure)
+            squares[p] = run.squares
+    barrier(run)
+    _set_factor(run)
+    for l in range(1, run.n_layers + 1):
+        current = layer_at(run.layers, l)
+        for p in range(current.first, current.last):
+            each_piece(current.each_piece, memory, run, current, p, run.step_unit)
+
+
+@unit
+def _set_factor(run):
+    """Factor of the gradient; NaN if the norm is not finite, so that it shows."""
+    total = 0.0
+    for l in range(1, run.n_layers + 1):
+        layer = layer_at(run.layers, l)
+        squares = float64s(layer.squares)
+        for p in range(layer.panels):
+            total += squares[p]
+    norm = math.sqrt(total)
+    factor = 1.0
+    if norm > run.clip_norm:
+        factor = run.clip_norm / norm
+    if not norm < math.inf:
+        factor = math.nan
+    run.factor = factor

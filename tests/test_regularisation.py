@@ -1,0 +1,148 @@
+"""Penalties, decay and clipping: their kernels, and whole runs against the reference."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastmlp import training
+from fastmlp.data import FitData, Signature
+from fastmlp.kernels.plugins import regularisation
+from fastmlp.network import Network
+from fastmlp.validation import Settings
+from tests import reference
+from tests.fences import fences
+from tests.kernels import (
+    COUNTS,
+    NAN,
+    Array,
+    Flat,
+    a_run,
+    assert_untouched,
+    call,
+    needs_compiler,
+    spread,
+)
+from tests.test_training import RULES, TOLERANCE, assert_close, problem
+
+pytestmark = needs_compiler
+
+L2, L1, DECAY, FACTOR = 0.3, 0.02, 0.1, 0.7
+
+OPTIONS: list[dict[str, float]] = [
+    {"l2": 0.1},
+    {"l1": 0.01},
+    {"weight_decay": 0.5},
+    {"clip_norm": 0.2},
+    {"clip_norm": 1e9},
+    {"l2": 0.1, "l1": 0.01, "weight_decay": 0.5, "clip_norm": 0.3},
+]
+# Layer sizes, rows, batch size, rows of a chunk.
+RUNS = [
+    ((9, 5), 31, 8, 1024),
+    ((33, 130, 3), 50, 16, 1024),
+    ((31, 130, 33, 127, 10), 66, 31, 1024),
+    ((9, 5), 70, 31, 9),
+    ((13, 300, 4), 70, 31, 9),
+    ((13, 300, 290, 9, 4), 70, 31, 9),
+]
+
+
+def after(kernel: Any, w: Array, g: Array, **fields: Any) -> tuple[Array, Array]:
+    """Weights and gradient after a unit, nothing beside them touched."""
+    memory = Flat(w.dtype, NAN)
+    start, slope = memory.put(w), memory.put(g)
+    before = memory.array()
+    result = before.copy()
+    call(kernel, result, a_run(**fields), start, slope, len(w))
+    shape = (1, len(w))
+    assert_untouched(result, before, (start, shape, len(w)), (slope, shape, len(w)))
+    return result[start : start + len(w)], result[slope : slope + len(w)]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_penalties_are_for_weights_alone(count: int, dtype: Any) -> None:
+    rng = np.random.default_rng(count)
+    w, g = spread(rng, (count,), dtype), spread(rng, (count,), dtype)
+    w[::5] = 0
+    exact = g.astype(float) + L2 * w.astype(float) + L1 * np.sign(w)
+    scale = np.abs(g) + L2 * np.abs(w) + L1
+    new_w, new_g = after(regularisation.penalise, w, g, l2=L2, l1=L1)
+    assert np.array_equal(new_w, w)
+    assert (np.abs(new_g - exact) <= 4 * np.finfo(dtype).eps * scale).all()
+    same = after(regularisation.penalise, w, g, l2=L2, l1=L1, biases=True)
+    assert np.array_equal(same[0], w)
+    assert np.array_equal(same[1], g)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_decay_and_scale(count: int, dtype: Any) -> None:
+    rng = np.random.default_rng(count)
+    w, g = spread(rng, (count,), dtype), spread(rng, (count,), dtype)
+    for biases in (False, True):
+        new_w, new_g = after(regularisation.decay, w, g, decay=DECAY, biases=biases)
+        np.testing.assert_allclose(new_w, (1 - DECAY) * w.astype(float), rtol=4e-7)
+        assert np.array_equal(new_g, g)
+        new_w, new_g = after(regularisation.scale_gradient, w, g, factor=FACTOR, biases=biases)
+        np.testing.assert_allclose(new_g, FACTOR * g.astype(float), rtol=4e-7)
+        assert np.array_equal(new_w, w)
+
+
+def trained(
+    weights: list[Array], X: Array, labels: Array, rule: str, batch_size: int, dtype: Any,
+    threads: int, options: dict[str, float],
+) -> list[Array]:  # fmt: skip
+    """Weights after two epochs."""
+    given = RULES[rule][0]
+    settings = Settings(dtype=dtype, batch_size=batch_size, threads=threads, **given)
+    network = Network(weights, np.dtype(dtype)).restarted(settings.update_rule)
+    signature = Signature(X.shape[1], len(weights[-1]))
+    data = FitData(X.astype(dtype), labels.astype(np.int32), signature)
+    chosen = options | ({"momentum": given["momentum"]} if "momentum" in given else {})
+    run = training.TrainingRun(network, data, settings, chosen)
+    for _ in range(2):
+        network = run.epoch(network, np.arange(len(X)), settings.learning_rate)[0]
+    return network.get_weights()
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("rule", ["sgd", "nesterov", "adam"])
+@pytest.mark.parametrize(("sizes", "n", "batch_size", "chunk"), RUNS)
+def test_run(
+    sizes: Any, n: int, batch_size: int, chunk: int, rule: str, options: dict[str, float],
+    dtype: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(training, "MAX_CHUNK", chunk)
+    weights, X, labels = problem(sizes, n)
+    _, step, step_options = RULES[rule]
+    wanted, _ = reference.train(
+        weights, X, labels, epochs=2, batch_size=batch_size, step=step, **step_options, **options
+    )
+    ours = [
+        trained(weights, X, labels, rule, batch_size, dtype, threads, options)
+        for threads in (1, 2, 4)
+    ]
+    for index, (w, exact) in enumerate(zip(ours[0], wanted, strict=True)):
+        assert_close(w, exact, TOLERANCE[dtype.name], f"{'Wb'[index % 2]}{index // 2 + 1}")
+    for others in ours[1:]:
+        assert all(map(np.array_equal, ours[0], others))
+
+
+@pytest.mark.parametrize("value", [NAN, float("inf")])
+def test_a_norm_that_is_not_finite_shows(value: float) -> None:
+    weights, X, labels = problem((9, 33, 3), 20)
+    X[3, 2] = value
+    with pytest.raises(FloatingPointError):
+        trained(weights, X, labels, "sgd", 8, "float32", 1, {"clip_norm": 1.0})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
+@pytest.mark.parametrize("place", ["start", "end"])
+@pytest.mark.parametrize("sizes", [(9, 5), (13, 130, 4), (13, 130, 33, 4)])
+def test_nothing_beside_the_operands_is_touched(sizes: Any, place: str) -> None:
+    weights, X, labels = problem(sizes, 31)
+    arguments = weights, X, labels, "adam", 9, "float32", 2, OPTIONS[-1]
+    with fences(place):
+        ours = trained(*arguments)
+    assert all(map(np.array_equal, ours, trained(*arguments)))
