@@ -1,0 +1,93 @@
+"""Functions of vectors against exact values, over all numbers of both dtypes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special
+
+from fastmlp.kernels.language import functions
+from tests.kernels import INF, NAN, Array, needs_compiler
+from tests.test_elements import vector_function
+
+pytestmark = needs_compiler
+
+Exact = Callable[[Array], Array]
+
+
+def logistic(x: Array) -> Array:
+    small = np.exp(-np.abs(x))
+    return np.where(x > 0, 1, small) / (1 + small)
+
+
+def softplus(x: Array) -> Array:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def normal_distribution(x: Array) -> Array:
+    """Phi(x); only the scaled tail, which changes slowly, is taken in float64."""
+    x = x.astype(np.longdouble)
+    y = np.abs(x)
+    scaled = special.erfcx((y / np.sqrt(np.longdouble(2))).astype(np.float64))
+    small = scaled * np.exp(-y * y / 2) / 2
+    return np.where(x > 0, 1 - small, small)
+
+
+# The function in extended precision, the numbers that it takes, and the bound in units in the last
+# place, for float32 and float64.
+FUNCTIONS: dict[str, tuple[Exact, tuple[float, float], tuple[float, float]]] = {
+    "exp": (np.exp, (-INF, INF), (1.5, 1.5)),
+    "expm1": (np.expm1, (-INF, INF), (2, 2)),
+    "log1p": (np.log1p, (0, 1), (1.5, 1.5)),
+    "logistic": (logistic, (-INF, INF), (3, 3)),
+    "tanh": (np.tanh, (-INF, INF), (4, 4)),
+    "softplus": (softplus, (-INF, INF), (2, 2)),
+    "normal_distribution": (normal_distribution, (-INF, INF), (5, 8)),
+}
+
+
+def numbers(dtype: Any, low: float, high: float) -> Array:
+    """Numbers of every size and sign, most where functions change."""
+    rng, info = np.random.default_rng(0), np.finfo(dtype)
+    wide = 10.0 ** rng.uniform(np.log10(info.tiny), np.log10(info.max), 20_000)
+    x = np.concatenate(
+        [
+            rng.uniform(-3, 3, 40_000),
+            rng.uniform(-40, 40, 40_000),
+            rng.uniform(-110, 110, 20_000),
+            rng.uniform(-760, 760, 20_000),
+            np.arange(-1100, 1100) * np.log(2) / 2,
+            wide * rng.choice([-1, 1], wide.size),
+            [0.0, -0.0, INF, -INF, info.max, -info.max, info.tiny, -info.tiny, 1, -1],
+        ]
+    ).astype(dtype)
+    return np.unique(x[(x >= low) & (x <= high)])
+
+
+def ulps(ours: Array, exact: Array) -> Array:
+    """Distances in units in the last place; what is below the normal range may be zero."""
+    info = np.finfo(ours.dtype)
+    with np.errstate(over="ignore"):
+        rounded = exact.astype(ours.dtype)
+    same = (ours == rounded) | ((np.abs(exact) < info.tiny) & (np.abs(ours) <= info.tiny))
+    unit = np.maximum(np.abs(exact), info.tiny) * info.eps
+    with np.errstate(invalid="ignore"):
+        return np.where(same, 0, np.abs(ours - exact) / unit)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function(name: str, dtype: Any) -> None:
+    exact, (low, high), bounds = FUNCTIONS[name]
+    x = numbers(dtype, low, high)
+    with np.errstate(over="ignore", under="ignore"):
+        wanted = exact(x.astype(np.longdouble))
+    distances = ulps(vector_function(getattr(functions, name))(x), wanted)
+    worst = np.argmax(distances)
+    assert distances[worst] <= bounds[dtype.itemsize // 8], (x[worst], distances[worst])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_nan_stays_nan(name: str, dtype: Any) -> None:
+    result = vector_function(getattr(functions, name))(np.array([NAN, 0.5, NAN], dtype))
+    assert np.isnan(result).tolist() == [True, False, True]
