@@ -152,6 +152,7 @@ def training_parts(
 ) -> tuple[Floats, Plan, Job]:
     """Memory, plan and job of a fit on rows of ``dtype``."""
     rule = RULES[settings.update_rule]
+    activations = (settings.activation,) * (len(network.layer_sizes) - 2)
     plan = make_plan(
         network.layer_sizes,
         network.dtype,
@@ -160,6 +161,7 @@ def training_parts(
         members=_team_size(network, batch_size, settings.threads),
         state_vectors=rule.state_vectors,
         skip_zeros=skip_zeros,
+        activations=activations,
     )
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
@@ -169,7 +171,7 @@ def training_parts(
         memory,
         reader="scattered" if in_place else reader_of(dtype),
         loss="softmax_cross_entropy",
-        activation=settings.activation,
+        activations=activations,
         rule=settings.update_rule,
         masked=skip_zeros,
     )

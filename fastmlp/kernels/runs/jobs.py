@@ -28,9 +28,11 @@ def scan_job(plan: Plan, memory: Floats) -> Job:
 
 
 def training_job(
-    plan: Plan, memory: Floats, *, reader: str, loss: str, activation: str, rule: str, masked: bool
-) -> Job:
-    """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros."""
+    plan: Plan, memory: Floats, *, reader: str, loss: str, activations: tuple[str, ...], rule: str,
+    masked: bool,
+) -> Job:  # fmt: skip
+    """Training by the plug-ins of these names, of activations one for each hidden layer, as in the
+    plan; ``masked`` if the first layer skips zeros."""
     job, layers = Job(train, plan, memory, as_team=True), plan.layers
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
     if reader == "scattered":
@@ -41,12 +43,13 @@ def training_job(
         job.choose(rule=RULES[rule].unit)
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
-    _choose_forward(job, activation)
+    _choose_forward(job, activations, training=True)
     layers["update"][:, 1:-1] = job.address(dense.update) if layers.shape[1] > 2 else 0
     layers["update"][:, -1] = job.address(output.update)
     if layers.shape[1] > 2:
         layers["backward"][:, -1] = job.address(output.backward)
-        layers["derive"][:, 1:-1] = job.address(ACTIVATIONS[activation].derivative)
+    for index, name in enumerate(activations, 1):
+        layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
     if layers.shape[1] > 3:
         layers["backward"][:, 2:-1] = job.address(dense.backward)
     job.set(outer=_tiles(job, OUTER, layers[0, 1:]))
@@ -58,8 +61,9 @@ def training_job(
 
 
 def prediction_job(
-    plan: Plan, memory: Floats, *, reader: str, loss: str, activation: str, totals: bool
-) -> Job:
+    plan: Plan, memory: Floats, *, reader: str, loss: str, activations: tuple[str, ...],
+    totals: bool,
+) -> Job:  # fmt: skip
     """Probabilities; or, if ``totals``, loss and hits of each chunk."""
     job = Job(predict, plan, memory)
     job.choose(
@@ -67,19 +71,21 @@ def prediction_job(
         loss=LOSSES[loss].loss if totals else LOSSES[loss].output,
         finish=keep_totals if totals else keep_outputs,
     )
-    _choose_forward(job, activation)
+    _choose_forward(job, activations, training=False)
     job.set(outer=_tiles(job, OUTER, plan.layers[0, 1:-1]))
     return job
 
 
-def _choose_forward(job: Job, activation: str) -> None:
+def _choose_forward(job: Job, activations: tuple[str, ...], *, training: bool) -> None:
     layers = job.plan.layers
-    if layers.shape[1] > 2:
-        layers["forward"][:, 1:-1] = job.address(dense.forward)
-        chosen = ACTIVATIONS[activation]
-        layers["rectified"][:, 1:-1] = chosen.rectified
-        if chosen.values is not None:
-            layers["activate"][:, 1:-1] = job.address(chosen.values)
+    assert len(activations) == layers.shape[1] - 2
+    for index, name in enumerate(activations, 1):
+        chosen = ACTIVATIONS[name]
+        layers["forward"][:, index] = job.address(dense.forward)
+        layers["rectified"][:, index] = chosen.rectified
+        values = chosen.values_and_slopes if training and chosen.keeps_slopes else chosen.values
+        if values is not None:
+            layers["activate"][:, index] = job.address(values)
     layers["forward"][:, -1] = job.address(output.forward)
 
 

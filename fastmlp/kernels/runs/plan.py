@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..language.records import LAYER, RUN
 from ..language.simd import TILE_ROWS, TILE_VECTORS, lanes
+from ..plugins.activations import ACTIVATIONS
 from ..plugins.zeros import mask_words
 from ..products.blocks import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
 
@@ -77,6 +78,7 @@ def make_plan(
     state_vectors: int = 0,
     skip_zeros: bool = False,
     consecutive: bool = False,
+    activations: tuple[str, ...] = (),
 ) -> Plan:
     """Plan the memory of a network and the records of those who work on it.
 
@@ -100,6 +102,8 @@ def make_plan(
         Whether the first layer steps over zeros of the input.
     consecutive : bool
         Whether input rows are read one behind the other where the caller keeps them.
+    activations : tuple of str
+        Names, one for each hidden layer, as some keep slopes in training.
     """
     layers, weight_count = weight_layout(layer_sizes, dtype.itemsize)
     if consecutive:
@@ -107,6 +111,7 @@ def make_plan(
     shape = (members, len(layers))
     plan = Plan(aligned_zeros(members, RUN), aligned_zeros(math.prod(shape), LAYER).reshape(shape))
     plan.layers[:] = layers
+    plan.layers["kept"] = 1
     runs = plan.runs
     memory, own = _Allocator(dtype.itemsize), _Allocator(dtype.itemsize)
     memory.take((1 + state_vectors) * weight_count)
@@ -120,6 +125,8 @@ def make_plan(
     if batch_size:
         runs["batch_size"], runs["chunks_per_batch"] = batch_size, -(-batch_size // chunk)
     _plan_scratch(plan, memory, own, together, dtype.itemsize)
+    if together:
+        _plan_slopes(plan, memory, activations)
     _plan_tables(plan, skip_zeros)
     _link_layers(plan)
     plan.memory_size = memory.used
@@ -192,6 +199,13 @@ def _plan_scratch(
     if not together:
         runs["partial"] += starts
         layers["activations"][:, 1:-1] += starts[:, None]
+
+
+def _plan_slopes(plan: Plan, memory: _Allocator, activations: tuple[str, ...]) -> None:
+    """Offsets of the slopes of layers whose activations keep them."""
+    for index, name in enumerate(activations, 1):
+        if ACTIVATIONS[name].keeps_slopes:
+            plan.layers["slopes"][:, index] = memory.take(int(plan.layers["slot"][0, index]))
 
 
 def _plan_tables(plan: Plan, skip_zeros: bool) -> None:
