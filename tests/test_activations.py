@@ -22,7 +22,7 @@ from tests.kernels import (
     needs_compiler,
     spread,
 )
-from tests.test_functions import numbers, ulps
+from tests.test_functions import numbers, subnormals, ulps
 
 pytestmark = needs_compiler
 
@@ -103,11 +103,13 @@ def exact_slopes(activation: str, x: Array) -> Array:
         return reference.activation_slope(activation, z)
 
 
+@pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_values(activation: str, training: bool, dtype: Any) -> None:
+def test_values(activation: str, training: bool, kept: bool, dtype: Any) -> None:
     x = numbers(dtype, -INF, INF)
-    ours, _ = values_and_slopes(activation, x, training=training)
+    with subnormals(kept):
+        ours, _ = values_and_slopes(activation, x, training=training)
     distances = ulps(ours, exact_values(activation, x))
     worst = np.argmax(distances)
     assert distances[worst] <= BOUNDS[activation][0], (x[worst], distances[worst])

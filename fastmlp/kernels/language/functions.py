@@ -190,11 +190,15 @@ def exp(e: Emitter, x: Any) -> Any:
 def expm1(e: Emitter, x: Any) -> Any:
     """e^x - 1, exact for small x too."""
     highest = _EXP_RANGE[e.itemsize][1]
-    r, k = _reduced(e, at_most(e, at_least(e, x, _EXPM1_LOWEST[e.itemsize]), highest))
+    x = at_most(e, at_least(e, x, _EXPM1_LOWEST[e.itemsize]), highest)
+    r, k = _reduced(e, x)
+    reduced = _expm1_of_reduced(e, r)
     # Half of it, as 2^k may be infinite where the result is not.
     half = _power_of_2(e, e.builder.sub(k, _int32s(e, 1)))
-    result = e.fma(_expm1_of_reduced(e, r), half, subtract(e, half, e.constant(0.5)))
-    return e.add(result, result)
+    result = e.fma(reduced, half, subtract(e, half, e.constant(0.5)))
+    # Half of the smallest numbers would be zero.
+    is_small = e.builder.fcmp_ordered("==", r, x)
+    return e.builder.select(is_small, reduced, e.add(result, result))
 
 
 def log1p(e: Emitter, x: Any) -> Any:
