@@ -37,7 +37,8 @@ class _Workspace:
         self.in_place = in_place
         self.job = prediction_job(
             plan, memory, reader="consecutive" if in_place else reader_of(dtype),
-            loss="softmax_cross_entropy", activation="relu", totals=totals,
+            loss="softmax_cross_entropy",
+            activations=("relu",) * (len(network.layer_sizes) - 2), totals=totals,
         )  # fmt: skip
         self.job.set(input_scale=input_scale)
 

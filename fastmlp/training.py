@@ -180,6 +180,7 @@ def training_parts(
 ) -> tuple[Floats, Plan, Job]:
     """Memory, plan and job of a fit on rows of ``dtype``."""
     rule = RULES[settings.update_rule]
+    activations = (settings.activation,) * (len(network.layer_sizes) - 2)
     plan = make_plan(
         network.layer_sizes,
         network.dtype,
@@ -189,6 +190,7 @@ def training_parts(
         state_vectors=rule.state_vectors,
         skip_zeros=skip_zeros,
         clipped="clip_norm" in rule_settings,
+        activations=activations,
     )
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
@@ -198,7 +200,7 @@ def training_parts(
         memory,
         reader="scattered" if in_place else reader_of(dtype),
         loss="softmax_cross_entropy",
-        activation=settings.activation,
+        activations=activations,
         rule=settings.update_rule,
         masked=skip_zeros,
         before_rule={_BEFORE_RULE[name] for name in rule_settings if name in _BEFORE_RULE},

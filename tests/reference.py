@@ -1,7 +1,7 @@
 """The standard that every kernel is judged by: a plain NumPy float64 network.
 
-A classifier of dense layers: ReLU on the hidden layers, softmax on the logits, cross-entropy
-averaged over the samples it is given. Written to be read, not to be fast.
+A classifier of dense layers: ReLU, or another activation, on the hidden layers, softmax on the
+logits, cross-entropy averaged over the samples it is given. Written to be read, not to be fast.
 
 Shapes: n samples, m batch rows, d features, h hidden units, c classes.
 
@@ -15,8 +15,11 @@ logits      (m, c)
 ==========  =====================================================================
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import erfcx
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.integer]
@@ -40,16 +43,110 @@ def initialize(rng: np.random.Generator, sizes: list[int], initializer: str) -> 
     return weights
 
 
-def forward(weights: list[Array], X: ArrayLike) -> list[Array]:
+# ------------------------------------------------------------------------------------ activations
+#
+# Functions of arrays of float64, or of more bits.
+
+SELU_ALPHA = np.longdouble("1.6732632423543772848170429916717")
+SELU_SCALE = np.longdouble("1.0507009873554804934193349852946")
+
+
+def logistic(z: Array) -> Array:
+    """Return 1 / (1 + exp(-z)), without overflow."""
+    small = np.exp(-np.abs(z))
+    result: Array = np.where(z > 0, 1, small) / (1 + small)
+    return result
+
+
+def softplus(z: Array) -> Array:
+    """Return log(1 + exp(z)), without overflow."""
+    result: Array = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+    return result
+
+
+def normal_distribution(z: Array) -> Array:
+    """Return Phi(z); only the scaled tail, which changes slowly, is taken in float64."""
+    scaled = erfcx(np.abs(z / np.sqrt(z.dtype.type(2))).astype(np.float64))
+    small = scaled * np.exp(-z * z / 2) / 2
+    result: Array = np.where(z > 0, 1 - small, small)
+    return result
+
+
+def normal_density(z: Array) -> Array:
+    """Return the derivative of Phi."""
+    density: Array = np.exp(-z * z / 2) / np.sqrt(8 * np.arctan(z.dtype.type(1)))
+    return density
+
+
+def activation(name: str, z: Array) -> Array:
+    """Return the activation of this name, element by element."""
+    below = np.expm1(np.minimum(z, 0))
+    alpha, scale = SELU_ALPHA.astype(z.dtype), SELU_SCALE.astype(z.dtype)
+    functions: dict[str, Callable[[], Array]] = {
+        "identity": lambda: z,
+        "relu": lambda: np.maximum(z, 0),
+        "leaky_relu": lambda: np.where(z > 0, z, z / 100),
+        "tanh": lambda: np.tanh(z),
+        "logistic": lambda: logistic(z),
+        "elu": lambda: np.where(z > 0, z, below),
+        "selu": lambda: scale * np.where(z > 0, z, alpha * below),
+        "gelu": lambda: z * normal_distribution(z),
+        "silu": lambda: z * logistic(z),
+        "mish": lambda: z * np.tanh(softplus(z)),
+        "softplus": lambda: softplus(z),
+    }
+    return functions[name]()
+
+
+def activation_slope(name: str, z: Array) -> Array:
+    """Return the derivative of the activation; at a kink, that from below."""
+    below = np.exp(np.minimum(z, 0))
+    alpha, scale = SELU_ALPHA.astype(z.dtype), SELU_SCALE.astype(z.dtype)
+    slopes: dict[str, Callable[[], Array]] = {
+        "identity": lambda: np.ones_like(z),
+        "relu": lambda: (z > 0).astype(z.dtype),
+        "leaky_relu": lambda: np.where(z > 0, 1, z.dtype.type(1) / 100),
+        "tanh": lambda: 1 - np.tanh(z) ** 2,
+        "logistic": lambda: logistic(z) * logistic(-z),
+        "elu": lambda: np.where(z > 0, 1, below),
+        "selu": lambda: scale * np.where(z > 0, 1, alpha * below),
+        "gelu": lambda: normal_distribution(z) + z * normal_density(z),
+        "silu": lambda: logistic(z) * (1 + z * logistic(-z)),
+        "mish": lambda: np.tanh(softplus(z)) + z * (1 - np.tanh(softplus(z)) ** 2) * logistic(z),
+        "softplus": lambda: logistic(z),
+    }
+    return slopes[name]()
+
+
+# ---------------------------------------------------------------------------------------- network
+
+
+def names_of(weights: list[Array], activations: list[str] | None) -> list[str]:
+    """Return the activation of each hidden layer, ReLU if nothing is said."""
+    return ["relu"] * (len(weights) // 2 - 1) if activations is None else activations
+
+
+def pre_activations(
+    weights: list[Array], X: ArrayLike, activations: list[str] | None = None
+) -> list[Array]:
+    """Return [Z1, Z2, ..., logits]: what every layer makes of its inputs, before its activation."""
+    inputs = forward(weights, X, activations)[:-1]
+    return [A @ W + b for A, W, b in zip(inputs, weights[::2], weights[1::2], strict=True)]
+
+
+def forward(
+    weights: list[Array], X: ArrayLike, activations: list[str] | None = None
+) -> list[Array]:
     """Return [X, A1, A2, ..., logits]: the input of every layer, then the last output."""
-    activations = [np.asarray(X, dtype=np.float64)]
+    names = names_of(weights, activations)
+    values = [np.asarray(X, dtype=np.float64)]
     n_layers = len(weights) // 2
     for layer in range(n_layers):
         W, b = weights[2 * layer], weights[2 * layer + 1]
-        Z = activations[-1] @ W + b
+        Z = values[-1] @ W + b
         is_hidden = layer < n_layers - 1
-        activations.append(np.maximum(Z, 0.0) if is_hidden else Z)
-    return activations
+        values.append(activation(names[layer], Z) if is_hidden else Z)
+    return values
 
 
 def softmax(logits: Array) -> Array:
@@ -73,21 +170,23 @@ def accuracy(logits: Array, labels: Indices) -> float:
     return float(np.mean(logits.argmax(axis=1) == labels))
 
 
-def gradients(weights: list[Array], X: ArrayLike, labels: Indices) -> list[Array]:
+def gradients(
+    weights: list[Array], X: ArrayLike, labels: Indices, activations: list[str] | None = None
+) -> list[Array]:
     """Return [dW1, db1, ...], the gradient of the mean cross-entropy over the rows of X."""
-    activations = forward(weights, X)
+    names = names_of(weights, activations)
+    inputs, Z = forward(weights, X, activations), pre_activations(weights, X, activations)
     m = len(labels)
-    delta = softmax(activations[-1])
+    delta = softmax(inputs[-1])
     delta[np.arange(m), labels] -= 1.0
     delta /= m
 
     grads: list[Array] = []
     for layer in reversed(range(len(weights) // 2)):
-        A, W = activations[layer], weights[2 * layer]
+        A, W = inputs[layer], weights[2 * layer]
         grads = [A.T @ delta, delta.sum(axis=0), *grads]
         if layer > 0:
-            # ReLU passes the gradient where its output is positive.
-            delta = (delta @ W.T) * (A > 0.0)
+            delta = (delta @ W.T) * activation_slope(names[layer - 1], Z[layer - 1])
     return grads
 
 
@@ -250,6 +349,7 @@ def train(
     epochs: int,
     batch_size: int,
     orders: list[Indices] | None = None,
+    activations: list[str] | None = None,
     step=sgd_step,
     l2: float = 0.0,
     l1: float = 0.0,
@@ -269,6 +369,8 @@ def train(
     step : sgd_step, adam_step, ...
     l2, l1, weight_decay, clip_norm : float
         See `before_step`.
+    activations : list of str, optional
+        A name for each hidden layer, "relu" each by default.
     **step_options
         For `step`, the learning rate at least.
 
@@ -289,10 +391,10 @@ def train(
         n_correct = 0.0
         for start in range(0, n, batch_size):
             rows = order[start : start + batch_size]
-            logits = forward(weights, X[rows])[-1]
+            logits = forward(weights, X[rows], activations)[-1]
             loss_sum += cross_entropy(logits, labels[rows]) * len(rows)
             n_correct += accuracy(logits, labels[rows]) * len(rows)
-            grads = gradients(weights, X[rows], labels[rows])
+            grads = gradients(weights, X[rows], labels[rows], activations)
             decay = weight_decay * step_options["learning_rate"]
             before_step(weights, grads, l2=l2, l1=l1, decay=decay, clip_norm=clip_norm)
             step(weights, grads, state, **step_options)

@@ -106,6 +106,52 @@ class TestGradients:
         np.testing.assert_array_equal(db, [1.0, -1.0])
 
 
+NAMES = ("identity", "relu", "leaky_relu", "tanh", "logistic", "elu", "selu", "gelu", "silu",
+         "mish", "softplus")  # fmt: skip
+
+
+class TestActivations:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_slope_equals_central_differences(self, name):
+        z = np.linspace(-8, 8, 400)  # without 0, where some have a kink
+        step = 1e-5
+        rise = reference.activation(name, z + step) - reference.activation(name, z - step)
+        slope = reference.activation_slope(name, z)
+        np.testing.assert_allclose(slope, rise / (2 * step), rtol=0, atol=2e-10)
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_by_hand(self, name):
+        at_one = {
+            "identity": 1.0, "relu": 1.0, "leaky_relu": 1.0, "elu": 1.0, "selu": 1.0507009873554805,
+            "tanh": 0.7615941559557649, "logistic": 0.7310585786300049, "gelu": 0.8413447460685429,
+            "silu": 0.7310585786300049, "mish": 0.8650983882673103, "softplus": 1.3132616875182228,
+        }  # fmt: skip
+        at_minus_one = {
+            "identity": -1.0, "relu": 0.0, "leaky_relu": -0.01, "elu": -0.6321205588285577,
+            "selu": -1.1113307378125625, "tanh": -0.7615941559557649,
+            "logistic": 0.2689414213699951, "gelu": -0.15865525393145707,
+            "silu": -0.2689414213699951, "mish": -0.3034014613741089,
+            "softplus": 0.31326168751822286,
+        }  # fmt: skip
+        values = reference.activation(name, np.array([1.0, -1.0]))
+        np.testing.assert_allclose(values, [at_one[name], at_minus_one[name]], rtol=1e-14)
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_gradients_equal_central_differences(self, name):
+        weights, X, labels = smooth_problem([4, 6, 5, 3], 5)
+        names = [name, "tanh"]
+        analytic = reference.gradients(weights, X, labels, names)
+        for w, g in zip(weights, analytic, strict=True):
+            for i in np.ndindex(w.shape):
+                kept, losses = w[i], []
+                for moved in (kept + 1e-6, kept - 1e-6):
+                    w[i] = moved
+                    logits = reference.forward(weights, X, names)[-1]
+                    losses.append(reference.cross_entropy(logits, labels))
+                w[i] = kept
+                assert abs((losses[0] - losses[1]) / 2e-6 - g[i]) <= 1e-8
+
+
 class TestForward:
     def test_by_hand(self):
         weights = [

@@ -74,8 +74,8 @@ def backward(memory, run, layer):
 def _transpose_weights(memory, run, layer, below, p, vectors):
     """Weights from the units in panel ``p`` below, as a row for each unit of the layer.
 
-    Its last columns may belong to no unit; what they hold then does not matter, as the activation
-    there is 0.
+    Its last columns may belong to no unit; what they hold then does not matter, as derivatives of
+    activations leave zeros there.
     """
     lanes, width = run.lanes, below.panel
     for q in range(layer.panels):

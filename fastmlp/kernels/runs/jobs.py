@@ -36,7 +36,7 @@ def training_job(
     *,
     reader: str,
     loss: str,
-    activation: str,
+    activations: tuple[str, ...],
     rule: str,
     masked: bool,
     dropout: tuple[float, ...] = (),
@@ -44,7 +44,7 @@ def training_job(
 ) -> Job:
     """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros.
 
-    ``dropout`` has the share that is dropped of the input and of each hidden layer; that of the
+    There is a name in ``activations`` for each hidden layer, as in the plan. ``dropout`` has the share that is dropped of the input and of each hidden layer; that of the
     input needs a reader that copies. ``before_rule`` names what happens before the update rule:
     "penalties", "decay", "clipping".
     """
@@ -60,14 +60,15 @@ def training_job(
         _choose_before_rule(job, before_rule)
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
-    _choose_forward(job, activation)
+    _choose_forward(job, activations, training=True)
     if any(dropout):
         _choose_dropout(job, dropout)
     layers["update"][:, 1:-1] = job.address(dense.update) if layers.shape[1] > 2 else 0
     layers["update"][:, -1] = job.address(output.update)
     if layers.shape[1] > 2:
         layers["backward"][:, -1] = job.address(output.backward)
-        layers["derive"][:, 1:-1] = job.address(ACTIVATIONS[activation].derivative)
+    for index, name in enumerate(activations, 1):
+        layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
     if layers.shape[1] > 3:
         layers["backward"][:, 2:-1] = job.address(dense.backward)
     job.set(outer=_tiles(job, OUTER, layers[0, 1:]))
@@ -99,8 +100,9 @@ def _choose_before_rule(job: Job, names: Collection[str]) -> None:
 
 
 def prediction_job(
-    plan: Plan, memory: Floats, *, reader: str, loss: str, activation: str, totals: bool
-) -> Job:
+    plan: Plan, memory: Floats, *, reader: str, loss: str, activations: tuple[str, ...],
+    totals: bool,
+) -> Job:  # fmt: skip
     """Probabilities; or, if ``totals``, loss and hits of each chunk."""
     job = Job(predict, plan, memory)
     job.choose(
@@ -108,19 +110,21 @@ def prediction_job(
         loss=LOSSES[loss].loss if totals else LOSSES[loss].output,
         finish=keep_totals if totals else keep_outputs,
     )
-    _choose_forward(job, activation)
+    _choose_forward(job, activations, training=False)
     job.set(outer=_tiles(job, OUTER, plan.layers[0, 1:-1]))
     return job
 
 
-def _choose_forward(job: Job, activation: str) -> None:
+def _choose_forward(job: Job, activations: tuple[str, ...], *, training: bool) -> None:
     layers = job.plan.layers
-    if layers.shape[1] > 2:
-        layers["forward"][:, 1:-1] = job.address(dense.forward)
-        chosen = ACTIVATIONS[activation]
-        layers["rectified"][:, 1:-1] = chosen.rectified
-        if chosen.values is not None:
-            layers["activate"][:, 1:-1] = job.address(chosen.values)
+    assert len(activations) == layers.shape[1] - 2
+    for index, name in enumerate(activations, 1):
+        chosen = ACTIVATIONS[name]
+        layers["forward"][:, index] = job.address(dense.forward)
+        layers["rectified"][:, index] = chosen.rectified
+        values = chosen.values_and_slopes if training and chosen.keeps_slopes else chosen.values
+        if values is not None:
+            layers["activate"][:, index] = job.address(values)
     layers["forward"][:, -1] = job.address(output.forward)
 
 

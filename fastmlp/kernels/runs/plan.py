@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..language.records import LAYER, RUN
 from ..language.simd import TILE_ROWS, TILE_VECTORS, lanes
+from ..plugins.activations import ACTIVATIONS
 from ..plugins.zeros import mask_words
 from ..products.blocks import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
 
@@ -78,6 +79,7 @@ def make_plan(
     skip_zeros: bool = False,
     consecutive: bool = False,
     clipped: bool = False,
+    activations: tuple[str, ...] = (),
 ) -> Plan:
     """Plan the memory of a network and the records of those who work on it.
 
@@ -103,6 +105,8 @@ def make_plan(
         Whether input rows are read one behind the other where the caller keeps them.
     clipped : bool
         Whether gradients are clipped: they need memory then.
+    activations : tuple of str
+        Names, one for each hidden layer, as some keep slopes in training.
     """
     layers, weight_count = weight_layout(layer_sizes, dtype.itemsize)
     if consecutive:
@@ -110,6 +114,7 @@ def make_plan(
     shape = (members, len(layers))
     plan = Plan(aligned_zeros(members, RUN), aligned_zeros(math.prod(shape), LAYER).reshape(shape))
     plan.layers[:] = layers
+    plan.layers["kept"] = 1
     runs = plan.runs
     memory, own = _Allocator(dtype.itemsize), _Allocator(dtype.itemsize)
     memory.take((1 + state_vectors) * weight_count)
@@ -123,6 +128,8 @@ def make_plan(
     if batch_size:
         runs["batch_size"], runs["chunks_per_batch"] = batch_size, -(-batch_size // chunk)
     _plan_scratch(plan, memory, own, together, dtype.itemsize)
+    if together:
+        _plan_slopes(plan, memory, activations)
     _plan_tables(plan, skip_zeros)
     _link_layers(plan)
     plan.memory_size = memory.used
@@ -195,6 +202,13 @@ def _plan_scratch(
     if not together:
         runs["partial"] += starts
         layers["activations"][:, 1:-1] += starts[:, None]
+
+
+def _plan_slopes(plan: Plan, memory: _Allocator, activations: tuple[str, ...]) -> None:
+    """Offsets of the slopes of layers whose activations keep them."""
+    for index, name in enumerate(activations, 1):
+        if ACTIVATIONS[name].keeps_slopes:
+            plan.layers["slopes"][:, index] = memory.take(int(plan.layers["slot"][0, index]))
 
 
 def _plan_tables(plan: Plan, skip_zeros: bool) -> None:

@@ -1,0 +1,73 @@
+"""Whole runs with each activation, and with another one in each layer, against the reference."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastmlp import prediction, training
+from fastmlp.kernels.plugins.activations import ACTIVATIONS
+from tests import reference
+from tests.kernels import needs_compiler
+from tests.test_training import DTYPES, RULES, TOLERANCE, problem, trainer_from
+
+pytestmark = needs_compiler
+
+MIXED = [("tanh", "relu", "gelu"), ("identity", "mish", "logistic"), ("silu", "softplus", "elu")]
+NETWORKS = [(names, (31, 33, 9, 21, 5)) for names in MIXED]
+NETWORKS += [((name,), (9, 67, 3)) for name in ACTIVATIONS]
+# Few units, in layers of several panels too, and deltas of few rows.
+NETWORKS += [((name, name), (5, 150, 2, 4)) for name in ("softplus", "identity", "gelu")]
+
+
+def choose(monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]) -> None:
+    """Let all jobs take these activations."""
+    for module in (training, prediction):
+        for name in ("make_plan", "training_job", "prediction_job"):
+            if hasattr(module, name):
+                made = getattr(module, name)
+
+                def chosen(*args: Any, made: Any = made, **options: Any) -> Any:
+                    return made(*args, **(options | {"activations": names}))
+
+                monkeypatch.setattr(module, name, chosen)
+
+
+@pytest.mark.parametrize("batch_size", [3, 40])
+@pytest.mark.parametrize("rule", ["sgd", "adam"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("names", "sizes"), NETWORKS)
+def test_run(
+    names: tuple[str, ...], sizes: tuple[int, ...], dtype: str, rule: str, batch_size: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    choose(monkeypatch, names)
+    weights, X, labels = problem(sizes, 97)
+    options, step, step_options = RULES[rule]
+    trainer = trainer_from(
+        weights, **options, dtype=dtype, epochs=2, batch_size=batch_size, shuffle=False
+    )
+    trainer.fit(X, labels)
+    wanted, history = reference.train(
+        weights, X, labels, epochs=2, batch_size=batch_size, activations=list(names), step=step,
+        **step_options,
+    )  # fmt: skip
+    tolerance = 10 * TOLERANCE[dtype]
+    for got, want in zip(trainer.get_weights(), wanted, strict=True):
+        assert np.abs(got - want).max() <= tolerance * np.abs(want).max()
+    np.testing.assert_allclose(trainer.history["loss"], history["loss"], rtol=tolerance)
+    probabilities = reference.softmax(reference.forward(wanted, X, list(names))[-1])
+    np.testing.assert_allclose(trainer.predict_proba(X), probabilities, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("names", MIXED)
+def test_threads_change_nothing(names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    choose(monkeypatch, names)
+    weights, X, labels = problem((31, 133, 9, 121, 5), 97)
+    results = []
+    for threads in (1, 2):
+        trainer = trainer_from(weights, epochs=2, batch_size=32, shuffle=False, threads=threads)
+        trainer.fit(X, labels)
+        results.append(trainer.get_weights())
+    for one, two in zip(*results, strict=True):
+        assert np.array_equal(one, two)
