@@ -36,7 +36,7 @@ def optional(metadata: dict[str, Check]) -> dict[str, Check]:
     return {"check": lambda name, value: None if value is None else metadata["check"](name, value)}
 
 
-def named(table: Mapping[str, type], base: type, module: str) -> dict[str, Check]:
+def named(table: Mapping[str, type], base: Any, module: str) -> dict[str, Check]:
     """Field metadata: an object of ``base``, or the name of one in ``table`` with its defaults."""
 
     def check(name: str, value: Any) -> Any:

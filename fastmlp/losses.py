@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from .checked import RATE, Checked
+
+Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -26,9 +31,12 @@ class Loss(Checked):
         """The name that stands for it with its defaults."""
         return next(name for name, kind in LOSSES.items() if type(self) is kind)
 
-    def parameters(self, n_outputs: int) -> list[float]:
-        """The parameter of each output; 0 where it has none."""
-        return [0.0] * n_outputs
+    # How it grows with the unit of the targets: ``unit ** degree``.
+    degree: ClassVar[int] = 0
+
+    def parameters(self, spread: Numbers) -> Numbers:
+        """The parameter of each output, whose unit is its ``spread``; 0 where it has none."""
+        return np.zeros_like(spread)
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class SquaredError(Loss):
     """(z - y)^2 / 2, as in scikit-learn; the mean over the outputs."""
 
     targets: ClassVar[str] = "numbers"
+    degree: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,7 @@ class AbsoluteError(Loss):
     """abs(z - y), whose slope at 0 is 0; the mean over the outputs."""
 
     targets: ClassVar[str] = "numbers"
+    degree: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)
@@ -78,10 +88,11 @@ class Huber(Loss):
     delta: float = field(default=1.0, metadata=RATE)
 
     targets: ClassVar[str] = "numbers"
+    degree: ClassVar[int] = 2
 
-    def parameters(self, n_outputs: int) -> list[float]:
-        """Delta, for each."""
-        return [self.delta] * n_outputs
+    def parameters(self, spread: Numbers) -> Numbers:
+        """Delta, in the unit of each."""
+        return self.delta / spread
 
 
 def _check_quantiles(name: str, value: Any) -> float | tuple[float, ...]:
@@ -116,15 +127,16 @@ class Quantile(Loss):
     q: float | tuple[float, ...] = field(default=0.5, metadata={"check": _check_quantiles})
 
     targets: ClassVar[str] = "numbers"
+    degree: ClassVar[int] = 1
 
     @property
     def count(self) -> int:
         """How many there are of each target."""
         return len(self.q) if isinstance(self.q, tuple) else 1
 
-    def parameters(self, n_outputs: int) -> list[float]:
+    def parameters(self, spread: Numbers) -> Numbers:
         """The quantiles, or the one for each output."""
-        return list(self.q) if isinstance(self.q, tuple) else [self.q] * n_outputs
+        return np.full_like(spread, self.q)
 
 
 @dataclass(frozen=True)
@@ -135,6 +147,7 @@ class Poisson(Loss):
     """
 
     targets: ClassVar[str] = "counts"
+    degree: ClassVar[int] = 1
 
 
 LOSSES: dict[str, type[Loss]] = {

@@ -1,7 +1,6 @@
 """A multilayer perceptron's weights: as users see them, and packed as the kernels keep them."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,27 +11,6 @@ from .kernels.runs.plan import aligned_zeros, weight_layout
 from .validation import check_setting, check_weights
 
 Floats = npt.NDArray[np.floating]
-
-
-def _initial_matrix(
-    rng: np.random.Generator, n_in: int, n_out: int, initializer: str
-) -> npt.NDArray[np.float64]:
-    if initializer == "glorot_uniform":  # Glorot and Bengio 2010, equation 16
-        limit = np.sqrt(6.0 / (n_in + n_out))
-        return rng.uniform(-limit, limit, (n_in, n_out))
-    if initializer == "he_normal":  # He et al. 2015, equation 10
-        return rng.normal(0.0, np.sqrt(2.0 / n_in), (n_in, n_out))
-    return rng.normal(0.0, 1.0, (n_in, n_out))
-
-
-def initial_weights(
-    rng: np.random.Generator, layer_sizes: tuple[int, ...], initializer: str
-) -> list[npt.NDArray[np.float64]]:
-    """[W1, b1, W2, b2, ...]: weights drawn layer by layer, biases zero."""
-    weights = []
-    for n_in, n_out in pairwise(layer_sizes):
-        weights += [_initial_matrix(rng, n_in, n_out, initializer), np.zeros(n_out)]
-    return weights
 
 
 class Network:
@@ -47,9 +25,17 @@ class Network:
         [W1, b1, W2, b2, ...], W of shape (n_in, n_out).
     dtype : numpy.dtype
         float32 or float64.
+    activations : tuple of str
+        Name of the activation of each hidden layer.
     """
 
-    def __init__(self, weights: Sequence[npt.NDArray[Any]], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self,
+        weights: Sequence[npt.NDArray[Any]],
+        dtype: np.dtype[Any],
+        activations: tuple[str, ...],
+    ) -> None:
+        self.activations = activations
         self.layer_sizes = (weights[0].shape[0], *(bias.size for bias in weights[1::2]))
         self.dtype = dtype
         self._layers, self._weight_count = weight_layout(self.layer_sizes, dtype.itemsize)
@@ -82,7 +68,7 @@ class Network:
         """Plain arrays: how weights are packed depends on the machine, and on the plan."""
         vectors = self.state.reshape(-1, self._weight_count)
         return {
-            "dtype": self.dtype.name, "weights": self.get_weights(), "rule": self.rule,
+            "dtype": self.dtype.name, "activations": self.activations, "weights": self.get_weights(), "rule": self.rule,
             "updates": self.updates, "state": [self._unpacked(vector) for vector in vectors],
         }  # fmt: skip
 
@@ -90,14 +76,16 @@ class Network:
     def from_plain(cls, plain: dict[str, Any]) -> "Network":
         """The network that gave :meth:`plain`, here or elsewhere."""
         dtype = check_setting("dtype", plain["dtype"])
-        network = cls(check_weights(plain["weights"], dtype=dtype), dtype).restarted(plain["rule"])
+        weights = check_weights(plain["weights"], dtype=dtype)
+        activations = tuple(check_setting("activation", plain["activations"]))
+        network = cls(weights, dtype, activations).restarted(plain["rule"])
         state = np.zeros_like(network.state)
-        n_features, *hidden, n_classes = network.layer_sizes
+        n_features, *hidden, n_outputs = network.layer_sizes
         vectors = state.reshape(-1, network._weight_count)
         for vector, arrays in zip(vectors, plain["state"], strict=True):
             vector[:] = network._pack(
                 check_weights(
-                    arrays, n_features=n_features, n_classes=n_classes, hidden=tuple(hidden),
+                    arrays, n_features=n_features, n_outputs=n_outputs, hidden=tuple(hidden),
                     dtype=dtype,
                 )
             )  # fmt: skip

@@ -4,26 +4,41 @@ Its message names the argument, what was got and what is wanted.
 """
 
 from .features import check_features
-from .labels import check_classes, encode_labels
+from .labels import check_classes, encode_labels, is_one_hot, read_targets
 from .names import Names, check_names, feature_names
-from .settings import LEARNING_RATES, SETTINGS, Settings, as_callables, check_setting, near_miss
-from .splits import check_pair, split_validation
+from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
+from .splits import check_validation_data, split_validation
+from .targets import (
+    check_labels,
+    check_numbers,
+    check_sample_weight,
+    check_shares,
+    class_weights,
+    guess_loss,
+)
 from .weights import check_weights
 
 __all__ = [
-    "LEARNING_RATES",
     "SETTINGS",
     "Names",
     "Settings",
     "as_callables",
     "check_classes",
     "check_features",
+    "check_labels",
     "check_names",
-    "check_pair",
+    "check_numbers",
+    "check_sample_weight",
     "check_setting",
+    "check_shares",
+    "check_validation_data",
     "check_weights",
+    "class_weights",
     "encode_labels",
     "feature_names",
+    "guess_loss",
+    "is_one_hot",
     "near_miss",
+    "read_targets",
     "split_validation",
 ]

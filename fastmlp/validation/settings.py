@@ -1,34 +1,79 @@
 """Settings of a Trainer: each checked alone when it is set, all together at a fit."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checked import COUNT, FLAG, FRACTION, RATE, WHOLE, one_of, rule
+from ..checked import COUNT, FLAG, FRACTION, NOT_NEGATIVE, RATE, WHOLE, Check, named, one_of, rule
+from ..kernels.plugins.activations import ACTIVATIONS
+from ..losses import LOSSES, Loss
+from ..optimizers import OPTIMIZERS, Optimizer
+from ..schedules import SCHEDULES, ReduceOnPlateau, Schedule
 
-ACTIVATIONS = ("relu",)
-LOSSES = ("auto", "softmax_cross_entropy")
-OPTIMIZERS = ("sgd", "adam")
-INITIALIZERS = ("glorot_uniform", "he_normal", "normal")
+INITIALIZERS = (
+    "auto", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal",
+    "orthogonal", "normal",
+)  # fmt: skip
 # Of difflib: "epoch" and "batchsize" are near, "losses" is not.
 _NEAR = 0.85
-LEARNING_RATES = {"sgd": 0.1, "adam": 0.001}
 
-
+_ACTIVATION = one_of(tuple(ACTIVATIONS))["check"]
+_OPTIMIZER = named(OPTIMIZERS, Optimizer, "optimizers")
 _VERBOSE = rule(int, "0 or 1", (Integral, np.bool_), lambda value: 0 <= value <= 1)
 _DTYPES = ("float32", "float64", np.float32, np.float64)
 _DTYPE = rule(np.dtype, "'float32' or 'float64'", (str, type, np.dtype), _DTYPES.__contains__)
 
 
-def _units(name: str, value: Any) -> tuple[int, ...]:
+def _one_or_each(name: str, value: Any, check: Check) -> Any:
+    """A checked value, or a tuple of one for each item of a sequence."""
     value = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        return (COUNT["check"](name, value),)
-    return tuple(COUNT["check"](f"{name}[{i}]", units) for i, units in enumerate(value))
+        return check(name, value)
+    return tuple(check(f"{name}[{i}]", item) for i, item in enumerate(value))
+
+
+def _units(name: str, value: Any) -> tuple[int, ...]:
+    units = _one_or_each(name, value, COUNT["check"])
+    return units if isinstance(units, tuple) else (units,)
+
+
+def _activation(name: str, value: Any) -> str | tuple[str, ...]:
+    return _one_or_each(name, value, _ACTIVATION)  # type: ignore[no-any-return]
+
+
+def _dropout(name: str, value: Any) -> float | tuple[float, ...]:
+    return _one_or_each(name, value, FRACTION["check"])  # type: ignore[no-any-return]
+
+
+def _loss(name: str, value: Any) -> Loss | None:
+    """None for "auto"."""
+    if isinstance(value, str) and value == "auto":
+        return None
+    known = {"auto": Loss} | LOSSES
+    return named(known, Loss, "losses")["check"](name, value)  # type: ignore[no-any-return]
+
+
+def _schedule(name: str, value: Any) -> Any:
+    if value is None or callable(value) and not isinstance(value, type):
+        return value
+    return named(SCHEDULES, (Schedule, ReduceOnPlateau), "schedules")["check"](name, value)
+
+
+def _class_weight(name: str, value: Any) -> Any:
+    if value is None or (isinstance(value, str) and value == "balanced"):
+        return value
+    if not isinstance(value, Mapping):
+        wanted = "None, 'balanced', or a mapping from classes to weights"
+        error = ValueError if isinstance(value, str) else TypeError
+        raise error(f"{name} must be {wanted}; got {value!r}")
+    return {
+        label: NOT_NEGATIVE["check"](f"{name}[{label!r}]", weight)
+        for label, weight in value.items()
+    }
 
 
 def as_callables(value: Any) -> tuple[Any, ...]:
@@ -48,23 +93,28 @@ def _callables(name: str, value: Any) -> tuple[Callable[..., Any], ...]:
 class Settings:
     """Checked settings of a Trainer; the annotations are the types as stored.
 
-    On the way in, `hidden` may also be an int or any sequence of ints, `learning_rate` None (the
-    optimizer's default), `dtype` a name or scalar type, `callbacks` one callable or a sequence.
+    On the way in, `hidden` may also be an int or any sequence of ints, `dtype` a name or scalar
+    type, `callbacks` one callable or a sequence; names stand for losses, optimizers and schedules.
     An argument of a wrong type, out of range or contradicting another one is an error.
     """
 
     hidden: tuple[int, ...] = field(default=(128,), metadata={"check": _units})
-    activation: str = field(default="relu", metadata=one_of(ACTIVATIONS))
-    loss: str = field(default="auto", metadata=one_of(LOSSES))
-    optimizer: str = field(default="sgd", metadata=one_of(OPTIMIZERS))
-    learning_rate: float = field(default=None, metadata=RATE)  # type: ignore[assignment]
-    momentum: float = field(default=0.0, metadata=FRACTION)
-    nesterov: bool = field(default=False, metadata=FLAG)
-    batch_size: int = field(default=32, metadata=COUNT)
+    activation: str | tuple[str, ...] = field(default="relu", metadata={"check": _activation})
+    initializer: str = field(default="glorot_uniform", metadata=one_of(INITIALIZERS))
+    dropout: float | tuple[float, ...] = field(default=0.0, metadata={"check": _dropout})
+    loss: Loss | None = field(default="auto", metadata={"check": _loss})  # type: ignore[assignment]
+    class_weight: Any = field(default=None, metadata={"check": _class_weight})
+    label_smoothing: float = field(default=0.0, metadata=FRACTION)
+    optimizer: Optimizer = field(default="sgd", metadata=_OPTIMIZER)  # type: ignore[assignment]
+    learning_rate: float | None = field(default=None, metadata=RATE)
+    schedule: Any = field(default=None, metadata={"check": _schedule})
+    l2: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    l1: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    clip_norm: float | None = field(default=None, metadata=RATE)
     epochs: int = field(default=15, metadata=COUNT)
+    batch_size: int = field(default=32, metadata=COUNT)
     shuffle: bool = field(default=True, metadata=FLAG)
     validation_fraction: float = field(default=0.0, metadata=FRACTION)
-    initializer: str = field(default="glorot_uniform", metadata=one_of(INITIALIZERS))
     input_scale: float = field(default=1.0, metadata=RATE)
     dtype: np.dtype[Any] = field(default=np.dtype("float32"), metadata=_DTYPE)
     threads: int | None = field(default=None, metadata=COUNT)
@@ -82,27 +132,57 @@ class Settings:
             value = getattr(self, setting.name)
             if value is not None or setting.default is not None:
                 value = setting.metadata["check"](setting.name, value)
-            elif setting.name == "learning_rate":
-                value = self.resolved_rate(None)
             object.__setattr__(self, setting.name, value)
-        got = f"got optimizer={self.optimizer!r}, momentum={self.momentum!r}"
-        if self.nesterov and not (self.optimizer == "sgd" and self.momentum > 0):
-            raise ValueError(f"nesterov needs optimizer='sgd' and momentum > 0; {got}")
-        if self.momentum != 0 and self.optimizer != "sgd":
-            raise ValueError(f"momentum must be 0 unless optimizer='sgd'; {got}")
+        self._check_layers()
+        own = self.optimizer.learning_rate
+        got = f"got learning_rate={self.learning_rate!r}"
+        if own is not None and self.learning_rate is not None:
+            raise ValueError(f"learning_rate has no effect beside optimizer={self.optimizer!r}; {got}")
+        if self.rates_are_scheduled and (own or self.learning_rate) is not None:
+            raise ValueError(
+                f"learning_rate has no effect beside a function as schedule, which gives it; {got}"
+            )
+
+    def _check_layers(self) -> None:
+        """What is said layer by layer, or of hidden layers where there are none."""
+        count = len(self.hidden)
+        got = f"got activation={self.activation!r} and hidden={self.hidden}"
+        if isinstance(self.activation, tuple) and len(self.activation) != count:
+            raise ValueError(f"activation must be one name, or one for each hidden layer; {got}")
+        if count == 0 and self.activation not in ("relu", ()):
+            raise ValueError(f"activation has no effect without hidden layers; {got}")
+        got = f"got dropout={self.dropout!r} and hidden={self.hidden}"
+        if isinstance(self.dropout, tuple) and len(self.dropout) != count + 1:
+            wanted = "one number for all hidden layers, or one for the input and each of them"
+            raise ValueError(f"dropout must be {wanted}; {got}")
+        if count == 0 and isinstance(self.dropout, float) and self.dropout > 0:
+            wanted = "(share,) drops features"
+            raise ValueError(f"dropout has no effect without hidden layers, {wanted}; {got}")
 
     @property
-    def update_rule(self) -> str:
-        """The rule that the optimizer and its momentum amount to."""
-        if self.optimizer == "sgd" and self.momentum != 0:
-            return "nesterov" if self.nesterov else "momentum"
-        return self.optimizer
+    def activations(self) -> tuple[str, ...]:
+        """That of each hidden layer."""
+        if isinstance(self.activation, tuple):
+            return self.activation
+        return (self.activation,) * len(self.hidden)
+
+    @property
+    def dropouts(self) -> tuple[float, ...]:
+        """Share that is dropped of the input and of each hidden layer; () where nothing is."""
+        if isinstance(self.dropout, tuple):
+            return self.dropout if any(self.dropout) else ()
+        return (0.0,) + (self.dropout,) * len(self.hidden) if self.dropout else ()
+
+    @property
+    def rates_are_scheduled(self) -> bool:
+        """Whether the schedule gives learning rates, not factors."""
+        return callable(self.schedule)
 
     def resolved_rate(self, learning_rate: float | None) -> float:
-        """A learning rate, or the optimizer's default for None."""
+        """A learning rate, or the optimizer's for None."""
         if learning_rate is None:
-            return LEARNING_RATES[self.optimizer]
-        return float(learning_rate)
+            learning_rate = self.optimizer.learning_rate
+        return float(self.optimizer.default_rate if learning_rate is None else learning_rate)
 
 
 # By name.

@@ -4,17 +4,18 @@ import math
 from typing import Any
 
 
-def check_pair(value: Any, name: str) -> tuple[Any, Any]:
-    """Return the two elements of (X, Y).
+def check_validation_data(value: Any) -> tuple[Any, Any, Any]:
+    """Return X, Y and the weights of samples, or None, of (X, Y) or (X, Y, sample_weight).
 
     Raises
     ------
     TypeError
-        If `value` is not a tuple or list of two.
+        If `value` is not a tuple or list of two or three.
     """
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise TypeError(f"{name} must be a pair (X, Y); got {type(value).__name__}")
-    return value[0], value[1]
+    if not isinstance(value, tuple | list) or len(value) not in (2, 3):
+        wanted = "(X, Y) or (X, Y, sample_weight)"
+        raise TypeError(f"validation_data must be {wanted}; got {type(value).__name__}")
+    return value[0], value[1], value[2] if len(value) == 3 else None
 
 
 def split_validation(n_rows: int, fraction: float) -> int:

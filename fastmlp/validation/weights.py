@@ -13,14 +13,14 @@ def check_weights(
     weights: Sequence[npt.ArrayLike],
     *,
     n_features: int | None = None,
-    n_classes: int | None = None,
+    n_outputs: int | None = None,
     hidden: tuple[int, ...] | None = None,
     dtype: npt.DTypeLike = np.float64,
 ) -> list[Array]:
     """Return [W1, b1, W2, b2, ...] as C-contiguous arrays of `dtype`, copied only if need be.
 
     Layer by layer, W has shape (n_in, n_out) and b (n_out,); n_in of the first, n_out of the last
-    and those between must be `n_features`, `n_classes` and `hidden` where given.
+    and those between must be `n_features`, `n_outputs` and `hidden` where given.
 
     Raises
     ------
@@ -34,12 +34,10 @@ def check_weights(
         raise ValueError(f"weights must be W, b per layer, {hidden=}; got {len(weights)} arrays")
     checked: list[Array] = []
     n_in = n_features
-    for layer, n_out in enumerate([*inner, n_classes], start=1):
+    for layer, n_out in enumerate([*inner, n_outputs], start=1):
         W = _weight(weights[2 * layer - 2], (n_in, n_out), f"W{layer}", dtype)
         checked += W, _weight(weights[2 * layer - 1], W.shape[1:], f"b{layer}", dtype)
         n_in = W.shape[1]
-    if n_in == 1:
-        raise ValueError(f"W{layer} must have a column for each class, at least 2; got {W.shape}")
     return checked
 
 

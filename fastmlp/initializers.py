@@ -1,0 +1,53 @@
+"""First weights: distributions by name."""
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Matrix = npt.NDArray[np.float64]
+
+# What "auto" stands for, by the activation of the layer; "glorot_uniform" for the others, and for
+# the outputs.
+_SUITED = {
+    "relu": "he_uniform", "leaky_relu": "he_uniform", "elu": "he_uniform", "gelu": "he_uniform",
+    "silu": "he_uniform", "mish": "he_uniform", "softplus": "he_uniform", "selu": "lecun_normal",
+}  # fmt: skip
+
+
+def initial_weights(
+    rng: np.random.Generator,
+    layer_sizes: tuple[int, ...],
+    activations: tuple[str, ...],
+    initializer: str,
+) -> list[Matrix]:
+    """[W1, b1, W2, b2, ...]: weights drawn layer by layer, biases zero.
+
+    Glorot and Bengio 2010 (equation 16), He et al. 2015 (equation 10), LeCun et al. 1998, Saxe et
+    al. 2014 (orthogonal); "normal" has mean 0 and variance 1.
+    """
+    weights = []
+    for (n_in, n_out), activation in zip(
+        pairwise(layer_sizes), (*activations, "identity"), strict=True
+    ):
+        name = initializer
+        if name == "auto":
+            name = _SUITED.get(activation, "glorot_uniform")
+        weights += [_matrix(rng, n_in, n_out, name), np.zeros(n_out)]
+    return weights
+
+
+def _matrix(rng: np.random.Generator, n_in: int, n_out: int, name: str) -> Matrix:
+    if name == "orthogonal":
+        tall = rng.normal(size=(max(n_in, n_out), min(n_in, n_out)))
+        q, r = np.linalg.qr(tall)
+        q *= np.sign(np.diag(r))  # without this it would not be uniform
+        return np.ascontiguousarray(q if n_in >= n_out else q.T)
+    if name == "normal":
+        return rng.normal(0.0, 1.0, (n_in, n_out))
+    kind, _, shape = name.partition("_")
+    variance = {"glorot": 2.0 / (n_in + n_out), "he": 2.0 / n_in, "lecun": 1.0 / n_in}[kind]
+    if shape == "uniform":
+        limit = np.sqrt(3.0 * variance)
+        return rng.uniform(-limit, limit, (n_in, n_out))
+    return rng.normal(0.0, np.sqrt(variance), (n_in, n_out))

@@ -1,0 +1,74 @@
+"""Learning rates of the updates of an epoch."""
+
+import numpy as np
+import numpy.typing as npt
+
+from .history import History
+from .schedules import ReduceOnPlateau, Schedule
+from .validation import Settings
+
+Rates = npt.NDArray[np.float64]
+
+# Metrics that are better when they are larger; all others are losses.
+LARGER_IS_BETTER = ("accuracy", "r2")
+
+
+def learning_rates(
+    settings: Settings,
+    learning_rate: float | None,
+    updates: npt.NDArray[np.int64],
+    total: int,
+    history: History,
+) -> Rates:
+    """Rates of the updates of these numbers, which make an epoch.
+
+    Parameters
+    ----------
+    learning_rate : float, optional
+        By default the optimizer's.
+    updates : array of int
+        Counted from the first update of the training, which is 0.
+    total : int
+        Updates planned in all.
+    history : History
+        What has been recorded so far.
+
+    Raises
+    ------
+    ValueError
+        For a rate that is set beside a function as schedule, or a rate of the latter that is
+        negative or not finite, or a recorded value that a schedule monitors in vain.
+    """
+    schedule = settings.schedule
+    if settings.rates_are_scheduled:
+        if learning_rate is not None:
+            raise ValueError(
+                "learning_rate has no effect beside a function as schedule, which gives it; "
+                f"got learning_rate={learning_rate!r}"
+            )
+        rates = np.array([float(schedule(int(update))) for update in updates])
+        if not (np.isfinite(rates).all() and (rates >= 0).all()):
+            update = int(updates[(~(rates >= 0) | ~np.isfinite(rates)).argmax()])
+            raise ValueError(
+                f"schedule must give finite numbers >= 0; got {schedule(update)!r} for {update}"
+            )
+        return rates
+    rate = settings.resolved_rate(learning_rate)
+    if isinstance(schedule, Schedule):
+        return rate * schedule.factors(updates, len(updates), total)
+    if isinstance(schedule, ReduceOnPlateau):
+        rate *= _after_plateaus(schedule, history)
+    return np.full(len(updates), rate)
+
+
+def _after_plateaus(schedule: ReduceOnPlateau, history: History) -> float:
+    if not history:
+        return 1.0
+    name = schedule.monitor
+    if name == "auto":
+        name = "val_loss" if "val_loss" in history else "loss"
+    if name not in history:
+        known = ", ".join(map(repr, history))
+        raise ValueError(f"monitor of ReduceOnPlateau must be one of {known}; got {name!r}")
+    larger = name.removeprefix("val_") in LARGER_IS_BETTER
+    return schedule.factor_after(history[name], larger_is_better=larger)
