@@ -1,4 +1,4 @@
-"""The tail of the normal distribution, for whole vectors; what ``functions`` says holds here too."""
+"""The tail of the normal distribution, for whole vectors; what ``functions`` says holds here."""
 
 from typing import Any
 
