@@ -1,4 +1,4 @@
-"""Functions of whole vectors: exponentials, logarithms, sigmoids, the normal distribution.
+"""Functions of whole vectors: exponentials, a logarithm, sigmoids.
 
 Each takes any number and is within a few units in the last place of what it should be; a result
 below the smallest normal number may be zero. NaN stays NaN. There is neither a table nor a branch.
@@ -34,26 +34,9 @@ _LOG = {
         0.1818289243253687, 0.15331611722055008, 0.14617807153417325),
 }  # fmt: skip
 
-# Phi(-x) exp(x^2 / 2) (x + center) in t = (x - center) / (x + center), for 0 <= x <= 14 and 39:
-# error 2e-9 and 2e-17. A center of 4 to 5 needs the fewest terms.
-_CENTER = 4.5
-_TAIL = {
-    4: (0.7632305285661041, -0.6402577726076844, 0.44645256881018025, -0.2531413125824562,
-        0.11138175839152835, -0.03387700597103007, 0.004226549654379854, 0.0017757497980991131,
-        -0.0009113135439028582, -4.2338934316837534e-05, 7.722910379030052e-05),
-    8: (0.7632305289702032, -0.6402577602526173, 0.4464525170556785, -0.2531417999509452,
-        0.11138259657019556, -0.033871326177873876, 0.004223613380869944, 0.0017488305779481995,
-        -0.0009177465117992581, 6.381074135105245e-06, 0.00011204276564601879,
-        -1.593273069455013e-05, -1.4236104047347632e-05, 3.189195747295116e-06,
-        2.1430671958163885e-06, -4.984654854755787e-07, -3.788782740440246e-07,
-        6.000617529729922e-08, 6.911707060715889e-08, -2.2447686446947856e-09,
-        -9.719541714313239e-09, -8.39260474554159e-10, 4.79163178460268e-10),
-}  # fmt: skip
-
-# Where exp is 0 and where it is infinite; -expm1 rounds to 1; Phi is 0.
+# Where exp is 0 and where it is infinite; where -expm1 rounds to 1.
 _EXP_RANGE = {4: (-105.0, 89.0), 8: (-747.0, 710.0)}
 _EXPM1_LOWEST = {4: -20.0, 8: -40.0}
-TAIL_END = {4: 14.0, 8: 39.0}
 
 _LOG2_E = 1.4426950408889634
 # Products of the first with numbers of 8 bits in float32 and of 11 in float64 are exact.
@@ -107,7 +90,8 @@ def _integers(e: Emitter) -> ir.VectorType:
     return ir.VectorType(ir.IntType(8 * e.itemsize), e.lanes)
 
 
-def _with_bits(e: Emitter, x: Any, mask: int) -> Any:
+def with_bits(e: Emitter, x: Any, mask: int) -> Any:
+    """x without the bits that the mask lacks."""
     integers = _integers(e)
     bits = e.builder.bitcast(x, integers)
     kept = e.builder.and_(bits, ir.Constant(integers, [mask] * e.lanes))
@@ -116,7 +100,7 @@ def _with_bits(e: Emitter, x: Any, mask: int) -> Any:
 
 def absolute(e: Emitter, x: Any) -> Any:
     """abs(x)."""
-    return _with_bits(e, x, (1 << 8 * e.itemsize - 1) - 1)
+    return with_bits(e, x, (1 << 8 * e.itemsize - 1) - 1)
 
 
 class Scaled(NamedTuple):
@@ -170,7 +154,7 @@ def _expm1_of_reduced(e: Emitter, r: Any) -> Any:
     return e.fma(square, polynomial(e, r, _EXP[e.itemsize]), r)
 
 
-def _exp_scaled(e: Emitter, x: Any, correction: Any = None) -> Scaled:
+def exp_of_sum(e: Emitter, x: Any, correction: Any = None) -> Scaled:
     """exp(x + correction) of x within the range."""
     r, k = _reduced(e, x, correction)
     return Scaled(e.add(_expm1_of_reduced(e, r), e.constant(1.0)), k)
@@ -179,7 +163,7 @@ def _exp_scaled(e: Emitter, x: Any, correction: Any = None) -> Scaled:
 def exp_scaled(e: Emitter, x: Any) -> Scaled:
     """exp(x), still to be scaled."""
     lowest, highest = _EXP_RANGE[e.itemsize]
-    return _exp_scaled(e, at_most(e, at_least(e, x, lowest), highest))
+    return exp_of_sum(e, at_most(e, at_least(e, x, lowest), highest))
 
 
 def exp(e: Emitter, x: Any) -> Any:
@@ -240,29 +224,3 @@ def tanh(e: Emitter, x: Any) -> Any:
 def softplus(e: Emitter, x: Any) -> Any:
     """log(1 + e^x)."""
     return e.add(where_positive(e, x, x, e.zeros()), log1p(e, _falling(e, x).number(e)))
-
-
-def half_square(e: Emitter, x: Any) -> tuple[Any, Any]:
-    """Two numbers whose sum is x^2 / 2, the first exact: its square has no more bits than fit."""
-    high = _with_bits(e, x, ~((1 << {4: 12, 8: 27}[e.itemsize]) - 1))
-    half = e.constant(0.5)
-    rest = multiply(e, subtract(e, x, high), e.add(x, high))
-    return multiply(e, multiply(e, high, high), half), multiply(e, rest, half)
-
-
-def normal_tail(e: Emitter, x: Any) -> tuple[Scaled, Scaled]:
-    """exp(-x^2 / 2), and Phi(-x), the normal distribution's tail, of 0 <= x <= ``TAIL_END``."""
-    b, center = e.builder, e.constant(_CENTER)
-    square, rest = half_square(e, x)
-    density = _exp_scaled(e, b.fneg(square), b.fneg(rest))
-    inverse = divide(e, e.constant(1.0), e.add(x, center))
-    t = multiply(e, subtract(e, x, center), inverse)
-    ratio = multiply(e, polynomial(e, t, _TAIL[e.itemsize]), inverse)
-    return density, density.times(e, ratio)
-
-
-def normal_distribution(e: Emitter, x: Any) -> Any:
-    """Phi(x), half of erfc(-x / sqrt(2))."""
-    _, tail = normal_tail(e, at_most(e, absolute(e, x), TAIL_END[e.itemsize]))
-    small = tail.number(e)
-    return where_positive(e, x, subtract(e, e.constant(1.0), small), small)

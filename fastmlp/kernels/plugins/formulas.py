@@ -10,6 +10,7 @@ itself; and its x is bounded where the other factor is zero, so that the limit a
 from typing import Any
 
 from ..language import functions as f
+from ..language.normal import TAIL_END, normal_tail
 from ..language.simd import Emitter
 
 LEAK = 0.01
@@ -78,9 +79,9 @@ def _bounded(e: Emitter, x: Vector, lowest: float, highest: float) -> Vector:
 
 def gelu(e: Emitter, x: Vector) -> tuple[Vector, Vector]:
     """x Phi(x); its derivative Phi(x) + x phi(x)."""
-    end = f.TAIL_END[e.itemsize]
+    end = TAIL_END[e.itemsize]
     bounded = _bounded(e, x, -end, end)
-    density, tail = f.normal_tail(e, f.absolute(e, bounded))
+    density, tail = normal_tail(e, f.absolute(e, bounded))
     product = tail.times(e, bounded).number(e)
     value = f.where_positive(e, x, f.subtract(e, x, product), product)
     small = tail.number(e)
