@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .losses import Loss, SoftmaxCrossEntropy
+from .outputs import Outputs, Targets, learn_outputs
 from .validation import (
     Names,
     Settings,
-    check_classes,
     check_features,
     check_names,
-    check_pair,
-    encode_labels,
+    check_sample_weight,
+    check_validation_data,
+    class_weights,
     feature_names,
+    read_targets,
     split_validation,
 )
 
@@ -27,39 +30,36 @@ class Signature:
 
     Parameters
     ----------
-    n_features, n_outputs : int
+    n_features : int
+    outputs : Outputs
+        What its outputs stand for.
     names : array of str, optional
         What the features are called.
-    classes : array of shape (n_outputs,), optional
-        Labels of the outputs; None for weights that were given without.
     input_scale : float
         Factor of the features as they are read.
     fitted : bool
-        Whether names (or that there are none) come from a fit. Weights that were given go with
-        any.
+        Whether names (or that there are none) and outputs come from a fit. Weights that were given
+        go with any.
     """
 
     n_features: int
-    n_outputs: int
+    outputs: Outputs
     names: Names | None = None
-    classes: Array | None = None
     input_scale: float = 1.0
     fitted: bool = True
 
+    def plain(self) -> dict[str, Any]:
+        """Plain arrays and values."""
+        return {**vars(self), "outputs": self.outputs.plain()}
+
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Signature":
-        """The signature with these attributes, all of them."""
-        signature = cls(**{field.name: plain[field.name] for field in fields(cls)})
+        """The signature that gave :meth:`plain`."""
+        attributes = {field.name: plain[field.name] for field in fields(cls)}
+        signature = cls(**attributes | {"outputs": Outputs.from_plain(plain["outputs"])})
         if signature.names is not None and len(signature.names) != signature.n_features:
             raise ValueError(f"{signature.n_features} features have {len(signature.names)} names")
-        if signature.classes is None:
-            return signature
-        return replace(signature, classes=check_classes(signature.classes, signature.n_outputs))
-
-    @property
-    def labels(self) -> Array:
-        """The classes, 0, 1, ... where they were never named."""
-        return np.arange(self.n_outputs) if self.classes is None else self.classes
+        return signature
 
     def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X") -> Array:
         """Rows like those of the fit."""
@@ -68,26 +68,33 @@ class Signature:
             check_names(self.names, names, name)
         return check_features(X, dtype, n_features=self.n_features, name=name)
 
-    def labelled_rows(
-        self, X: Any, Y: Any, dtype: np.dtype[Any], prefix: str = ""
-    ) -> tuple[Array, npt.NDArray[np.int32]]:
-        """Rows like those of the fit, and the indices of their classes, which must be known."""
+    def rows_and_targets(
+        self, X: Any, Y: Any, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
+    ) -> tuple[Array, Targets]:
+        """Rows like those of the fit and their targets; those of weight 0 are left out."""
         rows = self.rows(X, dtype, f"{prefix}X")
-        return rows, encode_labels(Y, len(rows), classes=self.labels, name=f"{prefix}Y")[0]
+        targets = read_targets(Y, len(rows), name=f"{prefix}Y")
+        rows, targets, weights = _weighted(rows, targets, sample_weight, prefix)
+        return rows, self.outputs.encoded(targets, weights, dtype, f"{prefix}Y")
 
 
 @dataclass(frozen=True)
 class FitData:
-    """Rows and class indices to train on, those to validate on, and what they stand for."""
+    """Rows and targets to train on, those to validate on, and what they stand for."""
 
     X: Array
-    labels: npt.NDArray[np.int32]
+    targets: Targets
     signature: Signature
-    validation: tuple[Array, npt.NDArray[np.int32]] | None = None
+    validation: tuple[Array, Targets] | None = None
 
 
 def fit_data(
-    X: Any, Y: Any, validation_data: Any, settings: Settings, known: Signature | None
+    X: Any,
+    Y: Any,
+    sample_weight: Any,
+    validation_data: Any,
+    settings: Settings,
+    known: Signature | None,
 ) -> FitData:
     """Check what a fit was given; ``known`` is the signature of a network to be continued.
 
@@ -97,37 +104,114 @@ def fit_data(
         For whatever cannot be trained on, or does not agree with what is known.
     """
     dtype = settings.dtype
-    if known is None:
+    if known is None or not known.fitted:
         names = feature_names(X)
-        rows = check_features(X, dtype)
-        labels, classes = encode_labels(Y, len(rows))
-        known = Signature(rows.shape[1], len(classes), names, classes, settings.input_scale)
+        rows = check_features(X, dtype, n_features=known and known.n_features)
     else:
-        rows = known.rows(X, dtype)
-        labels, classes = _continued_labels(Y, len(rows), known)
-        names = known.names if known.fitted else feature_names(X)
-        known = replace(
-            known, names=names, classes=classes, input_scale=settings.input_scale, fitted=True
-        )
+        names, rows = known.names, known.rows(X, dtype)
+    Y = read_targets(Y, len(rows))
+    rows, Y, weights = _weighted(rows, Y, sample_weight)
+    n_train = len(rows)
+    if validation_data is None:
+        n_train = split_validation(len(rows), settings.validation_fraction)
+    if known is None:
+        outputs = learn_outputs(Y, weights, settings.loss, settings.label_smoothing, n_train)
+    else:
+        outputs = _continued(known, Y, weights, settings)
+    _check_smoothing(settings, outputs)
+    signature = Signature(rows.shape[1], outputs, names, settings.input_scale)
+    targets = outputs.encoded(Y, weights, dtype)
+    held_back = None
     if validation_data is not None:
-        pair = check_pair(validation_data, "validation_data")
-        held_back = known.labelled_rows(*pair, dtype, "validation ")
-        return FitData(rows, labels, known, held_back)
-    n_train = split_validation(len(rows), settings.validation_fraction)
-    if n_train == len(rows):
-        return FitData(rows, labels, known)
-    last = rows[n_train:], labels[n_train:]
-    return FitData(rows[:n_train], labels[:n_train], known, last)
+        held_back = signature.rows_and_targets(
+            *check_validation_data(validation_data), dtype, "validation "
+        )
+    elif n_train < len(rows):
+        held_back = rows[n_train:], targets.part(slice(n_train, None))
+        rows, targets = rows[:n_train], targets.part(slice(n_train))
+    targets = _with_class_weights(targets, outputs, settings.class_weight)
+    return FitData(rows, targets, signature, held_back)
 
 
-def _continued_labels(Y: Any, n_rows: int, known: Signature) -> tuple[npt.NDArray[np.int32], Array]:
-    """Class indices and classes of a network to be continued."""
+def _weighted(
+    rows: Array, Y: Array, sample_weight: Any, prefix: str = ""
+) -> tuple[Array, Array, npt.NDArray[np.float64] | None]:
+    """Rows, targets and weights without those of weight 0."""
+    weights = check_sample_weight(sample_weight, len(rows), f"{prefix}sample_weight")
+    if weights is None or weights.all():
+        return rows, Y, weights
+    kept = weights > 0
+    return rows[kept], Y[kept], weights[kept]
+
+
+def _continued(known: Signature, Y: Array, weights: Any, settings: Settings) -> Outputs:
+    """What targets stand for, for a network to be continued."""
+    outputs, loss = known.outputs, settings.loss
+    if loss is not None and loss.targets != outputs.loss.targets and known.fitted:
+        raise ValueError(
+            f"warm_start continues a network as it is; got loss={loss.name!r}, but the network was "
+            f"trained with {outputs.loss.name!r}"
+        )
+    smoothing = settings.label_smoothing
+    if known.fitted:
+        return replace(outputs, loss=loss or outputs.loss, label_smoothing=smoothing)
+    # One output for each class, so these are no numbers.
+    if loss is None and Y.ndim == 1 and outputs.count > 1:
+        loss = SoftmaxCrossEntropy()
+    return _of_given_weights(outputs, Y, loss, smoothing)
+
+
+def _of_given_weights(given: Outputs, Y: Array, loss: Loss | None, smoothing: float) -> Outputs:
+    """What targets stand for, for weights that say how many outputs there are, and perhaps what
+    their classes are called; outputs are in the unit of the targets."""
     try:
-        return encode_labels(Y, n_rows, classes=known.labels)
-    except ValueError:
-        # Weights that were given do not say what the classes are called.
-        if known.classes is None:
-            labels, classes = encode_labels(Y, n_rows)
-            if len(classes) == known.n_outputs:
-                return labels, classes
-        raise
+        learned = learn_outputs(Y, None, loss, smoothing, len(Y))
+    except ValueError:  # of the known classes, Y may have one only
+        if loss is None or loss.targets == "numbers":
+            raise
+        learned = replace(given, loss=loss, label_smoothing=smoothing)
+    count = given.count
+    if learned.kind in ("classes", "pair"):
+        named = replace(learned, count=count, classes=given.classes)
+        try:
+            named.encoded(Y, None, np.dtype("float32"))
+            return replace(named, classes=named.labels)
+        except ValueError:
+            # Weights that were given do not say what the classes are called.
+            if given.classes is not None or learned.count != count:
+                raise
+            return learned
+    if learned.count != count:
+        raise ValueError(
+            f"Y needs {learned.count} outputs with loss={learned.loss.name!r}, but the weights that "
+            f"were set have {count}"
+        )
+    return replace(learned, centre=np.zeros(count), spread=np.ones(count))
+
+
+def _check_smoothing(settings: Settings, outputs: Outputs) -> None:
+    if settings.label_smoothing > 0 and outputs.loss.targets not in ("classes", "labels"):
+        raise ValueError(
+            f"label_smoothing has no effect with loss={outputs.loss.name!r}; "
+            f"got {settings.label_smoothing}"
+        )
+
+
+def _with_class_weights(targets: Targets, outputs: Outputs, setting: Any) -> Targets:
+    if setting is None:
+        return targets
+    if outputs.kind == "pair":
+        indices = (targets.values[0] > 0.5).astype(np.int32)  # type: ignore[index]
+    elif targets.labels is not None:
+        indices = targets.labels
+    else:
+        raise ValueError(
+            f"class_weight needs a class for each row; got {setting!r} with loss="
+            f"{outputs.loss.name!r} and other targets"
+        )
+    weights = targets.weights_of(np.arange(len(targets)))
+    totals = np.bincount(indices, weights, minlength=len(outputs.labels))
+    weights = weights * class_weights(setting, outputs.labels, totals)[indices]
+    if not weights.any():
+        raise ValueError(f"class_weight must leave a weight > 0; got {setting!r}")
+    return replace(targets, weights=weights)

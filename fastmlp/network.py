@@ -68,8 +68,9 @@ class Network:
         """Plain arrays: how weights are packed depends on the machine, and on the plan."""
         vectors = self.state.reshape(-1, self._weight_count)
         return {
-            "dtype": self.dtype.name, "activations": self.activations, "weights": self.get_weights(), "rule": self.rule,
-            "updates": self.updates, "state": [self._unpacked(vector) for vector in vectors],
+            "dtype": self.dtype.name, "activations": self.activations,
+            "weights": self.get_weights(), "rule": self.rule, "updates": self.updates,
+             "state": [self._unpacked(vector) for vector in vectors],
         }  # fmt: skip
 
     @classmethod

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .losses import LOSSES, Loss, Quantile
+from .losses import LOSSES, Loss, Quantile, SoftmaxCrossEntropy
 from .validation import (
     check_classes,
     check_labels,
@@ -225,10 +225,13 @@ class Outputs:
             return np.sort(numbers, axis=1)
         return numbers[:, 0] if self.flat else numbers
 
-    def probabilities(self, outputs: Array) -> Array:
-        """What ``predict_proba`` gives."""
+    def check_probabilities(self) -> None:
+        """A ValueError where there are none."""
         if self.metric == "r2":
             raise ValueError(f"there are no probabilities with loss={self.loss.name!r}")
+
+    def probabilities(self, outputs: Array) -> Array:
+        """What ``predict_proba`` gives."""
         return np.hstack([1 - outputs, outputs]) if self.kind == "pair" else outputs
 
     def decisions(self, logits: Array) -> Array:
@@ -271,6 +274,28 @@ def _squares(targets: Targets) -> Numbers:
     # What is left of a constant by rounding is nothing.
     squares[squares <= (np.finfo(np.float32).eps * means) ** 2 * targets.total] = 0
     return squares
+
+
+def given_outputs(loss: Loss | None, count: int) -> Outputs:
+    """What the outputs of given weights stand for, as far as one can tell.
+
+    Raises
+    ------
+    ValueError
+        If a loss has to be named: one output may be a number or a class, or if the loss has
+        another number of outputs.
+    """
+    if loss is None:
+        if count == 1:
+            raise ValueError("loss must be named for weights with one output; got 'auto'")
+        loss = SoftmaxCrossEntropy()
+    if count == 1 and loss.targets == "classes":
+        raise ValueError(f"loss={loss.name!r} needs an output for each class; got weights with 1")
+    many = loss.count if isinstance(loss, Quantile) else 1
+    if many > 1 and count != many:
+        raise ValueError(f"{loss!r} needs {many} outputs; got weights with {count}")
+    flat = loss.targets == "classes" or count == many
+    return Outputs(loss, count, centre=np.zeros(count), spread=np.ones(count), flat=flat)
 
 
 def learn_outputs(

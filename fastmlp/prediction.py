@@ -1,4 +1,4 @@
-"""Passing arrays through a network: probabilities, or loss and accuracy."""
+"""Passing arrays through a network: outputs, or loss and score."""
 
 import math
 from itertools import pairwise
@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .kernels.plugins.losses import LOSSES, OUTPUTS
 from .kernels.plugins.readers import reader_of
 from .kernels.runs.jobs import prediction_job
 from .kernels.runs.plan import aligned_zeros, make_plan
 from .kernels.runs.threads import usable_threads
 from .network import Floats, Network
+from .outputs import Outputs, Targets
 
 _CHUNK = 96
 
@@ -25,20 +27,19 @@ class _Workspace:
 
     def __init__(
         self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, input_scale: float,
-        totals: bool,
+        unit: Any, totals: bool,
     ) -> None:  # fmt: skip
         in_place = network.reads_in_place(dtype, input_scale)
         plan = make_plan(
             network.layer_sizes, network.dtype, chunk=chunk, members=n_threads, together=False,
-            consecutive=in_place,
+            consecutive=in_place, activations=network.activations,
         )  # fmt: skip
         memory = aligned_zeros(plan.memory_size, network.dtype)
         memory[: network.packed.size] = network.packed
         self.in_place = in_place
         self.job = prediction_job(
-            plan, memory, reader="consecutive" if in_place else reader_of(dtype),
-            loss="softmax_cross_entropy",
-            activations=("relu",) * (len(network.layer_sizes) - 2), totals=totals,
+            plan, memory, reader="consecutive" if in_place else reader_of(dtype), unit=unit,
+            activations=network.activations, totals=totals,
         )  # fmt: skip
         self.job.set(input_scale=input_scale)
 
@@ -46,15 +47,15 @@ class _Workspace:
 class _RowWorkspace:
     """The same for single rows: they are copied, so that no address changes between two calls."""
 
-    def __init__(self, network: Network, dtype: np.dtype, input_scale: float) -> None:
-        space = _Workspace(network, 1, 1, dtype, input_scale, False)
+    def __init__(self, network: Network, dtype: np.dtype, input_scale: float, unit: Any) -> None:
+        space = _Workspace(network, 1, 1, dtype, input_scale, unit, False)
         self.job = space.job
         self._order = np.zeros(1, np.int64)
         self.row = np.empty((1, network.layer_sizes[0]), dtype)
-        self.probabilities = np.empty((1, network.layer_sizes[-1]), network.dtype)
+        self.outputs = np.empty((1, network.layer_sizes[-1]), network.dtype)
         self.job.set_rows(self.row, self._order, in_place=space.in_place)
         self.job.set(first=0, last=1)
-        self.job.point(predictions=self.probabilities)
+        self.job.point(predictions=self.outputs)
 
 
 def _borrow(network: Network, kind: Any, *key: Any) -> tuple[Any, list[Any]]:
@@ -67,13 +68,15 @@ def _borrow(network: Network, kind: Any, *key: Any) -> tuple[Any, list[Any]]:
         return kind(network, *key), free
 
 
-def _predict_row(network: Network, X: npt.NDArray[np.generic], input_scale: float) -> Floats:
-    space, free = _borrow(network, _RowWorkspace, X.dtype, input_scale)
+def _predict_row(
+    network: Network, X: npt.NDArray[np.generic], input_scale: float, unit: Any
+) -> Floats:
+    space, free = _borrow(network, _RowWorkspace, X.dtype, input_scale, unit)
     space.row[...] = X
     space.job.run()
-    probabilities: Floats = space.probabilities.copy()
+    outputs: Floats = space.outputs.copy()
     free.append(space)
-    return probabilities
+    return outputs
 
 
 def _team_size(network: Network, n: int, threads: int | None) -> int:
@@ -84,31 +87,26 @@ def _team_size(network: Network, n: int, threads: int | None) -> int:
     return min(usable_threads(threads), -(-n // _CHUNK))
 
 
-def _run(
-    network: Network,
-    X: npt.NDArray[np.generic],
-    labels: npt.NDArray[np.int32] | None,
-    threads: int | None,
-    input_scale: float,
-) -> Floats:
-    """Probabilities, or with labels the (loss, hits) of each chunk."""
-    n, chunks = len(X), -(-len(X) // _CHUNK)
-    n_threads = _team_size(network, n, threads)
-    totals = labels is not None
-    space, free = _borrow(network, _Workspace, _CHUNK, n_threads, X.dtype, input_scale, totals)
-    order = np.arange(n)
-    space.job.set_rows(X, order, in_place=space.in_place)
-    bounds = np.arange(n_threads + 1) * chunks // n_threads
-    space.job.set(first=bounds[:-1], last=bounds[1:])
-    if labels is None:
-        results: Floats = np.empty((n, network.layer_sizes[-1]), network.dtype)
-        space.job.point(predictions=results)
-    else:
-        results = np.empty((chunks, 2))
-        space.job.point(labels=labels, totals=results)
-    space.job.run()
-    free.append(space)
-    return results
+class _Rows:
+    """Rows on their way through a network, in a workspace of its own while it lasts."""
+
+    def __init__(
+        self, network: Network, X: npt.NDArray[np.generic], threads: int | None,
+        input_scale: float, unit: Any, totals: bool,
+    ) -> None:  # fmt: skip
+        self.chunks = -(-len(X) // _CHUNK)
+        n_threads = _team_size(network, len(X), threads)
+        key = _CHUNK, n_threads, X.dtype, input_scale, unit, totals
+        self._space, self._free = _borrow(network, _Workspace, *key)
+        self.job, self.order = self._space.job, np.arange(len(X))
+        self.job.set_rows(X, self.order, in_place=self._space.in_place)
+        bounds = np.arange(n_threads + 1) * self.chunks // n_threads
+        self.job.set(first=bounds[:-1], last=bounds[1:])
+
+    def run(self, **arrays: npt.NDArray[Any]) -> None:
+        self.job.point(**arrays)
+        self.job.run()
+        self._free.append(self._space)
 
 
 def _check_finite(total: float) -> None:
@@ -118,28 +116,43 @@ def _check_finite(total: float) -> None:
         )
 
 
-def predict_proba(
-    network: Network, X: npt.NDArray[np.generic], threads: int | None, input_scale: float
-) -> Floats:
-    """Probabilities of shape (n, classes), in the network's dtype."""
+def predict(
+    network: Network, X: npt.NDArray[np.generic], threads: int | None, input_scale: float,
+    output: str,
+) -> Floats:  # fmt: skip
+    """Outputs of shape (n, outputs), in the network's dtype: what the loss ``output`` makes of
+    them, or the plain ones for "identity"."""
+    unit = OUTPUTS[output]
     if len(X) == 1:
-        probabilities = _predict_row(network, X, input_scale)
-        _check_finite(probabilities.item(0))
+        outputs = _predict_row(network, X, input_scale, unit)
     else:
-        probabilities = _run(network, X, None, threads, input_scale)
-        # If one probability of a row is not a number, then all of that row.
-        _check_finite(float(probabilities[:, 0].sum()))
-    return probabilities
+        outputs = np.empty((len(X), network.layer_sizes[-1]), network.dtype)
+        _Rows(network, X, threads, input_scale, unit, False).run(predictions=outputs)
+    if output != "softmax_cross_entropy":
+        _check_finite(float(outputs.sum(dtype=np.float64)))
+    else:  # if one probability of a row is not a number, then all of that row
+        _check_finite(outputs.item(0) if len(X) == 1 else float(outputs[:, 0].sum()))
+    return outputs
 
 
 def evaluate(
     network: Network,
     X: npt.NDArray[np.generic],
-    labels: npt.NDArray[np.int32],
+    targets: Targets,
+    outputs: Outputs,
     threads: int | None,
     input_scale: float,
 ) -> tuple[float, float]:
-    """(mean cross-entropy, accuracy) of class indices ``labels``."""
-    loss, hits = _run(network, X, labels, threads, input_scale).sum(axis=0).tolist()
+    """(mean loss, metric) against ``targets``, as ``outputs`` takes them."""
+    weighted = outputs.is_weighted(targets)
+    unit = LOSSES[outputs.kernel(targets, weighted=weighted)].loss
+    rows = _Rows(network, X, threads, input_scale, unit, True)
+    totals = np.empty((rows.chunks, 2))
+    arrays = targets.taken(rows.order, network.dtype, weighted=weighted)
+    table = outputs.table(targets).astype(network.dtype)
+    stride = arrays["targets"].shape[1] if "targets" in arrays else 0
+    rows.job.set(target_stride=stride, smoothing=outputs.label_smoothing)
+    rows.run(**arrays, outputs=table, totals=totals)
+    loss, score = totals.sum(axis=0).tolist()
     _check_finite(loss)
-    return loss / len(X), hits / len(X)
+    return outputs.summed_up(loss, score, targets)

@@ -17,7 +17,7 @@ from .network import Network
 from .validation import SETTINGS
 
 # Of what is pickled.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Learned:
     def plain(self) -> dict[str, Any]:
         """The same as plain arrays and values."""
         return {
-            **vars(self), "network": self.network.plain(), "signature": dict(vars(self.signature)),
+            **vars(self), "network": self.network.plain(), "signature": self.signature.plain(),
         }  # fmt: skip
 
     @classmethod
@@ -52,7 +52,7 @@ class Learned:
         """What gave :meth:`plain`; raises an exception of some kind for anything else."""
         network = Network.from_plain(plain["network"])
         signature = Signature.from_plain(plain["signature"])
-        sizes = (signature.n_features, signature.n_outputs)
+        sizes = (signature.n_features, signature.outputs.count)
         if sizes != (network.layer_sizes[0], network.layer_sizes[-1]):
             raise ValueError(f"a network of {network.layer_sizes} does not map {sizes}")
         if plain["random"] is not None:

@@ -4,7 +4,7 @@ import copy
 import inspect
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from reprlib import recursive_repr
@@ -15,9 +15,15 @@ import numpy.typing as npt
 
 from .data import FitData, Signature, fit_data
 from .history import History
+from .initializers import initial_weights
 from .kernels.language.jit import announcing
-from .network import Floats, Network, initial_weights
-from .prediction import evaluate, predict_proba
+from .losses import Loss
+from .network import Floats, Network
+from .optimizers import Optimizer
+from .outputs import given_outputs
+from .prediction import evaluate, predict
+from .rates import learning_rates
+from .schedules import ReduceOnPlateau, Schedule
 from .state import Learned, check_picklable, plain_state, restore
 from .training import TrainingRun
 from .validation import (
@@ -36,11 +42,10 @@ class NotFittedError(ValueError, AttributeError):
 
 
 class Trainer:
-    """Train a multilayer perceptron classifier.
+    """Train a multilayer perceptron: a classifier, or a regression.
 
-    Rectified linear hidden layers, softmax output, cross-entropy loss, trained by mini-batch
-    gradient descent in compiled, multithreaded kernels. The result does not depend on the number
-    of threads.
+    Dense layers, trained by mini-batches in compiled, multithreaded kernels. The result does not
+    depend on the number of threads.
 
     The parameters are attributes too, kept as they were given. One that is assigned counts from
     the next fit on; ``learning_rate``, during a fit, from the next epoch on.
@@ -49,29 +54,54 @@ class Trainer:
     ----------
     hidden : int or sequence of int, default 128
         Units of the hidden layers; ``()`` for a linear model.
-    activation : {"relu"}
-        Activation of the hidden layers.
-    loss : {"auto", "softmax_cross_entropy"}
-        The mean over samples of -log p[label]; "auto" is the same for class labels.
-    optimizer : {"sgd", "adam"}
-        Stochastic gradient descent, or Adam (Kingma and Ba 2015) with beta 0.9 and 0.999 and
-        epsilon 1e-7.
+    activation : str or sequence of str, default "relu"
+        Activation of the hidden layers, or of each: "identity", "relu", "leaky_relu" (slope 0.01),
+        "tanh", "logistic", "elu", "selu", "gelu" (exact), "silu", "mish", "softplus".
+    initializer : str, default "glorot_uniform"
+        Distribution of the first weights: "glorot_uniform", "glorot_normal", "he_uniform",
+        "he_normal", "lecun_normal", "orthogonal", "normal" (mean 0, variance 1), or "auto", which
+        suits the activation: "lecun_normal" for selu, "glorot_uniform" for tanh, logistic, identity
+        and the outputs, else "he_uniform". Biases start at 0.
+    dropout : float or sequence of float, default 0.0
+        Share of the hidden units that each sample drops in training, the others being scaled up; or
+        the share of the features followed by that of each hidden layer.
+    loss : str or object of ``fastmlp.losses``, default "auto"
+        "softmax_cross_entropy" (labels, one-hot rows, or rows of shares of classes),
+        "binary_cross_entropy" (two classes from one output, or rows of 0 and 1 that are labels),
+        "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson". "auto" goes by
+        Y: the first for labels and one-hot rows, the second for other rows of 0 and 1,
+        "squared_error" for floats that are not all whole numbers, and for columns of numbers. More
+        than 30 different whole numbers in one column could be either, and are an error.
+    class_weight : mapping or "balanced", optional
+        Weights of classes in training, 1 where none is named; "balanced" gives all classes the same
+        total weight. They multiply ``sample_weight``.
+    label_smoothing : float, default 0.0
+        Share of each label that is spread evenly over all classes, in the losses of classes.
+    optimizer : str or object of ``fastmlp.optimizers``, default "sgd"
+        "sgd", "adam", "adamw", "amsgrad", "rmsprop", "adagrad", "lion"; objects such as
+        ``SGD(momentum=0.9, nesterov=True)`` say more.
     learning_rate : float, optional
-        Default 0.1 for "sgd", which wants features of about unit size; 0.001 for "adam".
-    momentum : float, default 0.0
-        For "sgd": v = momentum * v - learning_rate * gradient; weights += v.
-    nesterov : bool, default False
-        For "sgd" with momentum: weights += momentum * v - learning_rate * gradient.
-    batch_size : int, default 32
-        Rows of a mini-batch; more than there are means all.
+        Short for that of the optimizer; default 0.1 for SGD, which wants features of about unit
+        size, 0.001 for the others.
+    schedule : str, object of ``fastmlp.schedules``, or callable, optional
+        Factor of the learning rate, update by update: "constant", "step", "exponential", "cosine",
+        "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable gets the number of
+        the update, from 0, and gives the learning rate itself, as in Keras.
+    l2, l1 : float, default 0.0
+        Penalties l2 / 2 * sum W^2 and l1 * sum abs(W), added to the mean loss of a batch, of the
+        weights of all layers, not of biases. Where targets are scaled, see ``fit``, they act on the
+        scaled problem.
+    clip_norm : float, optional
+        Largest norm of the gradient, of all weights and biases with penalties; longer ones are
+        scaled down to it.
     epochs : int, default 15
         Passes over the training rows.
+    batch_size : int, default 32
+        Rows of a mini-batch; more than there are means all.
     shuffle : bool, default True
         Draw a new order of the rows for every epoch; otherwise they are taken as given.
     validation_fraction : float, default 0.0
         Part of the rows, the last ones, that is kept for validation.
-    initializer : {"glorot_uniform", "he_normal", "normal"}
-        Distribution of the first weights (normal: mean 0, variance 1); biases start at 0.
     input_scale : float, default 1.0
         Factor of X wherever it is read, such as 1 / 255 for uint8 images, which so need no copy in
         floating point.
@@ -94,18 +124,20 @@ class Trainer:
     Attributes
     ----------
     history : History
-        A dict of lists with an element per epoch: ``loss``, ``accuracy``, ``val_loss``,
-        ``val_accuracy``, ``learning_rate``, ``seconds``.
+        A dict of lists with an element per epoch: ``loss`` (the mean over the samples as they were
+        trained on, without penalties), ``accuracy`` for classes and labels or ``r2`` for numbers,
+        ``val_loss``, ``val_accuracy`` or ``val_r2``, ``learning_rate`` (of the last update),
+        ``seconds``.
     stop_training : bool
         Set by a callback, to stop after the present epoch; a fit begins with False.
     classes_ : array of shape (c,)
-        The labels, sorted; output column k belongs to ``classes_[k]``.
+        The labels, sorted; column k of probabilities belongs to ``classes_[k]``.
     n_features_in_ : int
     feature_names_in_ : array of str, shape (n_features_in_,)
         Names of the columns, where X was a table with names. Other tables must have them in the
         same order.
     layer_sizes_ : tuple of int
-        Features, units of the hidden layers, classes of the present network.
+        Features, units of the hidden layers, outputs of the present network.
     n_iter_ : int
         Epochs of the last fit.
 
@@ -137,17 +169,22 @@ class Trainer:
         self,
         hidden: int | Sequence[int] = 128,
         *,
-        activation: str = "relu",
-        loss: str = "auto",
-        optimizer: str = "sgd",
+        activation: str | Sequence[str] = "relu",
+        initializer: str = "glorot_uniform",
+        dropout: float | Sequence[float] = 0.0,
+        loss: str | Loss = "auto",
+        class_weight: str | Mapping[Any, float] | None = None,
+        label_smoothing: float = 0.0,
+        optimizer: str | Optimizer = "sgd",
         learning_rate: float | None = None,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        batch_size: int = 32,
+        schedule: str | Schedule | ReduceOnPlateau | Callable[[int], float] | None = None,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        clip_norm: float | None = None,
         epochs: int = 15,
+        batch_size: int = 32,
         shuffle: bool = True,
         validation_fraction: float = 0.0,
-        initializer: str = "glorot_uniform",
         input_scale: float = 1.0,
         dtype: npt.DTypeLike = "float32",
         threads: int | None = None,
@@ -158,16 +195,21 @@ class Trainer:
     ) -> None:
         self.hidden = hidden
         self.activation = activation
+        self.initializer = initializer
+        self.dropout = dropout
         self.loss = loss
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.optimizer = optimizer
         self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.batch_size = batch_size
+        self.schedule = schedule
+        self.l2 = l2
+        self.l1 = l1
+        self.clip_norm = clip_norm
         self.epochs = epochs
+        self.batch_size = batch_size
         self.shuffle = shuffle
         self.validation_fraction = validation_fraction
-        self.initializer = initializer
         self.input_scale = input_scale
         self.dtype = dtype
         self.threads = threads
@@ -202,7 +244,8 @@ class Trainer:
         X: npt.ArrayLike,
         Y: npt.ArrayLike,
         *,
-        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        validation_data: Sequence[Any] | None = None,
     ) -> "Trainer":
         """Train on the rows of X.
 
@@ -212,8 +255,14 @@ class Trainer:
             Finite numbers, or a table of columns of such (pandas, Polars, PyArrow). C-contiguous
             arrays of the trainer's dtype, and uint8, are read in place.
         Y : array of shape (n,) or (n, c)
-            Labels (integers, strings, booleans), or one-hot rows.
-        validation_data : (X, Y), optional
+            Labels (integers, strings, booleans), one-hot rows, shares of classes, rows of 0 and 1, or
+            numbers, see ``loss``. Numbers are centred and scaled inside, each column by its mean and
+            standard deviation over the training rows, counts by their mean; predictions, losses and
+            Huber's delta are in their unit.
+        sample_weight : array of shape (n,), optional
+            A weight of k counts as k rows, one of 0 as none. The mean loss of a batch is divided by
+            the sum of its weights.
+        validation_data : (X, Y) or (X, Y, sample_weight), optional
             Rows to evaluate after every epoch, in place of ``validation_fraction``.
 
         Returns
@@ -242,22 +291,25 @@ class Trainer:
         try:
             self.__dict__["_fitting"] = thread
             with self._announcing():
-                self._fit(X, Y, validation_data)
+                self._fit(X, Y, sample_weight, validation_data)
         finally:
             self.__dict__["_fitting"] = None
             self.history.cut(self.n_iter_)
         return self
 
-    def _fit(self, X: npt.ArrayLike, Y: npt.ArrayLike, validation_data: Any) -> None:
+    def _fit(self, X: Any, Y: Any, sample_weight: Any, validation_data: Any) -> None:
         settings = Settings(**{name: getattr(self, name) for name in SETTINGS})
         known = self._continued(settings)
-        data = fit_data(X, Y, validation_data, settings, known.signature if known else None)
+        signature = known.signature if known else None
+        data = fit_data(X, Y, sample_weight, validation_data, settings, signature)
         learned, rng = _start(settings, data, known)
         run = TrainingRun(learned.network, data, settings)
+        updates = learned.network.updates + settings.epochs * run.updates_per_epoch
         history = History()
         self.stop_training = False
         for epoch in range(settings.epochs):
-            learned, logs = self._train_epoch(run, data, settings, learned, rng, epoch)
+            rates = self._rates(run, settings, learned.network.updates, updates, history)
+            learned, logs = _train_epoch(run, data, settings, learned, rng, rates)
             history.append(logs)
             # One step: whatever interrupts finds an epoch that is finished, or that never was.
             vars(self).update(_learned=learned, history=history, n_iter_=epoch + 1)
@@ -269,6 +321,13 @@ class Trainer:
             if self.stop_training:
                 break
             learned = self._fitted()  # with the weights that a callback may have set
+
+    def _rates(
+        self, run: TrainingRun, settings: Settings, done: int, total: int, history: History
+    ) -> npt.NDArray[np.float64]:
+        """Learning rates of the updates of the next epoch, after ``done`` of ``total``."""
+        updates = done + np.arange(run.updates_per_epoch)
+        return learning_rates(settings, self.learning_rate, updates, total, history)
 
     def _announcing(self) -> AbstractContextManager[None]:
         if not self.verbose:
@@ -286,41 +345,13 @@ class Trainer:
         if settings.hidden not in (learned.hidden, network.layer_sizes[1:-1]):
             got = f"hidden={self.hidden!r}, but the network has layers of {network.layer_sizes}"
             raise ValueError(f"warm_start continues a network as it is; got {got}")
+        if settings.activations != network.activations:
+            got = f"activation={self.activation!r}, but the network has {network.activations}"
+            raise ValueError(f"warm_start continues a network as it is; got {got}")
         if settings.dtype != network.dtype:
             got = f"dtype={settings.dtype.name!r}, but the network is of {network.dtype.name}"
             raise ValueError(f"warm_start continues a network as it is; got {got}")
         return learned
-
-    def _train_epoch(
-        self,
-        run: TrainingRun,
-        data: FitData,
-        settings: Settings,
-        learned: Learned,
-        rng: np.random.Generator,
-        epoch: int,
-    ) -> tuple[Learned, dict[str, float]]:
-        """What the epoch leaves, and its numbers."""
-        learning_rate = settings.resolved_rate(self.learning_rate)
-        order = rng.permutation(len(data.X)) if settings.shuffle else np.arange(len(data.X))
-        start = time.perf_counter()
-        try:
-            network, loss, accuracy = run.epoch(learned.network, order, learning_rate)
-        except FloatingPointError as error:
-            raise FloatingPointError(
-                f"{error} in epoch {epoch + 1} with learning_rate={learning_rate}; "
-                "a smaller one, or features scaled to about unit size, may help"
-            ) from None
-        seconds = time.perf_counter() - start
-        logs = {
-            "loss": loss, "accuracy": accuracy, "learning_rate": learning_rate, "seconds": seconds,
-        }  # fmt: skip
-        if data.validation is not None:
-            logs["val_loss"], logs["val_accuracy"] = evaluate(
-                network, *data.validation, settings.threads, settings.input_scale
-            )
-        random = settings.seed, rng.bit_generator.state
-        return replace(learned, network=network, random=random), logs
 
     def _fitted(self) -> Learned:
         if self._learned is None:
@@ -329,7 +360,7 @@ class Trainer:
 
     @property
     def classes_(self) -> npt.NDArray[Any]:
-        return self._fitted().signature.labels
+        return self._fitted().signature.outputs.labels
 
     @property
     def n_features_in_(self) -> int:
@@ -347,32 +378,51 @@ class Trainer:
         return self._fitted().network.layer_sizes
 
     def predict_proba(self, X: npt.ArrayLike) -> Floats:
-        """Probability of each class, shape (n, c), in the dtype of the network.
+        """Probability of each class or label, shape (n, c), in the dtype of the network.
+
+        Two classes have two columns, also where they come from one output.
 
         Raises
         ------
         TypeError, ValueError
-            For unusable X, or before the first fit.
+            For unusable X, before the first fit, or where the loss knows no probabilities.
         FloatingPointError
             When the output is not finite: weights or values of X are too large.
         """
-        return self._predict(self._fitted(), X)
+        outputs = self._fitted().signature.outputs
+        outputs.check_probabilities()
+        return outputs.probabilities(self._predict(X, outputs.loss.name))
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Most probable label of each row, shape (n,); raises as ``predict_proba``."""
-        learned = self._fitted()
-        labels: npt.NDArray[Any] = learned.signature.labels[
-            self._predict(learned, X).argmax(axis=1)
-        ]
-        return labels
+        """What Y is expected to be; raises as ``predict_proba``.
 
-    def _predict(self, learned: Learned, X: npt.ArrayLike) -> Floats:
+        The most probable label of each row, shape (n,); for rows of labels 0 or 1, whichever is more
+        probable, shape (n, c); for numbers float64, shape (n,), or (n, columns) where Y had columns.
+        """
+        outputs = self._fitted().signature.outputs
+        return outputs.predictions(self._predict(X, outputs.loss.name))
+
+    def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.floating]:
+        """What stands before the last function; raises as ``predict_proba``.
+
+        The logits, shape (n, c), or (n,) for two classes from one output; for counts the logarithm
+        of their expectation; other numbers as ``predict`` gives them.
+        """
+        return self._fitted().signature.outputs.decisions(self._predict(X, "identity"))
+
+    def _predict(self, X: npt.ArrayLike, output: str) -> Floats:
+        learned = self._fitted()
         network, signature = learned.network, learned.signature
         rows = signature.rows(X, network.dtype)
-        return predict_proba(network, rows, self.threads, signature.input_scale)
+        return predict(network, rows, self.threads, signature.input_scale, output)
 
-    def evaluate(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> dict[str, float]:
-        """Mean ``loss`` and ``accuracy`` on rows X with labels Y, which must be known ones.
+    def evaluate(
+        self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> dict[str, float]:
+        """Mean ``loss``, and ``accuracy`` or ``r2``, on rows X with targets Y.
+
+        Labels must be known ones; of rows of labels, those count for the accuracy that are right in
+        every column. R² is the mean over the columns.
 
         Raises
         ------
@@ -383,17 +433,25 @@ class Trainer:
         """
         learned = self._fitted()
         network, signature = learned.network, learned.signature
-        rows = signature.labelled_rows(X, Y, network.dtype)
-        loss, accuracy = evaluate(network, *rows, self.threads, signature.input_scale)
-        return {"loss": loss, "accuracy": accuracy}
+        rows = signature.rows_and_targets(X, Y, sample_weight, network.dtype)
+        outputs, scale = signature.outputs, signature.input_scale
+        loss, metric = evaluate(network, *rows, outputs, self.threads, scale)
+        return {"loss": loss, outputs.metric: metric}
 
-    def score(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> float:
-        """Accuracy on rows X with labels Y; raises as ``evaluate``."""
-        return self.evaluate(X, Y)["accuracy"]
+    def score(
+        self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float:
+        """Accuracy, or R² for numbers, on rows X with targets Y; raises as ``evaluate``."""
+        return self.evaluate(X, Y, sample_weight)[self._fitted().signature.outputs.metric]
 
     def get_weights(self) -> list[Floats]:
-        """[W1, b1, W2, b2, ...], W of shape (n_in, n_out), as copies."""
-        return self._fitted().network.get_weights()
+        """[W1, b1, W2, b2, ...], W of shape (n_in, n_out), as copies.
+
+        Where numbers were scaled for training, the last W and b are those whose outputs are in the
+        unit of the targets.
+        """
+        learned = self._fitted()
+        return learned.signature.outputs.in_units(learned.network.get_weights())
 
     def set_weights(
         self, weights: Sequence[npt.ArrayLike], classes: npt.ArrayLike | None = None
@@ -421,13 +479,14 @@ class Trainer:
         """
         learned = self._learned or self._unlearned(weights)
         network, signature = learned.network, learned.signature
-        n_features, *hidden, n_classes = network.layer_sizes
+        n_features, *hidden, n_outputs = network.layer_sizes
         checked = check_weights(
-            weights, n_features=n_features, n_classes=n_classes, hidden=tuple(hidden),
-            dtype=network.dtype,
+            weights, n_features=n_features, n_outputs=n_outputs, hidden=tuple(hidden),
         )  # fmt: skip
+        checked = check_weights(signature.outputs.from_units(checked), dtype=network.dtype)
         if classes is not None:
-            signature = replace(signature, classes=check_classes(classes, n_classes))
+            labels = check_classes(classes, len(signature.outputs.labels))
+            signature = replace(signature, outputs=replace(signature.outputs, classes=labels))
         learned = replace(learned, network=network.with_weights(checked), signature=signature)
         if self._fitting is None:
             learned = replace(learned, network=learned.network.restarted(network.rule), random=None)
@@ -435,12 +494,20 @@ class Trainer:
 
     def _unlearned(self, weights: Sequence[npt.ArrayLike]) -> Learned:
         """Around weights that come from outside."""
-        dtype, hidden, input_scale = (
-            check_setting(name, getattr(self, name)) for name in ("dtype", "hidden", "input_scale")
+        names = "dtype", "hidden", "activation", "input_scale", "loss"
+        dtype, hidden, activation, input_scale, loss = (
+            check_setting(name, getattr(self, name)) for name in names
         )
-        network = Network(check_weights(weights, dtype=dtype), dtype)
+        checked = check_weights(weights, dtype=dtype)
+        count = len(checked) // 2 - 1
+        activations = activation if isinstance(activation, tuple) else (activation,) * count
+        if len(activations) != count:
+            got = f"got activation={activation!r} and {count} hidden layers"
+            raise ValueError(f"activation must be one name, or one for each hidden layer; {got}")
+        network = Network(checked, dtype, activations)
         n_features, *_, n_outputs = network.layer_sizes
-        signature = Signature(n_features, n_outputs, input_scale=input_scale, fitted=False)
+        outputs = given_outputs(loss, n_outputs)
+        signature = Signature(n_features, outputs, input_scale=input_scale, fitted=False)
         return Learned(network, signature, hidden)
 
     def __copy__(self) -> "Trainer":
@@ -471,13 +538,47 @@ def _start(
     bits = np.random.PCG64(settings.seed)
     rng = np.random.Generator(bits)
     if known is None:
-        sizes = (data.signature.n_features, *settings.hidden, data.signature.n_outputs)
-        network = Network(initial_weights(rng, sizes, settings.initializer), settings.dtype)
+        sizes = (data.signature.n_features, *settings.hidden, data.signature.outputs.count)
+        weights = initial_weights(rng, sizes, settings.activations, settings.initializer)
+        network = Network(weights, settings.dtype, settings.activations)
     else:
         network = known.network
         if known.random is not None and known.random[0] == settings.seed:
             bits.state = known.random[1]
-    return Learned(network.under(settings.update_rule), data.signature, settings.hidden), rng
+    network = network.under(settings.optimizer.rule)
+    return Learned(network, data.signature, settings.hidden), rng
+
+
+def _train_epoch(
+    run: TrainingRun,
+    data: FitData,
+    settings: Settings,
+    learned: Learned,
+    rng: np.random.Generator,
+    rates: npt.NDArray[np.float64],
+) -> tuple[Learned, dict[str, float]]:
+    """What the epoch leaves, and its numbers."""
+    order = rng.permutation(len(data.X)) if settings.shuffle else np.arange(len(data.X))
+    key = int(rng.integers(1 << 63)) if settings.dropouts else 0
+    start = time.perf_counter()
+    try:
+        network, loss, metric = run.epoch(learned.network, order, rates, key)
+    except FloatingPointError as error:
+        raise FloatingPointError(
+            f"{error}, with learning_rate={rates.max()}; "
+            "a smaller one, or features scaled to about unit size, may help"
+        ) from None
+    seconds = time.perf_counter() - start
+    outputs = data.signature.outputs
+    logs = {
+        "loss": loss, outputs.metric: metric, "learning_rate": float(rates[-1]), "seconds": seconds,
+    }  # fmt: skip
+    if data.validation is not None:
+        logs["val_loss"], logs[f"val_{outputs.metric}"] = evaluate(
+            network, *data.validation, outputs, settings.threads, settings.input_scale
+        )
+    random = settings.seed, rng.bit_generator.state
+    return replace(learned, network=network, random=random), logs
 
 
 def _line(epoch: int, epochs: int, logs: dict[str, float], n_rows: int) -> str:

@@ -1,7 +1,6 @@
 """Training a network on arrays: the memory of a fit, and its epochs."""
 
 import time
-from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -27,14 +26,6 @@ _FIRST_SLICE_FLOPS = 1e9
 # A chunk of less work is done sooner than a team has met.
 _TEAM_FLOPS = 1e6
 
-# Settings of update rules.
-RULE_SETTINGS = {"momentum": 0.0, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
-
-# Settings of what happens before a rule.
-_BEFORE_RULE = {
-    "l2": "penalties", "l1": "penalties", "weight_decay": "decay", "clip_norm": "clipping"
-}  # fmt: skip
-
 # Zeros are stepped over where at most this part of the work is left.
 _WORTH_SKIPPING = 0.75
 _SAMPLE_ROWS = 300
@@ -49,44 +40,44 @@ class TrainingRun:
         Where the first epoch starts, with a state of the settings' update rule.
     data : FitData
     settings : Settings
-    rule_settings : mapping of str to float, optional
-        More settings of the update rule (``RULE_SETTINGS``), and of what happens before it: l2, l1,
-        weight_decay, clip_norm. What is not named costs nothing.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        data: FitData,
-        settings: Settings,
-        rule_settings: Mapping[str, float] = {},
-    ) -> None:
-        self._data = data
+    def __init__(self, network: Network, data: FitData, settings: Settings) -> None:
+        self._data, self._settings = data, settings
+        self._outputs = data.signature.outputs
+        self._weighted = self._outputs.is_weighted(data.targets)
         rows = len(data.X)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
         batch_size = min(settings.batch_size, rows)
         self._memory, self._plan, self._job = training_parts(
-            network, data.X.dtype, batch_size, settings, skip_zeros, rule_settings
-        )
-        self._settings = RULE_SETTINGS | dict(rule_settings)
-        self._in_place = network.reads_in_place(data.X.dtype, settings.input_scale)
+            network, data.X.dtype, batch_size, settings, skip_zeros,
+            self._outputs.kernel(data.targets, weighted=self._weighted),
+        )  # fmt: skip
+        self._in_place = _reads_in_place(network, data.X.dtype, settings)
         self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
         self._company = _Company()
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
         if skip_zeros:
             _scan(data.X, self._plan, self._memory, self._row_masks)
-        self._job.point(team=self._team, row_masks=self._row_masks)
+        self._table = self._outputs.table(data.targets).astype(network.dtype)
+        self._job.point(team=self._team, row_masks=self._row_masks, outputs=self._table)
+        self._job.set(smoothing=self._outputs.label_smoothing)
         self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / _chunk_flops(network, batch_size)))
         chunk = int(self._plan.runs["chunk"][0])
+        self._starts = np.arange(0, rows, batch_size)
         full, rest = divmod(rows, batch_size)
-        self._updates_per_epoch = full + (rest > 0)
         self._n_steps = full * -(-batch_size // chunk) + -(-rest // chunk)
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Mini-batches, the last of which may be short."""
+        return len(self._starts)
 
     def epoch(
         self,
         network: Network,
         order: npt.NDArray[np.int64],
-        learning_rate: float,
+        rates: npt.NDArray[np.float64],
         dropout_key: int = 0,
     ) -> tuple[Network, float, float]:
         """Train on every row once, in ``order``.
@@ -95,39 +86,57 @@ class TrainingRun:
         ----------
         network : Network
             Where the epoch starts: the first one, or that with other weights and state.
+        rates : array of shape (updates_per_epoch,)
+            Learning rates.
         dropout_key : int
             Another one in every epoch, of 63 bits; what is dropped follows from it.
 
         Returns
         -------
         tuple of Network, float and float
-            The network as the epoch leaves it; mean loss and accuracy on the way.
+            The network as the epoch leaves it; mean loss and metric on the way.
 
         Raises
         ------
         FloatingPointError
             If the loss or a weight is no longer finite.
         """
-        memory, job, given = self._memory, self._job, self._settings
+        memory, job, data = self._memory, self._job, self._data
         weights, state, rest = np.split(
             memory[: self._plan.scratch_start],
             [network.packed.size, network.packed.size + network.state.size],
         )
         weights[:], state[:], rest[:] = network.packed, network.state, 0
-        job.set_rows(self._data.X, order, in_place=self._in_place)
-        labels = self._data.labels[order]
-        steps = network.updates + np.arange(1.0, self._updates_per_epoch + 1)
-        rates = RULES[network.rule].step_sizes(np.full(len(steps), learning_rate), steps, given)
-        l2s, l1s = (np.full(len(steps), given.get(name, 0.0)) for name in ("l2", "l1"))
-        decays = np.full(len(steps), learning_rate * given.get("weight_decay", 0.0))
-        job.point(labels=labels, rates=rates, l2s=l2s, l1s=l1s, decays=decays)
-        job.set(total_loss=0, hits=0)
+        job.set_rows(data.X, order, in_place=self._in_place)
+        # What the run points to, kept while it lasts.
+        arrays = data.targets.taken(order, network.dtype, weighted=self._weighted)
+        arrays |= self._factors(network, order, rates)
+        job.point(**arrays)
+        stride = arrays["targets"].shape[1] if "targets" in arrays else 0
+        job.set(total_loss=0, hits=0, dropout_key=dropout_key, target_stride=stride)
         self._run_slices()
-        loss = float(job.runs["total_loss"][0]) / len(order)
+        sums = float(job.runs["total_loss"][0]), float(job.runs["hits"][0])
+        loss, metric = self._outputs.summed_up(*sums, data.targets)
         if not all(np.isfinite(values).all() for values in (loss, weights, state)):
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
-        trained = network.trained(weights.copy(), state.copy(), self._updates_per_epoch)
-        return trained, loss, float(job.runs["hits"][0]) / len(order)
+        trained = network.trained(weights.copy(), state.copy(), self.updates_per_epoch)
+        return trained, loss, metric
+
+    def _factors(
+        self, network: Network, order: npt.NDArray[np.int64], rates: npt.NDArray[np.float64]
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """Batch by batch: step sizes, shares of a sample in the mean, penalties, decay."""
+        settings, optimizer = self._settings, self._settings.optimizer
+        steps = network.updates + np.arange(1.0, self.updates_per_epoch + 1)
+        totals = np.add.reduceat(self._data.targets.weights_of(order), self._starts)
+        totals *= self._outputs.averaged
+        return {
+            "rates": RULES[network.rule].step_sizes(rates, steps, optimizer.numbers),
+            "shares": np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0),
+            "l2s": np.full(len(rates), settings.l2),
+            "l1s": np.full(len(rates), settings.l1),
+            "decays": rates * optimizer.decay,
+        }
 
     def _run_slices(self) -> None:
         step, job = 0, self._job
@@ -176,46 +185,55 @@ def training_parts(
     batch_size: int,
     settings: Settings,
     skip_zeros: bool = False,
-    rule_settings: Mapping[str, float] = {},
+    loss: str = "softmax_cross_entropy",
 ) -> tuple[Floats, Plan, Job]:
-    """Memory, plan and job of a fit on rows of ``dtype``."""
-    rule = RULES[settings.update_rule]
-    activations = (settings.activation,) * (len(network.layer_sizes) - 2)
+    """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``."""
     plan = make_plan(
         network.layer_sizes,
         network.dtype,
         chunk=min(batch_size, MAX_CHUNK),
         batch_size=batch_size,
         members=_team_size(network, batch_size, settings.threads),
-        state_vectors=rule.state_vectors,
+        state_vectors=RULES[network.rule].state_vectors,
         skip_zeros=skip_zeros,
-        clipped="clip_norm" in rule_settings,
-        activations=activations,
+        clipped=settings.clip_norm is not None,
+        activations=network.activations,
     )
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
-    in_place = _reads_in_place(network, dtype, settings, dropout)
+    in_place = _reads_in_place(network, dtype, settings)
     job = training_job(
         plan,
         memory,
         reader="scattered" if in_place else reader_of(dtype),
-        loss="softmax_cross_entropy",
-        activations=activations,
-        rule=settings.update_rule,
+        loss=loss,
+        activations=network.activations,
+        rule=network.rule,
         masked=skip_zeros,
-        before_rule={_BEFORE_RULE[name] for name in rule_settings if name in _BEFORE_RULE},
+        dropout=settings.dropouts,
+        before_rule=_before_rule(settings),
     )
-    numbers = RULE_SETTINGS | {"momentum": settings.momentum} | dict(rule_settings)
-    job.set(**{name: value for name, value in numbers.items() if name != "weight_decay"})
-    job.set(input_scale=settings.input_scale)
+    job.set(
+        **settings.optimizer.numbers,
+        input_scale=settings.input_scale,
+        clip_norm=settings.clip_norm or 0.0,
+    )
     return memory, plan, job
 
 
-def _reads_in_place(
-    network: Network, dtype: np.dtype[np.generic], settings: Settings, dropout: tuple[float, ...]
-) -> bool:
+def _before_rule(settings: Settings) -> set[str]:
+    chosen = {
+        "penalties": settings.l2 > 0 or settings.l1 > 0,
+        "decay": settings.optimizer.decay > 0,
+        "clipping": settings.clip_norm is not None,
+    }
+    return {name for name, is_chosen in chosen.items() if is_chosen}
+
+
+def _reads_in_place(network: Network, dtype: np.dtype[np.generic], settings: Settings) -> bool:
     """Whether rows need no copy: one whose features are dropped does."""
-    return not any(dropout[:1]) and network.reads_in_place(dtype, settings.input_scale)
+    copies = any(settings.dropouts[:1])
+    return not copies and network.reads_in_place(dtype, settings.input_scale)
 
 
 def _chunk_flops(network: Network, batch_size: int) -> int:

@@ -44,9 +44,10 @@ def training_job(
 ) -> Job:
     """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros.
 
-    There is a name in ``activations`` for each hidden layer, as in the plan. ``dropout`` has the share that is dropped of the input and of each hidden layer; that of the
-    input needs a reader that copies. ``before_rule`` names what happens before the update rule:
-    "penalties", "decay", "clipping".
+    There is a name in ``activations`` for each hidden layer, as in the plan. ``dropout`` has the
+    share that is dropped of the input and of each hidden layer; that of the input needs a reader
+    that copies. ``before_rule`` names what happens before the update rule: "penalties", "decay",
+    "clipping".
     """
     job, layers = Job(train, plan, memory, as_team=True), plan.layers
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
@@ -100,16 +101,13 @@ def _choose_before_rule(job: Job, names: Collection[str]) -> None:
 
 
 def prediction_job(
-    plan: Plan, memory: Floats, *, reader: str, loss: str, activations: tuple[str, ...],
+    plan: Plan, memory: Floats, *, reader: str, unit: Any, activations: tuple[str, ...],
     totals: bool,
 ) -> Job:  # fmt: skip
-    """Probabilities; or, if ``totals``, loss and hits of each chunk."""
+    """What the ``unit`` of an output makes of the logits; or, if ``totals``, of a loss, loss and
+    hits of each chunk."""
     job = Job(predict, plan, memory)
-    job.choose(
-        read=READERS[reader],
-        loss=LOSSES[loss].loss if totals else LOSSES[loss].output,
-        finish=keep_totals if totals else keep_outputs,
-    )
+    job.choose(read=READERS[reader], loss=unit, finish=keep_totals if totals else keep_outputs)
     _choose_forward(job, activations, training=False)
     job.set(outer=_tiles(job, OUTER, plan.layers[0, 1:-1]))
     return job
