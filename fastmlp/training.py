@@ -62,6 +62,9 @@ class TrainingRun:
         full, rest = divmod(rows, batch_size)
         self._updates_per_epoch = full + (rest > 0)
         self._n_steps = full * -(-batch_size // chunk) + -(-rest // chunk)
+        batches = np.arange(self._updates_per_epoch) * batch_size
+        self._shares = 1.0 / np.minimum(rows - batches, batch_size)
+        self._job.point(shares=self._shares)
 
     def epoch(
         self, network: Network, order: npt.NDArray[np.int64], learning_rate: float

@@ -21,5 +21,4 @@ def open_chunk(run, step):
     run.slot = step & 1
     run.opens, run.closes = run.row == first, end == last
     run.straight = run.plain and run.opens and run.closes
-    run.share = 1.0 / (last - first)
-    run.rate = float64s(run.rates)[number]
+    run.share, run.rate = float64s(run.shares)[number], float64s(run.rates)[number]
