@@ -8,6 +8,7 @@ An *offset* counts elements of ``memory``; an *address* is one of the process. A
 of int64, given by its address.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -53,7 +54,7 @@ RUN = _record(
         ("opens", _I), ("closes", _I),  # whether it is the first, and the last, of its batch
         ("updates", _I),  # whether products are followed by the update, at once
         ("straight", _I),  # whether sums over it may go straight to the weights
-        ("share", _F),  # of one sample in the mean over the batch: 1 / rows of the batch
+        ("share", _F),  # of one sample, of weight 1, in the mean over the batch
         ("rate", _F),  # step size
         # The parts chosen for this run: addresses of units, see ``plugins``.
         ("read", _I),  # reader of input rows
@@ -71,12 +72,18 @@ RUN = _record(
         ("input_scale", _F),  # its factor
         ("order", _I),  # table of the rows of X to take
         ("labels", _I),  # address of the int32 class indices, in the order taken
+        ("targets", _I),  # address of the targets, output by output, in the order taken
+        ("target_stride", _I),  # elements between the targets of two outputs
+        ("weights", _I),  # address of the weights of samples, in the order taken
+        ("outputs", _I),  # address of three numbers for each output, see ``losses``
         ("rates", _I),  # address of the float64 step sizes of the batches
+        ("shares", _I),  # address of the float64 shares of their samples
         ("is_uint8", _I),  # whether X is of uint8, not of the network's dtype
         ("row_masks", _I),  # table of the masks of each row of X, see ``zeros``
         ("mask_words", _I), ("feature_words", _I),  # words of a row's masks; those of its features
         ("predictions", _I),  # address of the output (n x c)
         ("totals", _I),  # address of the float64 (loss, hits) of each predicted chunk
+        ("smoothing", _F),  # the part of a target that goes to all classes alike
         # The update rule's settings.
         ("plain", _I),  # whether the rule adds multiples of the gradient and does nothing else
         ("momentum", _F), ("beta1", _F), ("beta2", _F), ("epsilon", _F),  # see ``rules``
@@ -172,19 +179,25 @@ def _record_at(record: Any, itemsize: int) -> Any:
 run_at, layer_at = _record_at(RUN_TYPE, RUN.itemsize), _record_at(LAYER_TYPE, LAYER.itemsize)
 
 
+def fields(context: Any, builder: Any, kind: Any, record: Any) -> Callable[[str], Any]:
+    """What reads fields of a record by their names, inside an intrinsic that got the record."""
+
+    def field(name: str) -> Any:
+        return context.get_getattr(kind, name)(context, builder, kind, record, name)
+
+    return field
+
+
 @intrinsic
 def vectors_of(typing_context, run, layer, p):
     """Vectors in panel ``p`` of a layer."""
     i = types.int64
 
     def emit(context, builder, sig, args):
-        def field(record: int, name: str) -> Any:
-            get = context.get_getattr(sig.args[record], name)
-            return get(context, builder, sig.args[record], args[record], name)
-
-        last = builder.sub(field(1, "panels"), ir.Constant(INT, 1))
-        whole = builder.sdiv(field(1, "panel"), field(0, "lanes"))
+        of_run, of_layer = (fields(context, builder, sig.args[k], args[k]) for k in (0, 1))
+        last = builder.sub(of_layer("panels"), ir.Constant(INT, 1))
+        whole = builder.sdiv(of_layer("panel"), of_run("lanes"))
         is_last = builder.icmp_signed("==", args[2], last)
-        return builder.select(is_last, field(1, "last_vectors"), whole)
+        return builder.select(is_last, of_layer("last_vectors"), whole)
 
     return i(run, layer, i), emit

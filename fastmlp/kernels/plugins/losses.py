@@ -1,142 +1,18 @@
-"""Softmax and cross-entropy: value and output delta, side by side.
+"""Losses, and what becomes of the logits in a prediction.
 
-Logits z lie class by class, ``stride`` samples apart; lanes run along samples, in whole vectors, so
-that some beyond the m samples are worked on too. Behind the c rows of logits there are three more
-rows of work: for each sample the maximum, the first class that has it, and the sum of
-exponentials.
+Kernels find the targets of output k at ``run.targets + k * run.target_stride``, or the indices of
+classes at ``run.labels``, the weights of samples at ``run.weights``, and at ``run.outputs`` three
+numbers for each output: the factor of its loss in the sum that is reported, the parameter of the
+loss, and the factor of its squared error in the score. Deltas carry ``run.share`` and the weight of
+the sample, not that factor.
+
+To add one: a formula in ``pointwise``, and a line in ``LOSSES``.
 """
 
-import math
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
-from ..language.elements import as_element, emit_exp, int32s
-from ..language.jit import unit
-from ..language.simd import INT, ZERO, Emitter, loop
-
-# Samples whose losses are summed first, as short sums round less. One logarithm is taken of the
-# product of their sums of exponentials in float64: each is at most the number of classes, so it
-# stays finite below 1e19 classes.
-_BLOCK = 16
-
-
-def _for_each_vector(e: Emitter, z: Any, stride: Any, m: Any, body: Any) -> None:
-    """``body(row)`` for each vector of samples, ``row(k)`` being its address in row k."""
-    b, lanes = e.builder, ir.Constant(INT, e.lanes)
-    vectors = b.sdiv(b.add(m, ir.Constant(INT, e.lanes - 1)), lanes)
-
-    def vector(v: Any, _: list[Any]) -> list[Any]:
-        start = e.at(z, b.mul(v, lanes))
-        body(lambda k: e.at(start, b.mul(k, stride)))
-        return []
-
-    loop(b, vectors, [], vector)
-
-
-@intrinsic
-def _maxima(typing_context, memory, z0, stride, m, c):
-    """Rows c and c + 1: the largest logit, and the first class that has it."""
-    i = types.int64
-
-    def emit(context, builder, sig, args):
-        e = Emitter(builder, sig.args[0].dtype)
-        memory, z0, stride, m, c = args
-
-        def vector(row: Any) -> None:
-            def larger(k: Any, carried: list[Any]) -> list[Any]:
-                top, best = carried
-                x = e.load(row(k))
-                above = builder.fcmp_ordered(">", x, top)
-                number = e.splat(builder.sitofp(k, e.scalar))
-                return [builder.select(above, x, top), builder.select(above, number, best)]
-
-            top, best = loop(builder, c, [e.load(row(ZERO)), e.zeros()], larger)
-            e.store(top, row(c))
-            e.store(best, row(builder.add(c, ir.Constant(INT, 1))))
-
-        _for_each_vector(e, e.at(memory, z0), stride, m, vector)
-        return context.get_dummy_value()
-
-    return types.void(memory, i, i, i, i), emit
-
-
-@intrinsic
-def _exponentials(typing_context, memory, z0, stride, m, c, factor):
-    """Rows below c: exp(z - maximum) * factor / their sum, which becomes row c + 2."""
-    i = types.int64
-
-    def emit(context, builder, sig, args):
-        e = Emitter(builder, sig.args[0].dtype)
-        memory, z0, stride, m, c, factor = args
-
-        def vector(row: Any) -> None:
-            top = e.load(row(c))
-
-            def exponential(k: Any, carried: list[Any]) -> list[Any]:
-                value = emit_exp(e, builder.fsub(e.load(row(k)), top))
-                e.store(value, row(k))
-                return [builder.fadd(carried[0], value)]
-
-            def scaled(k: Any, _: list[Any]) -> list[Any]:
-                e.store(builder.fmul(e.load(row(k)), share), row(k))
-                return []
-
-            (total,) = loop(builder, c, [e.zeros()], exponential)
-            e.store(total, row(builder.add(c, ir.Constant(INT, 2))))
-            share = builder.fdiv(e.splat(factor), total)
-            loop(builder, c, [], scaled)
-
-        _for_each_vector(e, e.at(memory, z0), stride, m, vector)
-        return context.get_dummy_value()
-
-    return types.void(memory, i, i, i, i, memory.dtype), emit
-
-
-@unit
-def softmax(memory, run, layer):
-    """Logits -> probabilities, in place."""
-    _maxima(memory, run.logits, run.samples, run.m, layer.n_out)
-    one = as_element(1, memory)
-    _exponentials(memory, run.logits, run.samples, run.m, layer.n_out, one)
-
-
-@unit
-def softmax_cross_entropy(memory, run, layer):
-    """Logits -> delta = (p - y) * run.share, in place; adds to ``run.total_loss`` and ``run.hits``.
-
-    The loss of a sample is -log p[label] = log(sum exp(z - max)) - (z[label] - max), the
-    log-sum-exp form, exact where p underflows. A hit is a label whose logit is the largest, the
-    first one among equals as with ``argmax``.
-    """
-    labels, stride, logits, m = int32s(run.labels), run.samples, run.logits, run.m
-    share = as_element(run.share, memory)
-    top = logits + layer.n_out * stride
-    best, total = top + stride, top + 2 * stride
-    hits = 0
-    _maxima(memory, logits, stride, m, layer.n_out)
-    margins = 0.0
-    for block in range(0, m, _BLOCK):
-        of_block = 0.0
-        for s in range(block, m if m - block < _BLOCK else block + _BLOCK):
-            label = labels[run.row + s]
-            margin = memory[logits + label * stride + s] - memory[top + s]
-            of_block += margin
-            # A maximum that is not finite is no hit: the margin is then NaN.
-            hits += margin == 0 and memory[best + s] == label
-        margins += of_block
-    _exponentials(memory, logits, stride, m, layer.n_out, share)
-    logarithms = 0.0
-    for block in range(0, m, _BLOCK):
-        product = 1.0
-        for s in range(block, m if m - block < _BLOCK else block + _BLOCK):
-            product *= memory[total + s]
-            memory[logits + labels[run.row + s] * stride + s] -= share
-        logarithms += math.log(product)
-    run.total_loss += logarithms - margins
-    run.hits += hits
+from ..language import functions
+from . import pointwise, softmax
 
 
 class Loss(NamedTuple):
@@ -146,4 +22,26 @@ class Loss(NamedTuple):
     output: Any  # unit (memory, run, layer): logits -> outputs, in place
 
 
-LOSSES = {"softmax_cross_entropy": Loss(softmax_cross_entropy, softmax)}
+_LOGISTIC, _EXP = pointwise.output(functions.logistic), pointwise.output(functions.exp)
+
+
+def _of_numbers(formula: pointwise.Formula, output: Any = pointwise.identity) -> Loss:
+    return Loss(pointwise.pointwise(formula), output)
+
+
+LOSSES = {
+    "softmax_cross_entropy": Loss(softmax.softmax_cross_entropy, softmax.softmax),
+    "softmax_cross_entropy_weighted": Loss(softmax.softmax_cross_entropy_weighted, softmax.softmax),
+    "softmax_cross_entropy_rows": Loss(softmax.softmax_cross_entropy_rows, softmax.softmax),
+    "binary_cross_entropy": Loss(
+        pointwise.pointwise(pointwise.binary_cross_entropy, is_class=True), _LOGISTIC
+    ),
+    "squared_error": _of_numbers(pointwise.squared_error),
+    "absolute_error": _of_numbers(pointwise.absolute_error),
+    "huber": _of_numbers(pointwise.huber),
+    "quantile": _of_numbers(pointwise.quantile),
+    "poisson": _of_numbers(pointwise.poisson, _EXP),
+}
+
+# What predictions make of the logits: by loss, or nothing.
+OUTPUTS = {name: loss.output for name, loss in LOSSES.items()} | {"identity": pointwise.identity}

@@ -22,8 +22,7 @@ def open_chunk(run, step):
     run.opens, run.closes = run.row == first, end == last
     run.updates = run.closes and not run.clip
     run.straight = run.plain and run.opens and run.closes
-    run.share = 1.0 / (last - first)
-    run.rate = float64s(run.rates)[number]
+    run.share, run.rate = float64s(run.shares)[number], float64s(run.rates)[number]
     if run.penalise:
         run.l2, run.l1 = float64s(run.l2s)[number], float64s(run.l1s)[number]
     if run.shrink:

@@ -1,0 +1,188 @@
+"""Losses that are a sum over the outputs, each with a target of its own, and their outputs.
+
+Outputs and lanes lie as in ``softmax``; of the rows of work behind the outputs, the first holds the
+losses of the samples, the second their scores. A formula of one output and its target is all that
+makes a loss, see :class:`Formula`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ..language import functions
+from ..language.jit import unit
+from ..language.records import fields
+from ..language.simd import INT, Emitter, loop
+from .samples import add_samples, for_each_vector
+
+
+class Terms(NamedTuple):
+    """What a formula makes of an output z and its target: vectors."""
+
+    loss: Any
+    slope: Any  # of the loss by z
+    error: Any  # prediction - target; for a class, 0 if z is on the target's side, else 1
+
+
+# Terms by emitter, output, target, and the output's parameter.
+Formula = Callable[[Emitter, Any, Any, Any], Terms]
+
+
+def squared_error(e: Emitter, z: Any, y: Any, _: Any) -> Terms:
+    """(z - y)^2 / 2."""
+    error = functions.subtract(e, z, y)
+    half = functions.multiply(e, e.constant(0.5), error)
+    return Terms(functions.multiply(e, half, error), error, error)
+
+
+def absolute_error(e: Emitter, z: Any, y: Any, _: Any) -> Terms:
+    """abs(z - y); its slope at 0 is 0."""
+    b, error = e.builder, functions.subtract(e, z, y)
+    above, below = _sides(e, error, e.zeros(), e.zeros())
+    slope = b.select(above, e.constant(1.0), b.select(below, e.constant(-1.0), error))
+    return Terms(functions.absolute(e, error), slope, error)
+
+
+def huber(e: Emitter, z: Any, y: Any, delta: Any) -> Terms:
+    """(z - y)^2 / 2 up to an error of delta, and from there on along its tangent."""
+    b, error = e.builder, functions.subtract(e, z, y)
+    minus = functions.subtract(e, e.zeros(), delta)
+    above, below = _sides(e, error, delta, minus)
+    slope = b.select(above, delta, b.select(below, minus, error))
+    # Up to delta the slope is the error, so that this is half its square.
+    half = functions.multiply(e, e.constant(0.5), slope)
+    return Terms(functions.multiply(e, slope, functions.subtract(e, error, half)), slope, error)
+
+
+def quantile(e: Emitter, z: Any, y: Any, q: Any) -> Terms:
+    """q (y - z) where y is above z, (1 - q) (z - y) where it is below; the slope at 0 is 0."""
+    b, error = e.builder, functions.subtract(e, z, y)
+    above, below = _sides(e, error, e.zeros(), e.zeros())
+    rest = functions.subtract(e, e.constant(1.0), q)
+    minus = functions.subtract(e, e.zeros(), q)
+    slope = b.select(above, rest, b.select(below, minus, error))
+    return Terms(functions.multiply(e, slope, error), slope, error)
+
+
+def poisson(e: Emitter, z: Any, y: Any, _: Any) -> Terms:
+    """exp(z) - y z."""
+    mean = functions.exp(e, z)
+    error = functions.subtract(e, mean, y)
+    return Terms(functions.subtract(e, mean, functions.multiply(e, y, z)), error, error)
+
+
+def binary_cross_entropy(e: Emitter, z: Any, y: Any, _: Any) -> Terms:
+    """log(1 + exp(z)) - y z, without its overflow and its cancellation."""
+    b = e.builder
+    small = functions.exp(e, functions.subtract(e, e.zeros(), functions.absolute(e, z)))
+    larger = functions.subtract(e, functions.at_least(e, z, 0.0), functions.multiply(e, y, z))
+    loss = e.add(larger, functions.log1p(e, small))
+    sides = b.xor(b.fcmp_ordered(">", z, e.zeros()), b.fcmp_ordered(">", y, e.constant(0.5)))
+    wrong = b.select(sides, e.constant(1.0), e.zeros())
+    return Terms(loss, functions.subtract(e, functions.logistic(e, z), y), wrong)
+
+
+def _sides(e: Emitter, x: Any, high: Any, low: Any) -> tuple[Any, Any]:
+    """Whether x is above ``high``, and below ``low``; NaN is neither."""
+    return e.builder.fcmp_ordered(">", x, high), e.builder.fcmp_ordered("<", x, low)
+
+
+def _largest_factor(e: Emitter, score: Any, error: Any, _: Any) -> Any:
+    """A score of 1 until an output is on the wrong side."""
+    right = e.builder.fcmp_ordered("==", error, e.zeros())
+    return e.builder.select(right, score, e.zeros())
+
+
+def _add_square(e: Emitter, score: Any, error: Any, factor: Any) -> Any:
+    return e.fma(functions.multiply(e, factor, error), error, score)
+
+
+def _emit(e: Emitter, formula: Formula, is_class: bool, run: Any, layer: Any, memory: Any) -> None:
+    """A loop over vectors of samples, and in it over outputs; ``run`` and ``layer`` read fields."""
+    b, pointer = e.builder, e.scalar.as_pointer()
+    c, stride = layer("n_out"), run("samples")
+    weights, targets = (
+        e.at(b.inttoptr(run(name), pointer), run("row")) for name in ("weights", "targets")
+    )
+    table, target_stride = b.inttoptr(run("outputs"), pointer), run("target_stride")
+    share = run("share")
+    share = e.splat(b.fptrunc(share, e.scalar) if e.itemsize == 4 else share)
+    score_start = e.constant(1.0 if is_class else 0.0)
+    add_score = _largest_factor if is_class else _add_square
+
+    def vector(row: Any, first: Any) -> None:
+        part = functions.multiply(e, e.load(e.at(weights, first)), share)
+
+        def output(k: Any, sums: list[Any]) -> list[Any]:
+            factor, parameter, of_score = (
+                e.splat(b.load(e.at(table, b.add(k, b.mul(c, ir.Constant(INT, number))))))
+                for number in range(3)
+            )
+            y = e.load(e.at(targets, b.add(first, b.mul(k, target_stride))))
+            loss, slope, error = formula(e, e.load(row(k)), y, parameter)
+            e.store(functions.multiply(e, part, slope), row(k))
+            return [e.fma(factor, loss, sums[0]), add_score(e, sums[1], error, of_score)]
+
+        sums = loop(b, c, [e.zeros(), score_start], output)
+        for number, value in enumerate(sums):
+            e.store(value, row(b.add(c, ir.Constant(INT, number))))
+
+    for_each_vector(e, e.at(memory, run("logits")), stride, run("m"), vector)
+
+
+def pointwise(formula: Formula, *, is_class: bool = False) -> Any:
+    """The unit (memory, run, layer) of a loss: outputs -> deltas, in place, and sums to the run."""
+
+    @intrinsic
+    def emitted(typing_context, memory, run, layer):
+        def emit(context, builder, sig, args):
+            e = Emitter(builder, sig.args[0].dtype)
+            of_run, of_layer = (fields(context, builder, sig.args[k], args[k]) for k in (1, 2))
+            _emit(e, formula, is_class, of_run, of_layer, args[0])
+            return context.get_dummy_value()
+
+        return types.void(memory, run, layer), emit
+
+    def loss(memory, run, layer):
+        emitted(memory, run, layer)
+        add_samples(memory, run, layer)
+
+    loss.__name__, loss.__doc__ = formula.__name__, formula.__doc__
+    return unit(loss)
+
+
+def output(function: Callable[[Emitter, Any], Any]) -> Any:
+    """The unit (memory, run, layer) that takes a function of every output, in place."""
+
+    @intrinsic
+    def emitted(typing_context, memory, run, layer):
+        def emit(context, builder, sig, args):
+            e = Emitter(builder, sig.args[0].dtype)
+            of_run, of_layer = (fields(context, builder, sig.args[k], args[k]) for k in (1, 2))
+
+            def vector(row: Any, first: Any) -> None:
+                def one(k: Any, _: list[Any]) -> list[Any]:
+                    e.store(function(e, e.load(row(k))), row(k))
+                    return []
+
+                loop(builder, of_layer("n_out"), [], one)
+
+            logits = e.at(args[0], of_run("logits"))
+            for_each_vector(e, logits, of_run("samples"), of_run("m"), vector)
+            return context.get_dummy_value()
+
+        return types.void(memory, run, layer), emit
+
+    def outputs(memory, run, layer):
+        emitted(memory, run, layer)
+
+    outputs.__name__ = f"output_{function.__name__}"
+    return unit(outputs)
+
+
+@unit
+def identity(memory, run, layer):
+    """Outputs as they are."""

@@ -1,0 +1,52 @@
+"""What losses share: vectors of samples, and the sums over the samples of a chunk."""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+
+from ..language.elements import elements_like
+from ..language.jit import unit
+from ..language.simd import INT, Emitter, loop
+
+# Samples whose losses are summed first, as short sums round less.
+_BLOCK = 16
+
+
+def for_each_vector(
+    e: Emitter, z: Any, stride: Any, m: Any, body: Callable[[Callable[[Any], Any], Any], None]
+) -> None:
+    """``body(row, first)`` for each vector of samples: ``row(k)`` is its address in row k of those
+    from z on, ``first`` the number of its first sample."""
+    b, lanes = e.builder, ir.Constant(INT, e.lanes)
+    vectors = b.sdiv(b.add(m, ir.Constant(INT, e.lanes - 1)), lanes)
+
+    def vector(v: Any, _: list[Any]) -> list[Any]:
+        first = b.mul(v, lanes)
+        start = e.at(z, first)
+        body(lambda k: e.at(start, b.mul(k, stride)), first)
+        return []
+
+    loop(b, vectors, [], vector)
+
+
+@unit
+def add_samples(memory, run, layer):
+    """Add the m samples' losses and hits, left in the rows behind the logits, by their weights.
+
+    In float64 and block by block; what lies beyond the m samples does not count.
+    """
+    weights, row, m = elements_like(run.weights, memory), run.row, run.m
+    losses = run.logits + layer.n_out * run.samples
+    hits = losses + run.samples
+    total_loss = total_hits = 0.0
+    for block in range(0, m, _BLOCK):
+        loss = hit = 0.0
+        for s in range(block, m if m - block < _BLOCK else block + _BLOCK):
+            weight = 1.0 * weights[row + s]
+            loss += weight * memory[losses + s]
+            hit += weight * memory[hits + s]
+        total_loss += loss
+        total_hits += hit
+    run.total_loss += total_loss
+    run.hits += total_hits
