@@ -137,7 +137,6 @@ LAYER = _record(
         ("activations", _I), ("slot", _I),  # offset; elements between their copies
         ("outputs", _I),  # offset of the activations of the present chunk
         ("slopes", _I),  # offset of the derivatives that the forward pass left, laid out as those
-        ("kept", _F),  # share of the units that dropout keeps: outputs are activations / kept
         ("deltas", _I), ("delta_panel", _I),  # offset; elements of a panel of deltas
         ("delta_rows", _I),  # table s -> distance of the deltas of sample s
         ("delta_units", _I),  # table unit -> distance of its deltas

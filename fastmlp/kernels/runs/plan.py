@@ -250,7 +250,7 @@ def _link_layers(plan: Plan) -> None:
     # The layer below needs all deltas, and they all weights as they were.
     layers["backward_waits"] = (numbers > 1) & (count > 2)
     layers["first"], layers["last"] = 0, layers["panels"]
-    layers["number"], layers["kept"] = numbers, 1.0
+    layers["number"] = numbers
 
 
 def _round_up(value: int, multiple: int) -> int:
