@@ -106,7 +106,7 @@ def fit_data(
     dtype = settings.dtype
     if known is None or not known.fitted:
         names = feature_names(X)
-        rows = check_features(X, dtype, n_features=known and known.n_features)
+        rows = check_features(X, dtype, n_features=known.n_features if known else None)
     else:
         names, rows = known.names, known.rows(X, dtype)
     Y = read_targets(Y, len(rows))
@@ -183,8 +183,8 @@ def _of_given_weights(given: Outputs, Y: Array, loss: Loss | None, smoothing: fl
             return learned
     if learned.count != count:
         raise ValueError(
-            f"Y needs {learned.count} outputs with loss={learned.loss.name!r}, but the weights that "
-            f"were set have {count}"
+            f"Y needs {learned.count} outputs with loss={learned.loss.name!r}, but the weights "
+            f"that were set have {count}"
         )
     return replace(learned, centre=np.zeros(count), spread=np.ones(count))
 
@@ -210,7 +210,7 @@ def _with_class_weights(targets: Targets, outputs: Outputs, setting: Any) -> Tar
             f"{outputs.loss.name!r} and other targets"
         )
     weights = targets.weights_of(np.arange(len(targets)))
-    totals = np.bincount(indices, weights, minlength=len(outputs.labels))
+    totals = np.bincount(indices, weights, len(outputs.labels)).astype(np.float64)
     weights = weights * class_weights(setting, outputs.labels, totals)[indices]
     if not weights.any():
         raise ValueError(f"class_weight must leave a weight > 0; got {setting!r}")

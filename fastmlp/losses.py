@@ -97,9 +97,9 @@ class Huber(Loss):
 
 def _check_quantiles(name: str, value: Any) -> float | tuple[float, ...]:
     def one(number: Any) -> float:
-        if not isinstance(number, Real) or isinstance(number, bool) or not 0 < number < 1:
-            raise ValueError(f"{name} must be numbers > 0 and < 1; got {value!r}")
-        return float(number)
+        if isinstance(number, Real) and not isinstance(number, bool) and 0 < float(number) < 1:
+            return float(number)
+        raise ValueError(f"{name} must be numbers > 0 and < 1; got {value!r}")
 
     if not isinstance(value, Sequence) or isinstance(value, str):
         return one(value)

@@ -188,7 +188,9 @@ class Outputs:
             rows = (columns - self.centre) / self.spread
         if self.loss.targets == "labels":  # as in Keras
             rows = rows * (1 - self.label_smoothing) + self.label_smoothing / 2
-        return Targets(None, _as_rows(np.broadcast_to(rows, (len(rows), self.count)), dtype), weights)
+        return Targets(
+            None, _as_rows(np.broadcast_to(rows, (len(rows), self.count)), dtype), weights
+        )
 
     def table(self, targets: Targets) -> Numbers:
         """For each output: factor of its loss, parameter of the loss, factor of its score."""
@@ -197,7 +199,9 @@ class Outputs:
             table[0] = self.spread**self.loss.degree / self.count
             table[1] = self.loss.parameters(np.broadcast_to(self.spread, (self.count,)))
             squares = _squares(targets)
-            table[2] = np.divide(1, squares * self.count, out=np.zeros(self.count), where=squares > 0)
+            table[2] = np.divide(
+                1, squares * self.count, out=np.zeros(self.count), where=squares > 0
+            )
         return table
 
     def summed_up(self, loss: float, score: float, targets: Targets) -> tuple[float, float]:
@@ -215,9 +219,9 @@ class Outputs:
     def predictions(self, outputs: Array) -> Array:
         """What ``predict`` gives, from what the loss makes of the outputs (shape (n, count))."""
         if self.kind == "classes":
-            return self.labels[outputs.argmax(axis=1)]
+            return np.asarray(self.labels[outputs.argmax(axis=1)])
         if self.kind == "pair":
-            return self.labels[(outputs[:, 0] > 0.5).astype(np.intp)]
+            return np.asarray(self.labels[(outputs[:, 0] > 0.5).astype(np.intp)])
         if self.kind == "labels":
             return (outputs > 0.5).astype(np.int64)
         numbers = self.centre + self.spread * outputs.astype(np.float64)
@@ -330,7 +334,9 @@ def learn_outputs(
         classes = encode_labels(Y)[1]
         if len(classes) != 2:
             wanted = "2 classes, or a column of 0 and 1 for each label"
-            raise ValueError(f"loss='binary_cross_entropy' needs {wanted}; got {len(classes)} classes")
+            raise ValueError(
+                f"loss='binary_cross_entropy' needs {wanted}; got {len(classes)} classes"
+            )
         return replace(outputs, classes=classes)
     columns = check_numbers(Y, None, counts=loss.targets == "counts")[:n_train]
     count = columns.shape[1]

@@ -58,7 +58,7 @@ def _loss(name: str, value: Any) -> Loss | None:
 
 
 def _schedule(name: str, value: Any) -> Any:
-    if value is None or callable(value) and not isinstance(value, type):
+    if value is None or (callable(value) and not isinstance(value, type)):
         return value
     return named(SCHEDULES, (Schedule, ReduceOnPlateau), "schedules")["check"](name, value)
 
@@ -137,7 +137,9 @@ class Settings:
         own = self.optimizer.learning_rate
         got = f"got learning_rate={self.learning_rate!r}"
         if own is not None and self.learning_rate is not None:
-            raise ValueError(f"learning_rate has no effect beside optimizer={self.optimizer!r}; {got}")
+            raise ValueError(
+                f"learning_rate has no effect beside optimizer={self.optimizer!r}; {got}"
+            )
         if self.rates_are_scheduled and (own or self.learning_rate) is not None:
             raise ValueError(
                 f"learning_rate has no effect beside a function as schedule, which gives it; {got}"
