@@ -7,6 +7,7 @@ source, and a line in ``LOSSES``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -104,7 +105,7 @@ def _check_quantiles(name: str, value: Any) -> float | tuple[float, ...]:
     if not isinstance(value, Sequence) or isinstance(value, str):
         return one(value)
     quantiles = tuple(map(one, value))
-    if not quantiles or any(a >= b for a, b in zip(quantiles, quantiles[1:], strict=False)):
+    if not quantiles or any(a >= b for a, b in pairwise(quantiles)):
         raise ValueError(f"{name} must be in rising order; got {value!r}")
     return quantiles
 

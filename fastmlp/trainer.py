@@ -68,8 +68,8 @@ class Trainer:
     loss : str or object of ``fastmlp.losses``, default "auto"
         "softmax_cross_entropy" (labels, one-hot rows, or rows of shares of classes),
         "binary_cross_entropy" (two classes from one output, or rows of 0 and 1 that are labels),
-        "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson". "auto" goes by
-        Y: the first for labels and one-hot rows, the second for other rows of 0 and 1,
+        "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson". "auto" goes
+        by Y: the first for labels and one-hot rows, the second for other rows of 0 and 1,
         "squared_error" for floats that are not all whole numbers, and for columns of numbers. More
         than 30 different whole numbers in one column could be either, and are an error.
     class_weight : mapping or "balanced", optional
@@ -85,8 +85,8 @@ class Trainer:
         size, 0.001 for the others.
     schedule : str, object of ``fastmlp.schedules``, or callable, optional
         Factor of the learning rate, update by update: "constant", "step", "exponential", "cosine",
-        "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable gets the number of
-        the update, from 0, and gives the learning rate itself, as in Keras.
+        "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable gets the number
+        of the update, from 0, and gives the learning rate itself, as in Keras.
     l2, l1 : float, default 0.0
         Penalties l2 / 2 * sum W^2 and l1 * sum abs(W), added to the mean loss of a batch, of the
         weights of all layers, not of biases. Where targets are scaled, see ``fit``, they act on the
@@ -255,10 +255,10 @@ class Trainer:
             Finite numbers, or a table of columns of such (pandas, Polars, PyArrow). C-contiguous
             arrays of the trainer's dtype, and uint8, are read in place.
         Y : array of shape (n,) or (n, c)
-            Labels (integers, strings, booleans), one-hot rows, shares of classes, rows of 0 and 1, or
-            numbers, see ``loss``. Numbers are centred and scaled inside, each column by its mean and
-            standard deviation over the training rows, counts by their mean; predictions, losses and
-            Huber's delta are in their unit.
+            Labels (integers, strings, booleans), one-hot rows, shares of classes, rows of 0 and 1,
+            or numbers, see ``loss``. Numbers are centred and scaled inside, each column by its mean
+            and standard deviation over the training rows, counts by their mean; predictions, losses
+            and Huber's delta are in their unit.
         sample_weight : array of shape (n,), optional
             A weight of k counts as k rows, one of 0 as none. The mean loss of a batch is divided by
             the sum of its weights.
@@ -396,8 +396,9 @@ class Trainer:
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """What Y is expected to be; raises as ``predict_proba``.
 
-        The most probable label of each row, shape (n,); for rows of labels 0 or 1, whichever is more
-        probable, shape (n, c); for numbers float64, shape (n,), or (n, columns) where Y had columns.
+        The most probable label of each row, shape (n,); for rows of labels 0 or 1, whichever is
+        more probable, shape (n, c); for numbers float64, shape (n,), or (n, columns) where Y had
+        columns.
         """
         outputs = self._fitted().signature.outputs
         return outputs.predictions(self._predict(X, outputs.loss.name))
