@@ -40,7 +40,11 @@ def given_outputs(loss: Loss | None, count: int) -> Outputs:
 
 
 def learn_outputs(
-    Y: Array, weights: Numbers | None, loss: Loss | None, label_smoothing: float, n_train: int
+    Y: Array,
+    weights: Numbers | None,
+    loss: Loss | None,
+    label_smoothing: float,
+    train: slice | Array,
 ) -> Outputs:
     """What targets stand for, as ``read_targets`` has read them.
 
@@ -48,8 +52,8 @@ def learn_outputs(
     ----------
     loss : Loss, optional
         By default what ``guess_loss`` says.
-    n_train : int
-        Of so many first rows centre and spread are learned, of all rows the classes.
+    train : slice or array of int
+        Of these rows centre and spread are learned, of all rows the classes.
 
     Raises
     ------
@@ -75,13 +79,13 @@ def learn_outputs(
                 f"loss='binary_cross_entropy' needs {wanted}; got {len(classes)} classes"
             )
         return replace(outputs, classes=classes)
-    columns = check_numbers(Y, None, counts=loss.targets == "counts")[:n_train]
+    columns = check_numbers(Y, None, counts=loss.targets == "counts")[train]
     count = columns.shape[1]
     if isinstance(loss, Quantile) and loss.count > 1:
         if count > 1:
             raise ValueError(f"several quantiles need one column of targets; got {count}")
         count = loss.count
-    weights = None if weights is None else weights[:n_train]
+    weights = None if weights is None else weights[train]
     means = np.average(columns, axis=0, weights=weights)
     if loss.targets == "counts":
         return replace(outputs, count=count, spread=np.where(means > 0, means, 1.0))

@@ -164,6 +164,25 @@ class Outputs:
             return np.sort(numbers, axis=1)
         return numbers[:, 0] if self.flat else numbers
 
+    def indices(self, targets: Targets) -> Array:
+        """Targets as indices of classes, or as rows of 0 and 1."""
+        if targets.labels is not None:
+            return targets.labels
+        values = np.asarray(targets.values)
+        if self.kind == "classes":
+            return np.asarray(values.argmax(axis=0))
+        ones = (values > 0.5).astype(np.int64)
+        return ones[0] if self.kind == "pair" else ones.T
+
+    def truths(self, targets: Targets) -> Array:
+        """Targets as ``predict`` would give them."""
+        if self.kind in ("classes", "pair"):
+            return np.asarray(self.labels[self.indices(targets)])
+        if self.kind == "labels":
+            return self.indices(targets)
+        numbers = self.centre + self.spread * np.asarray(targets.values, np.float64).T
+        return numbers[:, 0] if self.flat and self.count == 1 else numbers
+
     def check_probabilities(self) -> None:
         """A ValueError where there are none."""
         if self.metric == "r2":
