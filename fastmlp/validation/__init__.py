@@ -4,6 +4,7 @@ Its message names the argument, what was got and what is wanted.
 """
 
 from .features import check_features
+from .frames import take_rows
 from .labels import check_classes, encode_labels, is_one_hot, read_targets
 from .names import Names, check_names, feature_names
 from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
@@ -42,4 +43,5 @@ __all__ = [
     "read_targets",
     "split_rows",
     "split_validation",
+    "take_rows",
 ]
