@@ -28,8 +28,8 @@ def fit_many(
     """Fit trainers of any settings at the same time, such as those of a search.
 
     Each runs on one thread, as many of them at a time as there are threads to use; the results are
-    bit for bit those of ``trainer.fit``, one after the other. On n cores k networks take about k / n
-    of the time of one on one thread.
+    bit for bit those of ``trainer.fit``, one after the other. On n cores k networks take about
+    k / n of the time of one on one thread.
 
     Parameters
     ----------
