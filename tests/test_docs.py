@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Collection
 from dataclasses import MISSING, Field, fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from fastmlp.metrics import METRICS
 from fastmlp.optimizers import OPTIMIZERS
 from fastmlp.schedules import SCHEDULES
 from fastmlp.validation.settings import INITIALIZERS
+
+ROOT = Path(__file__).parents[1]
 
 TABLES: dict[str, Collection[str]] = {
     "activation": ACTIVATIONS,
@@ -93,3 +96,31 @@ def check_default(item: "Field[Any]", text: str) -> None:
     names, values = line.partition(" : ")[0].split(", "), said[1].split(" and ")
     value = eval(values[names.index(item.name)] if len(values) > 1 else values[0])
     assert value == item.default
+
+
+def shown_lines() -> list[str]:
+    """Lines of code in CONTRIBUTING.md, without the comments that say where they stand."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+    lines = (line.partition("  # ")[0].strip() for block in blocks for line in block.splitlines())
+    return list(filter(None, lines))
+
+
+def test_contributing_shows_the_code() -> None:
+    files = (ROOT / "fastmlp").rglob("*.py")
+    sources = {
+        line.strip() for file in files for line in file.read_text(encoding="utf-8").splitlines()
+    }
+    assert shown_lines()
+    assert [line for line in shown_lines() if line not in sources] == []
+
+
+def test_contributing_names_every_module() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    tree = text.partition("fastmlp/\n")[2].partition("tests/ ")[0]
+    present = {
+        path.name + "/" * path.is_dir()
+        for path in [*(ROOT / "fastmlp").iterdir(), *(ROOT / "fastmlp" / "kernels").iterdir()]
+        if (path.suffix == ".py" or path.is_dir()) and not path.name.startswith("_")
+    }
+    assert set(re.findall(r"\b\w+(?:\.py|/)", tree)) == present
