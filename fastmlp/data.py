@@ -18,6 +18,7 @@ from .validation import (
     class_weights,
     feature_names,
     read_targets,
+    split_rows,
     split_validation,
 )
 
@@ -106,7 +107,7 @@ def fit_data(
     dtype = settings.dtype
     if known is None or not known.fitted:
         names = feature_names(X)
-        rows = check_features(X, dtype, n_features=known and known.n_features)
+        rows = check_features(X, dtype, n_features=known.n_features if known else None)
     else:
         names, rows = known.names, known.rows(X, dtype)
     Y = read_targets(Y, len(rows))
@@ -114,8 +115,9 @@ def fit_data(
     n_train = len(rows)
     if validation_data is None:
         n_train = split_validation(len(rows), settings.validation_fraction)
+    train, rest = split_rows(Y, n_train, settings.validation_split, settings.seed)
     if known is None:
-        outputs = learn_outputs(Y, weights, settings.loss, settings.label_smoothing, n_train)
+        outputs = learn_outputs(Y, weights, settings.loss, settings.label_smoothing, train)
     else:
         outputs = _continued(known, Y, weights, settings)
     _check_smoothing(settings, outputs)
@@ -127,8 +129,8 @@ def fit_data(
             *check_validation_data(validation_data), dtype, "validation "
         )
     elif n_train < len(rows):
-        held_back = rows[n_train:], targets.part(slice(n_train, None))
-        rows, targets = rows[:n_train], targets.part(slice(n_train))
+        held_back = rows[rest], targets.part(rest)
+        rows, targets = rows[train], targets.part(train)
     targets = _with_class_weights(targets, outputs, settings.class_weight)
     return FitData(rows, targets, signature, held_back)
 
@@ -165,7 +167,7 @@ def _of_given_weights(given: Outputs, Y: Array, loss: Loss | None, smoothing: fl
     """What targets stand for, for weights that say how many outputs there are, and perhaps what
     their classes are called; outputs are in the unit of the targets."""
     try:
-        learned = learn_outputs(Y, None, loss, smoothing, len(Y))
+        learned = learn_outputs(Y, None, loss, smoothing, slice(None))
     except ValueError:  # of the known classes, Y may have one only
         if loss is None or loss.targets == "numbers":
             raise
@@ -183,8 +185,8 @@ def _of_given_weights(given: Outputs, Y: Array, loss: Loss | None, smoothing: fl
             return learned
     if learned.count != count:
         raise ValueError(
-            f"Y needs {learned.count} outputs with loss={learned.loss.name!r}, but the weights that "
-            f"were set have {count}"
+            f"Y needs {learned.count} outputs with loss={learned.loss.name!r}, but the weights "
+            f"that were set have {count}"
         )
     return replace(learned, centre=np.zeros(count), spread=np.ones(count))
 
@@ -210,7 +212,7 @@ def _with_class_weights(targets: Targets, outputs: Outputs, setting: Any) -> Tar
             f"{outputs.loss.name!r} and other targets"
         )
     weights = targets.weights_of(np.arange(len(targets)))
-    totals = np.bincount(indices, weights, minlength=len(outputs.labels))
+    totals = np.bincount(indices, weights, len(outputs.labels)).astype(np.float64)
     weights = weights * class_weights(setting, outputs.labels, totals)[indices]
     if not weights.any():
         raise ValueError(f"class_weight must leave a weight > 0; got {setting!r}")

@@ -7,6 +7,7 @@ source, and a line in ``LOSSES``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -97,14 +98,14 @@ class Huber(Loss):
 
 def _check_quantiles(name: str, value: Any) -> float | tuple[float, ...]:
     def one(number: Any) -> float:
-        if not isinstance(number, Real) or isinstance(number, bool) or not 0 < number < 1:
-            raise ValueError(f"{name} must be numbers > 0 and < 1; got {value!r}")
-        return float(number)
+        if isinstance(number, Real) and not isinstance(number, bool) and 0 < float(number) < 1:
+            return float(number)
+        raise ValueError(f"{name} must be numbers > 0 and < 1; got {value!r}")
 
     if not isinstance(value, Sequence) or isinstance(value, str):
         return one(value)
     quantiles = tuple(map(one, value))
-    if not quantiles or any(a >= b for a, b in zip(quantiles, quantiles[1:], strict=False)):
+    if not quantiles or any(a >= b for a, b in pairwise(quantiles)):
         raise ValueError(f"{name} must be in rising order; got {value!r}")
     return quantiles
 

@@ -4,13 +4,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .history import History
+from .metrics import is_larger_better
 from .schedules import ReduceOnPlateau, Schedule
 from .validation import Settings
 
 Rates = npt.NDArray[np.float64]
-
-# Metrics that are better when they are larger; all others are losses.
-LARGER_IS_BETTER = ("accuracy", "r2")
 
 
 def learning_rates(
@@ -70,5 +68,4 @@ def _after_plateaus(schedule: ReduceOnPlateau, history: History) -> float:
     if name not in history:
         known = ", ".join(map(repr, history))
         raise ValueError(f"monitor of ReduceOnPlateau must be one of {known}; got {name!r}")
-    larger = name.removeprefix("val_") in LARGER_IS_BETTER
-    return schedule.factor_after(history[name], larger_is_better=larger)
+    return schedule.factor_after(history[name], larger_is_better=is_larger_better(name))

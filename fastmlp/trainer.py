@@ -13,19 +13,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .data import FitData, Signature, fit_data
+from .callbacks import Callback, EarlyStopping
+from .data import Signature, fit_data
+from .fitting import Fit
 from .history import History
-from .initializers import initial_weights
 from .kernels.language.jit import announcing
 from .losses import Loss
 from .network import Floats, Network
 from .optimizers import Optimizer
 from .outputs import given_outputs
-from .prediction import evaluate, predict
-from .rates import learning_rates
+from .prediction import predict
 from .schedules import ReduceOnPlateau, Schedule
+from .scores import check_metrics, scores
 from .state import Learned, check_picklable, plain_state, restore
-from .training import TrainingRun
 from .validation import (
     SETTINGS,
     Settings,
@@ -68,8 +68,8 @@ class Trainer:
     loss : str or object of ``fastmlp.losses``, default "auto"
         "softmax_cross_entropy" (labels, one-hot rows, or rows of shares of classes),
         "binary_cross_entropy" (two classes from one output, or rows of 0 and 1 that are labels),
-        "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson". "auto" goes by
-        Y: the first for labels and one-hot rows, the second for other rows of 0 and 1,
+        "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson". "auto" goes
+        by Y: the first for labels and one-hot rows, the second for other rows of 0 and 1,
         "squared_error" for floats that are not all whole numbers, and for columns of numbers. More
         than 30 different whole numbers in one column could be either, and are an error.
     class_weight : mapping or "balanced", optional
@@ -85,8 +85,8 @@ class Trainer:
         size, 0.001 for the others.
     schedule : str, object of ``fastmlp.schedules``, or callable, optional
         Factor of the learning rate, update by update: "constant", "step", "exponential", "cosine",
-        "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable gets the number of
-        the update, from 0, and gives the learning rate itself, as in Keras.
+        "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable gets the number
+        of the update, from 0, and gives the learning rate itself, as in Keras.
     l2, l1 : float, default 0.0
         Penalties l2 / 2 * sum W^2 and l1 * sum abs(W), added to the mean loss of a batch, of the
         weights of all layers, not of biases. Where targets are scaled, see ``fit``, they act on the
@@ -102,6 +102,19 @@ class Trainer:
         Draw a new order of the rows for every epoch; otherwise they are taken as given.
     validation_fraction : float, default 0.0
         Part of the rows, the last ones, that is kept for validation.
+    validation_split : {"last", "shuffled", "stratified"}
+        Which rows that part is: the last ones, any by the seed, or any with as many of each class.
+    early_stopping : bool or EarlyStopping, default False
+        True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
+        data ``loss``, has not fallen for 10 epochs, and restore the weights of the best one.
+    metrics : str, callable, or sequence of them, default "auto"
+        What is recorded beside the loss: "accuracy" (of classes; of rows of labels, those that are
+        right in every column), "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss",
+        "mse", "mae", "r2", or functions ``(y_true, y_pred)``. "auto" is accuracy, for numbers r2;
+        these are of the training as it went, others are taken after the epoch.
+    time_budget : float, optional
+        Seconds from the start of the fit, compilation included, after which it ends: an unfinished
+        epoch is dropped, unless it is the first.
     input_scale : float, default 1.0
         Factor of X wherever it is read, such as 1 / 255 for uint8 images, which so need no copy in
         floating point.
@@ -115,7 +128,7 @@ class Trainer:
         ``fit`` continues from the present weights instead of starting afresh.
     verbose : {0, 1}
         1 prints a line per epoch, and one before kernels are compiled.
-    callbacks : callable or sequence of callables
+    callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0,
         with the numbers of that epoch. What it returns does not matter, what it does counts: from
         weights that it sets the training goes on, and ``trainer.stop_training = True`` stops it.
@@ -140,6 +153,10 @@ class Trainer:
         Features, units of the hidden layers, outputs of the present network.
     n_iter_ : int
         Epochs of the last fit.
+    best_epoch_ : int
+        The epoch, from 0, whose monitored value was the best, with early stopping; else the last.
+    stop_reason_ : str
+        Why the last fit ended: "epochs", "early_stopping", "time_budget", "callback".
 
     Raises
     ------
@@ -185,13 +202,17 @@ class Trainer:
         batch_size: int = 32,
         shuffle: bool = True,
         validation_fraction: float = 0.0,
+        validation_split: str = "last",
+        early_stopping: bool | EarlyStopping = False,
+        metrics: str | Callable[..., float] | Sequence[str | Callable[..., float]] = "auto",
+        time_budget: float | None = None,
         input_scale: float = 1.0,
         dtype: npt.DTypeLike = "float32",
         threads: int | None = None,
         seed: int | None = None,
         warm_start: bool = False,
         verbose: int = 0,
-        callbacks: Callable[..., Any] | Sequence[Callable[..., Any]] = (),
+        callbacks: Callable[..., Any] | Callback | Sequence[Callable[..., Any] | Callback] = (),
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -210,6 +231,10 @@ class Trainer:
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.validation_fraction = validation_fraction
+        self.validation_split = validation_split
+        self.early_stopping = early_stopping
+        self.metrics = metrics
+        self.time_budget = time_budget
         self.input_scale = input_scale
         self.dtype = dtype
         self.threads = threads
@@ -218,7 +243,7 @@ class Trainer:
         self.verbose = verbose
         self.callbacks = callbacks
         self.history = History()
-        self.n_iter_ = 0
+        self.n_iter_, self.best_epoch_, self.stop_reason_ = 0, 0, ""
         self.stop_training = False
         self._learned: Learned | None = None
         self._fitting: threading.Thread | None = None
@@ -255,10 +280,10 @@ class Trainer:
             Finite numbers, or a table of columns of such (pandas, Polars, PyArrow). C-contiguous
             arrays of the trainer's dtype, and uint8, are read in place.
         Y : array of shape (n,) or (n, c)
-            Labels (integers, strings, booleans), one-hot rows, shares of classes, rows of 0 and 1, or
-            numbers, see ``loss``. Numbers are centred and scaled inside, each column by its mean and
-            standard deviation over the training rows, counts by their mean; predictions, losses and
-            Huber's delta are in their unit.
+            Labels (integers, strings, booleans), one-hot rows, shares of classes, rows of 0 and 1,
+            or numbers, see ``loss``. Numbers are centred and scaled inside, each column by its mean
+            and standard deviation over the training rows, counts by their mean; predictions, losses
+            and Huber's delta are in their unit.
         sample_weight : array of shape (n,), optional
             A weight of k counts as k rows, one of 0 as none. The mean loss of a batch is divided by
             the sum of its weights.
@@ -298,36 +323,12 @@ class Trainer:
         return self
 
     def _fit(self, X: Any, Y: Any, sample_weight: Any, validation_data: Any) -> None:
+        began = time.perf_counter()
         settings = Settings(**{name: getattr(self, name) for name in SETTINGS})
         known = self._continued(settings)
         signature = known.signature if known else None
         data = fit_data(X, Y, sample_weight, validation_data, settings, signature)
-        learned, rng = _start(settings, data, known)
-        run = TrainingRun(learned.network, data, settings)
-        updates = learned.network.updates + settings.epochs * run.updates_per_epoch
-        history = History()
-        self.stop_training = False
-        for epoch in range(settings.epochs):
-            rates = self._rates(run, settings, learned.network.updates, updates, history)
-            learned, logs = _train_epoch(run, data, settings, learned, rng, rates)
-            history.append(logs)
-            # One step: whatever interrupts finds an epoch that is finished, or that never was.
-            vars(self).update(_learned=learned, history=history, n_iter_=epoch + 1)
-            if settings.verbose:
-                print(_line(epoch, settings.epochs, logs, len(data.X)), flush=True)
-            # Every callback is told of the epoch, also when an earlier one stops the training.
-            for callback in settings.callbacks:
-                callback(self, epoch, logs)
-            if self.stop_training:
-                break
-            learned = self._fitted()  # with the weights that a callback may have set
-
-    def _rates(
-        self, run: TrainingRun, settings: Settings, done: int, total: int, history: History
-    ) -> npt.NDArray[np.float64]:
-        """Learning rates of the updates of the next epoch, after ``done`` of ``total``."""
-        updates = done + np.arange(run.updates_per_epoch)
-        return learning_rates(settings, self.learning_rate, updates, total, history)
+        Fit(self, settings, data, known, began).run()
 
     def _announcing(self) -> AbstractContextManager[None]:
         if not self.verbose:
@@ -396,8 +397,9 @@ class Trainer:
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """What Y is expected to be; raises as ``predict_proba``.
 
-        The most probable label of each row, shape (n,); for rows of labels 0 or 1, whichever is more
-        probable, shape (n, c); for numbers float64, shape (n,), or (n, columns) where Y had columns.
+        The most probable label of each row, shape (n,); for rows of labels 0 or 1, whichever is
+        more probable, shape (n, c); for numbers float64, shape (n,), or (n, columns) where Y had
+        columns.
         """
         outputs = self._fitted().signature.outputs
         return outputs.predictions(self._predict(X, outputs.loss.name))
@@ -419,7 +421,7 @@ class Trainer:
     def evaluate(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> dict[str, float]:
-        """Mean ``loss``, and ``accuracy`` or ``r2``, on rows X with targets Y.
+        """Mean ``loss`` and the ``metrics``, on rows X with targets Y.
 
         Labels must be known ones; of rows of labels, those count for the accuracy that are right in
         every column. R² is the mean over the columns.
@@ -434,15 +436,20 @@ class Trainer:
         learned = self._fitted()
         network, signature = learned.network, learned.signature
         rows = signature.rows_and_targets(X, Y, sample_weight, network.dtype)
-        outputs, scale = signature.outputs, signature.input_scale
-        loss, metric = evaluate(network, *rows, outputs, self.threads, scale)
-        return {"loss": loss, outputs.metric: metric}
+        metrics = check_setting("metrics", self.metrics)
+        check_metrics(metrics, signature.outputs)
+        how = signature.outputs, metrics, self.threads, signature.input_scale
+        return scores(network, rows, *how)
 
     def score(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float:
         """Accuracy, or R² for numbers, on rows X with targets Y; raises as ``evaluate``."""
-        return self.evaluate(X, Y, sample_weight)[self._fitted().signature.outputs.metric]
+        learned = self._fitted()
+        network, signature = learned.network, learned.signature
+        rows = signature.rows_and_targets(X, Y, sample_weight, network.dtype)
+        how = signature.outputs, None, self.threads, signature.input_scale
+        return scores(network, rows, *how)[signature.outputs.metric]
 
     def get_weights(self) -> list[Floats]:
         """[W1, b1, W2, b2, ...], W of shape (n_in, n_out), as copies.
@@ -529,64 +536,3 @@ class Trainer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         restore(self, state)
-
-
-def _start(
-    settings: Settings, data: FitData, known: Learned | None
-) -> tuple[Learned, np.random.Generator]:
-    """What the first epoch goes on from, and the generator of the orders of rows."""
-    bits = np.random.PCG64(settings.seed)
-    rng = np.random.Generator(bits)
-    if known is None:
-        sizes = (data.signature.n_features, *settings.hidden, data.signature.outputs.count)
-        weights = initial_weights(rng, sizes, settings.activations, settings.initializer)
-        network = Network(weights, settings.dtype, settings.activations)
-    else:
-        network = known.network
-        if known.random is not None and known.random[0] == settings.seed:
-            bits.state = known.random[1]
-    network = network.under(settings.optimizer.rule)
-    return Learned(network, data.signature, settings.hidden), rng
-
-
-def _train_epoch(
-    run: TrainingRun,
-    data: FitData,
-    settings: Settings,
-    learned: Learned,
-    rng: np.random.Generator,
-    rates: npt.NDArray[np.float64],
-) -> tuple[Learned, dict[str, float]]:
-    """What the epoch leaves, and its numbers."""
-    order = rng.permutation(len(data.X)) if settings.shuffle else np.arange(len(data.X))
-    key = int(rng.integers(1 << 63)) if settings.dropouts else 0
-    start = time.perf_counter()
-    try:
-        network, loss, metric = run.epoch(learned.network, order, rates, key)
-    except FloatingPointError as error:
-        raise FloatingPointError(
-            f"{error}, with learning_rate={rates.max()}; "
-            "a smaller one, or features scaled to about unit size, may help"
-        ) from None
-    seconds = time.perf_counter() - start
-    outputs = data.signature.outputs
-    logs = {
-        "loss": loss, outputs.metric: metric, "learning_rate": float(rates[-1]), "seconds": seconds,
-    }  # fmt: skip
-    if data.validation is not None:
-        logs["val_loss"], logs[f"val_{outputs.metric}"] = evaluate(
-            network, *data.validation, outputs, settings.threads, settings.input_scale
-        )
-    random = settings.seed, rng.bit_generator.state
-    return replace(learned, network=network, random=random), logs
-
-
-def _line(epoch: int, epochs: int, logs: dict[str, float], n_rows: int) -> str:
-    count = f"{epoch + 1:{len(str(epochs))}}/{epochs}"
-    metrics = "".join(
-        f"   {name} {value:7.4f}"
-        for name, value in logs.items()
-        if name not in ("learning_rate", "seconds")
-    )
-    seconds = logs["seconds"]
-    return f"epoch {count}{metrics}   {seconds:6.3f} s {n_rows / seconds:9,.0f} samples/s"

@@ -1,7 +1,9 @@
 """Training a network on arrays: the memory of a fit, and its epochs."""
 
+import math
 import time
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,16 @@ _TEAM_FLOPS = 1e6
 # Zeros are stepped over where at most this part of the work is left.
 _WORTH_SKIPPING = 0.75
 _SAMPLE_ROWS = 300
+
+
+class Trained(NamedTuple):
+    """What an epoch leaves."""
+
+    network: Network
+    loss: float  # the mean over the samples, on the way
+    metric: float  # likewise
+    total: float  # weight of the samples
+    is_complete: bool  # False if the time was up before
 
 
 class TrainingRun:
@@ -79,8 +91,9 @@ class TrainingRun:
         order: npt.NDArray[np.int64],
         rates: npt.NDArray[np.float64],
         dropout_key: int = 0,
-    ) -> tuple[Network, float, float]:
-        """Train on every row once, in ``order``.
+        deadline: float = math.inf,
+    ) -> Trained:
+        """Train on every row once, in ``order``, as far as time allows.
 
         Parameters
         ----------
@@ -90,11 +103,8 @@ class TrainingRun:
             Learning rates.
         dropout_key : int
             Another one in every epoch, of 63 bits; what is dropped follows from it.
-
-        Returns
-        -------
-        tuple of Network, float and float
-            The network as the epoch leaves it; mean loss and metric on the way.
+        deadline : float
+            Of ``time.perf_counter``: the epoch ends soon after it, but not before its first slice.
 
         Raises
         ------
@@ -114,13 +124,18 @@ class TrainingRun:
         job.point(**arrays)
         stride = arrays["targets"].shape[1] if "targets" in arrays else 0
         job.set(total_loss=0, hits=0, dropout_key=dropout_key, target_stride=stride)
-        self._run_slices()
+        done = self._run_slices(deadline)
         sums = float(job.runs["total_loss"][0]), float(job.runs["hits"][0])
-        loss, metric = self._outputs.summed_up(*sums, data.targets)
+        seen = data.targets if done == len(rates) else data.targets.part(order[: self._rows(done)])
+        loss, metric = self._outputs.summed_up(*sums, seen)
         if not all(np.isfinite(values).all() for values in (loss, weights, state)):
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
-        trained = network.trained(weights.copy(), state.copy(), self.updates_per_epoch)
-        return trained, loss, metric
+        trained = network.trained(weights.copy(), state.copy(), done)
+        return Trained(trained, loss, metric, seen.total, done == len(rates))
+
+    def _rows(self, updates: int) -> int:
+        """Rows of the first ``updates`` mini-batches."""
+        return min(updates * int(self._plan.runs["batch_size"][0]), len(self._data.X))
 
     def _factors(
         self, network: Network, order: npt.NDArray[np.int64], rates: npt.NDArray[np.float64]
@@ -138,9 +153,11 @@ class TrainingRun:
             "decays": rates * optimizer.decay,
         }
 
-    def _run_slices(self) -> None:
+    def _run_slices(self, deadline: float) -> int:
+        """Run the chunks of an epoch; returns how many updates there were."""
         step, job = 0, self._job
-        while step < self._n_steps:
+        chunks_per_batch = int(self._plan.runs["chunks_per_batch"][0])
+        while step < self._n_steps and (step == 0 or time.perf_counter() < deadline):
             stop = min(step + self._slice_steps, self._n_steps)
             start = time.perf_counter()
             self._team[:] = 0
@@ -153,6 +170,7 @@ class TrainingRun:
             speed = (done - step) / max(now - start, 1e-6)
             self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
             step = done
+        return self.updates_per_epoch if step == self._n_steps else step // chunks_per_batch
 
 
 class _Company:

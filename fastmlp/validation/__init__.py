@@ -7,7 +7,7 @@ from .features import check_features
 from .labels import check_classes, encode_labels, is_one_hot, read_targets
 from .names import Names, check_names, feature_names
 from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
-from .splits import check_validation_data, split_validation
+from .splits import check_validation_data, split_rows, split_validation
 from .targets import (
     check_labels,
     check_numbers,
@@ -40,5 +40,6 @@ __all__ = [
     "is_one_hot",
     "near_miss",
     "read_targets",
+    "split_rows",
     "split_validation",
 ]

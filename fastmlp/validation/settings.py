@@ -1,16 +1,18 @@
 """Settings of a Trainer: each checked alone when it is set, all together at a fit."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..callbacks import Callback, EarlyStopping
 from ..checked import COUNT, FLAG, FRACTION, NOT_NEGATIVE, RATE, WHOLE, Check, named, one_of, rule
 from ..kernels.plugins.activations import ACTIVATIONS
 from ..losses import LOSSES, Loss
+from ..metrics import METRICS
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..schedules import SCHEDULES, ReduceOnPlateau, Schedule
 
@@ -18,12 +20,13 @@ INITIALIZERS = (
     "auto", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal",
     "orthogonal", "normal",
 )  # fmt: skip
+SPLITS = ("last", "shuffled", "stratified")
 # Of difflib: "epoch" and "batchsize" are near, "losses" is not.
 _NEAR = 0.85
 
 _ACTIVATION = one_of(tuple(ACTIVATIONS))["check"]
 _OPTIMIZER = named(OPTIMIZERS, Optimizer, "optimizers")
-_VERBOSE = rule(int, "0 or 1", (Integral, np.bool_), lambda value: 0 <= value <= 1)
+_VERBOSE = rule(int, "0, 1 or 2", (Integral, np.bool_), lambda value: 0 <= value <= 2)
 _DTYPES = ("float32", "float64", np.float32, np.float64)
 _DTYPE = rule(np.dtype, "'float32' or 'float64'", (str, type, np.dtype), _DTYPES.__contains__)
 
@@ -58,7 +61,7 @@ def _loss(name: str, value: Any) -> Loss | None:
 
 
 def _schedule(name: str, value: Any) -> Any:
-    if value is None or callable(value) and not isinstance(value, type):
+    if value is None or (callable(value) and not isinstance(value, type)):
         return value
     return named(SCHEDULES, (Schedule, ReduceOnPlateau), "schedules")["check"](name, value)
 
@@ -82,11 +85,34 @@ def as_callables(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, Sequence) else (value,)
 
 
-def _callables(name: str, value: Any) -> tuple[Callable[..., Any], ...]:
+def _callables(name: str, value: Any) -> tuple[Any, ...]:
     callbacks = as_callables(value)
-    if not all(map(callable, callbacks)):
-        raise TypeError(f"{name} must be callable(trainer, epoch, logs); got {value!r}")
+    if not all(callable(item) or isinstance(item, Callback) for item in callbacks):
+        wanted = "callable(trainer, epoch, logs), or an object of fastmlp.callbacks"
+        raise TypeError(f"{name} must be {wanted}; got {value!r}")
     return callbacks
+
+
+def _early_stopping(name: str, value: Any) -> EarlyStopping | None:
+    if isinstance(value, EarlyStopping):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return EarlyStopping() if value else None
+    raise TypeError(f"{name} must be True, False, or an EarlyStopping; got {value!r}")
+
+
+def _metrics(name: str, value: Any) -> tuple[Any, ...] | None:
+    """None for "auto"."""
+    if isinstance(value, str) and value == "auto":
+        return None
+    items = (value,) if isinstance(value, str) or callable(value) else as_callables(value)
+    for item in items:
+        if not callable(item) and item not in METRICS:
+            names = ", ".join(map(repr, METRICS))
+            wanted = f"'auto', names among {names}, or functions (y_true, y_pred)"
+            error = ValueError if isinstance(item, str) else TypeError
+            raise error(f"{name} must be {wanted}; got {value!r}")
+    return items
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +141,21 @@ class Settings:
     batch_size: int = field(default=32, metadata=COUNT)
     shuffle: bool = field(default=True, metadata=FLAG)
     validation_fraction: float = field(default=0.0, metadata=FRACTION)
+    validation_split: str = field(default="last", metadata=one_of(SPLITS))
+    early_stopping: EarlyStopping | None = field(  # type: ignore[assignment]
+        default=False, metadata={"check": _early_stopping}
+    )
+    metrics: tuple[Any, ...] | None = field(  # type: ignore[assignment]
+        default="auto", metadata={"check": _metrics}
+    )
+    time_budget: float | None = field(default=None, metadata=RATE)
     input_scale: float = field(default=1.0, metadata=RATE)
     dtype: np.dtype[Any] = field(default=np.dtype("float32"), metadata=_DTYPE)
     threads: int | None = field(default=None, metadata=COUNT)
     seed: int | None = field(default=None, metadata=WHOLE)
     warm_start: bool = field(default=False, metadata=FLAG)
     verbose: int = field(default=0, metadata=_VERBOSE)
-    callbacks: tuple[Callable[..., Any], ...] = field(default=(), metadata={"check": _callables})
+    callbacks: tuple[Any, ...] = field(default=(), metadata={"check": _callables})
 
     if TYPE_CHECKING:  # more types come in than are stored
 
@@ -137,7 +171,9 @@ class Settings:
         own = self.optimizer.learning_rate
         got = f"got learning_rate={self.learning_rate!r}"
         if own is not None and self.learning_rate is not None:
-            raise ValueError(f"learning_rate has no effect beside optimizer={self.optimizer!r}; {got}")
+            raise ValueError(
+                f"learning_rate has no effect beside optimizer={self.optimizer!r}; {got}"
+            )
         if self.rates_are_scheduled and (own or self.learning_rate) is not None:
             raise ValueError(
                 f"learning_rate has no effect beside a function as schedule, which gives it; {got}"

@@ -1,7 +1,13 @@
 """Rows that are kept for validation: given as a pair, or the last of those given."""
 
 import math
+import warnings
 from typing import Any
+
+import numpy as np
+
+from .advice import some
+from .arrays import Array
 
 
 def check_validation_data(value: Any) -> tuple[Any, Any, Any]:
@@ -29,3 +35,64 @@ def split_validation(n_rows: int, fraction: float) -> int:
     if fraction > 0 and not 0 < n_train < n_rows:
         raise ValueError(f"validation_fraction={fraction} leaves {n_train} of {n_rows} to train on")
     return n_train
+
+
+def split_rows(
+    Y: Array, n_train: int, split: str, seed: int | None
+) -> tuple[slice | Array, slice | Array]:
+    """Rows to train on and rows to validate on, ``n_train`` and the rest.
+
+    Parameters
+    ----------
+    Y : array
+        Targets, whose classes are shared evenly by "stratified".
+    split : {"last", "shuffled", "stratified"}
+        Which rows are kept for validation: the last ones, any, or any with as many of each class.
+    seed : int, optional
+        Of the choice.
+
+    Raises
+    ------
+    ValueError
+        If there are no classes to stratify by.
+    """
+    n_rows = len(Y)
+    if n_train == n_rows:
+        return slice(None), slice(n_rows, None)
+    if split == "last":
+        _warn_of_order(Y, n_train)
+        return slice(n_train), slice(n_train, None)
+    order = np.random.default_rng(seed).permutation(n_rows)
+    if split == "stratified":
+        order = order[_spread_out(_classes(Y)[order])]
+    return np.sort(order[:n_train]), np.sort(order[n_train:])
+
+
+def _classes(Y: Array) -> Array:
+    """Number of each row's class, or combination of labels."""
+    if Y.dtype.kind == "f" and (np.trunc(Y) != Y).any():
+        raise ValueError("validation_split='stratified' needs classes; Y holds numbers")
+    return np.unique(Y, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def _spread_out(classes: Array) -> Array:
+    """An order in which each part has about as many of each class as the whole."""
+    positions = np.empty(len(classes))
+    for label in np.unique(classes):
+        rows = np.flatnonzero(classes == label)
+        positions[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    return np.argsort(positions, kind="stable")
+
+
+def _warn_of_order(Y: Array, n_train: int) -> None:
+    """Data that are sorted by label have other classes at the end."""
+    if Y.ndim > 1 or Y.dtype.kind == "f":
+        return
+    unseen = np.setdiff1d(Y[n_train:], Y[:n_train])
+    if len(unseen):
+        warnings.warn(
+            f"the last rows, kept for validation, hold classes that the others lack: "
+            f"{some(unseen)}; validation_split='shuffled' or 'stratified' takes rows from everywhere",
+            UserWarning,
+            stacklevel=6,
+        )

@@ -44,7 +44,8 @@ def guess_loss(targets: Array, name: str = "Y") -> str:
 
 
 def _are_zeros_and_ones(rows: Array) -> npt.NDArray[np.bool_]:
-    return ((rows == 0) | (rows == 1)).all(axis=1)
+    good: npt.NDArray[np.bool_] = ((rows == 0) | (rows == 1)).all(axis=1)
+    return good
 
 
 def check_shares(rows: Array, n_classes: int | None, name: str = "Y") -> Array:
@@ -145,7 +146,9 @@ def class_weights(
         If a mapping names something that is no class.
     """
     if isinstance(setting, str):
-        balanced: npt.NDArray[np.float64] = totals.sum() / (len(classes) * np.maximum(totals, 1e-300))
+        balanced: npt.NDArray[np.float64] = totals.sum() / (
+            len(classes) * np.maximum(totals, 1e-300)
+        )
         return balanced
     weights, known = np.ones(len(classes)), classes.tolist()
     for label, weight in setting.items():

@@ -219,7 +219,11 @@ def _row_deltas(memory, run, layer):
     """Probabilities -> deltas."""
     targets, weights = elements_like(run.targets, memory), elements_like(run.weights, memory)
     logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
-    share, smoothing, target_stride = as_element(run.share, memory), run.smoothing, run.target_stride
+    share, smoothing, target_stride = (
+        as_element(run.share, memory),
+        run.smoothing,
+        run.target_stride,
+    )
     sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
     for k in range(c):
         for s in range(m):

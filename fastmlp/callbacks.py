@@ -1,0 +1,183 @@
+"""Callbacks: what happens after each epoch of a fit.
+
+Any callable is one: ``callback(trainer, epoch, logs)``, epochs counted from 0, ``logs`` the numbers
+of the epoch. It may have ``on_fit_begin(trainer)`` and ``on_fit_end(trainer)``, too. The objects
+here name settings; what they remember in a fit lives in what :meth:`Callback.for_fit` makes.
+"""
+
+import csv
+import os
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checked import FLAG, NOT_NEGATIVE, WHOLE, Checked, one_of, rule
+from .metrics import is_larger_better
+
+Logs = dict[str, float]
+
+_NAME = rule(str, "'auto' or the name of a recorded value", str, bool)
+_MODE = one_of(("auto", "min", "max"))
+_PATH = rule(os.fspath, "a path", (str, os.PathLike), lambda value: bool(os.fspath(value)))
+
+
+@dataclass(frozen=True)
+class Callback(Checked):
+    """Settings of a callback; each fit makes its own state."""
+
+    def for_fit(self) -> Any:
+        """A callable ``(trainer, epoch, logs)`` for one fit."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class EarlyStopping(Callback):
+    """Stop when a recorded value has got no better for ``patience`` epochs.
+
+    As Keras's ``EarlyStopping``, but the weights of the best epoch are restored by default, also
+    where the fit ends otherwise.
+
+    Parameters
+    ----------
+    monitor : str, default "auto"
+        A recorded value; "auto" is ``val_loss``, without validation data ``loss``.
+    patience : int, default 10
+        Epochs without a better value, after which the training stops.
+    min_delta : float, default 0.0
+        By how much a value must be better than the best one.
+    restore_best : bool, default True
+        Whether the weights, and the state of the optimiser, of the best epoch are restored.
+    mode : {"auto", "min", "max"}
+        Whether less is better, or more; "auto" knows of losses and of named metrics.
+    """
+
+    monitor: str = field(default="auto", metadata=_NAME)
+    patience: int = field(default=10, metadata=WHOLE)
+    min_delta: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    restore_best: bool = field(default=True, metadata=FLAG)
+    mode: str = field(default="auto", metadata=_MODE)
+
+    def for_fit(self) -> "_Watch":
+        """The watch of one fit."""
+        return _Watch(self)
+
+
+@dataclass(frozen=True)
+class Checkpoint(Callback):
+    """Pickle the trainer to a file after each epoch, or after those that are the best so far.
+
+    The file is replaced as a whole: one that was there stays until the new one is written.
+
+    Parameters
+    ----------
+    path : path
+        Of the file; ``pickle.load`` reads it.
+    monitor : str, default "auto"
+        As for :class:`EarlyStopping`.
+    best_only : bool, default True
+        Whether only what is better than before is kept.
+    mode : {"auto", "min", "max"}
+        As for :class:`EarlyStopping`.
+    """
+
+    path: Any = field(default="", metadata=_PATH)
+    monitor: str = field(default="auto", metadata=_NAME)
+    best_only: bool = field(default=True, metadata=FLAG)
+    mode: str = field(default="auto", metadata=_MODE)
+
+    def for_fit(self) -> "_Keeper":
+        """The keeper of one fit."""
+        return _Keeper(self)
+
+
+@dataclass(frozen=True)
+class CSVLog(Callback):
+    """Write the numbers of each epoch to a file, as soon as they are there.
+
+    Parameters
+    ----------
+    path : path
+        Of the file, which is overwritten: a line of names, then a line for each epoch.
+    """
+
+    path: Any = field(default="", metadata=_PATH)
+
+    def for_fit(self) -> "_Writer":
+        """The writer of one fit."""
+        return _Writer(self.path)
+
+
+class Best:
+    """The best of the values of a name so far."""
+
+    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        self._monitor, self._mode, self._min_delta = monitor, mode, min_delta
+        self.epoch, self._value = -1, np.inf
+
+    def is_better(self, epoch: int, logs: Logs) -> bool:
+        """Take the numbers of an epoch; whether they are the best so far.
+
+        Raises
+        ------
+        ValueError
+            If the value is not recorded, or nobody knows whether more of it is better.
+        """
+        name = self._monitor
+        if name == "auto":
+            name = "val_loss" if "val_loss" in logs else "loss"
+        if name not in logs:
+            raise ValueError(f"monitor must be one of {', '.join(logs)}; got {name!r}")
+        more = is_larger_better(name) if self._mode == "auto" else self._mode == "max"
+        value = -logs[name] if more else logs[name]
+        if not (self.epoch < 0 or value < self._value - self._min_delta):
+            return False
+        self.epoch, self._value = epoch, value
+        return True
+
+
+class _Watch:
+    def __init__(self, settings: EarlyStopping) -> None:
+        self._settings = settings
+        self._best = Best(settings.monitor, settings.mode, settings.min_delta)
+        self._learned: Any = None
+
+    def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
+        if self._best.is_better(epoch, logs):
+            self._learned = trainer._learned
+            trainer.best_epoch_ = epoch
+        elif epoch - self._best.epoch >= self._settings.patience:
+            trainer.stop_training, trainer.stop_reason_ = True, "early_stopping"
+
+    def on_fit_end(self, trainer: Any) -> None:
+        if self._settings.restore_best and self._learned is not None:
+            trainer._learned = self._learned
+
+
+class _Keeper:
+    def __init__(self, settings: Checkpoint) -> None:
+        self._path, self._best_only = Path(settings.path), settings.best_only
+        self._best = Best(settings.monitor, settings.mode)
+
+    def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
+        if self._best.is_better(epoch, logs) or not self._best_only:
+            new = self._path.with_name(self._path.name + ".new")
+            new.write_bytes(pickle.dumps(trainer))
+            os.replace(new, self._path)
+
+
+class _Writer:
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def on_fit_begin(self, trainer: Any) -> None:
+        Path(self._path).write_text("")
+
+    def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
+        with open(self._path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if epoch == 0:
+                writer.writerow(["epoch", *logs])
+            writer.writerow([epoch, *logs.values()])

@@ -1,0 +1,159 @@
+"""The loop of a fit: epoch after epoch, until there are enough or something stops it."""
+
+import math
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .callbacks import Callback
+from .data import FitData
+from .history import History
+from .initializers import initial_weights
+from .network import Network
+from .progress import Progress
+from .rates import learning_rates
+from .scores import check_metrics, further_scores, name_of, scores
+from .state import Learned
+from .training import Trained, TrainingRun
+from .validation import Settings
+
+
+def start(
+    settings: Settings, data: FitData, known: Learned | None
+) -> tuple[Learned, np.random.Generator]:
+    """What the first epoch goes on from, and the generator of the orders of rows."""
+    bits = np.random.PCG64(settings.seed)
+    rng = np.random.Generator(bits)
+    if known is None:
+        sizes = (data.signature.n_features, *settings.hidden, data.signature.outputs.count)
+        weights = initial_weights(rng, sizes, settings.activations, settings.initializer)
+        network = Network(weights, settings.dtype, settings.activations)
+    else:
+        network = known.network
+        if known.random is not None and known.random[0] == settings.seed:
+            bits.state = known.random[1]
+    network = network.under(settings.optimizer.rule)
+    return Learned(network, data.signature, settings.hidden), rng
+
+
+class Fit:
+    """One fit of a trainer.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Gets what has been learned, and the history, epoch by epoch.
+    settings : Settings
+    data : FitData
+    known : Learned, optional
+        What is to be continued.
+    began : float
+        When the fit began, by ``time.perf_counter``.
+    """
+
+    def __init__(
+        self, trainer: Any, settings: Settings, data: FitData, known: Learned | None, began: float
+    ) -> None:
+        check_metrics(settings.metrics, data.signature.outputs)
+        self._trainer, self._settings, self._data = trainer, settings, data
+        self._learned, self._rng = start(settings, data, known)
+        self._run = TrainingRun(self._learned.network, data, settings)
+        per_epoch = self._run.updates_per_epoch
+        self._planned = self._learned.network.updates + settings.epochs * per_epoch
+        self._deadline = began + (settings.time_budget or math.inf)
+        self._history = History()
+        self._callbacks = [
+            callback.for_fit() if isinstance(callback, Callback) else callback
+            for callback in (settings.early_stopping, *settings.callbacks)
+            if callback is not None
+        ]
+
+    def run(self) -> None:
+        """Train until the end; the trainer then has all that came of it."""
+        trainer, epochs = self._trainer, self._settings.epochs
+        vars(trainer).update(stop_training=False, stop_reason_="epochs", best_epoch_=0)
+        self._tell("on_fit_begin")
+        with Progress(self._settings.verbose, epochs, len(self._data.X)) as progress:
+            for epoch in range(epochs):
+                logs = self._epoch(epoch)
+                if logs is None:
+                    trainer.stop_reason_ = "time_budget"
+                    break
+                progress.show(epoch, logs)
+                # Every callback is told of the epoch, also when an earlier one stops the training.
+                for callback in self._callbacks:
+                    callback(trainer, epoch, logs)
+                self._learned = trainer._learned  # with the weights that a callback may have set
+                if trainer.stop_training:
+                    if trainer.stop_reason_ == "epochs":
+                        trainer.stop_reason_ = "callback"
+                    break
+                if time.perf_counter() >= self._deadline:
+                    trainer.stop_reason_ = "time_budget"
+                    break
+        self._tell("on_fit_end")
+
+    def _tell(self, what: str) -> None:
+        for callback in self._callbacks:
+            if hasattr(callback, what):
+                getattr(callback, what)(self._trainer)
+
+    def _epoch(self, epoch: int) -> dict[str, float] | None:
+        """Train for an epoch; returns its numbers, or None if there was no time for it."""
+        rates = self._rates()
+        start = time.perf_counter()
+        trained = self._train(rates)
+        if not trained.is_complete and epoch > 0:
+            return None
+        seconds = time.perf_counter() - start
+        logs = self._numbers(trained) | {"learning_rate": float(rates[-1]), "seconds": seconds}
+        random = self._settings.seed, self._rng.bit_generator.state
+        learned = replace(self._learned, network=trained.network, random=random)
+        self._history.append(logs)
+        # One step: whatever interrupts finds an epoch that is finished, or that never was.
+        found = {"_learned": learned, "history": self._history, "n_iter_": epoch + 1}
+        best = {} if self._settings.early_stopping else {"best_epoch_": epoch}
+        vars(self._trainer).update(found | best)
+        return logs
+
+    def _rates(self) -> npt.NDArray[np.float64]:
+        """Learning rates of the updates of the next epoch."""
+        updates = self._learned.network.updates + np.arange(self._run.updates_per_epoch)
+        return learning_rates(
+            self._settings, self._trainer.learning_rate, updates, self._planned, self._history
+        )
+
+    def _train(self, rates: npt.NDArray[np.float64]) -> Trained:
+        settings, count = self._settings, len(self._data.X)
+        order = self._rng.permutation(count) if settings.shuffle else np.arange(count)
+        key = int(self._rng.integers(1 << 63)) if settings.dropouts else 0
+        try:
+            return self._run.epoch(self._learned.network, order, rates, key, self._deadline)
+        except FloatingPointError as error:
+            raise FloatingPointError(
+                f"{error} in epoch {len(self._history.get('loss', ())) + 1} with "
+                f"learning_rate={rates.max()}; a smaller one, or features scaled to about unit "
+                "size, may help"
+            ) from None
+
+    def _numbers(self, trained: Trained) -> dict[str, float]:
+        """Losses and metrics of the epoch."""
+        settings, outputs = self._settings, self._data.signature.outputs
+        how = outputs, settings.metrics, settings.threads, settings.input_scale
+        logs = {"loss": trained.loss}
+        if settings.metrics is None:
+            logs[outputs.metric] = trained.metric
+        else:
+            # What is known from the training costs nothing more.
+            known = {outputs.metric: trained.metric}
+            rest = tuple(metric for metric in settings.metrics if metric not in known)
+            rows = self._data.X, self._data.targets
+            found = known | further_scores(trained.network, rows, outputs, rest, *how[2:])
+            logs |= {name: found[name] for name in map(name_of, settings.metrics)}
+        if self._data.validation is not None:
+            validated = scores(trained.network, self._data.validation, *how)
+            logs |= {f"val_{name}": value for name, value in validated.items()}
+        return logs

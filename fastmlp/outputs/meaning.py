@@ -1,0 +1,227 @@
+"""What the outputs of a network stand for: from targets to kernels, from kernels to predictions."""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..losses import LOSSES, Loss, Quantile
+from ..validation import (
+    check_classes,
+    check_labels,
+    check_numbers,
+    check_shares,
+    encode_labels,
+    is_one_hot,
+)
+from .targets import Array, Numbers, Targets, as_rows, squares
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What the outputs of a network stand for.
+
+    Parameters
+    ----------
+    loss : Loss
+    count : int
+        Outputs.
+    classes : array, optional
+        What the outputs of a softmax are called, or 0 and 1 of a single label; None for weights
+        that were given without.
+    centre, spread : array of shape (count,)
+        Of numbers: an output z means ``centre + spread * z``. Of counts: ``spread * exp(z)``.
+    flat : bool
+        Whether targets were one for each row, not columns.
+    label_smoothing : float
+        Share of a label that is spread evenly over all classes.
+    """
+
+    loss: Loss
+    count: int
+    classes: Array | None = None
+    centre: Numbers = field(default_factory=lambda: np.zeros(1))
+    spread: Numbers = field(default_factory=lambda: np.ones(1))
+    flat: bool = True
+    label_smoothing: float = 0.0
+
+    def plain(self) -> dict[str, Any]:
+        """Plain arrays and values."""
+        return {**vars(self), "loss": {"name": self.loss.name, **asdict(self.loss)}}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Outputs":
+        """The outputs that gave :meth:`plain`."""
+        settings = dict(plain["loss"])
+        loss = LOSSES[settings.pop("name")](**settings)
+        outputs = cls(**plain | {"loss": loss})
+        for name in ("centre", "spread"):
+            np.broadcast_to(getattr(outputs, name), (outputs.count,))
+        if outputs.classes is None:
+            return outputs
+        return replace(outputs, classes=check_classes(outputs.classes, len(outputs.labels)))
+
+    @property
+    def kind(self) -> str:
+        """What the targets are: "classes", "pair" (of classes), "labels", "numbers", "counts"."""
+        is_pair = self.loss.targets == "labels" and self.count == 1 and self.flat
+        return "pair" if is_pair else self.loss.targets
+
+    @property
+    def metric(self) -> str:
+        """What is recorded beside the loss: accuracy, or R²."""
+        return "r2" if self.kind in ("numbers", "counts") else "accuracy"
+
+    @property
+    def labels(self) -> Array:
+        """The classes, 0, 1, ... where they were never named."""
+        if self.kind not in ("classes", "pair"):
+            raise AttributeError(f"there are no classes with loss={self.loss.name!r}")
+        count = 2 if self.kind == "pair" else self.count
+        return np.arange(count) if self.classes is None else self.classes
+
+    @property
+    def _columns(self) -> int:
+        return self.count // (self.loss.count if isinstance(self.loss, Quantile) else 1)
+
+    @property
+    def averaged(self) -> int:
+        """How many outputs the loss of a sample is the mean of."""
+        return self.count if self.kind in ("numbers", "counts") else 1
+
+    def kernel(self, targets: Targets, *, weighted: bool) -> str:
+        """Name of the kernel of the loss on such targets."""
+        if self.loss.targets != "classes":
+            return self.loss.name
+        if targets.values is not None:
+            return f"{self.loss.name}_rows"
+        return self.loss.name + "_weighted" * weighted
+
+    def is_weighted(self, targets: Targets) -> bool:
+        """Whether kernels need the weights of samples: all but the simplest."""
+        simple = self.loss.targets == "classes" and targets.labels is not None
+        return not simple or targets.weights is not None or self.label_smoothing > 0
+
+    def encoded(
+        self, Y: Array, weights: Numbers | None, dtype: np.dtype[Any], name: str = "Y"
+    ) -> Targets:
+        """Targets as kernels take them, from what ``read_targets`` has read.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what the loss cannot take, or was not trained on.
+        """
+        if self.kind == "classes":
+            if Y.ndim == 2 and not is_one_hot(Y).all():
+                return Targets(None, as_rows(check_shares(Y, self.count, name), dtype), weights)
+            return Targets(encode_labels(Y, classes=self.labels, name=name)[0], None, weights)
+        if self.kind == "pair":
+            rows = encode_labels(Y, classes=self.labels, name=name)[0][:, None]
+        elif self.kind == "labels":
+            rows = check_labels(Y, self.count, name)
+        else:
+            columns = check_numbers(Y, self._columns, name, counts=self.kind == "counts")
+            rows = (columns - self.centre) / self.spread
+        if self.loss.targets == "labels":  # as in Keras
+            rows = rows * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return Targets(
+            None, as_rows(np.broadcast_to(rows, (len(rows), self.count)), dtype), weights
+        )
+
+    def table(self, targets: Targets) -> Numbers:
+        """For each output: factor of its loss, parameter of the loss, factor of its score."""
+        table = np.ones((3, self.count))
+        if self.kind in ("numbers", "counts"):
+            table[0] = self.spread**self.loss.degree / self.count
+            table[1] = self.loss.parameters(np.broadcast_to(self.spread, (self.count,)))
+            sums = squares(targets)
+            table[2] = np.divide(1, sums * self.count, out=np.zeros(self.count), where=sums > 0)
+        return table
+
+    def summed_up(self, loss: float, score: float, targets: Targets) -> tuple[float, float]:
+        """Mean loss and metric, from the sums of the kernels."""
+        mean = loss / targets.total
+        if self.metric == "accuracy":
+            return mean, score / targets.total
+        if self.kind == "counts":  # of the counts themselves, not of their scaled ones
+            weights = targets.weights_of(np.arange(len(targets)))
+            sums = targets.values.astype(np.float64) @ weights * self.spread  # type: ignore
+            mean -= float((sums * np.log(self.spread)).sum()) / (targets.total * self.count)
+        constant = int((squares(targets) == 0).sum())
+        return mean, 1 - score - constant / self.count
+
+    def predictions(self, outputs: Array) -> Array:
+        """What ``predict`` gives, from what the loss makes of the outputs (shape (n, count))."""
+        if self.kind == "classes":
+            return np.asarray(self.labels[outputs.argmax(axis=1)])
+        if self.kind == "pair":
+            return np.asarray(self.labels[(outputs[:, 0] > 0.5).astype(np.intp)])
+        if self.kind == "labels":
+            return (outputs > 0.5).astype(np.int64)
+        numbers = self.centre + self.spread * outputs.astype(np.float64)
+        if isinstance(self.loss, Quantile) and self.loss.count > 1:
+            return np.sort(numbers, axis=1)
+        return numbers[:, 0] if self.flat else numbers
+
+    def indices(self, targets: Targets) -> Array:
+        """Targets as indices of classes, or as rows of 0 and 1."""
+        if targets.labels is not None:
+            return targets.labels
+        values = np.asarray(targets.values)
+        if self.kind == "classes":
+            return np.asarray(values.argmax(axis=0))
+        ones = (values > 0.5).astype(np.int64)
+        return ones[0] if self.kind == "pair" else ones.T
+
+    def truths(self, targets: Targets) -> Array:
+        """Targets as ``predict`` would give them."""
+        if self.kind in ("classes", "pair"):
+            return np.asarray(self.labels[self.indices(targets)])
+        if self.kind == "labels":
+            return self.indices(targets)
+        numbers = self.centre + self.spread * np.asarray(targets.values, np.float64).T
+        return numbers[:, 0] if self.flat and self.count == 1 else numbers
+
+    def check_probabilities(self) -> None:
+        """A ValueError where there are none."""
+        if self.metric == "r2":
+            raise ValueError(f"there are no probabilities with loss={self.loss.name!r}")
+
+    def probabilities(self, outputs: Array) -> Array:
+        """What ``predict_proba`` gives."""
+        return np.hstack([1 - outputs, outputs]) if self.kind == "pair" else outputs
+
+    def decisions(self, logits: Array) -> Array:
+        """What ``decision_function`` gives, from the outputs as they are."""
+        if self.kind == "numbers":
+            return self.predictions(logits)
+        if self.kind == "counts":
+            logits = logits + np.log(self.spread)
+        return logits[:, 0] if self.count == 1 and self.flat else logits
+
+    def in_units(self, weights: list[Array]) -> list[Array]:
+        """The network's weights as those of one whose outputs are in the unit of the targets."""
+        *rest, W, b = weights
+        if self.kind == "numbers" and self._is_scaled:
+            W, b = _cast((W * self.spread, b * self.spread + self.centre), b.dtype)
+        elif self.kind == "counts":
+            (b,) = _cast((b + np.log(self.spread),), b.dtype)
+        return [*rest, W, b]
+
+    def from_units(self, weights: list[Array]) -> list[Array]:
+        """The reverse of :meth:`in_units`."""
+        *rest, W, b = weights
+        if self.kind == "numbers" and self._is_scaled:
+            W, b = _cast((W / self.spread, (b - self.centre) / self.spread), b.dtype)
+        elif self.kind == "counts":
+            (b,) = _cast((b - np.log(self.spread),), b.dtype)
+        return [*rest, W, b]
+
+    @property
+    def _is_scaled(self) -> bool:
+        return bool(self.centre.any() or (self.spread != 1).any())
+
+
+def _cast(arrays: tuple[Array, ...], dtype: np.dtype[Any]) -> list[Array]:
+    return [array.astype(dtype) for array in arrays]

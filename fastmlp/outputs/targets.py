@@ -1,0 +1,80 @@
+"""Targets as kernels take them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Numbers = npt.NDArray[np.float64]
+
+# More than a vector: kernels load whole ones, also past the last row.
+_PADDING = 64
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the outputs should be, row by row of X.
+
+    Parameters
+    ----------
+    labels : int32 array of shape (n,), optional
+        Indices of classes.
+    values : array of shape (outputs, n), optional
+        In the network's dtype; either these or labels.
+    weights : float64 array of shape (n,), optional
+        Of the samples; by default 1 each.
+    """
+
+    labels: npt.NDArray[np.int32] | None = None
+    values: npt.NDArray[np.floating] | None = None
+    weights: Numbers | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels) if self.values is None else self.values.shape[1]  # type: ignore
+
+    @property
+    def total(self) -> float:
+        """Sum of the weights."""
+        return float(len(self) if self.weights is None else self.weights.sum())
+
+    def part(self, rows: slice | Array) -> "Targets":
+        """Those of some rows."""
+        labels = None if self.labels is None else self.labels[rows]
+        values = None if self.values is None else self.values[:, rows]
+        return Targets(labels, values, None if self.weights is None else self.weights[rows])
+
+    def weights_of(self, order: npt.NDArray[np.int64]) -> Numbers:
+        """Weights of the rows ``order``."""
+        return np.ones(len(order)) if self.weights is None else self.weights[order]
+
+    def taken(
+        self, order: npt.NDArray[np.int64], dtype: np.dtype[Any], *, weighted: bool
+    ) -> dict[str, Array]:
+        """The rows ``order``, as fields of a run name them, with weights where they count."""
+        arrays: dict[str, Array] = {}
+        if self.values is None:
+            arrays["labels"] = self.labels[order]  # type: ignore[index]
+        else:
+            arrays["targets"] = np.zeros((len(self.values), len(order) + _PADDING), dtype)
+            arrays["targets"][:, : len(order)] = self.values[:, order]
+        if weighted:
+            arrays["weights"] = np.zeros(len(order) + _PADDING, dtype)
+            arrays["weights"][: len(order)] = self.weights_of(order)
+        return arrays
+
+
+def as_rows(columns: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:
+    return np.ascontiguousarray(columns.T, dtype)
+
+
+def squares(targets: Targets) -> Numbers:
+    """Weighted sums of squares about the mean, of each output's targets."""
+    values = np.asarray(targets.values, np.float64)
+    weights = targets.weights_of(np.arange(len(targets)))
+    means = values @ weights / targets.total
+    sums: Numbers = (values - means[:, None]) ** 2 @ weights
+    # What is left of a constant by rounding is nothing.
+    sums[sums <= (np.finfo(np.float32).eps * means) ** 2 * targets.total] = 0
+    return sums
