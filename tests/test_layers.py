@@ -14,9 +14,9 @@ ROOT = Path(fastmlp.__file__).parent
 # Top first; modules of one layer do not import each other.
 LAYERS = (
     {"fastmlp"},
-    {"fastmlp.compilation"},
+    {"fastmlp.compilation", "fastmlp.many"},
     {"fastmlp.trainer"},
-    {"fastmlp.fitting"},
+    {"fastmlp.fitting", "fastmlp.streams"},
     {"fastmlp.training", "fastmlp.scores", "fastmlp.state", "fastmlp.rates", "fastmlp.progress"},
     {"fastmlp.prediction"},
     {"fastmlp.network", "fastmlp.history", "fastmlp.data", "fastmlp.initializers"},
