@@ -458,8 +458,12 @@ class Trainer:
         if settings.hidden not in (learned.hidden, network.layer_sizes[1:-1]):
             got = f"hidden={self.hidden!r}, but the network has layers of {network.layer_sizes}"
             raise ValueError(f"warm_start continues a network as it is; got {got}")
-        if settings.activations != network.activations:
+        count = len(network.activations)
+        if settings.activations(count) != network.activations:
             got = f"activation={self.activation!r}, but the network has {network.activations}"
+            raise ValueError(f"warm_start continues a network as it is; got {got}")
+        if len(settings.dropouts(count)) not in (0, count + 1):
+            got = f"dropout={self.dropout!r}, but the network has {count} hidden layers"
             raise ValueError(f"warm_start continues a network as it is; got {got}")
         if settings.dtype != network.dtype:
             got = f"dtype={settings.dtype.name!r}, but the network is of {network.dtype.name}"

@@ -16,7 +16,7 @@ LAYERS = (
     {"fastmlp"},
     {"fastmlp.compilation", "fastmlp.many"},
     {"fastmlp.trainer"},
-    {"fastmlp.fitting"},
+    {"fastmlp.fitting", "fastmlp.streams"},
     {"fastmlp.training", "fastmlp.scores", "fastmlp.state", "fastmlp.rates", "fastmlp.progress"},
     {"fastmlp.streams"},
     {"fastmlp.prediction"},
