@@ -486,7 +486,7 @@ def test_a_near_miss_is_an_error(name: str) -> None:
     "name",
     [
         "scaler", "model_name", "notes", "best_loss", "best_epoch_", "lr", "patience", "x", "name",
-        "val_losses", "labels", "started", "id", "tags", "n_rows", "columns", "metrics", "rate",
+        "val_losses", "labels", "started", "id", "tags", "n_rows", "columns", "rate",
         "units", "size", "fold", "feature_names", "threshold", "_epoch", "_seed", "pipeline",
         "history_", "best_weights", "description", "train_loss", "path", "score_", "created_at",
     ],
