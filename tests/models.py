@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp import Trainer
-from fastmlp.validation import SETTINGS
+from fastmlp.optimizers import SGD
+from fastmlp.validation import SETTINGS, encode_labels, read_targets
 
 needs_compiler = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
@@ -20,8 +21,8 @@ Array = npt.NDArray[Any]
 NAN, INF = float("nan"), float("inf")
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"optimizer": "sgd", "learning_rate": 0.05},
-    "momentum": {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9},
-    "nesterov": {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
+    "momentum": {"optimizer": SGD(momentum=0.9), "learning_rate": 0.05},
+    "nesterov": {"optimizer": SGD(momentum=0.9, nesterov=True), "learning_rate": 0.05},
     "adam": {"optimizer": "adam", "learning_rate": 0.01},
 }
 
@@ -60,6 +61,11 @@ def state(of: Trainer) -> tuple[Any, ...]:
     return (
         weights, dict(of.history), of.classes_.tolist(), of.layer_sizes_, of.n_iter_, settings,
     )  # fmt: skip
+
+
+def labels_of(Y: Any, n_rows: int, *, classes: Any = None, name: str = "Y") -> tuple[Array, Array]:
+    """Read labels as they come from outside, and encode them."""
+    return encode_labels(read_targets(Y, n_rows, name=name), classes=classes, name=name)
 
 
 def random_weights(*sizes: int) -> list[Array]:

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from fastmlp import Trainer
+from fastmlp.losses import Huber
+from fastmlp.optimizers import OPTIMIZERS, SGD, AdamW
+from fastmlp.schedules import Cosine, Step
 from fastmlp.validation import SETTINGS, Settings
 from tests.models import X, Y, fitted, needs_compiler, numbers, same_weights, trainer
 
@@ -27,7 +30,8 @@ def test_settings_defaults() -> None:
     config = Settings()
     assert config.hidden == (128,)
     assert config.dtype == np.dtype("float32")
-    assert (config.optimizer, config.learning_rate) == ("sgd", 0.1)
+    assert (config.optimizer, config.learning_rate) == (SGD(), None)
+    assert (config.loss, config.schedule, config.class_weight) == (None, None, None)
     assert (config.batch_size, config.epochs, config.callbacks) == (32, 15, ())
     assert (config.threads, config.seed, config.verbose) == (None, None, 0)
 
@@ -71,7 +75,17 @@ def test_settings_dtype(dtype: Any) -> None:
         ("learning_rate", np.float32(0.5), 0.5),
         ("learning_rate", 1, 1.0),
         ("learning_rate", Fraction(1, 2), 0.5),
-        ("momentum", 0, 0.0),
+        ("dropout", np.float32(0.5), 0.5),
+        ("dropout", [0, 0.25], (0.0, 0.25)),
+        ("activation", ["tanh"], ("tanh",)),
+        ("optimizer", "adamw", AdamW()),
+        ("loss", "huber", Huber()),
+        ("schedule", "cosine", Cosine()),
+        ("l2", 1, 1.0),
+        ("l1", np.float32(0.5), 0.5),
+        ("clip_norm", 2, 2.0),
+        ("label_smoothing", 0, 0.0),
+        ("class_weight", {"a": 2}, {"a": 2.0}),
         ("batch_size", np.uint8(7), 7),
         ("epochs", np.int64(7), 7),
         ("shuffle", np.False_, False),
@@ -93,8 +107,11 @@ def test_settings_stores_plain_values(argument: str, value: Any, stored: Any) ->
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.1), ("adam", 0.001)])
 def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
-    assert Settings(optimizer=optimizer).learning_rate == rate
-    assert Settings(optimizer=optimizer, learning_rate=0.3).learning_rate == 0.3
+    settings = Settings(optimizer=optimizer)
+    assert settings.resolved_rate(settings.learning_rate) == rate
+    assert settings.resolved_rate(0.3) == 0.3
+    own = Settings(optimizer=OPTIMIZERS[optimizer](0.2))
+    assert own.resolved_rate(None) == 0.2
 
 
 @pytest.mark.parametrize(
@@ -103,7 +120,7 @@ def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
         ("hidden", 0, "0"),
         ("hidden", -3, "-3"),
         ("hidden", [8, 0], "0"),
-        ("activation", "tanh", "'tanh'"),
+        ("activation", "tan", "'tan'"),
         ("loss", "mse", "'mse'"),
         ("optimizer", "sdg", "'sdg'"),
         ("initializer", "zeros", "'zeros'"),
@@ -116,9 +133,16 @@ def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
         ("learning_rate", NAN, "nan"),
         ("learning_rate", INF, "inf"),
         ("learning_rate", 10**400, "1000"),
-        ("momentum", 1.0, "1.0"),
-        ("momentum", -0.5, "-0.5"),
-        ("momentum", NAN, "nan"),
+        ("activation", ["relu", "tan"], "'tan'"),
+        ("dropout", 1.0, "1.0"),
+        ("dropout", [0.5, -0.1], "-0.1"),
+        ("schedule", "cosinus", "'cosinus'"),
+        ("class_weight", "balance", "'balance'"),
+        ("class_weight", {0: -1}, "-1"),
+        ("label_smoothing", 1, "1"),
+        ("l2", -1, "-1"),
+        ("l1", INF, "inf"),
+        ("clip_norm", 0, "0"),
         ("batch_size", 0, "0"),
         ("epochs", 0, "0"),
         ("epochs", np.int64(-1), "np.int64(-1)"),
@@ -158,10 +182,17 @@ def test_settings_rejects_values(argument: str, value: Any, got: str) -> None:
         ("learning_rate", "0.1"),
         ("learning_rate", True),
         ("learning_rate", 1j),
-        ("momentum", None),
-        ("momentum", False),
-        ("nesterov", 1),
-        ("nesterov", None),
+        ("activation", ["relu", 1]),
+        ("dropout", None),
+        ("dropout", "0.5"),
+        ("schedule", 0.1),
+        ("schedule", Cosine),
+        ("class_weight", [1, 2]),
+        ("class_weight", {0: "1"}),
+        ("label_smoothing", None),
+        ("l2", True),
+        ("l1", "0"),
+        ("clip_norm", "1"),
         ("batch_size", 32.0),
         ("batch_size", None),
         ("batch_size", True),
@@ -189,7 +220,7 @@ def test_settings_rejects_types(argument: str, value: Any) -> None:
 
 def test_names_are_listed() -> None:
     with pytest.raises(
-        ValueError, match=re.escape("optimizer must be one of 'sgd', 'adam'; got 'sdg'")
+        ValueError, match=r"optimizer must be one of 'sgd', 'adam', .*'lion', or an .*; got 'sdg'"
     ):
         Settings(optimizer="sdg")
 
@@ -197,15 +228,29 @@ def test_names_are_listed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"optimizer": "adam", "momentum": 0.9}, "momentum must be 0 .*'adam', momentum=0.9"),
-        ({"optimizer": "sgd", "nesterov": True}, "nesterov needs .*'sgd', momentum=0.0"),
-        ({"optimizer": "adam", "nesterov": True}, "nesterov needs .*'adam', momentum=0.0"),
+        ({"optimizer": SGD(0.1), "learning_rate": 0.1}, r"learning_rate has no effect beside opt"),
+        ({"schedule": abs, "learning_rate": 0.1}, "learning_rate has no effect beside a function"),
+        ({"schedule": abs, "optimizer": SGD(0.1)}, "learning_rate has no effect beside a function"),
+        ({"hidden": 8, "activation": ["relu"] * 2}, "activation must be one name, or one for each"),
+        ({"hidden": (), "activation": "tanh"}, "activation has no effect without hidden layers"),
+        ({"hidden": 8, "dropout": [0.5]}, "dropout must be one number for all hidden layers, or"),
+        ({"hidden": (), "dropout": [0.5] * 2}, "dropout must be one number for all hidden layers"),
+        ({"hidden": (), "dropout": 0.5}, "dropout has no effect without hidden layers"),
     ],
 )
 def test_settings_contradictions(arguments: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
         Settings(**arguments)
-    assert Settings(optimizer="sgd", momentum=0.9, nesterov=True).nesterov
+
+
+def test_what_goes_together() -> None:
+    assert Settings(hidden=(), activation=()).activations == ()
+    assert Settings(hidden=(), dropout=(0.5,)).dropouts == (0.5,)
+    assert Settings(hidden=(3, 4), dropout=0.5).dropouts == (0.0, 0.5, 0.5)
+    assert Settings(hidden=3, dropout=(0, 0)).dropouts == ()
+    assert Settings(hidden=(3, 4), activation="tanh").activations == ("tanh", "tanh")
+    assert Settings(schedule=abs).rates_are_scheduled
+    assert not Settings(schedule="cosine", learning_rate=0.5).rates_are_scheduled
 
 
 # ----------------------------------------------------------------------------- attributes, as given
@@ -221,8 +266,6 @@ GIVEN: dict[str, list[Any]] = {
     "loss": ["auto", "softmax_cross_entropy"],
     "optimizer": ["sgd", "adam", np.str_("adam")],
     "learning_rate": [None, 1, 0.5, np.float32(0.1), Fraction(1, 3)],
-    "momentum": [0, 0.9, np.float64(0.5)],
-    "nesterov": [True, False, np.True_],
     "batch_size": [1, np.uint8(7), 10**30],
     "epochs": [1, np.int16(3)],
     "shuffle": [True, np.False_],
@@ -264,12 +307,11 @@ def test_settings_are_kept_as_given(name: str) -> None:
         other = Trainer()
         setattr(other, name, value)
         assert getattr(other, name) is value
-        if name not in ("nesterov", "momentum"):  # these go with an optimiser
-            Settings(**{name: value})
+        Settings(**{"hidden": 4, name: value})
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", [name for name in GIVEN if name not in ("nesterov", "momentum")])
+@pytest.mark.parametrize("name", GIVEN)
 def test_a_fit_leaves_settings_as_they_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     for value in GIVEN[name]:
         model = Trainer(**{"hidden": 4, "epochs": 1, "seed": 0, name: value})
@@ -289,8 +331,6 @@ WRONG: dict[str, list[Any]] = {
     "loss": ["mse", None],
     "optimizer": ["lbfgs", None, "SGD", b"sgd"],
     "learning_rate": [0, -0.1, NAN, INF, "0.1", True, [0.1], 1j],
-    "momentum": [-0.1, 1, NAN, None, "0.9", False],
-    "nesterov": [None, 1, "yes"],
     "batch_size": [0, -1, 1.5, None, "32", True],
     "epochs": [0, -1, 2.0, None, True],
     "shuffle": [None, 1, "no"],
@@ -411,8 +451,12 @@ NEAR = {
     "callback": "callbacks",
     "thread": "threads",
     "shuffel": "shuffle",
-    "momentun": "momentum",
-    "nestrov": "nesterov",
+    "schedul": "schedule",
+    "dropouts": "dropout",
+    "clipnorm": "clip_norm",
+    "class_weights": "class_weight",
+    "labelsmoothing": "label_smoothing",
+    "losss": "loss",
     "input_scal": "input_scale",
     "validation_fractions": "validation_fraction",
     "activations": "activation",
@@ -484,14 +528,15 @@ def test_a_setting_that_was_deleted_is_missed() -> None:
         {"hidden": ()},
         {"hidden": [6, 2], "seed": 0},
         {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 7, "epochs": 2},
-        {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "shuffle": False},
+        {"optimizer": SGD(momentum=0.9, nesterov=True), "shuffle": False},
+        {"schedule": Step(every=2), "loss": Huber(2.0), "l2": 0.1, "class_weight": {0: 2.0}},
         {"dtype": "float64", "threads": 1, "warm_start": True, "verbose": 1},
         {"validation_fraction": 0.25, "initializer": "normal", "input_scale": 1 / 255},
     ],
 )
 def test_repr_makes_the_same_trainer(settings: dict[str, Any]) -> None:
     model = Trainer(**settings)
-    same = eval(repr(model), {"Trainer": Trainer})
+    same = eval(repr(model), {"Trainer": Trainer, "SGD": SGD, "Step": Step, "Huber": Huber})
     assert {name: getattr(same, name) for name in SETTINGS} == {
         name: getattr(model, name) for name in SETTINGS
     }

@@ -15,6 +15,7 @@ import pytest
 from fastmlp import Trainer, training
 from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
 from fastmlp.kernels.runs.plan import MAX_CHUNK
+from fastmlp.optimizers import SGD
 from tests import reference
 
 pytestmark = pytest.mark.skipif(
@@ -34,12 +35,12 @@ RULES: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
         {"learning_rate": 0.1},
     ),
     "momentum": (
-        {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9},
+        {"optimizer": SGD(0.05, momentum=0.9)},
         reference.sgd_step,
         {"learning_rate": 0.05, "momentum": 0.9},
     ),
     "nesterov": (
-        {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.8, "nesterov": True},
+        {"optimizer": SGD(0.05, momentum=0.8, nesterov=True)},
         reference.sgd_step,
         {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True},
     ),

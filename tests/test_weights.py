@@ -128,10 +128,10 @@ def test_bad_weights(weights: list[Array], message: str) -> None:
 
 @pytest.mark.parametrize("sizes", [(4, 8, 1), (4, 1), (1, 1, 1)])
 @pytest.mark.parametrize("classes", [None, ["a"], [0, 1]])
-def test_one_output_unit_is_refused(sizes: tuple[int, ...], classes: Any) -> None:
-    """As a fit refuses one class: a softmax over one output is 1 for every row."""
+def test_one_output_unit_needs_a_loss(sizes: tuple[int, ...], classes: Any) -> None:
+    """It may be a number or one of two classes: nothing tells which."""
     model = trainer()
-    with pytest.raises(ValueError, match=rf"W{len(sizes) - 1} must have a column for each class"):
+    with pytest.raises(ValueError, match="loss must be named for weights with one output"):
         model.set_weights(random_weights(*sizes), classes=classes)
     assert not hasattr(model, "layer_sizes_")
     with pytest.raises(ValueError, match="at least 2 classes"):
@@ -188,7 +188,7 @@ def test_boolean_classes() -> None:
         (["a", "a", "b"], ValueError, "classes must be sorted, without repetition"),
         ([0.0, NAN, 1.0], ValueError, r"classes\[1\] is nan"),
         ([0.0, 1.0, np.inf], ValueError, r"classes\[2\] is inf"),
-        ([0.25, 1.0, 2.0], ValueError, r"classes must hold class labels; got 0\.25"),
+        ([0.25, 1.0, 2.0], ValueError, r"classes must hold class labels, .*; got 0\.25"),
         (["a", None, "c"], ValueError, r"classes\[1\] is missing"),
         (["a", 1, "c"], TypeError, "classes must be all numbers or all strings"),
         ([1j, 2, 3], TypeError, "classes must hold real numbers or strings"),
