@@ -85,6 +85,11 @@ class TrainingRun:
         """Mini-batches, the last of which may be short."""
         return len(self._starts)
 
+    @property
+    def rows(self) -> int:
+        """Rows of an epoch."""
+        return len(self._data.X)
+
     def epoch(
         self,
         network: Network,
@@ -228,7 +233,7 @@ def training_parts(
         activations=network.activations,
         rule=network.rule,
         masked=skip_zeros,
-        dropout=settings.dropouts,
+        dropout=settings.dropouts(len(network.activations)),
         before_rule=_before_rule(settings),
     )
     job.set(
@@ -250,7 +255,7 @@ def _before_rule(settings: Settings) -> set[str]:
 
 def _reads_in_place(network: Network, dtype: np.dtype[np.generic], settings: Settings) -> bool:
     """Whether rows need no copy: one whose features are dropped does."""
-    copies = any(settings.dropouts[:1])
+    copies = any(settings.dropouts(len(network.activations))[:1])
     return not copies and network.reads_in_place(dtype, settings.input_scale)
 
 

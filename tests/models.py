@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp import Trainer
+from fastmlp.optimizers import SGD, AdamW
 from fastmlp.validation import SETTINGS
 
 needs_compiler = pytest.mark.skipif(
@@ -20,9 +21,14 @@ Array = npt.NDArray[Any]
 NAN, INF = float("nan"), float("inf")
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"optimizer": "sgd", "learning_rate": 0.05},
-    "momentum": {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9},
-    "nesterov": {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
+    "momentum": {"optimizer": SGD(momentum=0.9), "learning_rate": 0.05},
+    "nesterov": {"optimizer": SGD(momentum=0.9, nesterov=True), "learning_rate": 0.05},
     "adam": {"optimizer": "adam", "learning_rate": 0.01},
+    "adamw": {"optimizer": AdamW(weight_decay=0.1), "learning_rate": 0.01},
+    "amsgrad": {"optimizer": "amsgrad", "learning_rate": 0.01},
+    "rmsprop": {"optimizer": "rmsprop", "learning_rate": 0.01},
+    "adagrad": {"optimizer": "adagrad", "learning_rate": 0.05},
+    "lion": {"optimizer": "lion", "learning_rate": 0.002},
 }
 
 # Three groups of rows around centres that a small network tells apart.

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from fastmlp import Trainer
+from fastmlp.optimizers import SGD
 from tests.models import (
     OPTIMIZERS,
     X,
@@ -273,8 +274,8 @@ LATER: dict[str, dict[str, Any]] = {
     "batch_size": {"batch_size": 7},
     "epochs": {"epochs": 1},
     "shuffle": {"shuffle": False},
-    "momentum": {"momentum": 0.5},
-    "nesterov": {"momentum": 0.5, "nesterov": True},
+    "momentum": {"optimizer": SGD(momentum=0.5)},
+    "nesterov": {"optimizer": SGD(momentum=0.5, nesterov=True)},
     "optimizer": {"optimizer": "adam", "learning_rate": None},
     "dtype": {"dtype": "float64"},
     "hidden": {"hidden": (5, 4)},

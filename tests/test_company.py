@@ -147,8 +147,8 @@ from fastmlp.kernels.runs.launch import Job
 rng = np.random.default_rng(0)
 OPTIMIZERS = [
     {"optimizer": "sgd", "learning_rate": 0.05},
-    {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9},
-    {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
+    {"optimizer": SGD(0.05, momentum=0.9)},
+    {"optimizer": SGD(0.05, momentum=0.9, nesterov=True)},
     {"optimizer": "adam", "learning_rate": 0.01},
 ]
 NETWORKS = [(), (600,), (300, 290), (150, 200, 140)]

@@ -14,12 +14,16 @@ ROOT = Path(fastmlp.__file__).parent
 # Top first; modules of one layer do not import each other.
 LAYERS = (
     {"fastmlp"},
-    {"fastmlp.compilation"},
+    {"fastmlp.compilation", "fastmlp.many"},
     {"fastmlp.trainer"},
-    {"fastmlp.training", "fastmlp.prediction", "fastmlp.state"},
-    {"fastmlp.network", "fastmlp.history", "fastmlp.data"},
+    {"fastmlp.fitting", "fastmlp.streams"},
+    {"fastmlp.training", "fastmlp.scores", "fastmlp.state", "fastmlp.rates", "fastmlp.progress"},
+    {"fastmlp.prediction"},
+    {"fastmlp.network", "fastmlp.history", "fastmlp.data", "fastmlp.initializers"},
+    {"fastmlp.outputs"},
     {"fastmlp.validation"},
-    {"fastmlp.schedules"},
+    {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
+    {"fastmlp.metrics"},
     {"fastmlp.checked"},
     {"fastmlp.kernels"},
 )

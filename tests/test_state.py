@@ -24,6 +24,7 @@ import pytest
 import fastmlp
 from fastmlp import NotFittedError, Trainer
 from fastmlp.kernels.runs.launch import Job
+from fastmlp.optimizers import SGD
 from fastmlp.validation import SETTINGS
 from tests.models import (
     OPTIMIZERS,
@@ -221,12 +222,12 @@ def test_an_interrupt_of_a_warm_fit_under_another_rule() -> None:
         raise KeyboardInterrupt
 
     model, wanted = (fitted(**OPTIMIZERS["momentum"], warm_start=True) for _ in range(2))
-    model.optimizer, model.momentum = "adam", 0.0
+    model.optimizer = "adam"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fastmlp.training.TrainingRun._run_slices", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.fit(X, Y)
-    model.optimizer, model.momentum = "sgd", 0.9
+    model.optimizer = SGD(momentum=0.9)
     assert same_weights(model.fit(X, Y).get_weights(), wanted.fit(X, Y).get_weights())
 
 
@@ -455,7 +456,7 @@ def test_copies_know_the_labels(way: str, labels: Array) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_copies_without_weights(way: str) -> None:
-    model = trainer([5, 4], momentum=0.5, optimizer="sgd")
+    model = trainer([5, 4], optimizer=SGD(momentum=0.5))
     other = WAYS[way](model)
     assert repr(other) == repr(model)
     with pytest.raises(NotFittedError):

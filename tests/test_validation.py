@@ -14,9 +14,9 @@ import pytest
 from fastmlp.validation import (
     check_features,
     check_weights,
-    encode_labels,
     split_validation,
 )
+from tests.labels import encode_labels
 
 NAN, INF = float("nan"), float("inf")
 FLOATS = (np.float32, np.float64)

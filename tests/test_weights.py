@@ -188,7 +188,11 @@ def test_boolean_classes() -> None:
         (["a", "a", "b"], ValueError, "classes must be sorted, without repetition"),
         ([0.0, NAN, 1.0], ValueError, r"classes\[1\] is nan"),
         ([0.0, 1.0, np.inf], ValueError, r"classes\[2\] is inf"),
-        ([0.25, 1.0, 2.0], ValueError, r"classes must hold class labels; got 0\.25"),
+        (
+            [0.25, 1.0, 2.0],
+            ValueError,
+            r"classes must hold class labels, which are whole numbers; got 0\.25",
+        ),
         (["a", None, "c"], ValueError, r"classes\[1\] is missing"),
         (["a", 1, "c"], TypeError, "classes must be all numbers or all strings"),
         ([1j, 2, 3], TypeError, "classes must hold real numbers or strings"),
