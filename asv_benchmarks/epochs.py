@@ -73,13 +73,22 @@ def load(case: Case) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     return rng.standard_normal((case.n_rows, case.sizes[0]), np.dtype(case.dtype)), labels
 
 
+def optimizer_settings(name: str) -> dict[str, Any]:
+    """Momentum was a setting of the Trainer before there were objects for optimizers."""
+    if name != "momentum":
+        return {"optimizer": name}
+    try:
+        from fastmlp.optimizers import SGD
+    except ImportError:
+        return {"optimizer": "sgd", "momentum": 0.9}
+    return {"optimizer": SGD(momentum=0.9)}
+
+
 def fit(case: Case) -> Trainer:
     """One epoch with a small learning rate."""
-    momentum = case.optimizer == "momentum"
     return Trainer(
         hidden=case.sizes[1:-1],
-        optimizer="sgd" if momentum else case.optimizer,
-        momentum=0.9 if momentum else 0.0,
+        **optimizer_settings(case.optimizer),
         learning_rate=0.001,
         batch_size=case.batch_size,
         epochs=1,

@@ -1,9 +1,20 @@
 """Fast training of multilayer perceptrons on the CPU, in kernels compiled by Numba."""
 
+from .callbacks import EarlyStopping
 from .compilation import warmup
 from .history import History
+from .many import Ensemble, fit_many
 from .trainer import NotFittedError, Trainer
 
-__all__ = ["History", "NotFittedError", "Trainer", "__version__", "warmup"]
+__all__ = [
+    "EarlyStopping",
+    "Ensemble",
+    "History",
+    "NotFittedError",
+    "Trainer",
+    "__version__",
+    "fit_many",
+    "warmup",
+]
 
 __version__ = "0.1.0"

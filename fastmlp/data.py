@@ -11,6 +11,7 @@ from .outputs import Outputs, Targets, learn_outputs
 from .validation import (
     Names,
     Settings,
+    check_classes,
     check_features,
     check_names,
     check_sample_weight,
@@ -96,8 +97,11 @@ def fit_data(
     validation_data: Any,
     settings: Settings,
     known: Signature | None,
+    classes: Any = None,
 ) -> FitData:
     """Check what a fit was given; ``known`` is the signature of a network to be continued.
+
+    ``classes`` are those that Y may hold, where it need not hold all.
 
     Raises
     ------
@@ -112,12 +116,14 @@ def fit_data(
         names, rows = known.names, known.rows(X, dtype)
     Y = read_targets(Y, len(rows))
     rows, Y, weights = _weighted(rows, Y, sample_weight)
+    if classes is not None:
+        classes = check_classes(classes, np.shape(classes)[0] if np.ndim(classes) else 0)
     n_train = len(rows)
     if validation_data is None:
         n_train = split_validation(len(rows), settings.validation_fraction)
     train, rest = split_rows(Y, n_train, settings.validation_split, settings.seed)
     if known is None:
-        outputs = learn_outputs(Y, weights, settings.loss, settings.label_smoothing, train)
+        outputs = learn_outputs(Y, weights, settings.loss, settings.label_smoothing, train, classes)
     else:
         outputs = _continued(known, Y, weights, settings)
     _check_smoothing(settings, outputs)

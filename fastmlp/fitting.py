@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +15,13 @@ from .history import History
 from .initializers import initial_weights
 from .network import Network
 from .progress import Progress
-from .rates import learning_rates
+from .rates import learning_rates, monitored
 from .scores import check_metrics, further_scores, name_of, scores
 from .state import Learned
 from .training import Trained, TrainingRun
 from .validation import Settings
+
+Stream = Callable[[], Iterator[FitData]]
 
 
 def start(
@@ -36,7 +39,8 @@ def start(
         if known.random is not None and known.random[0] == settings.seed:
             bits.state = known.random[1]
     network = network.under(settings.optimizer.rule)
-    return Learned(network, data.signature, settings.hidden), rng
+    past = known.monitored if known else ()
+    return Learned(network, data.signature, settings.hidden, monitored=past), rng
 
 
 class Fit:
@@ -48,23 +52,33 @@ class Fit:
         Gets what has been learned, and the history, epoch by epoch.
     settings : Settings
     data : FitData
+        All rows; or of a stream the first ones.
     known : Learned, optional
         What is to be continued.
     began : float
         When the fit began, by ``time.perf_counter``.
+    history : History, optional
+        What the epochs of this fit are appended to.
+    stream : callable, optional
+        Makes the data of an epoch, in parts.
     """
 
     def __init__(
-        self, trainer: Any, settings: Settings, data: FitData, known: Learned | None, began: float
-    ) -> None:
+        self, trainer: Any, settings: Settings, data: FitData, known: Learned | None,
+        *, began: float, history: History | None = None, stream: Stream | None = None,
+    ) -> None:  # fmt: skip
         check_metrics(settings.metrics, data.signature.outputs)
         self._trainer, self._settings, self._data = trainer, settings, data
         self._learned, self._rng = start(settings, data, known)
-        self._run = TrainingRun(self._learned.network, data, settings)
-        per_epoch = self._run.updates_per_epoch
-        self._planned = self._learned.network.updates + settings.epochs * per_epoch
+        self._stream = stream
+        self._planned = 0
+        if stream is None:
+            self._run = TrainingRun(self._learned.network, data, settings)
+            per_epoch = self._run.updates_per_epoch
+            self._planned = self._learned.network.updates + settings.epochs * per_epoch
         self._deadline = began + (settings.time_budget or math.inf)
-        self._history = History()
+        self._history = History({name: list(values) for name, values in (history or {}).items()})
+        self._done = len(self._history.get("loss", ()))  # epochs before this fit
         self._callbacks = [
             callback.for_fit() if isinstance(callback, Callback) else callback
             for callback in (settings.early_stopping, *settings.callbacks)
@@ -73,16 +87,17 @@ class Fit:
 
     def run(self) -> None:
         """Train until the end; the trainer then has all that came of it."""
-        trainer, epochs = self._trainer, self._settings.epochs
-        vars(trainer).update(stop_training=False, stop_reason_="epochs", best_epoch_=0)
+        trainer = self._trainer
+        last = self._done + self._settings.epochs
+        vars(trainer).update(stop_training=False, stop_reason_="epochs", best_epoch_=self._done)
         self._tell("on_fit_begin")
-        with Progress(self._settings.verbose, epochs, len(self._data.X)) as progress:
-            for epoch in range(epochs):
+        with Progress(self._settings.verbose, last) as progress:
+            for epoch in range(self._done, last):
                 logs = self._epoch(epoch)
                 if logs is None:
                     trainer.stop_reason_ = "time_budget"
                     break
-                progress.show(epoch, logs)
+                progress.show(epoch, logs, self._rows)
                 # Every callback is told of the epoch, also when an earlier one stops the training.
                 for callback in self._callbacks:
                     callback(trainer, epoch, logs)
@@ -103,15 +118,18 @@ class Fit:
 
     def _epoch(self, epoch: int) -> dict[str, float] | None:
         """Train for an epoch; returns its numbers, or None if there was no time for it."""
-        rates = self._rates()
         start = time.perf_counter()
-        trained = self._train(rates)
-        if not trained.is_complete and epoch > 0:
+        trained, rate = self._train()
+        if not trained.is_complete and epoch > self._done:
             return None
         seconds = time.perf_counter() - start
-        logs = self._numbers(trained) | {"learning_rate": float(rates[-1]), "seconds": seconds}
-        random = self._settings.seed, self._rng.bit_generator.state
-        learned = replace(self._learned, network=trained.network, random=random)
+        logs = self._numbers(trained) | {"learning_rate": rate, "seconds": seconds}
+        learned = replace(
+            self._learned,
+            network=trained.network,
+            random=(self._settings.seed, self._rng.bit_generator.state),
+            monitored=(*self._learned.monitored, *monitored(self._settings.schedule, logs)),
+        )
         self._history.append(logs)
         # One step: whatever interrupts finds an epoch that is finished, or that never was.
         found = {"_learned": learned, "history": self._history, "n_iter_": epoch + 1}
@@ -119,19 +137,46 @@ class Fit:
         vars(self._trainer).update(found | best)
         return logs
 
-    def _rates(self) -> npt.NDArray[np.float64]:
-        """Learning rates of the updates of the next epoch."""
-        updates = self._learned.network.updates + np.arange(self._run.updates_per_epoch)
-        return learning_rates(
-            self._settings, self._trainer.learning_rate, updates, self._planned, self._history
+    def _train(self) -> tuple[Trained, float]:
+        """What the epoch leaves, and its last learning rate."""
+        network, parts, self._rows = self._learned.network, [], 0
+        for run in self._runs(network):
+            rates = self._rates(run, network)
+            parts.append(self._train_on(run, network, rates))
+            network, self._rows = parts[-1].network, self._rows + run.rows
+            if not parts[-1].is_complete or time.perf_counter() > self._deadline:
+                break
+        total = sum(part.total for part in parts)
+        loss, metric = (
+            sum(getattr(part, name) * part.total for part in parts) / total
+            for name in ("loss", "metric")
         )
+        return Trained(network, loss, metric, total, parts[-1].is_complete), float(rates[-1])
 
-    def _train(self, rates: npt.NDArray[np.float64]) -> Trained:
-        settings, count = self._settings, len(self._data.X)
-        order = self._rng.permutation(count) if settings.shuffle else np.arange(count)
+    def _runs(self, network: Network) -> Iterator[TrainingRun]:
+        """The runs that make an epoch: one, or one for each part of a stream."""
+        if self._stream is None:
+            yield self._run
+            return
+        for data in self._stream():
+            yield TrainingRun(network, data, self._settings)
+
+    def _rates(self, run: TrainingRun, network: Network) -> npt.NDArray[np.float64]:
+        """Learning rates of the updates of a run."""
+        updates = network.updates + np.arange(run.updates_per_epoch)
+        return learning_rates(
+            self._settings, self._trainer.learning_rate, updates, self._planned,
+            self._learned.monitored,
+        )  # fmt: skip
+
+    def _train_on(
+        self, run: TrainingRun, network: Network, rates: npt.NDArray[np.float64]
+    ) -> Trained:
+        settings = self._settings
+        order = self._rng.permutation(run.rows) if settings.shuffle else np.arange(run.rows)
         key = int(self._rng.integers(1 << 63)) if settings.dropouts else 0
         try:
-            return self._run.epoch(self._learned.network, order, rates, key, self._deadline)
+            return run.epoch(network, order, rates, key, self._deadline)
         except FloatingPointError as error:
             raise FloatingPointError(
                 f"{error} in epoch {len(self._history.get('loss', ())) + 1} with "
@@ -150,7 +195,7 @@ class Fit:
             # What is known from the training costs nothing more.
             known = {outputs.metric: trained.metric}
             rest = tuple(metric for metric in settings.metrics if metric not in known)
-            rows = self._data.X, self._data.targets
+            rows = self._data.X, self._data.targets  # of a stream, the first part
             found = known | further_scores(trained.network, rows, outputs, rest, *how[2:])
             logs |= {name: found[name] for name in map(name_of, settings.metrics)}
         if self._data.validation is not None:

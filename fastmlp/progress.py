@@ -13,12 +13,10 @@ class Progress:
     verbose : int
         0 shows nothing.
     epochs : int
-    n_rows : int
-        Rows of an epoch.
     """
 
-    def __init__(self, verbose: int, epochs: int, n_rows: int) -> None:
-        self._verbose, self._epochs, self._n_rows = verbose, epochs, n_rows
+    def __init__(self, verbose: int, epochs: int) -> None:
+        self._verbose, self._epochs = verbose, epochs
 
     def __enter__(self) -> "Progress":
         return self
@@ -31,16 +29,16 @@ class Progress:
     ) -> None:
         pass
 
-    def show(self, epoch: int, logs: dict[str, float]) -> None:
-        """Show the numbers of an epoch that is done."""
+    def show(self, epoch: int, logs: dict[str, float], rows: int) -> None:
+        """Show the numbers of an epoch that is done, of so many rows."""
         if self._verbose:
-            print(self._line(epoch, logs), flush=True)
+            print(self._line(epoch, logs, rows), flush=True)
 
-    def _line(self, epoch: int, logs: dict[str, float]) -> str:
+    def _line(self, epoch: int, logs: dict[str, float], rows: int) -> str:
         count = f"{epoch + 1:{len(str(self._epochs))}}/{self._epochs}"
         numbers = "".join(
             f"   {name} {value:7.4f}" for name, value in logs.items() if name not in _NOT_SHOWN
         )
         seconds = logs["seconds"]
-        speed = self._n_rows / seconds
+        speed = rows / seconds
         return f"epoch {count}{numbers}   {seconds:6.3f} s {speed:9,.0f} samples/s"

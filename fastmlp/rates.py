@@ -1,9 +1,11 @@
 """Learning rates of the updates of an epoch."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from .history import History
 from .metrics import is_larger_better
 from .schedules import ReduceOnPlateau, Schedule
 from .validation import Settings
@@ -16,7 +18,7 @@ def learning_rates(
     learning_rate: float | None,
     updates: npt.NDArray[np.int64],
     total: int,
-    history: History,
+    monitored: tuple[float, ...],
 ) -> Rates:
     """Rates of the updates of these numbers, which make an epoch.
 
@@ -28,14 +30,14 @@ def learning_rates(
         Counted from the first update of the training, which is 0.
     total : int
         Updates planned in all.
-    history : History
-        What has been recorded so far.
+    monitored : tuple of float
+        What :func:`monitored` gave for each epoch so far.
 
     Raises
     ------
     ValueError
         For a rate that is set beside a function as schedule, or a rate of the latter that is
-        negative or not finite, or a recorded value that a schedule monitors in vain.
+        negative or not finite.
     """
     schedule = settings.schedule
     if settings.rates_are_scheduled:
@@ -55,17 +57,24 @@ def learning_rates(
     if isinstance(schedule, Schedule):
         return rate * schedule.factors(updates, len(updates), total)
     if isinstance(schedule, ReduceOnPlateau):
-        rate *= _after_plateaus(schedule, history)
+        rate *= schedule.factor_after(list(monitored), larger_is_better=False)
     return np.full(len(updates), rate)
 
 
-def _after_plateaus(schedule: ReduceOnPlateau, history: History) -> float:
-    if not history:
-        return 1.0
+def monitored(schedule: Any, logs: Mapping[str, float]) -> tuple[float, ...]:
+    """What a schedule is to know of an epoch: a value of which less is better, or nothing.
+
+    Raises
+    ------
+    ValueError
+        If it is not recorded.
+    """
+    if not isinstance(schedule, ReduceOnPlateau):
+        return ()
     name = schedule.monitor
     if name == "auto":
-        name = "val_loss" if "val_loss" in history else "loss"
-    if name not in history:
-        known = ", ".join(map(repr, history))
+        name = "val_loss" if "val_loss" in logs else "loss"
+    if name not in logs:
+        known = ", ".join(map(repr, logs))
         raise ValueError(f"monitor of ReduceOnPlateau must be one of {known}; got {name!r}")
-    return schedule.factor_after(history[name], larger_is_better=is_larger_better(name))
+    return (-logs[name] if is_larger_better(name) else logs[name],)

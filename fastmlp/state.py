@@ -34,12 +34,15 @@ class Learned:
         What the setting was when the network was made.
     random : (seed, state), optional
         Generator of the orders of rows, as the last finished epoch left it; None starts afresh.
+    monitored : tuple of float
+        What a schedule has monitored, epoch by epoch.
     """
 
     network: Network
     signature: Signature
     hidden: tuple[int, ...]
     random: tuple[int | None, Any] | None = None
+    monitored: tuple[float, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """The same as plain arrays and values."""
@@ -57,7 +60,25 @@ class Learned:
             raise ValueError(f"a network of {network.layer_sizes} does not map {sizes}")
         if plain["random"] is not None:
             _, np.random.PCG64(0).state = plain["random"]  # an error unless it is one
-        return cls(**plain | {"network": network, "signature": signature})
+        monitored = tuple(map(float, plain["monitored"]))
+        return cls(**plain | {"network": network, "signature": signature, "monitored": monitored})
+
+
+def learned_state(trainer: Any) -> dict[str, Any]:
+    """What a trainer has learned and recorded, without its settings."""
+    state = plain_state(trainer)
+    names = "n_iter_", "best_epoch_", "stop_reason_"
+    attributes = {name: state["attributes"][name] for name in names}
+    return {**state, "attributes": attributes}
+
+
+def set_learned(trainer: Any, state: Any) -> None:
+    """Give a trainer what :func:`learned_state` gave; raises as :func:`restore`."""
+    attributes = state.get("attributes") if isinstance(state, dict) else None
+    if not isinstance(attributes, dict) or set(attributes) & set(SETTINGS):
+        raise ValueError("state must be what get_state gave; got something else")
+    settings = {k: v for k, v in plain_state(trainer)["attributes"].items() if k not in attributes}
+    restore(trainer, {**state, "attributes": settings | attributes})
 
 
 def plain_state(trainer: Any) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import copy
 import inspect
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from reprlib import recursive_repr
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .callbacks import Callback, EarlyStopping
-from .data import Signature, fit_data
+from .data import FitData, Signature, fit_data
 from .fitting import Fit
 from .history import History
 from .kernels.language.jit import announcing
@@ -25,7 +25,15 @@ from .outputs import given_outputs
 from .prediction import predict
 from .schedules import ReduceOnPlateau, Schedule
 from .scores import check_metrics, scores
-from .state import Learned, check_picklable, plain_state, restore
+from .state import (
+    Learned,
+    check_picklable,
+    learned_state,
+    plain_state,
+    restore,
+    set_learned,
+)
+from .streams import as_chunks, check_open_ended
 from .validation import (
     SETTINGS,
     Settings,
@@ -305,7 +313,120 @@ class Trainer:
             When the loss or the weights are no longer finite. The weights, as after an interrupt
             or an exception in a callback, are those of the last finished epoch.
         """
-        thread = threading.current_thread()
+        with self._being_fitted() as began:
+            settings = self._settings()
+            known = self._continued(settings)
+            signature = known.signature if known else None
+            data = fit_data(X, Y, sample_weight, validation_data, settings, signature)
+            Fit(self, settings, data, known, began=began).run()
+        return self
+
+    def partial_fit(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        classes: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> "Trainer":
+        """Train on the rows of X once, going on from what there is.
+
+        The optimiser's state is kept, and the epoch is appended to the history. Settings of a whole
+        fit (``epochs``, ``warm_start``) do not matter here.
+
+        Parameters
+        ----------
+        X, Y, sample_weight
+            As for ``fit``. Centre and spread of numbers are those of the first call.
+        classes : array, optional
+            All labels there are, sorted; needed at the first call where Y holds labels.
+
+        Returns
+        -------
+        Trainer
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``fit``; and if a setting has no effect here: early stopping, a fraction for
+            validation, a time budget, or a schedule that must know the number of updates.
+        """
+        with self._being_fitted() as began:
+            settings = self._settings(epochs=1, warm_start=True)
+            check_open_ended(settings, "partial_fit")
+            known = self._continued(settings)
+            data = self._first_data(X, Y, sample_weight, None, settings, known, classes)
+            Fit(
+                self, settings, data, known, began=began, history=self.history,
+                stream=lambda: iter([data]),
+            ).run()  # fmt: skip
+        return self
+
+    def fit_stream(
+        self,
+        chunks: Iterable[Any] | Callable[[], Iterable[Any]],
+        *,
+        classes: npt.ArrayLike | None = None,
+        validation_data: Sequence[Any] | None = None,
+    ) -> "Trainer":
+        """Train on data that come in chunks, of which two are held at a time.
+
+        Parameters
+        ----------
+        chunks : iterable, or callable that makes one
+            Of (X, Y) or (X, Y, sample_weight), as for ``fit``; an epoch goes through all of them
+            once, in their order, rows being shuffled within each. An iterable serves one epoch, a
+            callable is called for each. Centre and spread of numbers are those of the first chunk.
+        classes : array, optional
+            All labels there are, sorted; needed where the first chunk does not hold them all.
+        validation_data : (X, Y) or (X, Y, sample_weight), optional
+            Rows to evaluate after every epoch.
+
+        Returns
+        -------
+        Trainer
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``fit``; if there is no chunk, an iterable is to serve several epochs, or a setting
+            has no effect here: a fraction for validation, a schedule that must know the number of
+            updates.
+        """
+        with self._being_fitted() as began:
+            settings = self._settings()
+            check_open_ended(settings, "fit_stream")
+            known = self._continued(settings)
+            make = as_chunks(chunks, settings.epochs)
+            first = next(make.start(), None)
+            if first is None:
+                raise ValueError("chunks must hold at least one (X, Y); got none")
+            X, Y, weights = first
+            data = self._first_data(X, Y, weights, validation_data, settings, known, classes)
+
+            def epoch() -> Iterator[FitData]:
+                for x, y, weights in make.epoch():
+                    yield fit_data(x, y, weights, None, settings, data.signature)
+
+            Fit(self, settings, data, known, began=began, stream=epoch).run()
+        return self
+
+    @staticmethod
+    def _first_data(
+        X: Any, Y: Any, sample_weight: Any, validation_data: Any, settings: Settings,
+        known: Learned | None, classes: Any,
+    ) -> FitData:  # fmt: skip
+        signature = known.signature if known else None
+        return fit_data(X, Y, sample_weight, validation_data, settings, signature, classes)
+
+    def _settings(self, **changes: Any) -> Settings:
+        return Settings(**{name: getattr(self, name) for name in SETTINGS} | changes)
+
+    @contextmanager
+    def _being_fitted(self) -> Iterator[float]:
+        """Nobody else fits meanwhile; gives the time at the beginning."""
+        began, thread = time.perf_counter(), threading.current_thread()
         # Interrupts and other threads come in at calls: there is none between this question, where
         # nobody fits, and the answer, nor before that is taken back.
         if self._fitting is not None and self._fitting.is_alive():
@@ -316,19 +437,10 @@ class Trainer:
         try:
             self.__dict__["_fitting"] = thread
             with self._announcing():
-                self._fit(X, Y, sample_weight, validation_data)
+                yield began
         finally:
             self.__dict__["_fitting"] = None
             self.history.cut(self.n_iter_)
-        return self
-
-    def _fit(self, X: Any, Y: Any, sample_weight: Any, validation_data: Any) -> None:
-        began = time.perf_counter()
-        settings = Settings(**{name: getattr(self, name) for name in SETTINGS})
-        known = self._continued(settings)
-        signature = known.signature if known else None
-        data = fit_data(X, Y, sample_weight, validation_data, settings, signature)
-        Fit(self, settings, data, known, began).run()
 
     def _announcing(self) -> AbstractContextManager[None]:
         if not self.verbose:
@@ -516,6 +628,24 @@ class Trainer:
         outputs = given_outputs(loss, n_outputs)
         signature = Signature(n_features, outputs, input_scale=input_scale, fitted=False)
         return Learned(network, signature, hidden)
+
+    def get_state(self) -> dict[str, Any]:
+        """What has been learned and recorded, as arrays and plain values, without the settings.
+
+        A trainer of the same settings that gets it, with ``warm_start=True`` and the epochs that
+        are left, goes on bit for bit as if nothing had come between.
+        """
+        return learned_state(self)
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take what ``get_state`` gave, here or elsewhere.
+
+        Raises
+        ------
+        ValueError
+            If it is something else, or damaged; the trainer keeps what it had.
+        """
+        set_learned(self, state)
 
     def __copy__(self) -> "Trainer":
         new = type(self).__new__(type(self))

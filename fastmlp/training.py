@@ -85,6 +85,11 @@ class TrainingRun:
         """Mini-batches, the last of which may be short."""
         return len(self._starts)
 
+    @property
+    def rows(self) -> int:
+        """Rows of an epoch."""
+        return len(self._data.X)
+
     def epoch(
         self,
         network: Network,

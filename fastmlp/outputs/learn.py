@@ -12,6 +12,7 @@ from ..validation import (
     encode_labels,
     guess_loss,
     is_one_hot,
+    some,
 )
 from .meaning import Outputs
 from .targets import Array, Numbers
@@ -45,6 +46,7 @@ def learn_outputs(
     loss: Loss | None,
     label_smoothing: float,
     train: slice | Array,
+    classes: Array | None = None,
 ) -> Outputs:
     """What targets stand for, as ``read_targets`` has read them.
 
@@ -54,15 +56,25 @@ def learn_outputs(
         By default what ``guess_loss`` says.
     train : slice or array of int
         Of these rows centre and spread are learned, of all rows the classes.
+    classes : array, optional
+        All classes there are, where Y may lack some.
 
     Raises
     ------
     TypeError, ValueError
         For what the loss cannot take.
     """
-    loss = loss or LOSSES[guess_loss(Y)]()
+    if loss is None:
+        loss = LOSSES[guess_loss(Y)]() if classes is None else SoftmaxCrossEntropy()
     flat = Y.ndim == 1
     outputs = Outputs(loss, 1, flat=flat, label_smoothing=label_smoothing)
+    if classes is not None:
+        if loss.targets in ("numbers", "counts"):
+            raise ValueError(f"classes have no effect with loss={loss.name!r}; got {some(classes)}")
+        if len(classes) < 2:
+            raise ValueError(f"classes must be at least 2; got {some(classes)}")
+        if flat and loss.targets == "classes":
+            return replace(outputs, count=len(classes), classes=classes)
     if loss.targets == "classes":
         if flat or is_one_hot(Y).all():
             classes = encode_labels(Y)[1]
@@ -72,7 +84,7 @@ def learn_outputs(
     if loss.targets == "labels":
         if not flat:
             return replace(outputs, count=check_labels(Y, None).shape[1])
-        classes = encode_labels(Y)[1]
+        classes = encode_labels(Y)[1] if classes is None else classes
         if len(classes) != 2:
             wanted = "2 classes, or a column of 0 and 1 for each label"
             raise ValueError(

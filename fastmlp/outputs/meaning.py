@@ -153,12 +153,8 @@ class Outputs:
 
     def predictions(self, outputs: Array) -> Array:
         """What ``predict`` gives, from what the loss makes of the outputs (shape (n, count))."""
-        if self.kind == "classes":
-            return np.asarray(self.labels[outputs.argmax(axis=1)])
-        if self.kind == "pair":
-            return np.asarray(self.labels[(outputs[:, 0] > 0.5).astype(np.intp)])
-        if self.kind == "labels":
-            return (outputs > 0.5).astype(np.int64)
+        if self.metric == "accuracy":
+            return self.labels_of(outputs)
         numbers = self.centre + self.spread * outputs.astype(np.float64)
         if isinstance(self.loss, Quantile) and self.loss.count > 1:
             return np.sort(numbers, axis=1)
@@ -191,6 +187,14 @@ class Outputs:
     def probabilities(self, outputs: Array) -> Array:
         """What ``predict_proba`` gives."""
         return np.hstack([1 - outputs, outputs]) if self.kind == "pair" else outputs
+
+    def labels_of(self, probabilities: Array) -> Array:
+        """The more probable labels; a pair of classes may have one column, or two."""
+        if self.kind == "labels":
+            return (probabilities > 0.5).astype(np.int64)
+        if self.kind == "pair":
+            return np.asarray(self.labels[(probabilities[:, -1] > 0.5).astype(np.intp)])
+        return np.asarray(self.labels[probabilities.argmax(axis=1)])
 
     def decisions(self, logits: Array) -> Array:
         """What ``decision_function`` gives, from the outputs as they are."""

@@ -3,7 +3,9 @@
 Its message names the argument, what was got and what is wanted.
 """
 
+from .advice import some
 from .features import check_features
+from .frames import take_rows
 from .labels import check_classes, encode_labels, is_one_hot, read_targets
 from .names import Names, check_names, feature_names
 from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
@@ -40,6 +42,8 @@ __all__ = [
     "is_one_hot",
     "near_miss",
     "read_targets",
+    "some",
     "split_rows",
     "split_validation",
+    "take_rows",
 ]

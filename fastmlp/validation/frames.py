@@ -236,6 +236,19 @@ _TABLES: dict[tuple[str, str], type[Table]] = {
 _COLUMNS = (("polars", "Series"), ("pyarrow", "Array"), ("pyarrow", "ChunkedArray"))
 
 
+def take_rows(data: Any, rows: Any) -> Any:
+    """Rows of an array or a table, by indices or flags; all of them for None, nothing of None."""
+    if data is None or rows is None:
+        return data
+    if hasattr(data, "iloc"):
+        return data.iloc[rows]
+    table = open_table(data, "X")
+    if table is None and not any(_is_a(data, *kind) for kind in _COLUMNS):
+        return np.asarray(data)[rows]
+    indices = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
+    return data.take(indices) if hasattr(data, "take") else data[indices]
+
+
 def open_table(data: Any, name: str) -> Table | None:
     """Return the table that `data` is, or None if it is none."""
     found = (table for kind, table in _TABLES.items() if _is_a(data, *kind))

@@ -90,9 +90,10 @@ def _warn_of_order(Y: Array, n_train: int) -> None:
         return
     unseen = np.setdiff1d(Y[n_train:], Y[:n_train])
     if len(unseen):
+        advice = "validation_split='shuffled' or 'stratified' takes rows from everywhere"
         warnings.warn(
-            f"the last rows, kept for validation, hold classes that the others lack: "
-            f"{some(unseen)}; validation_split='shuffled' or 'stratified' takes rows from everywhere",
+            "the last rows, kept for validation, hold classes that the others lack: "
+            f"{some(unseen)}; {advice}",
             UserWarning,
             stacklevel=6,
         )

@@ -6,15 +6,30 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numba
 from numba.np.ufunc import parallel
 
+# Whether this thread of Python is one of several that each run on their own.
+_alone: ContextVar[bool] = ContextVar("alone", default=False)
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """What is done within uses one thread, the calling one."""
+    token = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(token)
+
 
 def usable_threads(threads: int | None) -> int:
     """``threads``, by default as many as this process may keep busy, within Numba's own limit."""
-    limit: int = numba.config.NUMBA_NUM_THREADS
+    limit: int = 1 if _alone.get() else numba.config.NUMBA_NUM_THREADS
     if threads is None:
         threads = min(processors(), cpu_quota(), _numba_setting(), _openmp_setting())
     return max(1, min(threads, limit))

@@ -1,0 +1,79 @@
+"""Data that come in chunks."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from .schedules import Constant, InverseScaling, ReduceOnPlateau
+from .validation import Settings
+
+Chunk = tuple[Any, Any, Any]
+
+
+class Chunks:
+    """The chunks of each epoch; the first of the first epoch is looked at before."""
+
+    def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
+        self._make, self._number = make, 0
+        self._first: list[Chunk] = []
+        self._rest: Iterator[Chunk] = iter(())
+
+    def start(self) -> Iterator[Chunk]:
+        """The first chunk, which :meth:`epoch` then gives again."""
+        self._rest = self._checked()
+        self._first = [chunk for _, chunk in zip(range(1), self._rest, strict=False)]
+        return iter(self._first)
+
+    def epoch(self) -> Iterator[Chunk]:
+        """All chunks of the next epoch."""
+        first, self._first = self._first, []
+        if not first:
+            self._rest = self._checked()
+        # Nothing holds the first chunk once it has been given.
+        return chain((first.pop() for _ in range(len(first))), self._rest)
+
+    def _checked(self) -> Iterator[Chunk]:
+        for index, chunk in enumerate(self._make()):
+            if not isinstance(chunk, tuple | list) or len(chunk) not in (2, 3):
+                wanted = "(X, Y) or (X, Y, sample_weight)"
+                got = type(chunk).__name__
+                raise TypeError(f"chunk {index} must be {wanted}; got {got}")
+            yield chunk[0], chunk[1], chunk[2] if len(chunk) == 3 else None
+
+
+def as_chunks(chunks: Any, epochs: int) -> Chunks:
+    """Chunks for so many epochs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are neither an iterable nor a callable, or an iterable is to serve several epochs.
+    """
+    if callable(chunks):
+        return Chunks(chunks)
+    if not isinstance(chunks, Iterable):
+        wanted = "an iterable, or a callable that makes one"
+        raise TypeError(f"chunks must be {wanted}; got {type(chunks).__name__}")
+    if epochs > 1:
+        raise ValueError(
+            f"chunks must be a callable that makes an iterable, as epochs={epochs} need several; "
+            f"got {type(chunks).__name__}"
+        )
+    return Chunks(lambda: chunks)
+
+
+def check_open_ended(settings: Settings, method: str) -> None:
+    """A ValueError if a setting has no effect where rows come one after the other."""
+    schedule = settings.schedule
+    known = isinstance(schedule, Constant | InverseScaling | ReduceOnPlateau)
+    if schedule is not None and not (known or settings.rates_are_scheduled):
+        raise ValueError(
+            f"schedule must not go by the number of updates in {method}; got {schedule}"
+        )
+    if settings.validation_fraction > 0:
+        got = f"got {settings.validation_fraction}"
+        raise ValueError(f"validation_fraction has no effect in {method}; {got}")
+    if method == "partial_fit":
+        for name in ("early_stopping", "time_budget"):
+            if (value := getattr(settings, name)) is not None:
+                raise ValueError(f"{name} has no effect in {method}; got {value}")
