@@ -421,7 +421,15 @@ class Trainer:
         return fit_data(X, Y, sample_weight, validation_data, settings, signature, classes)
 
     def _settings(self, **changes: Any) -> Settings:
-        return Settings(**{name: getattr(self, name) for name in SETTINGS} | changes)
+        given = {name: getattr(self, name) for name in SETTINGS} | changes
+        learned = self._learned
+        if learned is not None and given["warm_start"]:
+            # Weights that were set may have other layers: what is said layer by layer is of those.
+            hidden = check_setting("hidden", given["hidden"])
+            given["hidden"] = (
+                learned.network.layer_sizes[1:-1] if hidden == learned.hidden else hidden
+            )
+        return Settings(**given)
 
     @contextmanager
     def _being_fitted(self) -> Iterator[float]:
@@ -455,7 +463,7 @@ class Trainer:
         if learned is None or not settings.warm_start:
             return None
         network = learned.network
-        if settings.hidden not in (learned.hidden, network.layer_sizes[1:-1]):
+        if settings.hidden != network.layer_sizes[1:-1]:
             got = f"hidden={self.hidden!r}, but the network has layers of {network.layer_sizes}"
             raise ValueError(f"warm_start continues a network as it is; got {got}")
         if settings.activations != network.activations:

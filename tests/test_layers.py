@@ -14,10 +14,17 @@ ROOT = Path(fastmlp.__file__).parent
 # Top first; modules of one layer do not import each other.
 LAYERS = (
     {"fastmlp"},
-    {"fastmlp.compilation"},
+    {"fastmlp.many", "fastmlp.compilation"},
     {"fastmlp.trainer"},
     {"fastmlp.fitting"},
-    {"fastmlp.training", "fastmlp.scores", "fastmlp.state", "fastmlp.rates", "fastmlp.progress"},
+    {
+        "fastmlp.training",
+        "fastmlp.scores",
+        "fastmlp.state",
+        "fastmlp.rates",
+        "fastmlp.progress",
+        "fastmlp.streams",
+    },
     {"fastmlp.prediction"},
     {"fastmlp.network", "fastmlp.history", "fastmlp.data", "fastmlp.initializers"},
     {"fastmlp.outputs"},

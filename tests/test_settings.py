@@ -1,6 +1,8 @@
 """Settings: what is accepted, that they are attributes kept as given, and names that are near."""
 
+import copy
 import inspect
+import pickle
 import re
 from collections import UserList
 from fractions import Fraction
@@ -10,9 +12,10 @@ import numpy as np
 import pytest
 
 from fastmlp import Trainer
-from fastmlp.losses import Huber
+from fastmlp.callbacks import EarlyStopping
+from fastmlp.losses import Huber, Quantile, SoftmaxCrossEntropy
 from fastmlp.optimizers import OPTIMIZERS, SGD, AdamW
-from fastmlp.schedules import Cosine, Step
+from fastmlp.schedules import SCHEDULES, Cosine, ReduceOnPlateau, Step
 from fastmlp.validation import SETTINGS, Settings
 from tests.models import X, Y, fitted, needs_compiler, numbers, same_weights, trainer
 
@@ -151,7 +154,7 @@ def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
         ("validation_fraction", NAN, "nan"),
         ("threads", 0, "0"),
         ("seed", -1, "-1"),
-        ("verbose", 2, "2"),
+        ("verbose", 3, "3"),
         ("verbose", -1, "-1"),
     ],
 )
@@ -262,21 +265,32 @@ class Callback:
 
 GIVEN: dict[str, list[Any]] = {
     "hidden": [5, (), [6, 2], (300,), np.array([4, 4]), np.int64(3), range(1, 3), UserList([5])],
-    "activation": ["relu"],
-    "loss": ["auto", "softmax_cross_entropy"],
-    "optimizer": ["sgd", "adam", np.str_("adam")],
+    "activation": ["relu", "tanh", ["gelu"], ("selu",), np.array(["elu"])],
+    "initializer": ["glorot_uniform", "he_normal", "normal"],
+    "dropout": [0, 0.5, [0.25, 0.5], (0.5, 0), np.array([0.0, 0.5])],
+    "loss": ["auto", "softmax_cross_entropy", "huber", SoftmaxCrossEntropy(), Quantile((0.1, 0.9))],
+    "class_weight": [None, "balanced", {}, {0: 2, 2: np.float32(0.5)}],
+    "label_smoothing": [0, 0.1],
+    "optimizer": ["sgd", "adam", np.str_("adam"), *OPTIMIZERS, SGD(momentum=0.9), AdamW(0.01)],
     "learning_rate": [None, 1, 0.5, np.float32(0.1), Fraction(1, 3)],
-    "batch_size": [1, np.uint8(7), 10**30],
+    "schedule": [None, *SCHEDULES, Cosine(warmup=0.1), Step(2), lambda update: 0.1 / (update + 1)],
+    "l2": [0, 0.01],
+    "l1": [0, 0.01],
+    "clip_norm": [None, 1, 0.5],
     "epochs": [1, np.int16(3)],
+    "batch_size": [1, np.uint8(7), 10**30],
     "shuffle": [True, np.False_],
     "validation_fraction": [0, 0.25, np.float32(0.5), Fraction(1, 4)],
-    "initializer": ["glorot_uniform", "he_normal", "normal"],
+    "validation_split": ["last", "shuffled", "stratified"],
+    "early_stopping": [True, np.False_, EarlyStopping(patience=2)],
+    "metrics": ["auto", "accuracy", ["f1", "accuracy"], ()],
+    "time_budget": [None, 60, 100.0],
     "input_scale": [1, 1 / 255, np.float32(0.5), Fraction(1, 255)],
     "dtype": ["float32", "float64", np.float32, np.float64, np.dtype("float64")],
     "threads": [None, 1, np.int8(2)],
     "seed": [None, 0, 2**200, np.uint64(2**63)],
     "warm_start": [True, np.False_],
-    "verbose": [0, 1, True],
+    "verbose": [0, 1, 2, True],
     "callbacks": [(), [], print, [Callback()], (Callback(), print), UserList([print])],
 }
 
@@ -327,21 +341,32 @@ def test_a_fit_leaves_settings_as_they_are(name: str, capsys: pytest.CaptureFixt
 
 WRONG: dict[str, list[Any]] = {
     "hidden": [0, -1, 1.5, "8", None, [3, 0], [[3]], True, {3}, [2, None]],
-    "activation": ["tanh", None, 1],
-    "loss": ["mse", None],
-    "optimizer": ["lbfgs", None, "SGD", b"sgd"],
+    "activation": ["tan", None, 1, ["relu", "tan"], [None]],
+    "initializer": ["uniform", None],
+    "dropout": [1, -0.1, NAN, None, "0.5", True, [0.1, 1], [None]],
+    "loss": ["mse", None, 1, Huber],
+    "class_weight": ["balance", 1, [1, 2], {0: -1}, {0: "1"}],
+    "label_smoothing": [1, -0.1, None, "0.1"],
+    "optimizer": ["lbfgs", None, "SGD", b"sgd", SGD, Huber()],
     "learning_rate": [0, -0.1, NAN, INF, "0.1", True, [0.1], 1j],
-    "batch_size": [0, -1, 1.5, None, "32", True],
+    "schedule": ["cosinus", 0.1, Cosine, SGD()],
+    "l2": [-1, NAN, INF, None, True],
+    "l1": [-1, NAN, INF, None, True],
+    "clip_norm": [0, -1, INF, "1"],
     "epochs": [0, -1, 2.0, None, True],
+    "batch_size": [0, -1, 1.5, None, "32", True],
     "shuffle": [None, 1, "no"],
     "validation_fraction": [-0.1, 1, 1.5, NAN, None, "0.1"],
-    "initializer": ["uniform", None],
+    "validation_split": ["first", None, 1],
+    "early_stopping": [None, 5, "yes"],
+    "metrics": ["mse2", None, [1]],
+    "time_budget": [0, -1, INF, "60"],
     "input_scale": [0, -1, INF, NAN, None, True],
     "dtype": ["float16", "int64", None, int, np.float16, ">f4", "f4"],
     "threads": [0, -1, 1.5, "2", True],
     "seed": [-1, 1.5, "0", True, np.random.default_rng(0)],
     "warm_start": [None, 1],
-    "verbose": [2, -1, None, "1"],
+    "verbose": [3, -1, None, "1"],
     "callbacks": [None, 1, "stop", [1], [print, None], iter([print]), {print}],
 }
 
@@ -365,20 +390,48 @@ def test_a_wrong_value_is_an_error_where_it_is_set(name: str) -> None:
 
 @needs_compiler
 def test_combinations_are_checked_by_the_fit() -> None:
-    model = Trainer(4, nesterov=True, epochs=1)
-    with pytest.raises(ValueError, match=r"nesterov needs optimizer='sgd' and momentum > 0; got"):
+    model = Trainer(4, activation=["relu", "tanh"], epochs=1)
+    with pytest.raises(ValueError, match=r"activation must be one name, or one for each .*; got"):
         model.fit(X, Y)
     assert not hasattr(model, "classes_")
-    model.momentum = 0.9
+    model.hidden = (4, 3)
     weights = model.fit(X, Y).get_weights()
-    model.optimizer = "adam"
-    for message in ("nesterov needs", "momentum must be 0"):
-        with pytest.raises(ValueError, match=message):
-            model.fit(X, Y)
-        model.nesterov = False
+    model.optimizer, model.learning_rate = SGD(0.1), 0.1
+    with pytest.raises(ValueError, match="learning_rate has no effect beside optimizer=SGD"):
+        model.fit(X, Y)
+    model.optimizer, model.schedule = "sgd", abs
+    with pytest.raises(ValueError, match="learning_rate has no effect beside a function"):
+        model.fit(X, Y)
     assert same_weights(model.get_weights(), weights)
-    model.momentum = 0
-    model.fit(X, Y)
+    model.learning_rate, model.schedule = None, lambda update: 0.5 / (1 + update)
+    assert model.fit(X, Y).history["learning_rate"] == [0.5 / 2]  # of the last of two updates
+
+
+@needs_compiler
+def test_a_schedule_that_monitors_what_is_not_recorded() -> None:
+    model = trainer(schedule=ReduceOnPlateau(monitor="val_loss"))
+    with pytest.raises(ValueError, match="monitor of ReduceOnPlateau must be one of 'loss'"):
+        model.fit(X, Y)
+    model.fit(X, Y, validation_data=(X, Y))
+
+
+@needs_compiler
+def test_rates_of_schedules_are_in_the_history() -> None:
+    model = fitted(epochs=4, batch_size=60, schedule=Step(every=2, factor=0.5))
+    np.testing.assert_allclose(model.history["learning_rate"], [0.01, 0.01, 0.005, 0.005])
+
+
+@needs_compiler
+def test_copies_and_pickles_keep_objects() -> None:
+    options = {"optimizer": AdamW(0.02), "schedule": Cosine(warmup=0.2), "loss": Huber(2.0)}
+    model = trainer(learning_rate=None, **options)
+    wanted = trainer(learning_rate=None, **options).fit(X, Y).get_weights()
+    for other in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert {name: getattr(other, name) for name in options} == options
+        assert same_weights(
+            other.fit(X, Y).get_weights(),
+            trainer(learning_rate=None, **options).fit(X, Y).get_weights(),
+        )
 
 
 @needs_compiler
@@ -479,7 +532,7 @@ def test_a_near_miss_is_an_error(name: str) -> None:
     "name",
     [
         "scaler", "model_name", "notes", "best_loss", "best_epoch_", "lr", "patience", "x", "name",
-        "val_losses", "labels", "started", "id", "tags", "n_rows", "columns", "metrics", "rate",
+        "val_losses", "labels", "started", "id", "tags", "n_rows", "columns", "rate",
         "units", "size", "fold", "feature_names", "threshold", "_epoch", "_seed", "pipeline",
         "history_", "best_weights", "description", "train_loss", "path", "score_", "created_at",
     ],
@@ -541,8 +594,8 @@ def test_repr_makes_the_same_trainer(settings: dict[str, Any]) -> None:
         name: getattr(model, name) for name in SETTINGS
     }
     assert repr(same) == repr(model)
-    for name in set(SETTINGS) - set(settings) - {"hidden"}:
-        assert f"{name}=" not in repr(model)
+    for name in set(SETTINGS) - set(settings) - {"hidden", "learning_rate"}:
+        assert f" {name}=" not in repr(model)
 
 
 def test_repr_of_a_subclass_and_of_arrays() -> None:

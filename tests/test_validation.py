@@ -517,11 +517,11 @@ def test_weights_pass_through(sizes: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("sizes", [(4, 1), (4, 8, 1)])
-def test_weights_of_one_output_are_rejected(sizes: tuple[int, ...]) -> None:
-    """No fit makes such: the softmax of one class is always 1."""
-    message = rf"^W{len(sizes) - 1} must have a column for each class, at least 2; got \(\d, 1\)$"
-    with pytest.raises(ValueError, match=message):
-        check_weights(weights(*sizes))
+def test_weights_of_one_output_pass(sizes: tuple[int, ...]) -> None:
+    """A number, or the logit of one of two classes; not where there must be another count."""
+    assert len(check_weights(weights(*sizes), n_outputs=1)) == 2 * len(sizes) - 2
+    with pytest.raises(ValueError, match=rf"^W{len(sizes) - 1} must have shape \(\w+, 2\); got"):
+        check_weights(weights(*sizes), n_outputs=2)
 
 
 def test_weights_are_converted() -> None:

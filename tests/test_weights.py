@@ -68,6 +68,29 @@ def test_fit_from_given_weights() -> None:
         np.testing.assert_allclose(w, given, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "wrong", "right"),
+    [
+        ((4, 5, 2, 3), {"dropout": (0.1, 0.2)}, {"dropout": (0.1, 0.2, 0.3)}),
+        ((4, 5, 2, 3), {}, {"dropout": 0.5}),
+        ((4, 3), {"dropout": (0.1, 0.2)}, {"dropout": (0.1,)}),
+        ((4, 3), {"dropout": 0.5}, {}),
+    ],
+)
+def test_layers_of_given_weights_count(sizes: Any, wrong: Any, right: Any) -> None:
+    """What is said layer by layer is of the network's layers, not of `hidden`."""
+    model = trainer(warm_start=True)
+    model.set_weights(random_weights(*sizes))
+    for name, value in wrong.items():
+        setattr(model, name, value)
+        with pytest.raises(ValueError, match=f"^{name} "):
+            model.fit(X, Y)
+        setattr(model, name, getattr(Trainer(), name))
+    for name, value in right.items():
+        setattr(model, name, value)
+    assert model.fit(X, Y).layer_sizes_ == sizes
+
+
 def test_given_weights_take_the_labels_of_the_fit() -> None:
     model = trainer(warm_start=True)
     model.set_weights(random_weights(4, 8, 3))
