@@ -234,10 +234,13 @@ def epoch(
     weights, X, _, labels, scale = given
     settings = Settings(
         hidden=tuple(b.size for b in weights[1:-2:2]), learning_rate=RATE, dtype=dtype,
-        input_scale=scale, dropout=shares or 0.0, **{"batch_size": BATCH, "optimizer": "sgd", **options},
+        input_scale=scale, dropout=shares or 0.0,
+        **{"batch_size": BATCH, "optimizer": "sgd", **options},
     )  # fmt: skip
     data = fit_data(X, labels, None, None, settings, None)
-    network = Network(weights, np.dtype(dtype)).restarted(settings.optimizer.rule)
+    network = Network(weights, np.dtype(dtype), settings.activations).restarted(
+        settings.optimizer.rule
+    )
     run = TrainingRun(network, data, settings)
     trained = run.epoch(network, order, np.full(run.updates_per_epoch, RATE), KEY)
     return trained.network.get_weights(), trained.loss
