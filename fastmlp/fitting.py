@@ -32,8 +32,9 @@ def start(
     rng = np.random.Generator(bits)
     if known is None:
         sizes = (data.signature.n_features, *settings.hidden, data.signature.outputs.count)
-        weights = initial_weights(rng, sizes, settings.activations, settings.initializer)
-        network = Network(weights, settings.dtype, settings.activations)
+        activations = settings.activations(len(settings.hidden))
+        weights = initial_weights(rng, sizes, activations, settings.initializer)
+        network = Network(weights, settings.dtype, activations)
     else:
         network = known.network
         if known.random is not None and known.random[0] == settings.seed:
@@ -174,7 +175,7 @@ class Fit:
     ) -> Trained:
         settings = self._settings
         order = self._rng.permutation(run.rows) if settings.shuffle else np.arange(run.rows)
-        key = int(self._rng.integers(1 << 63)) if settings.dropouts else 0
+        key = int(self._rng.integers(1 << 63)) if settings.dropout else 0
         try:
             return run.epoch(network, order, rates, key, self._deadline)
         except FloatingPointError as error:

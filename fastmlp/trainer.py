@@ -421,15 +421,7 @@ class Trainer:
         return fit_data(X, Y, sample_weight, validation_data, settings, signature, classes)
 
     def _settings(self, **changes: Any) -> Settings:
-        given = {name: getattr(self, name) for name in SETTINGS} | changes
-        learned = self._learned
-        if learned is not None and given["warm_start"]:
-            # Weights that were set may have other layers: what is said layer by layer is of those.
-            hidden = check_setting("hidden", given["hidden"])
-            given["hidden"] = (
-                learned.network.layer_sizes[1:-1] if hidden == learned.hidden else hidden
-            )
-        return Settings(**given)
+        return Settings(**{name: getattr(self, name) for name in SETTINGS} | changes)
 
     @contextmanager
     def _being_fitted(self) -> Iterator[float]:
@@ -463,11 +455,15 @@ class Trainer:
         if learned is None or not settings.warm_start:
             return None
         network = learned.network
-        if settings.hidden != network.layer_sizes[1:-1]:
+        if settings.hidden not in (learned.hidden, network.layer_sizes[1:-1]):
             got = f"hidden={self.hidden!r}, but the network has layers of {network.layer_sizes}"
             raise ValueError(f"warm_start continues a network as it is; got {got}")
-        if settings.activations != network.activations:
+        count = len(network.activations)
+        if settings.activations(count) != network.activations:
             got = f"activation={self.activation!r}, but the network has {network.activations}"
+            raise ValueError(f"warm_start continues a network as it is; got {got}")
+        if len(settings.dropouts(count)) not in (0, count + 1):
+            got = f"dropout={self.dropout!r}, but the network has {count} hidden layers"
             raise ValueError(f"warm_start continues a network as it is; got {got}")
         if settings.dtype != network.dtype:
             got = f"dtype={settings.dtype.name!r}, but the network is of {network.dtype.name}"

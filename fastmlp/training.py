@@ -233,7 +233,7 @@ def training_parts(
         activations=network.activations,
         rule=network.rule,
         masked=skip_zeros,
-        dropout=settings.dropouts,
+        dropout=settings.dropouts(len(network.activations)),
         before_rule=_before_rule(settings),
     )
     job.set(
@@ -255,7 +255,7 @@ def _before_rule(settings: Settings) -> set[str]:
 
 def _reads_in_place(network: Network, dtype: np.dtype[np.generic], settings: Settings) -> bool:
     """Whether rows need no copy: one whose features are dropped does."""
-    copies = any(settings.dropouts[:1])
+    copies = any(settings.dropouts(len(network.activations))[:1])
     return not copies and network.reads_in_place(dtype, settings.input_scale)
 
 

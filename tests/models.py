@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp import Trainer
-from fastmlp.optimizers import SGD
-from fastmlp.validation import SETTINGS, encode_labels, read_targets
+from fastmlp.optimizers import SGD, AdamW
+from fastmlp.validation import SETTINGS
 
 needs_compiler = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
@@ -24,6 +24,11 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "momentum": {"optimizer": SGD(momentum=0.9), "learning_rate": 0.05},
     "nesterov": {"optimizer": SGD(momentum=0.9, nesterov=True), "learning_rate": 0.05},
     "adam": {"optimizer": "adam", "learning_rate": 0.01},
+    "adamw": {"optimizer": AdamW(weight_decay=0.1), "learning_rate": 0.01},
+    "amsgrad": {"optimizer": "amsgrad", "learning_rate": 0.01},
+    "rmsprop": {"optimizer": "rmsprop", "learning_rate": 0.01},
+    "adagrad": {"optimizer": "adagrad", "learning_rate": 0.05},
+    "lion": {"optimizer": "lion", "learning_rate": 0.002},
 }
 
 # Three groups of rows around centres that a small network tells apart.
@@ -61,11 +66,6 @@ def state(of: Trainer) -> tuple[Any, ...]:
     return (
         weights, dict(of.history), of.classes_.tolist(), of.layer_sizes_, of.n_iter_, settings,
     )  # fmt: skip
-
-
-def labels_of(Y: Any, n_rows: int, *, classes: Any = None, name: str = "Y") -> tuple[Array, Array]:
-    """Read labels as they come from outside, and encode them."""
-    return encode_labels(read_targets(Y, n_rows, name=name), classes=classes, name=name)
 
 
 def random_weights(*sizes: int) -> list[Array]:

@@ -1,7 +1,7 @@
 """The standard that every kernel is judged by: a plain NumPy float64 network.
 
-A classifier of dense layers: ReLU, or another activation, on the hidden layers, softmax on the
-logits, cross-entropy averaged over the samples it is given. Written to be read, not to be fast.
+Dense layers: ReLU, or another activation, on the hidden layers; then softmax and cross-entropy, or
+another loss, averaged over the samples it is given. Written to be read, not to be fast.
 
 Shapes: n samples, m batch rows, d features, h hidden units, c classes.
 
@@ -16,6 +16,7 @@ logits      (m, c)
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -170,16 +171,148 @@ def accuracy(logits: Array, labels: Indices) -> float:
     return float(np.mean(logits.argmax(axis=1) == labels))
 
 
+# ------------------------------------------------------------------------------------------ losses
+#
+# By the names of the kernels, of which several may be one loss. Z (m, c) are the outputs; targets
+# are labels (m,) for a softmax, or rows (m, c), or a number for each row of one output.
+
+
+def is_softmax(name: str) -> bool:
+    """Whether this is a loss of the softmax."""
+    return name.startswith("softmax_cross_entropy")
+
+
+def target_rows(name: str, Z: Array, targets: ArrayLike, smoothing: float = 0.0) -> Array:
+    """Return targets as rows (m, c), labels spread over the classes by ``smoothing``.
+
+    A label that is 0 or 1 has two classes.
+    """
+    rows = np.asarray(targets)
+    if is_softmax(name) and rows.ndim == 1:
+        rows = np.eye(Z.shape[1])[rows]
+    if rows.ndim == 1:
+        rows = rows[:, np.newaxis]
+    if is_softmax(name):
+        return rows.astype(Z.dtype) * (1 - smoothing) + Z.dtype.type(smoothing) / Z.shape[1]
+    if name == "binary_cross_entropy":
+        return rows.astype(Z.dtype) * (1 - smoothing) + Z.dtype.type(smoothing) / 2
+    return rows.astype(Z.dtype)
+
+
+def loss_terms(
+    name: str, Z: Array, targets: ArrayLike, *,
+    smoothing: float = 0.0, delta: ArrayLike = 1.0, q: ArrayLike = 0.5,
+) -> Array:  # fmt: skip
+    """Return the loss of each sample and output, (m, c); that of a softmax as one, (m, 1).
+
+    ``delta`` of Huber and the quantile ``q`` may be one for each output.
+    """
+    Y, delta, q = target_rows(name, Z, targets, smoothing), np.asarray(delta), np.asarray(q)
+    if is_softmax(name):
+        shifted = Z - Z.max(axis=1, keepdims=True)
+        log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        softmax_loss: Array = log_sum - (Y * shifted).sum(axis=1, keepdims=True)
+        return softmax_loss
+    E = Z - Y
+    size = np.abs(E)
+    terms: dict[str, Callable[[], Array]] = {
+        "binary_cross_entropy": lambda: softplus(Z) - Y * Z,
+        "squared_error": lambda: E**2 / 2,
+        "absolute_error": lambda: size,
+        "huber": lambda: np.where(size <= delta, E**2 / 2, delta * (size - delta / 2)),
+        "quantile": lambda: np.where(E > 0, (1 - q) * E, -q * E),
+        "poisson": lambda: np.exp(Z) - Y * Z,
+    }
+    return terms[name]()
+
+
+def loss_slopes(
+    name: str, Z: Array, targets: ArrayLike, *,
+    smoothing: float = 0.0, delta: ArrayLike = 1.0, q: ArrayLike = 0.5,
+) -> Array:  # fmt: skip
+    """Return the derivatives of the terms by Z, (m, c); at a kink, 0."""
+    Y, q = target_rows(name, Z, targets, smoothing), np.asarray(q)
+    if is_softmax(name):
+        return softmax(Z) - Y
+    E = Z - Y
+    slopes: dict[str, Callable[[], Array]] = {
+        "binary_cross_entropy": lambda: logistic(Z) - Y,
+        "squared_error": lambda: E,
+        "absolute_error": lambda: np.sign(E),
+        "huber": lambda: np.clip(E, -np.asarray(delta), delta),
+        "quantile": lambda: np.where(E > 0, 1 - q, np.where(E < 0, -q, 0 * E)),
+        "poisson": lambda: np.exp(Z) - Y,
+    }
+    return slopes[name]()
+
+
+def outputs_averaged(name: str, Z: Array) -> int:
+    """Return of how many outputs the loss of a sample is the mean: of classes it is the sum."""
+    return 1 if is_softmax(name) or name == "binary_cross_entropy" else Z.shape[1]
+
+
+def loss(
+    name: str, Z: Array, targets: ArrayLike, weights: ArrayLike | None = None, **parameters: Any
+) -> float:
+    """Return the weighted mean over the samples, as the library reports it."""
+    of_samples = loss_terms(name, Z, targets, **parameters).sum(axis=1)
+    return float(np.average(of_samples, weights=weights)) / outputs_averaged(name, Z)
+
+
+def loss_delta(
+    name: str, Z: Array, targets: ArrayLike, weights: ArrayLike | None = None, **parameters: Any
+) -> Array:
+    """Return the derivative of :func:`loss` by Z, 0 where all weights are."""
+    w = np.ones(len(Z)) if weights is None else np.asarray(weights, np.float64)
+    shares = w / max(w.sum(), np.finfo(np.float64).tiny)
+    slopes = loss_slopes(name, Z, targets, **parameters)
+    delta: Array = shares[:, np.newaxis] * slopes / outputs_averaged(name, Z)
+    return delta
+
+
+def outputs(name: str, Z: Array) -> Array:
+    """Return what predictions make of Z."""
+    if is_softmax(name):
+        return softmax(Z)
+    if name == "binary_cross_entropy":
+        return logistic(Z)
+    return np.exp(Z) if name == "poisson" else Z
+
+
+def metric(name: str) -> str:
+    """Return what is recorded beside the loss."""
+    return "accuracy" if is_softmax(name) or name == "binary_cross_entropy" else "r2"
+
+
+def score(name: str, Z: Array, targets: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Return the share of samples that are right in all outputs, or the mean R² of the outputs."""
+    Y = target_rows(name, Z, targets)
+    if is_softmax(name):
+        return float(np.average(Z.argmax(axis=1) == Y.argmax(axis=1), weights=weights))
+    if name == "binary_cross_entropy":
+        return float(np.average(((Z > 0) == (Y > 0.5)).all(axis=1), weights=weights))
+    errors = np.average((outputs(name, Z) - Y) ** 2, axis=0, weights=weights)
+    about_mean = (Y - np.average(Y, axis=0, weights=weights)) ** 2
+    return float(np.mean(1 - errors / np.average(about_mean, axis=0, weights=weights)))
+
+
+# --------------------------------------------------------------------------------------- training
+
+
 def gradients(
-    weights: list[Array], X: ArrayLike, labels: Indices, activations: list[str] | None = None
+    weights: list[Array],
+    X: ArrayLike,
+    targets: ArrayLike,
+    activations: list[str] | None = None,
+    *,
+    loss: str = "softmax_cross_entropy",
+    sample_weight: ArrayLike | None = None,
+    **parameters: Any,
 ) -> list[Array]:
-    """Return [dW1, db1, ...], the gradient of the mean cross-entropy over the rows of X."""
+    """Return [dW1, db1, ...], the gradient of the mean loss over the rows of X, see `loss`."""
     names = names_of(weights, activations)
     inputs, Z = forward(weights, X, activations), pre_activations(weights, X, activations)
-    m = len(labels)
-    delta = softmax(inputs[-1])
-    delta[np.arange(m), labels] -= 1.0
-    delta /= m
+    delta = loss_delta(loss, inputs[-1], targets, sample_weight, **parameters)
 
     grads: list[Array] = []
     for layer in reversed(range(len(weights) // 2)):
@@ -344,12 +477,15 @@ def before_step(
 def train(
     weights: list[Array],
     X: ArrayLike,
-    labels: Indices,
+    targets: ArrayLike,
     *,
     epochs: int,
     batch_size: int,
     orders: list[Indices] | None = None,
     activations: list[str] | None = None,
+    loss: str = "softmax_cross_entropy",
+    sample_weight: ArrayLike | None = None,
+    parameters: dict[str, Any] | None = None,
     step=sgd_step,
     l2: float = 0.0,
     l1: float = 0.0,
@@ -361,6 +497,8 @@ def train(
 
     Parameters
     ----------
+    targets : array
+        Labels, or what else the loss takes.
     epochs, batch_size : int
         Each epoch takes consecutive slices of `batch_size` from its order; the last may be short,
         and its mean is over its own rows.
@@ -371,35 +509,42 @@ def train(
         See `before_step`.
     activations : list of str, optional
         A name for each hidden layer, "relu" each by default.
+    loss : str
+    sample_weight : array of shape (n,), optional
+    parameters : dict, optional
+        Of the loss: smoothing, delta, q.
     **step_options
         For `step`, the learning rate at least.
 
     Returns
     -------
     weights : list of arrays
-    history : {"loss": [...], "accuracy": [...]}
-        Per epoch, the mean over its samples, each as it was before its batch's update.
+    history : {"loss": [...], "accuracy" or "r2": [...]}
+        Per epoch, over its samples, each as it was before its batch's update.
     """
-    X = np.asarray(X, dtype=np.float64)
+    X, targets = np.asarray(X, dtype=np.float64), np.asarray(targets)
     weights = [np.array(w, dtype=np.float64) for w in weights]
-    state = new_state(weights)
+    state, parameters = new_state(weights), parameters or {}
     n = len(X)
-    history: dict[str, list[float]] = {"loss": [], "accuracy": []}
+    w = np.ones(n) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    history: dict[str, list[float]] = {"loss": [], metric(loss): []}
     for epoch in range(epochs):
         order = np.arange(n) if orders is None else orders[epoch]
-        loss_sum = 0.0
-        n_correct = 0.0
+        Z = np.empty((n, len(weights[-1])))
         for start in range(0, n, batch_size):
             rows = order[start : start + batch_size]
-            logits = forward(weights, X[rows], activations)[-1]
-            loss_sum += cross_entropy(logits, labels[rows]) * len(rows)
-            n_correct += accuracy(logits, labels[rows]) * len(rows)
-            grads = gradients(weights, X[rows], labels[rows], activations)
-            decay = weight_decay * step_options["learning_rate"]
+            Z[rows] = forward(weights, X[rows], activations)[-1]
+            grads = gradients(
+                weights, X[rows], targets[rows], activations,
+                loss=loss, sample_weight=w[rows], **parameters,
+            )  # fmt: skip
+            decay = weight_decay * step_options.get("learning_rate", 0.0)
             before_step(weights, grads, l2=l2, l1=l1, decay=decay, clip_norm=clip_norm)
             step(weights, grads, state, **step_options)
-        history["loss"].append(loss_sum / n)
-        history["accuracy"].append(n_correct / n)
+        of_samples = loss_terms(loss, Z, targets, **parameters).sum(axis=1)
+        mean = float(np.average(of_samples, weights=w)) / outputs_averaged(loss, Z)
+        history["loss"].append(mean)
+        history[metric(loss)].append(score(loss, Z, targets, w))
     return weights, history
 
 

@@ -238,9 +238,9 @@ def epoch(
         **{"batch_size": BATCH, "optimizer": "sgd", **options},
     )  # fmt: skip
     data = fit_data(X, labels, None, None, settings, None)
-    network = Network(weights, np.dtype(dtype), settings.activations).restarted(
-        settings.optimizer.rule
-    )
+    network = Network(
+        weights, np.dtype(dtype), settings.activations(len(weights) // 2 - 1)
+    ).restarted(settings.optimizer.rule)
     run = TrainingRun(network, data, settings)
     trained = run.epoch(network, order, np.full(run.updates_per_epoch, RATE), KEY)
     return trained.network.get_weights(), trained.loss

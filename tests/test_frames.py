@@ -26,7 +26,7 @@ import pyarrow as pa
 import pytest
 
 from fastmlp.validation import check_features, check_names, feature_names
-from tests.models import labels_of
+from tests.labels import encode_labels
 
 NAN, INF, NA = float("nan"), float("inf"), pd.NA
 FLOATS = (np.float32, np.float64)
@@ -500,7 +500,7 @@ def test_types_that_numpy_has_no_name_for(kind: str) -> None:
     message = f'real numbers; got dtype {kind}, which is not one of NumPy: call .astype("float32")'
     assert_rejected(values, TypeError, f"X must hold {message}")
     with pytest.raises(TypeError, match=r'Y must hold .*: call \.astype\("float32"\) first'):
-        labels_of(values[0], 2)
+        encode_labels(values[0], 2)
     assert check_features(values.astype("float32"), np.float32).tolist() == [[1, 1], [1, 1]]
 
 
@@ -596,7 +596,7 @@ def test_containers_that_are_no_arrays(kind: str, name: str) -> None:
     values, got, advice = CONTAINERS[kind]
     advice = f": {advice.format(name[-1])}" if advice else ""
     message = f"^{re.escape(f'{name} must be an array or a table; got {got}{advice}')}"
-    check = check_features if name.endswith("X") else labels_of
+    check = check_features if name.endswith("X") else encode_labels
     argument: Any = np.float32 if name.endswith("X") else 1
     with pytest.raises(TypeError, match=message):
         check(values, argument, name=name)
@@ -623,7 +623,7 @@ def test_tensors_say_how_they_become_arrays(error: Any, members: Any, calls: str
     got = "must be an array or a table; got torch.Tensor: call"
     assert assert_rejected(values, TypeError, f"X {got} X{calls}.numpy() first").__cause__ is error
     with pytest.raises(TypeError, match=re.escape(f"Y {got} Y{calls}.numpy() first")) as caught:
-        labels_of(values, 3)
+        encode_labels(values, 3)
     assert caught.value.__cause__ is error
     several = "X must be an array or a table; got list: call"
     assert_rejected([values], TypeError, f"{several} X[0]{calls}.numpy() first")
@@ -699,15 +699,15 @@ NUMBERED = {
     ids=[*LABELS, *NUMBERED],
 )
 def test_columns_of_labels(Y: Any, classes: list[Any]) -> None:
-    indices, found = labels_of(Y, 3)
+    indices, found = encode_labels(Y, 3)
     assert indices.tolist() == [1, 0, 1]
     assert found.tolist() == classes
-    assert labels_of(Y, 3, classes=found)[0].tolist() == [1, 0, 1]
+    assert encode_labels(Y, 3, classes=found)[0].tolist() == [1, 0, 1]
 
 
 @pytest.mark.parametrize("kind", ["boolean", "bool", "bool[pyarrow]"])
 def test_columns_of_truth_values(kind: str) -> None:
-    indices, found = labels_of(pd.Series([True, False, True], dtype=kind), 3)
+    indices, found = encode_labels(pd.Series([True, False, True], dtype=kind), 3)
     assert (indices.tolist(), found.tolist()) == ([1, 0, 1], [False, True])
 
 
@@ -715,26 +715,28 @@ def test_columns_of_truth_values(kind: str) -> None:
 def test_tables_of_one_hot_columns(table: Any) -> None:
     for one, zero in ((1, 0), (1.0, 0.0), (True, False)):
         Y = table({"p": [zero, one, zero], "q": [one, zero, one]})
-        assert labels_of(Y, 3)[0].tolist() == [1, 0, 1]
+        assert encode_labels(Y, 3)[0].tolist() == [1, 0, 1]
     mixed = table({"p": [0, 1, 0], "q": [True, False, True]})
-    assert labels_of(mixed, 3)[0].tolist() == [1, 0, 1]
+    assert encode_labels(mixed, 3)[0].tolist() == [1, 0, 1]
     with pytest.raises(ValueError, match=r"Y\[0\] is not one-hot"):
-        labels_of(table({"p": [1, 1], "q": [1, 0]}), 2)
+        encode_labels(table({"p": [1, 1], "q": [1, 0]}), 2)
     with pytest.raises(ValueError, match=r"^Y\['q'\] row 1 is nan"):
-        labels_of(table({"p": [1, 1], "q": [0.0, NAN]}), 2)
+        encode_labels(table({"p": [1, 1], "q": [0.0, NAN]}), 2)
 
 
 @pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_tables_without_labels(table: Any) -> None:
     for columns in ({"y": []}, {"p": [], "q": []}):
         with pytest.raises(ValueError, match="Y has 0 rows, but X has 3"):
-            labels_of(table(columns), 3)
-    with pytest.raises(ValueError, match=r"^Y must be a label or a number .*; got shape"):
-        labels_of(table({}), 3)
+            encode_labels(table(columns), 3)
+    with pytest.raises(
+        ValueError, match=r"^Y must be a label or a number for each row.*; got shape"
+    ):
+        encode_labels(table({}), 3)
 
 
 def test_dummies_are_one_hot() -> None:
-    assert labels_of(pd.get_dummies(pd.Series(LETTERS)), 3)[0].tolist() == [1, 0, 1]
+    assert encode_labels(pd.get_dummies(pd.Series(LETTERS)), 3)[0].tolist() == [1, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -764,13 +766,13 @@ def test_dummies_are_one_hot() -> None:
 )
 def test_a_missing_label_is_named(Y: Any) -> None:
     with pytest.raises(ValueError, match=r"^Y\[1\] is missing \(.*\): drop the rows without a l"):
-        labels_of(Y, 3)
+        encode_labels(Y, 3)
 
 
 @pytest.mark.parametrize("kind", ["Int64", "Float64", "int64[pyarrow]", "category"])
 def test_a_missing_number_among_labels_is_named(kind: str) -> None:
     with pytest.raises(ValueError, match=r"^Y\[1\] is (missing|nan)"):
-        labels_of(pd.Series([2, None, 7], dtype=kind), 3)
+        encode_labels(pd.Series([2, None, 7], dtype=kind), 3)
 
 
 @pytest.mark.parametrize(
@@ -791,7 +793,7 @@ def test_a_missing_number_among_labels_is_named(kind: str) -> None:
 )
 def test_labels_of_other_kinds(Y: Any, message: str) -> None:
     with pytest.raises(TypeError, match=f"^Y must .*{message}"):
-        labels_of(Y, 3)
+        encode_labels(Y, 3)
 
 
 # ----------------------------------------------------------------------------------------- names

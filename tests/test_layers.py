@@ -14,17 +14,10 @@ ROOT = Path(fastmlp.__file__).parent
 # Top first; modules of one layer do not import each other.
 LAYERS = (
     {"fastmlp"},
-    {"fastmlp.many", "fastmlp.compilation"},
+    {"fastmlp.compilation", "fastmlp.many"},
     {"fastmlp.trainer"},
-    {"fastmlp.fitting"},
-    {
-        "fastmlp.training",
-        "fastmlp.scores",
-        "fastmlp.state",
-        "fastmlp.rates",
-        "fastmlp.progress",
-        "fastmlp.streams",
-    },
+    {"fastmlp.fitting", "fastmlp.streams"},
+    {"fastmlp.training", "fastmlp.scores", "fastmlp.state", "fastmlp.rates", "fastmlp.progress"},
     {"fastmlp.prediction"},
     {"fastmlp.network", "fastmlp.history", "fastmlp.data", "fastmlp.initializers"},
     {"fastmlp.outputs"},

@@ -5,6 +5,7 @@ from math import log, sqrt
 import numpy as np
 import pytest
 
+from fastmlp.kernels.plugins.losses import LOSSES
 from tests import reference
 
 EPS = np.finfo(np.float64).eps
@@ -150,6 +151,133 @@ class TestActivations:
                     losses.append(reference.cross_entropy(logits, labels))
                 w[i] = kept
                 assert abs((losses[0] - losses[1]) / 2e-6 - g[i]) <= 1e-8
+
+
+class TestLosses:
+    """Every loss that kernels have; a new one fails here until the reference knows it."""
+
+    def problem(self, name, c, seed=0):
+        """Outputs, targets, weights and parameters, at least 1e-3 away from all kinks."""
+        rng = np.random.default_rng(seed)
+        Z, weights = rng.normal(size=(9, c)), rng.uniform(0.5, 2.0, 9)
+        parameters = {"huber": {"delta": rng.uniform(0.3, 1.0, c)},
+                      "quantile": {"q": rng.uniform(0.1, 0.9, c)}}  # fmt: skip
+        if name.endswith("_rows"):
+            targets = rng.dirichlet(np.ones(c), 9)
+        elif reference.is_softmax(name):
+            targets = rng.integers(c, size=9)
+        elif name == "binary_cross_entropy":
+            targets = rng.integers(2, size=(9, c))
+        elif name == "poisson":
+            targets = rng.poisson(2.0, (9, c))
+        else:
+            targets = rng.normal(size=(9, c))
+            kinks = np.abs(Z - targets)
+            assert kinks.min() > 1e-3
+            assert np.abs(kinks - parameters["huber"]["delta"]).min() > 1e-3
+        if reference.metric(name) == "accuracy":
+            parameters[name] = {"smoothing": 0.2}
+        return Z, targets, weights, parameters.get(name, {})
+
+    @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.parametrize("c", [1, 2, 5])
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_delta_equals_central_differences(self, name, c, weighted):
+        Z, targets, weights, parameters = self.problem(name, c)
+        weights = weights if weighted else None
+        delta = reference.loss_delta(name, Z, targets, weights, **parameters)
+        for i in np.ndindex(Z.shape):
+            rise = np.zeros_like(Z)
+            rise[i] = 1e-5
+            above, below = (
+                reference.loss(name, moved, targets, weights, **parameters)
+                for moved in (Z + rise, Z - rise)
+            )
+            assert abs((above - below) / 2e-5 - delta[i]) <= 1e-9
+        assert (delta != 0).any() or (reference.is_softmax(name) and c == 1)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_gradients_equal_central_differences(self, name):
+        Z, targets, sample_weight, parameters = self.problem(name, 3)
+        weights, X, _ = random_problem([4, 6, 3], 9, seed=1)
+        more = {"loss": name, "sample_weight": sample_weight, **parameters}
+        analytic = reference.gradients(weights, X, targets, ["tanh"], **more)
+        for w, g in zip(weights, analytic, strict=True):
+            for i in np.ndindex(w.shape):
+                kept, losses = w[i], []
+                for moved in (kept + 1e-6, kept - 1e-6):
+                    w[i] = moved
+                    Z = reference.forward(weights, X, ["tanh"])[-1]
+                    losses.append(reference.loss(name, Z, targets, sample_weight, **parameters))
+                w[i] = kept
+                assert abs((losses[0] - losses[1]) / 2e-6 - g[i]) <= 1e-8
+
+    @pytest.mark.parametrize(
+        ("name", "z", "y", "parameters", "expected"),
+        [
+            ("squared_error", 3.0, 1.0, {}, 2.0),
+            ("absolute_error", -3.0, 1.0, {}, 4.0),
+            ("huber", 1.5, 1.0, {}, 0.125),
+            ("huber", -2.0, 1.0, {"delta": 0.5}, 1.375),
+            ("quantile", 3.0, 1.0, {"q": 0.75}, 0.5),
+            ("quantile", 1.0, 3.0, {"q": 0.75}, 1.5),
+            ("poisson", log(2.0), 3.0, {}, 2.0 - 3.0 * log(2.0)),
+            ("binary_cross_entropy", log(3.0), 1.0, {}, log(4.0 / 3.0)),
+            ("binary_cross_entropy", log(3.0), 0.0, {}, log(4.0)),
+            # The label becomes 0.9.
+            ("binary_cross_entropy", log(3.0), 1.0, {"smoothing": 0.2}, log(4.0) - 0.9 * log(3.0)),
+        ],
+    )
+    def test_by_hand(self, name, z, y, parameters, expected):
+        value = reference.loss(name, np.array([[z]]), np.array([[y]]), **parameters)
+        assert value == pytest.approx(expected, rel=1e-14)
+
+    def test_outputs_are_averaged_or_added(self):
+        Z, Y = np.array([[3.0, 2.0]]), np.array([[1.0, 2.0]])
+        assert reference.loss("squared_error", Z, Y) == 1.0
+        Z, Y = np.log([[3.0, 1.0]]), np.array([[1.0, 0.0]])
+        wanted = log(4.0 / 3.0) + log(2.0)
+        assert reference.loss("binary_cross_entropy", Z, Y) == pytest.approx(wanted, rel=1e-14)
+
+    def test_smoothed_softmax(self):
+        # y = 0.1, 0.9 and p = 0.25, 0.75
+        Z = np.log([[1.0, 3.0]])
+        wanted = -0.1 * log(0.25) - 0.9 * log(0.75)
+        for targets in (np.array([1]), np.array([[0.0, 1.0]])):
+            value = reference.loss("softmax_cross_entropy", Z, targets, smoothing=0.2)
+            assert value == pytest.approx(wanted, rel=1e-14)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_a_weight_of_k_is_k_rows(self, name):
+        Z, targets, _, parameters = self.problem(name, 3)
+        counts = np.arange(9) % 4
+        repeated = np.repeat(Z, counts, axis=0), np.repeat(targets, counts, axis=0)
+        value = reference.loss(name, Z, targets, counts, **parameters)
+        assert value == pytest.approx(reference.loss(name, *repeated, **parameters), rel=1e-13)
+        score = reference.score(name, Z, targets, counts)
+        assert score == pytest.approx(reference.score(name, *repeated), rel=1e-13)
+
+    def test_scores_by_hand(self):
+        Z, Y = np.array([[0.0, 3.0], [2.0, 5.0]]), np.array([[0.0, 4.0], [2.0, 6.0]])
+        assert reference.score("squared_error", Z, Y) == 0.5  # R² of 1 and 0
+        Z, Y = np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([[1, 0], [1, 0]])
+        assert reference.score("binary_cross_entropy", Z, Y) == 0.5
+        assert reference.score("binary_cross_entropy", Z, Y, [1.0, 3.0]) == 0.25
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_train_records_loss_and_score(self, name):
+        """With the weights unchanged they are those of all rows, whatever the batches."""
+        _, targets, sample_weight, parameters = self.problem(name, 3)
+        weights, X, _ = random_problem([4, 6, 3], 9)
+        _, history = reference.train(
+            weights, X, targets, epochs=1, batch_size=4, loss=name, sample_weight=sample_weight,
+            parameters=parameters, learning_rate=0.0,
+        )  # fmt: skip
+        Z = reference.forward(weights, X)[-1]
+        wanted = reference.loss(name, Z, targets, sample_weight, **parameters)
+        assert history["loss"] == pytest.approx([wanted], rel=1e-13)
+        wanted = reference.score(name, Z, targets, sample_weight)
+        assert history[reference.metric(name)] == pytest.approx([wanted], rel=1e-13)
 
 
 class TestForward:

@@ -114,9 +114,9 @@ def trained(
         hidden=[len(b) for b in weights[1:-1:2]], dtype=dtype, batch_size=batch_size,
         threads=threads, optimizer=optimizer, learning_rate=rate, **penalties,
     )  # fmt: skip
-    network = Network(weights, np.dtype(dtype), settings.activations).restarted(
-        settings.optimizer.rule
-    )
+    network = Network(
+        weights, np.dtype(dtype), settings.activations(len(weights) // 2 - 1)
+    ).restarted(settings.optimizer.rule)
     outputs = given_outputs(SoftmaxCrossEntropy(), len(weights[-1]))
     targets = outputs.encoded(labels, None, np.dtype(dtype))
     data = FitData(X.astype(dtype), targets, Signature(X.shape[1], outputs))

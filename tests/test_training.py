@@ -15,7 +15,7 @@ import pytest
 from fastmlp import Trainer, training
 from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
 from fastmlp.kernels.runs.plan import MAX_CHUNK
-from fastmlp.optimizers import SGD
+from fastmlp.optimizers import SGD, Adagrad, Adam, AMSGrad, Lion, RMSprop
 from tests import reference
 
 pytestmark = pytest.mark.skipif(
@@ -29,11 +29,7 @@ TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 
 # Options of Trainer, then the step of the reference and its options.
 RULES: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
-    "sgd": (
-        {"optimizer": "sgd", "learning_rate": 0.1},
-        reference.sgd_step,
-        {"learning_rate": 0.1},
-    ),
+    "sgd": ({"optimizer": SGD(0.1)}, reference.sgd_step, {"learning_rate": 0.1}),
     "momentum": (
         {"optimizer": SGD(0.05, momentum=0.9)},
         reference.sgd_step,
@@ -45,9 +41,29 @@ RULES: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
         {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True},
     ),
     "adam": (
-        {"optimizer": "adam", "learning_rate": 0.01},
+        {"optimizer": Adam(0.01)},
         reference.adam_step,
-        {"learning_rate": 0.01},
+        {"learning_rate": 0.01, "epsilon": 1e-8},
+    ),
+    "amsgrad": (
+        {"optimizer": AMSGrad(0.01)},
+        reference.amsgrad_step,
+        {"learning_rate": 0.01, "epsilon": 1e-8},
+    ),
+    "rmsprop": (
+        {"optimizer": RMSprop(0.01)},
+        reference.rmsprop_step,
+        {"learning_rate": 0.01, "beta2": 0.9, "epsilon": 1e-7},
+    ),
+    "adagrad": (
+        {"optimizer": Adagrad(0.05)},
+        reference.adagrad_step,
+        {"learning_rate": 0.05, "epsilon": 1e-7},
+    ),
+    "lion": (
+        {"optimizer": Lion(0.002)},
+        reference.lion_step,
+        {"learning_rate": 0.002, "beta1": 0.9, "beta2": 0.99},
     ),
 }
 

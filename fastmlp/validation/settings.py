@@ -195,19 +195,16 @@ class Settings:
             wanted = "(share,) drops features"
             raise ValueError(f"dropout has no effect without hidden layers, {wanted}; {got}")
 
-    @property
-    def activations(self) -> tuple[str, ...]:
-        """That of each hidden layer."""
-        if isinstance(self.activation, tuple):
-            return self.activation
-        return (self.activation,) * len(self.hidden)
+    def activations(self, count: int) -> tuple[str, ...]:
+        """That of each of ``count`` hidden layers."""
+        return self.activation if isinstance(self.activation, tuple) else (self.activation,) * count
 
-    @property
-    def dropouts(self) -> tuple[float, ...]:
-        """Share that is dropped of the input and of each hidden layer; () where nothing is."""
-        if isinstance(self.dropout, tuple):
-            return self.dropout if any(self.dropout) else ()
-        return (0.0,) + (self.dropout,) * len(self.hidden) if self.dropout else ()
+    def dropouts(self, count: int) -> tuple[float, ...]:
+        """Share that is dropped of the input and of ``count`` hidden layers; () if nothing is."""
+        shares = self.dropout
+        if isinstance(shares, float):
+            shares = (0.0, *[shares] * count)
+        return shares if any(shares) else ()
 
     @property
     def rates_are_scheduled(self) -> bool:

@@ -1,0 +1,11 @@
+"""Labels as a fit reads them."""
+
+from typing import Any
+
+from fastmlp import validation
+
+
+def encode_labels(Y: Any, n_rows: int, *, classes: Any = None, name: str = "Y") -> Any:
+    """Read Y, then its classes."""
+    targets = validation.read_targets(Y, n_rows, name=name)
+    return validation.encode_labels(targets, classes=classes, name=name)
