@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp.kernels.runs import jobs, plan
+from fastmlp.outputs.targets import _PADDING
 
 Array = npt.NDArray[Any]
 
@@ -30,6 +31,8 @@ _CANARIES = {4: np.uint32(0x7FA0DEAD), 8: np.uint64(0x7FF4DEADDEADDEAD)}
 
 # Arrays of the caller that kernels write to.
 _WRITTEN = {"team", "row_masks", "predictions", "totals"}
+# Elements behind the last of them that count, as kernels load whole vectors.
+_PADDED = {"targets": _PADDING, "weights": _PADDING}
 
 
 def fenced(count: int, dtype: Any, place: str) -> Array:
@@ -99,7 +102,7 @@ class _FencedJob(jobs.Job):
 
     def point(self, **arrays: Array) -> None:
         for name, array in arrays.items():
-            count = array.size - (name == self.shortened)
+            count = array.size - (name == self.shortened) * (1 + _PADDED.get(name, 0))
             self._arrays[name] = array.reshape(-1)[:count], fenced(count, array.dtype, self.place)
         super().point(**{name: self._arrays[name][1] for name in arrays})
 
