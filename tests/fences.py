@@ -72,16 +72,17 @@ class _SpacedAllocator(plan._Allocator):
         return free
 
 
-def _gaps_of_last_plan() -> npt.NDArray[np.bool_]:
-    """Which elements of the memory of a run belong to nothing.
+def _gaps_of_last(plan: plan.Plan) -> npt.NDArray[np.bool_]:
+    """Which elements of the memory of the plan that was made last belong to nothing.
 
     Weights, with their state, and the gradient consist of copies of what was laid out for one
-    network; the last piece, of what was laid out for one member.
+    network; the last piece before the slopes of layers, of what was laid out for one member.
     """
     network, memory, member = _SpacedAllocator.made[-3:]
     free, pieces = memory.gaps(), memory.pieces
+    scratch = pieces[-1 - np.count_nonzero(plan.layers["slopes"][0])]
     for (offset, count), part in zip(
-        (*pieces[:2], pieces[-1]), (network, network, member), strict=True
+        (*pieces[:2], scratch), (network, network, member), strict=True
     ):
         free[offset : offset + count] = np.tile(part.gaps(), count // part.used)
     return free
@@ -97,7 +98,7 @@ class _FencedJob(jobs.Job):
         super().__init__(kernel, plan, memory, **options)
         self._arrays: dict[str, tuple[Array, Array]] = {}  # of the caller, and its fenced copy
         self._bits = memory.view(_CANARIES[memory.itemsize].dtype)
-        self._canary, self._gaps = _CANARIES[memory.itemsize], _gaps_of_last_plan()
+        self._canary, self._gaps = _CANARIES[memory.itemsize], _gaps_of_last(plan)
         assert self._gaps.shape == memory.shape
 
     def point(self, **arrays: Array) -> None:
