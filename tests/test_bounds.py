@@ -137,11 +137,11 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
         "numbers": lambda: rng.normal(size=shape),
         "counts": lambda: rng.poisson(2, shape),
     }[TARGETS[case.loss]]()
-    return weights, X, Y, {
-        "loss": case.loss.removesuffix("_weighted").removesuffix("_rows"),
-        "activation": case.activation,
-        "input_scale": scale, "threads": case.threads, "dtype": dtype,
-    }  # fmt: skip
+    loss = case.loss.removesuffix("_weighted").removesuffix("_rows")
+    options = {"loss": loss, "input_scale": scale, "threads": case.threads, "dtype": dtype}
+    if len(case.sizes) > 2:
+        options |= {"hidden": case.sizes[1:-1], "activation": case.activation}
+    return weights, X, Y, options
 
 
 def cases() -> Iterator[Any]:
