@@ -729,7 +729,9 @@ def test_tables_without_labels(table: Any) -> None:
     for columns in ({"y": []}, {"p": [], "q": []}):
         with pytest.raises(ValueError, match="Y has 0 rows, but X has 3"):
             encode_labels(table(columns), 3)
-    with pytest.raises(ValueError, match=r"^Y must be 1-D labels or one-hot numbers; got shape"):
+    with pytest.raises(
+        ValueError, match=r"^Y must be a label or a number for each row.*; got shape"
+    ):
         encode_labels(table({}), 3)
 
 

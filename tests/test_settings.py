@@ -9,11 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp import Trainer
+import fastmlp.optimizers
+from fastmlp import EarlyStopping, Trainer
+from fastmlp.losses import Huber, SoftmaxCrossEntropy
+from fastmlp.optimizers import OPTIMIZERS, SGD, Adam
+from fastmlp.schedules import Cosine, Step
 from fastmlp.validation import SETTINGS, Settings
 from tests.models import X, Y, fitted, needs_compiler, numbers, same_weights, trainer
 
 NAN, INF = float("nan"), float("inf")
+
+
+def own_metric(y: Any, predicted: Any) -> float:
+    return float((y == predicted).mean())
 
 
 def stop(trainer: Any, epoch: int, logs: dict[str, float]) -> bool:
@@ -27,7 +35,8 @@ def test_settings_defaults() -> None:
     config = Settings()
     assert config.hidden == (128,)
     assert config.dtype == np.dtype("float32")
-    assert (config.optimizer, config.learning_rate) == ("sgd", 0.1)
+    assert (config.optimizer, config.learning_rate, config.schedule) == (SGD(), None, None)
+    assert (config.loss, config.metrics, config.early_stopping) == (None, None, None)
     assert (config.batch_size, config.epochs, config.callbacks) == (32, 15, ())
     assert (config.threads, config.seed, config.verbose) == (None, None, 0)
 
@@ -71,7 +80,11 @@ def test_settings_dtype(dtype: Any) -> None:
         ("learning_rate", np.float32(0.5), 0.5),
         ("learning_rate", 1, 1.0),
         ("learning_rate", Fraction(1, 2), 0.5),
-        ("momentum", 0, 0.0),
+        ("dropout", 0, 0.0),
+        ("dropout", [0.25, 0.5], (0.25, 0.5)),
+        ("activation", ["tanh"], ("tanh",)),
+        ("l2", 0, 0.0),
+        ("metrics", "f1", ("f1",)),
         ("batch_size", np.uint8(7), 7),
         ("epochs", np.int64(7), 7),
         ("shuffle", np.False_, False),
@@ -91,10 +104,12 @@ def test_settings_stores_plain_values(argument: str, value: Any, stored: Any) ->
     assert type(got) is type(stored)
 
 
-@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.1), ("adam", 0.001)])
+@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.1), ("adam", 0.001), ("lion", 0.001)])
 def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
-    assert Settings(optimizer=optimizer).learning_rate == rate
-    assert Settings(optimizer=optimizer, learning_rate=0.3).learning_rate == 0.3
+    assert Settings(optimizer=optimizer).resolved_rate(None) == rate
+    assert Settings(optimizer=optimizer).resolved_rate(0.3) == 0.3
+    own = OPTIMIZERS[optimizer](learning_rate=0.2)
+    assert Settings(optimizer=own).resolved_rate(None) == 0.2
 
 
 @pytest.mark.parametrize(
@@ -103,7 +118,15 @@ def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
         ("hidden", 0, "0"),
         ("hidden", -3, "-3"),
         ("hidden", [8, 0], "0"),
-        ("activation", "tanh", "'tanh'"),
+        ("activation", "than", "'than'"),
+        ("schedule", "cosin", "'cosin'"),
+        ("class_weight", "equal", "'equal'"),
+        ("metrics", "rmse", "'rmse'"),
+        ("validation_split", "first", "'first'"),
+        ("l2", -1, "-1"),
+        ("clip_norm", 0, "0"),
+        ("time_budget", 0, "0"),
+        ("label_smoothing", 1, "1"),
         ("loss", "mse", "'mse'"),
         ("optimizer", "sdg", "'sdg'"),
         ("initializer", "zeros", "'zeros'"),
@@ -116,9 +139,9 @@ def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
         ("learning_rate", NAN, "nan"),
         ("learning_rate", INF, "inf"),
         ("learning_rate", 10**400, "1000"),
-        ("momentum", 1.0, "1.0"),
-        ("momentum", -0.5, "-0.5"),
-        ("momentum", NAN, "nan"),
+        ("dropout", 1.0, "1.0"),
+        ("dropout", [0.5, -0.5], "-0.5"),
+        ("dropout", NAN, "nan"),
         ("batch_size", 0, "0"),
         ("epochs", 0, "0"),
         ("epochs", np.int64(-1), "np.int64(-1)"),
@@ -127,7 +150,7 @@ def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
         ("validation_fraction", NAN, "nan"),
         ("threads", 0, "0"),
         ("seed", -1, "-1"),
-        ("verbose", 2, "2"),
+        ("verbose", 3, "3"),
         ("verbose", -1, "-1"),
     ],
 )
@@ -158,10 +181,16 @@ def test_settings_rejects_values(argument: str, value: Any, got: str) -> None:
         ("learning_rate", "0.1"),
         ("learning_rate", True),
         ("learning_rate", 1j),
-        ("momentum", None),
-        ("momentum", False),
-        ("nesterov", 1),
-        ("nesterov", None),
+        ("optimizer", SGD),
+        ("schedule", 1),
+        ("schedule", Cosine),
+        ("dropout", None),
+        ("dropout", False),
+        ("class_weight", [1, 2]),
+        ("early_stopping", 1),
+        ("early_stopping", "val_loss"),
+        ("metrics", [1]),
+        ("clip_norm", True),
         ("batch_size", 32.0),
         ("batch_size", None),
         ("batch_size", True),
@@ -188,24 +217,29 @@ def test_settings_rejects_types(argument: str, value: Any) -> None:
 
 
 def test_names_are_listed() -> None:
-    with pytest.raises(
-        ValueError, match=re.escape("optimizer must be one of 'sgd', 'adam'; got 'sdg'")
-    ):
+    names = ", ".join(map(repr, OPTIMIZERS))
+    wanted = f"optimizer must be one of {names}, or an object of fastmlp.optimizers; got 'sdg'"
+    with pytest.raises(ValueError, match=re.escape(wanted)):
         Settings(optimizer="sdg")
 
 
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"optimizer": "adam", "momentum": 0.9}, "momentum must be 0 .*'adam', momentum=0.9"),
-        ({"optimizer": "sgd", "nesterov": True}, "nesterov needs .*'sgd', momentum=0.0"),
-        ({"optimizer": "adam", "nesterov": True}, "nesterov needs .*'adam', momentum=0.0"),
+        ({"optimizer": SGD(0.1), "learning_rate": 0.2}, "learning_rate has no effect beside opt"),
+        ({"schedule": len, "learning_rate": 0.2}, "no effect beside a function as schedule"),
+        ({"schedule": len, "optimizer": SGD(0.1)}, "no effect beside a function as schedule"),
+        ({"hidden": (), "activation": "tanh"}, "activation has no effect without hidden layers"),
+        ({"hidden": (), "dropout": 0.5}, "dropout has no effect without hidden layers"),
+        ({"activation": ["relu", "tanh"]}, "activation must be one name, or one for each hidden"),
+        ({"dropout": [0.1]}, "dropout must be one number for all hidden layers, or one for the in"),
     ],
 )
 def test_settings_contradictions(arguments: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
         Settings(**arguments)
-    assert Settings(optimizer="sgd", momentum=0.9, nesterov=True).nesterov
+    Settings(hidden=(), dropout=[0.5])
+    Settings(hidden=(4, 3), activation=["relu", "tanh"], dropout=[0, 0.1, 0.2])
 
 
 # ----------------------------------------------------------------------------- attributes, as given
@@ -217,23 +251,32 @@ class Callback:
 
 GIVEN: dict[str, list[Any]] = {
     "hidden": [5, (), [6, 2], (300,), np.array([4, 4]), np.int64(3), range(1, 3), UserList([5])],
-    "activation": ["relu"],
-    "loss": ["auto", "softmax_cross_entropy"],
-    "optimizer": ["sgd", "adam", np.str_("adam")],
+    "activation": ["relu", "gelu", ["tanh"], ("softplus",)],
+    "initializer": ["auto", "glorot_uniform", "he_normal", "orthogonal"],
+    "dropout": [0, 0.25, np.float32(0.5), [0.1, 0.2]],
+    "loss": ["auto", "softmax_cross_entropy", SoftmaxCrossEntropy()],
+    "class_weight": [None, "balanced", {0: 2, 2: 0.5}],
+    "label_smoothing": [0, 0.1],
+    "optimizer": ["sgd", "adam", np.str_("adam"), Adam(beta1=0.8), SGD(momentum=0.9)],
     "learning_rate": [None, 1, 0.5, np.float32(0.1), Fraction(1, 3)],
-    "momentum": [0, 0.9, np.float64(0.5)],
-    "nesterov": [True, False, np.True_],
-    "batch_size": [1, np.uint8(7), 10**30],
+    "schedule": [None, "cosine", Step(every=2), lambda update: 0.1 / (1 + update)],
+    "l2": [0, 1e-3],
+    "l1": [0, Fraction(1, 1000)],
+    "clip_norm": [None, 1, 0.5],
     "epochs": [1, np.int16(3)],
+    "batch_size": [1, np.uint8(7), 10**30],
     "shuffle": [True, np.False_],
     "validation_fraction": [0, 0.25, np.float32(0.5), Fraction(1, 4)],
-    "initializer": ["glorot_uniform", "he_normal", "normal"],
+    "validation_split": ["last", "shuffled", "stratified"],
+    "early_stopping": [False, True, EarlyStopping(patience=3), np.True_],
+    "metrics": ["auto", "f1", ["accuracy", "log_loss"], (), own_metric],
+    "time_budget": [None, 100, 1e9],
     "input_scale": [1, 1 / 255, np.float32(0.5), Fraction(1, 255)],
     "dtype": ["float32", "float64", np.float32, np.float64, np.dtype("float64")],
     "threads": [None, 1, np.int8(2)],
     "seed": [None, 0, 2**200, np.uint64(2**63)],
     "warm_start": [True, np.False_],
-    "verbose": [0, 1, True],
+    "verbose": [0, 1, True, 2],
     "callbacks": [(), [], print, [Callback()], (Callback(), print), UserList([print])],
 }
 
@@ -264,12 +307,11 @@ def test_settings_are_kept_as_given(name: str) -> None:
         other = Trainer()
         setattr(other, name, value)
         assert getattr(other, name) is value
-        if name not in ("nesterov", "momentum"):  # these go with an optimiser
-            Settings(**{name: value})
+        Settings(**{name: value})
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", [name for name in GIVEN if name not in ("nesterov", "momentum")])
+@pytest.mark.parametrize("name", GIVEN)
 def test_a_fit_leaves_settings_as_they_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     for value in GIVEN[name]:
         model = Trainer(**{"hidden": 4, "epochs": 1, "seed": 0, name: value})
@@ -285,23 +327,32 @@ def test_a_fit_leaves_settings_as_they_are(name: str, capsys: pytest.CaptureFixt
 
 WRONG: dict[str, list[Any]] = {
     "hidden": [0, -1, 1.5, "8", None, [3, 0], [[3]], True, {3}, [2, None]],
-    "activation": ["tanh", None, 1],
-    "loss": ["mse", None],
-    "optimizer": ["lbfgs", None, "SGD", b"sgd"],
+    "activation": ["than", None, 1, ["relu", None], ["relu", "RELU"]],
+    "initializer": ["uniform", None],
+    "dropout": [1, -0.1, NAN, None, "0.5", [0.1, 1], [None]],
+    "loss": ["mse", None, SoftmaxCrossEntropy],
+    "class_weight": ["equal", 1, [1, 2], {0: -1}, {0: "1"}],
+    "label_smoothing": [1, -0.1, NAN, None],
+    "optimizer": ["lbfgs", None, "SGD", b"sgd", SGD],
     "learning_rate": [0, -0.1, NAN, INF, "0.1", True, [0.1], 1j],
-    "momentum": [-0.1, 1, NAN, None, "0.9", False],
-    "nesterov": [None, 1, "yes"],
-    "batch_size": [0, -1, 1.5, None, "32", True],
+    "schedule": ["cosin", 1, Step],
+    "l2": [-1, NAN, INF, None, "0"],
+    "l1": [-1, NAN, INF, None, True],
+    "clip_norm": [0, -1, NAN, INF, "1"],
     "epochs": [0, -1, 2.0, None, True],
+    "batch_size": [0, -1, 1.5, None, "32", True],
     "shuffle": [None, 1, "no"],
     "validation_fraction": [-0.1, 1, 1.5, NAN, None, "0.1"],
-    "initializer": ["uniform", None],
+    "validation_split": ["first", None],
+    "early_stopping": [None, 1, "val_loss", EarlyStopping],
+    "metrics": ["rmse", None, 1, ["f1", 1]],
+    "time_budget": [0, -1, NAN, INF, "1", True],
     "input_scale": [0, -1, INF, NAN, None, True],
     "dtype": ["float16", "int64", None, int, np.float16, ">f4", "f4"],
     "threads": [0, -1, 1.5, "2", True],
     "seed": [-1, 1.5, "0", True, np.random.default_rng(0)],
     "warm_start": [None, 1],
-    "verbose": [2, -1, None, "1"],
+    "verbose": [3, -1, None, "1"],
     "callbacks": [None, 1, "stop", [1], [print, None], iter([print]), {print}],
 }
 
@@ -325,19 +376,19 @@ def test_a_wrong_value_is_an_error_where_it_is_set(name: str) -> None:
 
 @needs_compiler
 def test_combinations_are_checked_by_the_fit() -> None:
-    model = Trainer(4, nesterov=True, epochs=1)
-    with pytest.raises(ValueError, match=r"nesterov needs optimizer='sgd' and momentum > 0; got"):
+    model = Trainer(4, optimizer=SGD(0.1), learning_rate=0.2, epochs=1)
+    with pytest.raises(ValueError, match="learning_rate has no effect beside optimizer=SGD"):
         model.fit(X, Y)
     assert not hasattr(model, "classes_")
-    model.momentum = 0.9
+    model.learning_rate = None
     weights = model.fit(X, Y).get_weights()
-    model.optimizer = "adam"
-    for message in ("nesterov needs", "momentum must be 0"):
+    model.dropout, model.activation = (0.1, 0.1, 0.1), ["relu", "tanh"]
+    for message in ("activation must be one name", "dropout must be one number"):
         with pytest.raises(ValueError, match=message):
             model.fit(X, Y)
-        model.nesterov = False
+        model.activation = "relu"
     assert same_weights(model.get_weights(), weights)
-    model.momentum = 0
+    model.dropout = 0
     model.fit(X, Y)
 
 
@@ -411,8 +462,8 @@ NEAR = {
     "callback": "callbacks",
     "thread": "threads",
     "shuffel": "shuffle",
-    "momentun": "momentum",
-    "nestrov": "nesterov",
+    "drop_out": "dropout",
+    "early_stoping": "early_stopping",
     "input_scal": "input_scale",
     "validation_fractions": "validation_fraction",
     "activations": "activation",
@@ -435,7 +486,7 @@ def test_a_near_miss_is_an_error(name: str) -> None:
     "name",
     [
         "scaler", "model_name", "notes", "best_loss", "best_epoch_", "lr", "patience", "x", "name",
-        "val_losses", "labels", "started", "id", "tags", "n_rows", "columns", "metrics", "rate",
+        "val_losses", "labels", "started", "id", "tags", "n_rows", "columns", "rate",
         "units", "size", "fold", "feature_names", "threshold", "_epoch", "_seed", "pipeline",
         "history_", "best_weights", "description", "train_loss", "path", "score_", "created_at",
     ],
@@ -476,6 +527,8 @@ def test_a_setting_that_was_deleted_is_missed() -> None:
 
 # --------------------------------------------------------------------------------------------- repr
 
+NAMES = {kind.__name__: kind for kind in (Huber, Cosine, EarlyStopping)}
+
 
 @pytest.mark.parametrize(
     "settings",
@@ -484,14 +537,16 @@ def test_a_setting_that_was_deleted_is_missed() -> None:
         {"hidden": ()},
         {"hidden": [6, 2], "seed": 0},
         {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 7, "epochs": 2},
-        {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "shuffle": False},
+        {"optimizer": SGD(momentum=0.9, nesterov=True), "learning_rate": 0.1, "shuffle": False},
+        {"loss": Huber(delta=2.0), "schedule": Cosine(warmup=0.1), "dropout": (0.1, 0.2)},
+        {"early_stopping": EarlyStopping(patience=3), "class_weight": {0: 1.0, 1: 2.0}},
         {"dtype": "float64", "threads": 1, "warm_start": True, "verbose": 1},
         {"validation_fraction": 0.25, "initializer": "normal", "input_scale": 1 / 255},
     ],
 )
 def test_repr_makes_the_same_trainer(settings: dict[str, Any]) -> None:
     model = Trainer(**settings)
-    same = eval(repr(model), {"Trainer": Trainer})
+    same = eval(repr(model), {"Trainer": Trainer, **vars(fastmlp.optimizers), **NAMES})
     assert {name: getattr(same, name) for name in SETTINGS} == {
         name: getattr(model, name) for name in SETTINGS
     }

@@ -53,7 +53,7 @@ RULES: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
     "rmsprop": (
         {"optimizer": RMSprop(0.01)},
         reference.rmsprop_step,
-        {"learning_rate": 0.01, "rho": 0.9, "epsilon": 1e-7},
+        {"learning_rate": 0.01, "beta2": 0.9, "epsilon": 1e-7},
     ),
     "adagrad": (
         {"optimizer": Adagrad(0.05)},

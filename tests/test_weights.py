@@ -127,15 +127,23 @@ def test_bad_weights(weights: list[Array], message: str) -> None:
 
 
 @pytest.mark.parametrize("sizes", [(4, 8, 1), (4, 1), (1, 1, 1)])
-@pytest.mark.parametrize("classes", [None, ["a"], [0, 1]])
-def test_one_output_unit_is_refused(sizes: tuple[int, ...], classes: Any) -> None:
-    """As a fit refuses one class: a softmax over one output is 1 for every row."""
+def test_one_output_needs_a_loss(sizes: tuple[int, ...]) -> None:
+    """It may be a number or a class; a softmax over one output is 1 for every row."""
     model = trainer()
-    with pytest.raises(ValueError, match=rf"W{len(sizes) - 1} must have a column for each class"):
-        model.set_weights(random_weights(*sizes), classes=classes)
+    with pytest.raises(ValueError, match="loss must be named for weights with one output"):
+        model.set_weights(random_weights(*sizes))
+    model.loss = "softmax_cross_entropy"
+    with pytest.raises(ValueError, match="needs an output for each class; got weights with 1"):
+        model.set_weights(random_weights(*sizes))
     assert not hasattr(model, "layer_sizes_")
     with pytest.raises(ValueError, match="at least 2 classes"):
         model.fit(X, 0 * Y)
+    for loss, kind in (("squared_error", "f"), ("binary_cross_entropy", "i")):
+        model = trainer(loss=loss)
+        model.set_weights(random_weights(*sizes))
+        predicted = model.predict(X[:, : sizes[0]])
+        assert predicted.shape == (60,)
+        assert predicted.dtype.kind == kind
 
 
 CLASSES: dict[str, Any] = {
