@@ -155,10 +155,10 @@ def _weighted(
 def _continued(known: Signature, Y: Array, weights: Any, settings: Settings) -> Outputs:
     """What targets stand for, for a network to be continued."""
     outputs, loss = known.outputs, settings.loss
-    if loss is not None and loss.targets != outputs.loss.targets and known.fitted:
+    if loss is not None and known.fitted and not loss.has_outputs_of(outputs.loss):
         raise ValueError(
-            f"warm_start continues a network as it is; got loss={loss.name!r}, but the network was "
-            f"trained with {outputs.loss.name!r}"
+            f"warm_start continues a network as it is; got loss={loss!r}, but the network was "
+            f"trained with {outputs.loss!r}"
         )
     smoothing = settings.label_smoothing
     if known.fitted:

@@ -35,6 +35,15 @@ class Loss(Checked):
     # How it grows with the unit of the targets: ``unit ** degree``.
     degree: ClassVar[int] = 0
 
+    @property
+    def count(self) -> int:
+        """How many outputs there are for each target."""
+        return 1
+
+    def has_outputs_of(self, other: "Loss") -> bool:
+        """Whether outputs that were trained with another loss are what this one trains."""
+        return (self.targets, self.count) == (other.targets, other.count)
+
     def parameters(self, spread: Numbers) -> Numbers:
         """The parameter of each output, whose unit is its ``spread``; 0 where it has none."""
         return np.zeros_like(spread)
@@ -132,7 +141,7 @@ class Quantile(Loss):
 
     @property
     def count(self) -> int:
-        """How many there are of each target."""
+        """How many there are of each target, and so outputs."""
         return len(self.q) if isinstance(self.q, tuple) else 1
 
     def parameters(self, spread: Numbers) -> Numbers:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..losses import LOSSES, Loss, Quantile, SoftmaxCrossEntropy
+from ..losses import LOSSES, Loss, SoftmaxCrossEntropy
 from ..validation import (
     check_labels,
     check_numbers,
@@ -33,10 +33,9 @@ def given_outputs(loss: Loss | None, count: int) -> Outputs:
         loss = SoftmaxCrossEntropy()
     if count == 1 and loss.targets == "classes":
         raise ValueError(f"loss={loss.name!r} needs an output for each class; got weights with 1")
-    many = loss.count if isinstance(loss, Quantile) else 1
-    if many > 1 and count != many:
-        raise ValueError(f"{loss!r} needs {many} outputs; got weights with {count}")
-    flat = loss.targets == "classes" or count == many
+    if loss.count > 1 and count != loss.count:
+        raise ValueError(f"{loss!r} needs {loss.count} outputs; got weights with {count}")
+    flat = loss.targets == "classes" or count == loss.count
     return Outputs(loss, count, centre=np.zeros(count), spread=np.ones(count), flat=flat)
 
 
@@ -93,7 +92,7 @@ def learn_outputs(
         return replace(outputs, classes=classes)
     columns = check_numbers(Y, None, counts=loss.targets == "counts")[train]
     count = columns.shape[1]
-    if isinstance(loss, Quantile) and loss.count > 1:
+    if loss.count > 1:
         if count > 1:
             raise ValueError(f"several quantiles need one column of targets; got {count}")
         count = loss.count

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..losses import LOSSES, Loss, Quantile
+from ..losses import LOSSES, Loss
 from ..validation import (
     check_classes,
     check_labels,
@@ -82,7 +82,7 @@ class Outputs:
 
     @property
     def _columns(self) -> int:
-        return self.count // (self.loss.count if isinstance(self.loss, Quantile) else 1)
+        return self.count // self.loss.count
 
     @property
     def averaged(self) -> int:
@@ -130,10 +130,13 @@ class Outputs:
         )
 
     def table(self, targets: Targets) -> Numbers:
-        """For each output: factor of its loss, parameter of the loss, factor of its score."""
+        """For each output: factor of its loss, parameter of the loss, factor of its score.
+
+        The largest factor of a loss is 1, see :meth:`summed_up`.
+        """
         table = np.ones((3, self.count))
         if self.kind in ("numbers", "counts"):
-            table[0] = self.spread**self.loss.degree / self.count
+            table[0] = (self.spread / self.spread.max()) ** self.loss.degree
             table[1] = self.loss.parameters(np.broadcast_to(self.spread, (self.count,)))
             sums = squares(targets)
             table[2] = np.divide(1, sums * self.count, out=np.zeros(self.count), where=sums > 0)
@@ -144,6 +147,8 @@ class Outputs:
         mean = loss / targets.total
         if self.metric == "accuracy":
             return mean, score / targets.total
+        # Here and not in the kernels: the square of a unit may be nothing or infinite in float32.
+        mean *= float(self.spread.max()) ** self.loss.degree / self.count
         if self.kind == "counts":  # of the counts themselves, not of their scaled ones
             weights = targets.weights_of(np.arange(len(targets)))
             sums = targets.values.astype(np.float64) @ weights * self.spread  # type: ignore
@@ -156,7 +161,7 @@ class Outputs:
         if self.metric == "accuracy":
             return self.labels_of(outputs)
         numbers = self.centre + self.spread * outputs.astype(np.float64)
-        if isinstance(self.loss, Quantile) and self.loss.count > 1:
+        if self.loss.count > 1:
             return np.sort(numbers, axis=1)
         return numbers[:, 0] if self.flat else numbers
 
