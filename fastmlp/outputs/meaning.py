@@ -1,6 +1,6 @@
 """What the outputs of a network stand for: from targets to kernels, from kernels to predictions."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -54,9 +54,13 @@ class Outputs:
         """The outputs that gave :meth:`plain`."""
         settings = dict(plain["loss"])
         loss = LOSSES[settings.pop("name")](**settings)
-        outputs = cls(**plain | {"loss": loss})
+        attributes = {item.name: plain[item.name] for item in fields(cls)} | {"loss": loss}
         for name in ("centre", "spread"):
-            np.broadcast_to(getattr(outputs, name), (outputs.count,))
+            attributes[name] = np.array(attributes[name], np.float64)
+            np.broadcast_to(attributes[name], (attributes["count"],))
+        outputs = cls(**attributes)
+        if not (np.isfinite(outputs.centre).all() and (outputs.spread > 0).all()):
+            raise ValueError(f"centre {outputs.centre} and spread {outputs.spread} of targets")
         if outputs.classes is None:
             return outputs
         return replace(outputs, classes=check_classes(outputs.classes, len(outputs.labels)))
