@@ -2,6 +2,7 @@
 
 import compileall
 import errno
+import gc
 import hashlib
 import os
 import shutil
@@ -18,6 +19,7 @@ import pytest
 import fastmlp
 from fastmlp import kernels
 from fastmlp.kernels.language import object_cache
+from fastmlp.kernels.language.jit import Unit
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
@@ -391,3 +393,15 @@ def test_a_package_of_byte_code_alone(filled: tuple[Path, str], tmp_path: Path) 
     done = process(PREDICT, package=tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert done.stdout == filled[1]
     assert "cannot be kept on disk" in done.stderr
+
+
+def test_no_two_units_share_the_name_of_their_code() -> None:
+    """All lie in one process by these names, wherever each was compiled."""
+    units = [thing for thing in gc.get_objects() if type(thing) is Unit]
+    names = [
+        (unit.function.__module__, unit.function.__qualname__)
+        for unit in units
+        if unit.function.__module__.startswith("fastmlp.")
+    ]
+    assert len(names) > 50
+    assert len(set(names)) == len(names)

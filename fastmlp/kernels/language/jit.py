@@ -130,6 +130,9 @@ class Unit:
     def __init__(self, function: Callable[..., Any], parallel: bool) -> None:
         self.name = f"{function.__module__.rpartition('.')[2]}_{function.__name__}"
         self.parameters = list(inspect.signature(function).parameters)
+        # Numba names machine code by this. Of functions made by one other it is the same, and so
+        # may be all of the name, as it counts on from 1 in every process.
+        function.__qualname__ = function.__name__
         self.function = function
         self._options = _OPTIONS | ({"parallel": True} if parallel else {})
         self._addresses: dict[types.Float | None, int] = {}
