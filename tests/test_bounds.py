@@ -22,7 +22,6 @@ from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS
 from fastmlp.kernels.plugins.readers import READERS
 from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
-from fastmlp.optimizers import OPTIMIZERS
 from tests import reference
 from tests.fences import fences
 from tests.kernels import needs_compiler
@@ -84,8 +83,6 @@ class Fit(NamedTuple):
         # Small steps, as whatever is squared or exponential must not run away.
         changes = {"learning_rate": 1e-4, "weight_decay": extra.pop("weight_decay", 0.0)}
         optimizer = RULES[self.rule][0]["optimizer"]
-        if isinstance(optimizer, str):
-            optimizer = OPTIMIZERS[optimizer]()
         known = {name: value for name, value in changes.items() if hasattr(optimizer, name)}
         options |= extra | {"optimizer": replace(optimizer, **known), "epochs": 1}
         of_input, of_hidden = self.dropout
