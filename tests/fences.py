@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp.kernels.runs import jobs, plan
+from fastmlp.outputs.targets import _PADDING
 
 Array = npt.NDArray[Any]
 
@@ -30,6 +31,8 @@ _CANARIES = {4: np.uint32(0x7FA0DEAD), 8: np.uint64(0x7FF4DEADDEADDEAD)}
 
 # Arrays of the caller that kernels write to.
 _WRITTEN = {"team", "row_masks", "predictions", "totals"}
+# Elements behind the last of them that count, as kernels load whole vectors.
+_PADDED = {"targets": _PADDING, "weights": _PADDING}
 
 
 def fenced(count: int, dtype: Any, place: str) -> Array:
@@ -69,16 +72,17 @@ class _SpacedAllocator(plan._Allocator):
         return free
 
 
-def _gaps_of_last_plan() -> npt.NDArray[np.bool_]:
-    """Which elements of the memory of a run belong to nothing.
+def _gaps_of_last(plan: plan.Plan) -> npt.NDArray[np.bool_]:
+    """Which elements of the memory of the plan that was made last belong to nothing.
 
     Weights, with their state, and the gradient consist of copies of what was laid out for one
-    network; the last piece, of what was laid out for one member.
+    network; the last piece before the slopes of layers, of what was laid out for one member.
     """
     network, memory, member = _SpacedAllocator.made[-3:]
     free, pieces = memory.gaps(), memory.pieces
+    scratch = pieces[-1 - np.count_nonzero(plan.layers["slopes"][0])]
     for (offset, count), part in zip(
-        (*pieces[:2], pieces[-1]), (network, network, member), strict=True
+        (*pieces[:2], scratch), (network, network, member), strict=True
     ):
         free[offset : offset + count] = np.tile(part.gaps(), count // part.used)
     return free
@@ -94,12 +98,12 @@ class _FencedJob(jobs.Job):
         super().__init__(kernel, plan, memory, **options)
         self._arrays: dict[str, tuple[Array, Array]] = {}  # of the caller, and its fenced copy
         self._bits = memory.view(_CANARIES[memory.itemsize].dtype)
-        self._canary, self._gaps = _CANARIES[memory.itemsize], _gaps_of_last_plan()
+        self._canary, self._gaps = _CANARIES[memory.itemsize], _gaps_of_last(plan)
         assert self._gaps.shape == memory.shape
 
     def point(self, **arrays: Array) -> None:
         for name, array in arrays.items():
-            count = array.size - (name == self.shortened)
+            count = array.size - (name == self.shortened) * (1 + _PADDED.get(name, 0))
             self._arrays[name] = array.reshape(-1)[:count], fenced(count, array.dtype, self.place)
         super().point(**{name: self._arrays[name][1] for name in arrays})
 

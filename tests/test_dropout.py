@@ -234,13 +234,16 @@ def epoch(
     weights, X, _, labels, scale = given
     settings = Settings(
         hidden=tuple(b.size for b in weights[1:-2:2]), learning_rate=RATE, dtype=dtype,
-        input_scale=scale, **{"batch_size": BATCH, "optimizer": "sgd", **options},
+        input_scale=scale, dropout=shares or 0.0,
+        **{"batch_size": BATCH, "optimizer": "sgd", **options},
     )  # fmt: skip
-    data = fit_data(X, labels, None, settings, None)
-    network = Network(weights, np.dtype(dtype)).under(settings.update_rule)
-    run = TrainingRun(network, data, settings, shares)
-    trained, loss, _ = run.epoch(network, order, RATE, KEY)
-    return trained.get_weights(), loss
+    data = fit_data(X, labels, None, None, settings, None)
+    network = Network(
+        weights, np.dtype(dtype), settings.activations(len(weights) // 2 - 1)
+    ).restarted(settings.optimizer.rule)
+    run = TrainingRun(network, data, settings)
+    trained = run.epoch(network, order, np.full(run.updates_per_epoch, RATE), KEY)
+    return trained.network.get_weights(), trained.loss
 
 
 def wanted(

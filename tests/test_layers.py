@@ -18,7 +18,6 @@ LAYERS = (
     {"fastmlp.trainer"},
     {"fastmlp.fitting", "fastmlp.streams"},
     {"fastmlp.training", "fastmlp.scores", "fastmlp.state", "fastmlp.rates", "fastmlp.progress"},
-    {"fastmlp.streams"},
     {"fastmlp.prediction"},
     {"fastmlp.network", "fastmlp.history", "fastmlp.data", "fastmlp.initializers"},
     {"fastmlp.outputs"},

@@ -1,6 +1,7 @@
 """Penalties, decay and clipping: their kernels, and whole runs against the reference."""
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 from fastmlp import training
 from fastmlp.data import FitData, Signature
 from fastmlp.kernels.plugins import regularisation
+from fastmlp.losses import SoftmaxCrossEntropy
 from fastmlp.network import Network
+from fastmlp.optimizers import SGD, AdamW
+from fastmlp.outputs import given_outputs
 from fastmlp.validation import Settings
 from tests import reference
 from tests.fences import fences
@@ -94,15 +98,32 @@ def trained(
     threads: int, options: dict[str, float],
 ) -> list[Array]:  # fmt: skip
     """Weights after two epochs."""
-    given = RULES[rule][0]
-    settings = Settings(dtype=dtype, batch_size=batch_size, threads=threads, **given)
-    network = Network(weights, np.dtype(dtype)).restarted(settings.update_rule)
-    signature = Signature(X.shape[1], len(weights[-1]))
-    data = FitData(X.astype(dtype), labels.astype(np.int32), signature)
-    chosen = options | ({"momentum": given["momentum"]} if "momentum" in given else {})
-    run = training.TrainingRun(network, data, settings, chosen)
+    penalties = dict(options)
+    given = dict(RULES[rule][0])
+    optimizer, rate = given["optimizer"], given.get("learning_rate")
+    if "weight_decay" in penalties:
+        # The objects of Adam that decay are AdamW's.
+        decay = penalties.pop("weight_decay")
+        if optimizer == "adam":
+            optimizer = AdamW(rate, weight_decay=decay)
+        else:
+            known = SGD(rate) if optimizer == "sgd" else optimizer
+            optimizer = replace(known, weight_decay=decay)
+        rate = None
+    settings = Settings(
+        hidden=[len(b) for b in weights[1:-1:2]], dtype=dtype, batch_size=batch_size,
+        threads=threads, optimizer=optimizer, learning_rate=rate, **penalties,
+    )  # fmt: skip
+    network = Network(
+        weights, np.dtype(dtype), settings.activations(len(weights) // 2 - 1)
+    ).restarted(settings.optimizer.rule)
+    outputs = given_outputs(SoftmaxCrossEntropy(), len(weights[-1]))
+    targets = outputs.encoded(labels, None, np.dtype(dtype))
+    data = FitData(X.astype(dtype), targets, Signature(X.shape[1], outputs))
+    run = training.TrainingRun(network, data, settings)
+    rates = np.full(run.updates_per_epoch, settings.resolved_rate(rate))
     for _ in range(2):
-        network = run.epoch(network, np.arange(len(X)), settings.learning_rate)[0]
+        network = run.epoch(network, np.arange(len(X)), rates).network
     return network.get_weights()
 
 

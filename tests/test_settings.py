@@ -1,6 +1,8 @@
 """Settings: what is accepted, that they are attributes kept as given, and names that are near."""
 
+import copy
 import inspect
+import pickle
 import re
 from collections import UserList
 from fractions import Fraction
@@ -12,8 +14,8 @@ import pytest
 import fastmlp.optimizers
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.losses import Huber, SoftmaxCrossEntropy
-from fastmlp.optimizers import OPTIMIZERS, SGD, Adam
-from fastmlp.schedules import Cosine, Step
+from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW
+from fastmlp.schedules import Cosine, ReduceOnPlateau, Step
 from fastmlp.validation import SETTINGS, Settings
 from tests.models import X, Y, fitted, needs_compiler, numbers, same_weights, trainer
 
@@ -229,6 +231,10 @@ def test_names_are_listed() -> None:
         ({"optimizer": SGD(0.1), "learning_rate": 0.2}, "learning_rate has no effect beside opt"),
         ({"schedule": len, "learning_rate": 0.2}, "no effect beside a function as schedule"),
         ({"schedule": len, "optimizer": SGD(0.1)}, "no effect beside a function as schedule"),
+        ({"schedule": abs, "learning_rate": 0.1}, "learning_rate has no effect beside a function"),
+        ({"schedule": abs, "optimizer": SGD(0.1)}, "learning_rate has no effect beside a function"),
+        ({"hidden": 8, "dropout": [0.5]}, "dropout must be one number for all hidden layers, or"),
+        ({"hidden": (), "dropout": [0.5] * 2}, "dropout must be one number for all hidden layers"),
         ({"hidden": (), "activation": "tanh"}, "activation has no effect without hidden layers"),
         ({"hidden": (), "dropout": 0.5}, "dropout has no effect without hidden layers"),
         ({"activation": ["relu", "tanh"]}, "activation must be one name, or one for each hidden"),
@@ -240,6 +246,16 @@ def test_settings_contradictions(arguments: dict[str, Any], match: str) -> None:
         Settings(**arguments)
     Settings(hidden=(), dropout=[0.5])
     Settings(hidden=(4, 3), activation=["relu", "tanh"], dropout=[0, 0.1, 0.2])
+
+
+def test_what_goes_together() -> None:
+    assert Settings(hidden=(), activation=()).activations(0) == ()
+    assert Settings(hidden=(), dropout=(0.5,)).dropouts(0) == (0.5,)
+    assert Settings(hidden=(3, 4), dropout=0.5).dropouts(2) == (0.0, 0.5, 0.5)
+    assert Settings(hidden=3, dropout=(0, 0)).dropouts(1) == ()
+    assert Settings(hidden=(3, 4), activation="tanh").activations(2) == ("tanh", "tanh")
+    assert Settings(schedule=abs).rates_are_scheduled
+    assert not Settings(schedule="cosine", learning_rate=0.5).rates_are_scheduled
 
 
 # ----------------------------------------------------------------------------- attributes, as given
@@ -390,6 +406,30 @@ def test_combinations_are_checked_by_the_fit() -> None:
     assert same_weights(model.get_weights(), weights)
     model.dropout = 0
     model.fit(X, Y)
+
+
+@needs_compiler
+def test_a_schedule_that_monitors_what_is_not_recorded() -> None:
+    model = trainer(schedule=ReduceOnPlateau(monitor="val_loss"))
+    with pytest.raises(ValueError, match="monitor of ReduceOnPlateau must be one of 'loss'"):
+        model.fit(X, Y)
+    model.fit(X, Y, validation_data=(X, Y))
+
+
+@needs_compiler
+def test_rates_of_schedules_are_in_the_history() -> None:
+    model = fitted(epochs=4, batch_size=60, schedule=Step(every=2, factor=0.5))
+    np.testing.assert_allclose(model.history["learning_rate"], [0.01, 0.01, 0.005, 0.005])
+
+
+@needs_compiler
+def test_copies_and_pickles_keep_objects() -> None:
+    options = {"optimizer": AdamW(0.02), "schedule": Cosine(warmup=0.2), "loss": Huber(2.0)}
+    model = trainer(learning_rate=None, **options)
+    wanted = trainer(learning_rate=None, **options).fit(X, Y).get_weights()
+    for other in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert {name: getattr(other, name) for name in options} == options
+        assert same_weights(other.fit(X, Y).get_weights(), wanted)
 
 
 @needs_compiler

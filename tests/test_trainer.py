@@ -44,7 +44,7 @@ def test_hidden(hidden: Any, sizes: tuple[int, ...]) -> None:
 
 
 def test_a_wrong_parameter_is_named() -> None:
-    with pytest.raises(ValueError, match="optimizer must be one of 'sgd', .*; got 'lbfgs'"):
+    with pytest.raises(ValueError, match=r"optimizer must be one of 'sgd', .*; got 'lbfgs'"):
         Trainer(optimizer="lbfgs")
     with pytest.raises(TypeError, match="momentum"):
         Trainer(momentum=0.5)  # type: ignore[call-arg]

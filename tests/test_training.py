@@ -29,39 +29,39 @@ TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 
 # Options of Trainer, then the step of the reference and its options.
 RULES: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
-    "sgd": ({"optimizer": SGD(0.1)}, reference.sgd_step, {"learning_rate": 0.1}),
+    "sgd": ({"optimizer": SGD(), "learning_rate": 0.1}, reference.sgd_step, {"learning_rate": 0.1}),
     "momentum": (
-        {"optimizer": SGD(0.05, momentum=0.9)},
+        {"optimizer": SGD(momentum=0.9), "learning_rate": 0.05},
         reference.sgd_step,
         {"learning_rate": 0.05, "momentum": 0.9},
     ),
     "nesterov": (
-        {"optimizer": SGD(0.05, momentum=0.8, nesterov=True)},
+        {"optimizer": SGD(momentum=0.8, nesterov=True), "learning_rate": 0.05},
         reference.sgd_step,
         {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True},
     ),
     "adam": (
-        {"optimizer": Adam(0.01)},
+        {"optimizer": Adam(), "learning_rate": 0.01},
         reference.adam_step,
         {"learning_rate": 0.01, "epsilon": 1e-8},
     ),
     "amsgrad": (
-        {"optimizer": AMSGrad(0.01)},
+        {"optimizer": AMSGrad(), "learning_rate": 0.01},
         reference.amsgrad_step,
         {"learning_rate": 0.01, "epsilon": 1e-8},
     ),
     "rmsprop": (
-        {"optimizer": RMSprop(0.01)},
+        {"optimizer": RMSprop(), "learning_rate": 0.01},
         reference.rmsprop_step,
         {"learning_rate": 0.01, "beta2": 0.9, "epsilon": 1e-7},
     ),
     "adagrad": (
-        {"optimizer": Adagrad(0.05)},
+        {"optimizer": Adagrad(), "learning_rate": 0.05},
         reference.adagrad_step,
         {"learning_rate": 0.05, "epsilon": 1e-7},
     ),
     "lion": (
-        {"optimizer": Lion(0.002)},
+        {"optimizer": Lion(), "learning_rate": 0.002},
         reference.lion_step,
         {"learning_rate": 0.002, "beta1": 0.9, "beta2": 0.99},
     ),

@@ -1,11 +1,8 @@
 """Whole runs with each activation, and with another one in each layer, against the reference."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
-from fastmlp import prediction, training
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from tests import reference
 from tests.kernels import needs_compiler
@@ -20,33 +17,19 @@ NETWORKS += [((name,), (9, 67, 3)) for name in ACTIVATIONS]
 NETWORKS += [((name, name), (5, 150, 2, 4)) for name in ("softplus", "identity", "gelu")]
 
 
-def choose(monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]) -> None:
-    """Let all jobs take these activations."""
-    for module in (training, prediction):
-        for name in ("make_plan", "training_job", "prediction_job"):
-            if hasattr(module, name):
-                made = getattr(module, name)
-
-                def chosen(*args: Any, made: Any = made, **options: Any) -> Any:
-                    return made(*args, **(options | {"activations": names}))
-
-                monkeypatch.setattr(module, name, chosen)
-
-
 @pytest.mark.parametrize("batch_size", [3, 40])
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("names", "sizes"), NETWORKS)
 def test_run(
-    names: tuple[str, ...], sizes: tuple[int, ...], dtype: str, rule: str, batch_size: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    choose(monkeypatch, names)
+    names: tuple[str, ...], sizes: tuple[int, ...], dtype: str, rule: str, batch_size: int
+) -> None:
     weights, X, labels = problem(sizes, 97)
     options, step, step_options = RULES[rule]
     trainer = trainer_from(
-        weights, **options, dtype=dtype, epochs=2, batch_size=batch_size, shuffle=False
-    )
+        weights, **options, dtype=dtype, epochs=2, batch_size=batch_size, shuffle=False,
+        activation=names, hidden=sizes[1:-1],
+    )  # fmt: skip
     trainer.fit(X, labels)
     wanted, history = reference.train(
         weights, X, labels, epochs=2, batch_size=batch_size, activations=list(names), step=step,
@@ -61,12 +44,18 @@ def test_run(
 
 
 @pytest.mark.parametrize("names", MIXED)
-def test_threads_change_nothing(names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    choose(monkeypatch, names)
+def test_threads_change_nothing(names: tuple[str, ...]) -> None:
     weights, X, labels = problem((31, 133, 9, 121, 5), 97)
     results = []
     for threads in (1, 2):
-        trainer = trainer_from(weights, epochs=2, batch_size=32, shuffle=False, threads=threads)
+        trainer = trainer_from(
+            weights,
+            epochs=2,
+            batch_size=32,
+            threads=threads,
+            activation=names,
+            hidden=(133, 9, 121),
+        )
         trainer.fit(X, labels)
         results.append(trainer.get_weights())
     for one, two in zip(*results, strict=True):

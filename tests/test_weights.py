@@ -68,6 +68,22 @@ def test_fit_from_given_weights() -> None:
         np.testing.assert_allclose(w, given, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "share", "shares"),
+    [((4, 5, 2, 3), (0.1, 0.2), (0.1, 0.2, 0.3)), ((4, 3), (0.1, 0.2), (0.1,))],
+)
+def test_shares_of_dropout_are_of_the_layers_of_given_weights(
+    sizes: tuple[int, ...], share: Any, shares: Any
+) -> None:
+    """Those that go with `hidden` do not fit; in its place it may name the network's layers."""
+    model = trainer(warm_start=True, dropout=share)
+    model.set_weights(random_weights(*sizes))
+    with pytest.raises(ValueError, match=r"dropout=\(0.1, 0.2\), but the network has"):
+        model.fit(X, Y)
+    model.hidden, model.dropout = sizes[1:-1], shares
+    assert model.fit(X, Y).layer_sizes_ == sizes
+
+
 def test_given_weights_take_the_labels_of_the_fit() -> None:
     model = trainer(warm_start=True)
     model.set_weights(random_weights(4, 8, 3))
