@@ -38,7 +38,7 @@ def trained(Y: Array, sample_weight: Array | None = None, **options: Any) -> Tra
     return Trainer(**settings | options).fit(X, Y, sample_weight=sample_weight)
 
 
-def falling(Y: Array, rate: float, epochs: int = 4000, **options: Any) -> Trainer:
+def falling(Y: Array, rate: float, epochs: int = 2000, **options: Any) -> Trainer:
     """The same where the gradient jumps: the last steps are as short as the error may be."""
     schedule = Cosine(final=1e-6)
     return trained(Y, optimizer=SGD(rate), schedule=schedule, epochs=epochs, **options)
