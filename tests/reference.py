@@ -361,11 +361,11 @@ def adam_step(
     learning_rate: float,
     beta1: float = 0.9,
     beta2: float = 0.999,
-    epsilon: float = 1e-7,
+    epsilon: float = 1e-8,
 ) -> None:
     """Change `weights` and `state` in place by one step of Adam.
 
-    As in Keras, epsilon is added to the uncorrected sqrt(v); the bias correction of both moments
+    As in scikit-learn, epsilon is added to the uncorrected sqrt(v); the bias correction of both moments
     is in the step size.
     """
     state["steps"] += 1
@@ -389,7 +389,7 @@ def amsgrad_step(
     learning_rate: float,
     beta1: float = 0.9,
     beta2: float = 0.999,
-    epsilon: float = 1e-7,
+    epsilon: float = 1e-8,
 ) -> None:
     """Change `weights` and `state` in place by one step of AMSGrad.
 

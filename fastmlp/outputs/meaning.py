@@ -63,7 +63,8 @@ class Outputs:
             raise ValueError(f"centre {outputs.centre} and spread {outputs.spread} of targets")
         if outputs.classes is None:
             return outputs
-        return replace(outputs, classes=check_classes(outputs.classes, len(outputs.labels)))
+        count = 2 if outputs.kind == "pair" else outputs.count
+        return replace(outputs, classes=check_classes(outputs.classes, count))
 
     @property
     def kind(self) -> str:
