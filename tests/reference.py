@@ -365,8 +365,8 @@ def adam_step(
 ) -> None:
     """Change `weights` and `state` in place by one step of Adam.
 
-    As in scikit-learn, epsilon is added to the uncorrected sqrt(v); the bias correction of both moments
-    is in the step size.
+    As in scikit-learn, epsilon is added to the uncorrected sqrt(v); the bias correction of both
+    moments is in the step size.
     """
     state["steps"] += 1
     t = state["steps"]
