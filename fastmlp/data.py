@@ -89,6 +89,10 @@ class FitData:
     signature: Signature
     validation: tuple[Array, Targets] | None = None
 
+    def without_rows(self) -> "FitData":
+        """The same, with nothing to train on."""
+        return replace(self, X=self.X[:0].copy(), targets=self.targets.part([]))
+
 
 def fit_data(
     X: Any,

@@ -53,7 +53,7 @@ class Fit:
         Gets what has been learned, and the history, epoch by epoch.
     settings : Settings
     data : FitData
-        All rows; or of a stream the first ones.
+        All rows; of a stream, what it is like.
     known : Learned, optional
         What is to be continued.
     began : float
@@ -193,12 +193,13 @@ class Fit:
         if settings.metrics is None:
             logs[outputs.metric] = trained.metric
         else:
-            # What is known from the training costs nothing more.
+            # What is known from the training costs nothing more; of a stream, nothing else is.
             known = {outputs.metric: trained.metric}
             rest = tuple(metric for metric in settings.metrics if metric not in known)
-            rows = self._data.X, self._data.targets  # of a stream, the first part
-            found = known | further_scores(trained.network, rows, outputs, rest, *how[2:])
-            logs |= {name: found[name] for name in map(name_of, settings.metrics)}
+            rows = self._data.X, self._data.targets
+            if self._stream is None:
+                known |= further_scores(trained.network, rows, outputs, rest, *how[2:])
+            logs |= {n: known[n] for n in map(name_of, settings.metrics) if n in known}
         if self._data.validation is not None:
             validated = scores(trained.network, self._data.validation, *how)
             logs |= {f"val_{name}": value for name, value in validated.items()}

@@ -1,7 +1,6 @@
 """Data that come in chunks."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import Any
 
 from .schedules import Constant, InverseScaling, ReduceOnPlateau
@@ -14,23 +13,31 @@ class Chunks:
     """The chunks of each epoch; the first of the first epoch is looked at before."""
 
     def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
-        self._make, self._number = make, 0
-        self._first: list[Chunk] = []
-        self._rest: Iterator[Chunk] = iter(())
+        self._make = make
+        self._seen: list[Chunk] = []
+        self._rest: Iterator[Chunk] | None = None
 
-    def start(self) -> Iterator[Chunk]:
-        """The first chunk, which :meth:`epoch` then gives again."""
+    def first(self) -> Chunk:
+        """The first chunk, which :meth:`epoch` then gives again.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
         self._rest = self._checked()
-        self._first = [chunk for _, chunk in zip(range(1), self._rest, strict=False)]
-        return iter(self._first)
+        self._seen = [chunk for _, chunk in zip(range(1), self._rest, strict=False)]
+        if not self._seen:
+            raise ValueError("chunks must hold at least one (X, Y); got none")
+        return self._seen[0]
 
     def epoch(self) -> Iterator[Chunk]:
-        """All chunks of the next epoch."""
-        first, self._first = self._first, []
-        if not first:
-            self._rest = self._checked()
-        # Nothing holds the first chunk once it has been given.
-        return chain((first.pop() for _ in range(len(first))), self._rest)
+        """All chunks of the next epoch; nothing holds one that has been given."""
+        rest = self._checked() if self._rest is None else self._rest
+        self._rest = None
+        if self._seen:
+            yield self._seen.pop()
+        yield from rest
 
     def _checked(self) -> Iterator[Chunk]:
         for index, chunk in enumerate(self._make()):

@@ -355,7 +355,7 @@ class Trainer:
             settings = self._settings(epochs=1, warm_start=True)
             check_open_ended(settings, "partial_fit")
             known = self._continued(settings)
-            data = self._first_data(X, Y, sample_weight, None, settings, known, classes)
+            data = self._first_data((X, Y, sample_weight), None, settings, known, classes)
             Fit(
                 self, settings, data, known, began=began, history=self.history,
                 stream=lambda: iter([data]),
@@ -392,32 +392,29 @@ class Trainer:
         TypeError, ValueError
             As ``fit``; if there is no chunk, an iterable is to serve several epochs, or a setting
             has no effect here: a fraction for validation, a schedule that must know the number of
-            updates.
+            updates. Metrics other than accuracy and r2 are those of ``validation_data`` alone.
         """
         with self._being_fitted() as began:
             settings = self._settings()
             check_open_ended(settings, "fit_stream")
             known = self._continued(settings)
-            make = as_chunks(chunks, settings.epochs)
-            first = next(make.start(), None)
-            if first is None:
-                raise ValueError("chunks must hold at least one (X, Y); got none")
-            X, Y, weights = first
-            data = self._first_data(X, Y, weights, validation_data, settings, known, classes)
+            stream = as_chunks(chunks, settings.epochs)
+            data = self._first_data(stream.first(), validation_data, settings, known, classes)
 
             def epoch() -> Iterator[FitData]:
-                for x, y, weights in make.epoch():
-                    yield fit_data(x, y, weights, None, settings, data.signature)
+                for X, Y, weights in stream.epoch():
+                    yield fit_data(X, Y, weights, None, settings, data.signature)
 
-            Fit(self, settings, data, known, began=began, stream=epoch).run()
+            Fit(self, settings, data.without_rows(), known, began=began, stream=epoch).run()
         return self
 
     @staticmethod
     def _first_data(
-        X: Any, Y: Any, sample_weight: Any, validation_data: Any, settings: Settings,
+        rows: tuple[Any, Any, Any], validation_data: Any, settings: Settings,
         known: Learned | None, classes: Any,
     ) -> FitData:  # fmt: skip
         signature = known.signature if known else None
+        X, Y, sample_weight = rows
         return fit_data(X, Y, sample_weight, validation_data, settings, signature, classes)
 
     def _settings(self, **changes: Any) -> Settings:

@@ -22,7 +22,7 @@ def best_epoch(values: list[float], min_delta: float, patience: int) -> tuple[in
     """(best epoch, epochs in all) by the rule as it is written."""
     best = 0
     for epoch, value in enumerate(values):
-        if value < values[best] - min_delta:
+        if epoch == 0 or value < values[best] - min_delta:
             best = epoch
         elif epoch - best >= patience:
             return best, epoch + 1
@@ -67,9 +67,7 @@ def test_monitored_by_a_function() -> None:
     assert fit("max").n_iter_ < model.n_iter_
     with pytest.raises(ValueError, match="mode must be 'min' or 'max'"):
         fit("auto")
-    with pytest.raises(
-        ValueError, match=r"monitor must be one of loss, .*; got 'val_loss'"
-    ):
+    with pytest.raises(ValueError, match=r"monitor must be one of loss, .*; got 'val_loss'"):
         trainer(early_stopping=EarlyStopping("val_loss")).fit(X, Y)
 
 
@@ -197,4 +195,4 @@ def test_a_stratified_part_has_as_many_of_each_class() -> None:
 def test_sorted_labels_are_warned_of() -> None:
     order = np.argsort(Y, kind="stable")
     with pytest.warns(UserWarning, match=r"classes that the others lack: 2; validation_split="):
-        trainer(validation_fraction=0.3).fit(X[order], Y[order])
+        trainer(validation_fraction=0.4).fit(X[order], Y[order])

@@ -39,7 +39,7 @@ class Targets:
         """Sum of the weights."""
         return float(len(self) if self.weights is None else self.weights.sum())
 
-    def part(self, rows: slice | Array) -> "Targets":
+    def part(self, rows: slice | Array | list[int]) -> "Targets":
         """Those of some rows."""
         labels = None if self.labels is None else self.labels[rows]
         values = None if self.values is None else self.values[:, rows]
