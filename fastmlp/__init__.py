@@ -4,7 +4,8 @@ from .callbacks import EarlyStopping
 from .compilation import warmup
 from .history import History
 from .many import Ensemble, fit_many
-from .trainer import NotFittedError, Trainer
+from .predictor import NotFittedError
+from .trainer import Trainer
 
 __all__ = [
     "EarlyStopping",
