@@ -1,14 +1,20 @@
 """Record of a fit: one list per quantity, one element per epoch."""
 
+import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 class History(dict[str, list[float]]):
     """Equal-length lists, in the order in which the quantities first came.
 
-    Keys are ``loss`` and ``accuracy`` (means over the samples of the epoch, each as it was when
-    its mini-batch was trained on), ``val_loss`` and ``val_accuracy`` where there are validation
-    data, ``learning_rate`` and ``seconds`` (wall time of the training, without the validation).
+    Keys are ``loss`` and the metrics (means over the samples of the epoch, each as it was when its
+    mini-batch was trained on), ``val_loss`` and so on where there are validation data,
+    ``learning_rate`` and ``seconds`` (wall time of the training, without the validation).
     """
 
     def append(self, logs: Mapping[str, float]) -> None:
@@ -20,3 +26,67 @@ class History(dict[str, list[float]]):
         """Drop what an interrupt left of an epoch that does not count."""
         for values in self.values():
             del values[n_epochs:]
+
+    def to_dataframe(self) -> "DataFrame":
+        """A table with a row for each epoch, counted from 0; needs pandas.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        """
+        try:
+            from pandas import DataFrame, RangeIndex
+        except ImportError as error:
+            raise ImportError("to_dataframe needs pandas: pip install pandas") from error
+        frame = DataFrame(dict(self))
+        frame.index = RangeIndex(len(frame), name="epoch")
+        return frame
+
+    def plot(self, path: "str | os.PathLike[str] | None" = None) -> "Figure":
+        """Draw the curves of the loss and of each metric, training beside validation.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where the picture is written, as PNG, PDF or SVG by its ending.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If nothing has been recorded.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError("plot needs matplotlib: pip install 'fastmlp[plot]'") from error
+        names = [name for name in self if name not in ("learning_rate", "seconds")]
+        names = [name for name in names if not name.startswith("val_")]
+        if not names:
+            raise ValueError("there is nothing to plot: no epoch has been recorded")
+        figure = Figure(figsize=(4.8 * len(names), 3.6), layout="constrained")
+        axes: Any = figure.subplots(1, len(names), squeeze=False)[0]
+        for axis, name in zip(axes, names, strict=True):
+            self._draw(axis, name)
+        if path is not None:
+            figure.savefig(path, dpi=150)
+        return figure
+
+    def _draw(self, axis: Any, name: str) -> None:
+        curves = {"training": self[name], "validation": self.get(f"val_{name}")}
+        for label, values in curves.items():
+            if values is not None:
+                epochs = range(1, len(values) + 1)
+                axis.plot(epochs, values, label=label, marker="." if len(values) < 30 else "")
+        axis.set(xlabel="epoch", ylabel=name.replace("_", " "))
+        axis.grid(alpha=0.3)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        if curves["validation"] is not None:
+            axis.legend(frameon=False)
