@@ -119,12 +119,10 @@ class Fit:
 
     def _epoch(self, epoch: int) -> dict[str, float] | None:
         """Train for an epoch; returns its numbers, or None if there was no time for it."""
-        start = time.perf_counter()
         trained, rate = self._train()
         if not trained.is_complete and epoch > self._done:
             return None
-        seconds = time.perf_counter() - start
-        logs = self._numbers(trained) | {"learning_rate": rate, "seconds": seconds}
+        logs = self._numbers(trained) | {"learning_rate": rate, "seconds": self._seconds}
         learned = replace(
             self._learned,
             network=trained.network,
@@ -140,7 +138,8 @@ class Fit:
 
     def _train(self) -> tuple[Trained, float]:
         """What the epoch leaves, and its last learning rate."""
-        network, parts, self._rows = self._learned.network, [], 0
+        network, parts = self._learned.network, []
+        self._rows, self._seconds = 0, 0.0
         for run in self._runs(network):
             rates = self._rates(run, network)
             parts.append(self._train_on(run, network, rates))
@@ -176,14 +175,17 @@ class Fit:
         settings = self._settings
         order = self._rng.permutation(run.rows) if settings.shuffle else np.arange(run.rows)
         key = int(self._rng.integers(1 << 63)) if settings.dropout else 0
+        start = time.perf_counter()
         try:
-            return run.epoch(network, order, rates, key, self._deadline)
+            trained = run.epoch(network, order, rates, key, self._deadline)
         except FloatingPointError as error:
             raise FloatingPointError(
                 f"{error} in epoch {len(self._history.get('loss', ())) + 1} with "
                 f"learning_rate={rates.max()}; a smaller one, or features scaled to about unit "
                 "size, may help"
             ) from None
+        self._seconds += time.perf_counter() - start
+        return trained
 
     def _numbers(self, trained: Trained) -> dict[str, float]:
         """Losses and metrics of the epoch."""

@@ -60,7 +60,7 @@ class TrainingRun:
         self._weighted = self._outputs.is_weighted(data.targets)
         rows = len(data.X)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
-        batch_size = min(settings.batch_size, rows)
+        self._batch_size = batch_size = min(settings.batch_size, rows)
         self._memory, self._plan, self._job = training_parts(
             network, data.X.dtype, batch_size, settings, skip_zeros,
             self._outputs.kernel(data.targets, weighted=self._weighted),
@@ -140,7 +140,7 @@ class TrainingRun:
 
     def _rows(self, updates: int) -> int:
         """Rows of the first ``updates`` mini-batches."""
-        return min(updates * int(self._plan.runs["batch_size"][0]), len(self._data.X))
+        return min(updates * self._batch_size, len(self._data.X))
 
     def _factors(
         self, network: Network, order: npt.NDArray[np.int64], rates: npt.NDArray[np.float64]
@@ -148,15 +148,19 @@ class TrainingRun:
         """Batch by batch: step sizes, shares of a sample in the mean, penalties, decay."""
         settings, optimizer = self._settings, self._settings.optimizer
         steps = network.updates + np.arange(1.0, self.updates_per_epoch + 1)
-        totals = np.add.reduceat(self._data.targets.weights_of(order), self._starts)
+        if self._data.targets.weights is None:
+            totals = np.minimum(len(order) - self._starts, self._batch_size).astype(np.float64)
+        else:
+            totals = np.add.reduceat(self._data.targets.weights[order], self._starts)
         totals *= self._outputs.averaged
-        return {
+        factors = {
             "rates": RULES[network.rule].step_sizes(rates, steps, optimizer.numbers),
             "shares": np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0),
-            "l2s": np.full(len(rates), settings.l2),
-            "l1s": np.full(len(rates), settings.l1),
             "decays": rates * optimizer.decay,
         }
+        for name, value in (("l2s", settings.l2), ("l1s", settings.l1)):
+            factors[name] = np.full(len(rates), value)
+        return factors
 
     def _run_slices(self, deadline: float) -> int:
         """Run the chunks of an epoch; returns how many updates there were."""
