@@ -143,6 +143,7 @@ import numpy as np
 from fastmlp import Trainer, training
 from fastmlp.kernels.runs import team
 from fastmlp.kernels.runs.launch import Job
+from fastmlp.optimizers import SGD
 
 rng = np.random.default_rng(0)
 OPTIMIZERS = [
