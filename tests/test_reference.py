@@ -410,8 +410,8 @@ class TestSteps:
         # A gradient so small that epsilon counts, then none.
         path = self.path(reference.adam_step, [1e-6, 0.0], learning_rate=0.1)
         # m = 1e-7, 9e-8; v = 1e-15, 9.99e-16
-        first = 1.0 - 0.1 * sqrt(0.001) / 0.1 * 1e-7 / (sqrt(1e-15) + 1e-7)
-        second = first - 0.1 * sqrt(0.001999) / 0.19 * 9e-8 / (sqrt(9.99e-16) + 1e-7)
+        first = 1.0 - 0.1 * sqrt(0.001) / 0.1 * 1e-7 / (sqrt(1e-15) + 1e-8)
+        second = first - 0.1 * sqrt(0.001999) / 0.19 * 9e-8 / (sqrt(9.99e-16) + 1e-8)
         assert path == pytest.approx([first, second], rel=1e-14)
 
 

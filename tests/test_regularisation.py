@@ -12,7 +12,7 @@ from fastmlp.data import FitData, Signature
 from fastmlp.kernels.plugins import regularisation
 from fastmlp.losses import SoftmaxCrossEntropy
 from fastmlp.network import Network
-from fastmlp.optimizers import OPTIMIZERS, Adam, AdamW
+from fastmlp.optimizers import Adam, AdamW
 from fastmlp.outputs import given_outputs
 from fastmlp.validation import Settings
 from tests import reference
@@ -103,12 +103,9 @@ def trained(
     optimizer, rate = given["optimizer"], given.get("learning_rate")
     if "weight_decay" in penalties:
         decay = penalties.pop("weight_decay")
-        if isinstance(optimizer, str):
-            optimizer = OPTIMIZERS[optimizer](rate)
         # Adam that decays is AdamW.
         known = AdamW(**vars(optimizer)) if type(optimizer) is Adam else optimizer
         optimizer = replace(known, weight_decay=decay)
-        rate = None
     settings = Settings(
         hidden=[len(b) for b in weights[1:-1:2]], dtype=dtype, batch_size=batch_size,
         threads=threads, optimizer=optimizer, learning_rate=rate, **penalties,
