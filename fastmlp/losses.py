@@ -26,12 +26,8 @@ class Loss(Checked):
     # What targets stand for: "classes", of which a row has one; "labels", of which it may have any;
     # "numbers"; or "counts", which are never negative.
     targets: ClassVar[str]
-
-    @property
-    def name(self) -> str:
-        """The name that stands for it with its defaults."""
-        return next(name for name, kind in LOSSES.items() if type(self) is kind)
-
+    # What stands for it with its defaults.
+    name: ClassVar[str]
     # How it grows with the unit of the targets: ``unit ** degree``.
     degree: ClassVar[int] = 0
 
@@ -53,6 +49,7 @@ class Loss(Checked):
 class SoftmaxCrossEntropy(Loss):
     """-sum_k y_k log p_k, p the softmax of the outputs, one for each class."""
 
+    name: ClassVar[str] = "softmax_cross_entropy"
     targets: ClassVar[str] = "classes"
 
 
@@ -64,6 +61,7 @@ class BinaryCrossEntropy(Loss):
     are added, as in scikit-learn (Keras takes their mean).
     """
 
+    name: ClassVar[str] = "binary_cross_entropy"
     targets: ClassVar[str] = "labels"
 
 
@@ -71,6 +69,7 @@ class BinaryCrossEntropy(Loss):
 class SquaredError(Loss):
     """(z - y)^2 / 2, as in scikit-learn; the mean over the outputs."""
 
+    name: ClassVar[str] = "squared_error"
     targets: ClassVar[str] = "numbers"
     degree: ClassVar[int] = 2
 
@@ -79,6 +78,7 @@ class SquaredError(Loss):
 class AbsoluteError(Loss):
     """abs(z - y), whose slope at 0 is 0; the mean over the outputs."""
 
+    name: ClassVar[str] = "absolute_error"
     targets: ClassVar[str] = "numbers"
     degree: ClassVar[int] = 1
 
@@ -97,6 +97,7 @@ class Huber(Loss):
 
     delta: float = field(default=1.0, metadata=RATE)
 
+    name: ClassVar[str] = "huber"
     targets: ClassVar[str] = "numbers"
     degree: ClassVar[int] = 2
 
@@ -136,6 +137,7 @@ class Quantile(Loss):
 
     q: float | tuple[float, ...] = field(default=0.5, metadata={"check": _check_quantiles})
 
+    name: ClassVar[str] = "quantile"
     targets: ClassVar[str] = "numbers"
     degree: ClassVar[int] = 1
 
@@ -156,16 +158,12 @@ class Poisson(Loss):
     The outputs are logarithms of the expected counts; the mean over the outputs.
     """
 
+    name: ClassVar[str] = "poisson"
     targets: ClassVar[str] = "counts"
     degree: ClassVar[int] = 1
 
 
-LOSSES: dict[str, type[Loss]] = {
-    "softmax_cross_entropy": SoftmaxCrossEntropy,
-    "binary_cross_entropy": BinaryCrossEntropy,
-    "squared_error": SquaredError,
-    "absolute_error": AbsoluteError,
-    "huber": Huber,
-    "quantile": Quantile,
-    "poisson": Poisson,
-}
+_ALL: tuple[type[Loss], ...] = (
+    SoftmaxCrossEntropy, BinaryCrossEntropy, SquaredError, AbsoluteError, Huber, Quantile, Poisson,
+)  # fmt: skip
+LOSSES = {loss.name: loss for loss in _ALL}

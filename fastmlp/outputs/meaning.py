@@ -1,6 +1,7 @@
 """What the outputs of a network stand for: from targets to kernels, from kernels to predictions."""
 
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,8 @@ class Outputs:
 
     def plain(self) -> dict[str, Any]:
         """Plain arrays and values."""
-        return {**vars(self), "loss": {"name": self.loss.name, **asdict(self.loss)}}
+        plain = {item.name: getattr(self, item.name) for item in fields(self)}
+        return plain | {"loss": {"name": self.loss.name, **asdict(self.loss)}}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Outputs":
@@ -66,13 +68,13 @@ class Outputs:
         count = 2 if outputs.kind == "pair" else outputs.count
         return replace(outputs, classes=check_classes(outputs.classes, count))
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """What the targets are: "classes", "pair" (of classes), "labels", "numbers", "counts"."""
         is_pair = self.loss.targets == "labels" and self.count == 1 and self.flat
         return "pair" if is_pair else self.loss.targets
 
-    @property
+    @cached_property
     def metric(self) -> str:
         """What is recorded beside the loss: accuracy, or R²."""
         return "r2" if self.kind in ("numbers", "counts") else "accuracy"
