@@ -26,7 +26,7 @@ class Loss(Checked):
     # What targets stand for: "classes", of which a row has one; "labels", of which it may have any;
     # "numbers"; or "counts", which are never negative.
     targets: ClassVar[str]
-    # What stands for it with its defaults.
+    # What stands for it with its defaults, see ``LOSSES``.
     name: ClassVar[str]
     # How it grows with the unit of the targets: ``unit ** degree``.
     degree: ClassVar[int] = 0
@@ -49,7 +49,6 @@ class Loss(Checked):
 class SoftmaxCrossEntropy(Loss):
     """-sum_k y_k log p_k, p the softmax of the outputs, one for each class."""
 
-    name: ClassVar[str] = "softmax_cross_entropy"
     targets: ClassVar[str] = "classes"
 
 
@@ -61,7 +60,6 @@ class BinaryCrossEntropy(Loss):
     are added, as in scikit-learn (Keras takes their mean).
     """
 
-    name: ClassVar[str] = "binary_cross_entropy"
     targets: ClassVar[str] = "labels"
 
 
@@ -69,7 +67,6 @@ class BinaryCrossEntropy(Loss):
 class SquaredError(Loss):
     """(z - y)^2 / 2, as in scikit-learn; the mean over the outputs."""
 
-    name: ClassVar[str] = "squared_error"
     targets: ClassVar[str] = "numbers"
     degree: ClassVar[int] = 2
 
@@ -78,7 +75,6 @@ class SquaredError(Loss):
 class AbsoluteError(Loss):
     """abs(z - y), whose slope at 0 is 0; the mean over the outputs."""
 
-    name: ClassVar[str] = "absolute_error"
     targets: ClassVar[str] = "numbers"
     degree: ClassVar[int] = 1
 
@@ -97,7 +93,6 @@ class Huber(Loss):
 
     delta: float = field(default=1.0, metadata=RATE)
 
-    name: ClassVar[str] = "huber"
     targets: ClassVar[str] = "numbers"
     degree: ClassVar[int] = 2
 
@@ -137,7 +132,6 @@ class Quantile(Loss):
 
     q: float | tuple[float, ...] = field(default=0.5, metadata={"check": _check_quantiles})
 
-    name: ClassVar[str] = "quantile"
     targets: ClassVar[str] = "numbers"
     degree: ClassVar[int] = 1
 
@@ -158,12 +152,18 @@ class Poisson(Loss):
     The outputs are logarithms of the expected counts; the mean over the outputs.
     """
 
-    name: ClassVar[str] = "poisson"
     targets: ClassVar[str] = "counts"
     degree: ClassVar[int] = 1
 
 
-_ALL: tuple[type[Loss], ...] = (
-    SoftmaxCrossEntropy, BinaryCrossEntropy, SquaredError, AbsoluteError, Huber, Quantile, Poisson,
-)  # fmt: skip
-LOSSES = {loss.name: loss for loss in _ALL}
+LOSSES: dict[str, type[Loss]] = {
+    "softmax_cross_entropy": SoftmaxCrossEntropy,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": Quantile,
+    "poisson": Poisson,
+}
+for _name, _kind in LOSSES.items():
+    _kind.name = _name
