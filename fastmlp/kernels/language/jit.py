@@ -129,6 +129,8 @@ class Unit:
 
     def __init__(self, function: Callable[..., Any], parallel: bool) -> None:
         self.name = f"{function.__module__.rpartition('.')[2]}_{function.__name__}"
+        # Files go by the sources of the package: they would not tell of a change elsewhere.
+        self._is_kept = function.__module__.partition(".")[0] == __name__.partition(".")[0]
         self.parameters = list(inspect.signature(function).parameters)
         # Numba names machine code by this. Of functions made by one other it is the same, and so
         # may be all of the name, as it counts on from 1 in every process.
@@ -153,10 +155,11 @@ class Unit:
         for called in units_called(self.function):
             called.address(dtype)
         symbol = self.symbol(dtype)
-        code = load_object(symbol)
+        code = load_object(symbol) if self._is_kept else None
         if code is None:
             code = self._compiled(dtype)
-            save_object(symbol, code)
+            if self._is_kept:
+                save_object(symbol, code)
         address = _link(code)
         llvm.add_symbol(symbol, address)
         return address

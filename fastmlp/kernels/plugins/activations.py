@@ -6,6 +6,7 @@ unit, whatever the function of 0 is and whatever deltas lie there.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -66,11 +67,11 @@ def _for_each_vector(e: Emitter, vectors: Any, units: Any, body: Any) -> None:
     loop(b, vectors, [], vector)
 
 
-def _named(name: str) -> Any:
-    """Makes a unit of that name."""
+def _named(name: str, formula: Callable[..., Any]) -> Any:
+    """Makes a unit of that name, which belongs where its formula does."""
 
     def mark(function: Any) -> Any:
-        function.__name__ = name
+        function.__name__, function.__module__ = name, formula.__module__
         return unit(function)
 
     return mark
@@ -96,7 +97,7 @@ def _values(name: str, formula: Callable[..., Any]) -> Any:
 
         return types.void(memory, i, i, i), emit
 
-    @_named(f"{name}_values")
+    @_named(f"{name}_values", formula)
     def values(memory, run, layer):
         m, outputs, stride = run.m, layer.outputs, layer.stride
         for p in range(layer.first, layer.last):
@@ -129,7 +130,7 @@ def _values_and_slopes(name: str, formula: Callable[..., Any]) -> Any:
 
         return types.void(memory, i, i, i, i), emit
 
-    @_named(f"{name}_values_and_slopes")
+    @_named(f"{name}_values_and_slopes", formula)
     def values_and_slopes(memory, run, layer):
         m, outputs, stride, slopes = run.m, layer.outputs, layer.stride, layer.slopes
         for p in range(layer.first, layer.last):
@@ -174,7 +175,7 @@ def _derivative(name: str, slope_of: Callable[..., Any]) -> Any:
     """
     row = _times_slope(slope_of)
 
-    @_named(f"{name}_derivative")
+    @_named(f"{name}_derivative", slope_of)
     def derivative(memory, run, layer):
         m, outputs, stride, panel = run.m, layer.outputs, layer.stride, layer.panel
         kept = as_element(layer.kept, memory)
@@ -223,8 +224,13 @@ def _from_value(name: str, value: Callable[..., Any], slope: Callable[..., Any])
 
 def _keeping_slopes(name: str, formula: Callable[..., Any]) -> Activation:
     """An activation of whose argument ``formula`` gives the value and the derivative."""
+
+    @wraps(formula)
+    def value(e: Emitter, x: Any) -> Any:
+        return formula(e, x)[0]
+
     return Activation(
-        _values(name, lambda e, x: formula(e, x)[0]), slopes_derivative,
+        _values(name, value), slopes_derivative,
         values_and_slopes=_values_and_slopes(name, formula),
     )  # fmt: skip
 

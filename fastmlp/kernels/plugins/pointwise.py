@@ -150,7 +150,9 @@ def pointwise(formula: Formula, *, is_class: bool = False) -> Any:
         emitted(memory, run, layer)
         add_samples(memory, run, layer)
 
-    loss.__name__, loss.__doc__ = formula.__name__, formula.__doc__
+    loss.__name__, loss.__module__, loss.__doc__ = (
+        formula.__name__, formula.__module__, formula.__doc__
+    )  # fmt: skip
     return unit(loss)
 
 
@@ -179,7 +181,7 @@ def output(function: Callable[[Emitter, Any], Any]) -> Any:
     def outputs(memory, run, layer):
         emitted(memory, run, layer)
 
-    outputs.__name__ = f"output_{function.__name__}"
+    outputs.__name__, outputs.__module__ = f"output_{function.__name__}", function.__module__
     return unit(outputs)
 
 
