@@ -3,18 +3,26 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .kernels.runs.plan import MAX_CHUNK
+from .losses import Loss, SoftmaxCrossEntropy
 from .trainer import Trainer
-from .validation import SETTINGS
+from .validation import SETTINGS, check_setting
+
+# What decides nothing that is compiled, and might not go with the rows made up here.
+_LEFT_OUT: dict[str, Any] = {
+    "callbacks": (), "class_weight": None, "early_stopping": False, "epochs": 1, "metrics": "auto",
+    "schedule": None, "seed": 0, "time_budget": None, "validation_split": "last",
+}  # fmt: skip
 
 
 def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: int = 10) -> None:
     """Compile what a trainer will run, or load it from the disk; the trainer stays as it is.
 
     Otherwise the first fit and the first predictions do that. Worth a call where a server or a
-    worker starts. It covers rows of the trainer's dtype without many zeros; what others need, such
-    as uint8, is still compiled when they come.
+    worker starts. It covers rows of the trainer's dtype without many zeros and without weights of
+    samples; what others need, such as uint8, is still compiled when they come.
 
     Parameters
     ----------
@@ -22,7 +30,7 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
         Without weights, a fit and predictions are compiled; with weights, predictions and, if
         ``warm_start``, a fit. By default ``Trainer()``.
     n_features, n_classes : int
-        Sizes that a trainer without weights will meet.
+        Sizes that a trainer without weights will meet; the loss "auto" is that of classes.
 
     Raises
     ------
@@ -33,12 +41,15 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
         trainer = Trainer()
     if not isinstance(trainer, Trainer):
         raise TypeError(f"trainer must be a Trainer; got {type(trainer).__name__}")
-    settings: dict[str, Any] = {name: getattr(trainer, name) for name in SETTINGS}
-    settings |= {"callbacks": (), "epochs": 1, "seed": 0}
+    settings: dict[str, Any] = {name: getattr(trainer, name) for name in SETTINGS} | _LEFT_OUT
+    settings["loss"] = check_setting("loss", trainer.loss) or SoftmaxCrossEntropy()
     has_weights = hasattr(trainer, "layer_sizes_")
+    if settings["loss"].targets == "labels" and n_classes == 2:
+        n_classes = 1  # one output tells two classes
     if has_weights:
         n_features, *_, n_classes = trainer.layer_sizes_
         settings["dtype"] = trainer.get_weights()[0].dtype  # the setting may be another by now
+        settings["loss"] = trainer._fitted().signature.outputs.loss
     probe = Trainer(**settings)
     if has_weights:
         probe.set_weights(trainer.get_weights())
@@ -47,6 +58,18 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
     rows = np.random.default_rng(0).standard_normal((n_rows, n_features), np.float32)
     X = rows.astype(probe.dtype)
     if trainer.warm_start or not has_weights:
-        probe.fit(X, np.arange(n_rows) % n_classes)
+        probe.fit(X, _targets(settings["loss"], n_rows, n_classes))
     probe.predict(X)
     probe.predict(X[:1])
+
+
+def _targets(loss: Loss, n_rows: int, n_outputs: int) -> npt.NDArray[Any]:
+    """Such as the loss takes."""
+    labels = np.arange(n_rows) % max(n_outputs, 2)
+    if loss.targets == "classes" or (loss.targets == "labels" and n_outputs == 1):
+        return labels
+    if loss.targets == "labels":
+        return (labels[:, None] >= np.arange(n_outputs)).astype(np.int64)
+    if loss.count > 1 or n_outputs == 1:
+        return labels + 0.5
+    return np.stack([labels + 0.5] * n_outputs, axis=1)

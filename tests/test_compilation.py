@@ -11,6 +11,8 @@ import pytest
 
 import fastmlp
 from fastmlp import Trainer
+from fastmlp.losses import LOSSES, Quantile
+from fastmlp.schedules import ReduceOnPlateau
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
@@ -125,3 +127,22 @@ def test_with_verbose_a_line_tells_of_the_compilation(tmp_path: Path) -> None:
     first, second = (units_of(code, tmp_path) for _ in range(2))
     assert first.count("compiling") == first.count("epoch") == 1
     assert second[0] == "epoch"
+
+
+@pytest.mark.parametrize("loss", [*LOSSES, Quantile((0.1, 0.9))])
+@pytest.mark.parametrize("n_outputs", [1, 2, 5])
+def test_warmup_of_every_loss(loss: Any, n_outputs: int) -> None:
+    """With weights, and without; settings that need other data do not matter."""
+    settings: dict[str, Any] = {
+        "loss": loss, "class_weight": {"a": 2}, "early_stopping": True, "metrics": max,
+        "schedule": ReduceOnPlateau("val_loss"), "time_budget": 1e-9,
+    }  # fmt: skip
+    trainer = Trainer(4, **settings, warm_start=True)
+    fastmlp.warmup(trainer, n_features=3, n_classes=n_outputs)
+    assert not hasattr(trainer, "layer_sizes_")
+    fits = n_outputs > 1 or loss != "softmax_cross_entropy"
+    if fits and (n_outputs == 2 or not isinstance(loss, Quantile)):
+        weights = [np.ones(shape) for shape in ((3, 4), (4,), (4, n_outputs), (n_outputs,))]
+        trainer.set_weights(weights)
+        fastmlp.warmup(trainer)
+        assert all(map(np.array_equal, trainer.get_weights(), weights))
