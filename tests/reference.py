@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erfcx
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.integer]
@@ -67,6 +66,8 @@ def softplus(z: Array) -> Array:
 
 def normal_distribution(z: Array) -> Array:
     """Return Phi(z); only the scaled tail, which changes slowly, is taken in float64."""
+    from scipy.special import erfcx  # all else here needs NumPy alone
+
     scaled = erfcx(np.abs(z / np.sqrt(z.dtype.type(2))).astype(np.float64))
     small = scaled * np.exp(-z * z / 2) / 2
     result: Array = np.where(z > 0, 1 - small, small)
