@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -63,23 +63,41 @@ def fit_many(
     if len(chosen) != len(trainers):
         raise ValueError(f"rows must be one for each trainer; got {len(chosen)}")
 
-    def fit(trainer: Trainer, of: Any) -> None:
-        x, y, weights = (take_rows(values, of) for values in (X, Y, sample_weight))
-        with on_one_thread():
-            trainer.fit(x, y, sample_weight=weights, validation_data=validation_data)
+    left = list(reversed(range(len(trainers))))
+    errors: list[BaseException | None] = [None] * len(trainers)
 
-    with ThreadPoolExecutor(max(1, min(usable_threads(None), len(trainers)))) as pool:
-        futures = [pool.submit(fit, *pair) for pair in zip(trainers, chosen, strict=True)]
-        try:
-            for future in futures:
-                future.exception()
-        except BaseException:
-            for future, trainer in zip(futures, trainers, strict=True):
-                future.cancel()
-                trainer.stop_training = True
-            raise
-    for future in futures:
-        future.result()
+    def work() -> None:
+        with on_one_thread(), suppress(IndexError):
+            while True:
+                number = left.pop()
+                try:
+                    own = (take_rows(data, chosen[number]) for data in (X, Y, sample_weight))
+                    x, y, weights = own
+                    trainers[number].fit(
+                        x, y, sample_weight=weights, validation_data=validation_data
+                    )
+                except BaseException as error:
+                    errors[number] = error
+
+    # Not a pool of concurrent.futures: that holds a lock at a fork, and a signal handler that forks
+    # in the middle of one would wait for ever.
+    count = max(1, min(usable_threads(None), len(trainers)))
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        left.clear()
+        for trainer in trainers:
+            trainer.stop_training = True
+        for thread in threads:
+            thread.join()
+        raise
+    for error in errors:
+        if error is not None:
+            raise error
     return trainers
 
 
