@@ -1,6 +1,7 @@
 """Several trainers at once: one to a core, each on one thread, so that none waits for another."""
 
 import copy
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
