@@ -332,7 +332,7 @@ class Trainer(Predictor):
         X, Y, sample_weight
             As for ``fit``. Centre and spread of numbers are those of the first call.
         classes : array, optional
-            All labels there are, sorted; needed at the first call where Y holds labels.
+            All labels there are, sorted; at the first call, by default those of its Y.
 
         Returns
         -------

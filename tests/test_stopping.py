@@ -102,7 +102,7 @@ def test_a_budget_of_time() -> None:
 def test_an_unfinished_epoch_is_dropped_unless_it_is_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # A slice for each batch, and a clock that goes on by 1 with each look at it.
+    # A slice for each batch.
     monkeypatch.setattr("fastmlp.training._FIRST_SLICE_FLOPS", 1.0)
     monkeypatch.setattr("fastmlp.training._SLICE_SECONDS", 1e-9)
     full = trainer(epochs=3).fit(X, Y)
