@@ -1,19 +1,17 @@
 """What one fit was given, checked once; and what further rows must agree with."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .inputs import Inputs, Scaling, given_scaling, learn_inputs, read_rows
 from .losses import Loss, SoftmaxCrossEntropy
 from .outputs import Outputs, Targets, learn_outputs
 from .validation import (
-    Names,
     Settings,
     check_classes,
-    check_features,
-    check_names,
     check_sample_weight,
     check_validation_data,
     class_weights,
@@ -32,43 +30,31 @@ class Signature:
 
     Parameters
     ----------
-    n_features : int
+    inputs : Inputs
     outputs : Outputs
-        What its outputs stand for.
-    names : array of str, optional
-        What the features are called.
-    input_scale : float
-        Factor of the features as they are read.
+        What they stand for.
     fitted : bool
         Whether names (or that there are none) and outputs come from a fit. Weights that were given
         go with any.
     """
 
-    n_features: int
+    inputs: Inputs
     outputs: Outputs
-    names: Names | None = None
-    input_scale: float = 1.0
     fitted: bool = True
 
     def plain(self) -> dict[str, Any]:
         """Plain arrays and values."""
-        return {**vars(self), "outputs": self.outputs.plain()}
+        return {**vars(self), "inputs": self.inputs.plain(), "outputs": self.outputs.plain()}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Signature":
         """The signature that gave :meth:`plain`."""
-        attributes = {field.name: plain[field.name] for field in fields(cls)}
-        signature = cls(**attributes | {"outputs": Outputs.from_plain(plain["outputs"])})
-        if signature.names is not None and len(signature.names) != signature.n_features:
-            raise ValueError(f"{signature.n_features} features have {len(signature.names)} names")
-        return signature
+        inputs, outputs = Inputs.from_plain(plain["inputs"]), Outputs.from_plain(plain["outputs"])
+        return cls(inputs, outputs, plain["fitted"])
 
     def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X") -> Array:
         """Rows like those of the fit."""
-        names = feature_names(X, name)
-        if self.fitted:
-            check_names(self.names, names, name)
-        return check_features(X, dtype, n_features=self.n_features, name=name)
+        return self.inputs.read(X, dtype, name, named=self.fitted)
 
     def rows_and_targets(
         self, X: Any, Y: Any, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
@@ -113,11 +99,11 @@ def fit_data(
         For whatever cannot be trained on, or does not agree with what is known.
     """
     dtype = settings.dtype
-    if known is None or not known.fitted:
-        names = feature_names(X)
-        rows = check_features(X, dtype, n_features=known.n_features if known else None)
+    if known is None:
+        rows = read_rows(X, dtype, given_scaling(settings.scaling))
     else:
-        names, rows = known.names, known.rows(X, dtype)
+        _check_scaling(settings.scaling, known.inputs.scaling)
+        rows = known.rows(X, dtype)
     Y = read_targets(Y, len(rows))
     rows, Y, weights = _weighted(rows, Y, sample_weight)
     if classes is not None:
@@ -128,10 +114,14 @@ def fit_data(
     train, rest = split_rows(Y, n_train, settings.validation_split, settings.seed)
     if known is None:
         outputs = learn_outputs(Y, weights, settings.loss, settings.label_smoothing, train, classes)
+        own = None if weights is None else weights[train]
+        inputs = learn_inputs(rows[train], feature_names(X), own, settings.scaling)
+        rows = inputs.scaling.apply(rows, dtype)
     else:
         outputs = _continued(known, Y, weights, settings)
+        inputs = known.inputs if known.fitted else replace(known.inputs, names=feature_names(X))
     _check_smoothing(settings, outputs)
-    signature = Signature(rows.shape[1], outputs, names, settings.input_scale)
+    signature = Signature(inputs, outputs)
     targets = outputs.encoded(Y, weights, dtype)
     held_back = None
     if validation_data is not None:
@@ -143,6 +133,21 @@ def fit_data(
         rows, targets = rows[train], targets.part(train)
     targets = _with_class_weights(targets, outputs, settings.class_weight)
     return FitData(rows, targets, signature, held_back)
+
+
+def _check_scaling(setting: Any, known: Scaling) -> None:
+    """A network that is continued has its scaling, with which "auto" agrees."""
+    given = given_scaling(setting)
+    same = given is not None and given.kind == known.kind
+    if (
+        setting not in ("auto", known.kind)
+        if given is None
+        else not (same and np.array_equal(given.factor, known.factor))
+    ):
+        raise ValueError(
+            "warm_start continues a network as it is; got "
+            f"scaling={setting!r}, but the network has {known}"
+        )
 
 
 def _weighted(

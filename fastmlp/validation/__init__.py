@@ -4,6 +4,7 @@ Its message names the argument, what was got and what is wanted.
 """
 
 from .advice import some
+from .arrays import finite
 from .features import check_features
 from .frames import take_rows
 from .labels import check_classes, encode_labels, is_one_hot, read_targets
@@ -38,6 +39,7 @@ __all__ = [
     "class_weights",
     "encode_labels",
     "feature_names",
+    "finite",
     "guess_loss",
     "is_one_hot",
     "near_miss",

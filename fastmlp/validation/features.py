@@ -10,14 +10,15 @@ from .frames import Table, open_table
 
 
 def check_features(
-    X: Any, dtype: npt.DTypeLike, *, n_features: int | None = None, name: str = "X"
+    X: Any, dtype: npt.DTypeLike | None, *, n_features: int | None = None, name: str = "X"
 ) -> Array:
     """Return X, shape (rows, features), finite, C-contiguous, aligned and native-endian.
 
     X may be bools, integers or real floats in any layout, or a table of columns of such, of
     pandas, Polars or PyArrow. The result has type `dtype` (float32 or float64), but an array of
     uint8 stays uint8, as the kernels read it in place. An array itself or a view of it is returned
-    when nothing has to be converted; X is never modified.
+    when nothing has to be converted; X is never modified. Without a `dtype` it is the one of both
+    that holds the values of X exactly, as far as either does.
 
     Raises
     ------
@@ -34,8 +35,12 @@ def check_features(
     if n_features not in (None, shape[1]):
         raise ValueError(f"{name} must have {n_features} features; got {shape[1]}")
     if isinstance(data, Table):
-        return data.to_array(dtype)
-    return finite(data, np.uint8 if data.dtype == np.uint8 else dtype, name)
+        return data.to_array(np.float64 if dtype is None else dtype)
+    if data.dtype == np.uint8:
+        dtype = np.uint8
+    elif dtype is None:
+        dtype = np.float32 if np.can_cast(data.dtype, np.float32) else np.float64
+    return finite(data, dtype, name)
 
 
 def _reshape(X: Any, shape: tuple[int, ...]) -> str:
