@@ -80,6 +80,9 @@ class Fit:
         self._deadline = began + (settings.time_budget or math.inf)
         self._history = History({name: list(values) for name, values in (history or {}).items()})
         self._done = len(self._history.get("loss", ()))  # epochs before this fit
+        rows = self._run.rows if stream is None else None
+        last = self._done + settings.epochs
+        self._progress = Progress(settings.verbose, self._done, last, rows)
         self._callbacks = [
             callback.for_fit() if isinstance(callback, Callback) else callback
             for callback in (settings.early_stopping, *settings.callbacks)
@@ -92,13 +95,15 @@ class Fit:
         last = self._done + self._settings.epochs
         vars(trainer).update(stop_training=False, stop_reason_="epochs", best_epoch_=self._done)
         self._tell("on_fit_begin")
-        with Progress(self._settings.verbose, last) as progress:
+        with self._progress:
             for epoch in range(self._done, last):
                 logs = self._epoch(epoch)
                 if logs is None:
                     trainer.stop_reason_ = "time_budget"
                     break
-                progress.show(epoch, logs, self._rows)
+                self._progress.show(epoch, logs, self._rows)
+                if self._settings.callbacks:
+                    self._progress.make_way()
                 # Every callback is told of the epoch, also when an earlier one stops the training.
                 for callback in self._callbacks:
                     callback(trainer, epoch, logs)
@@ -177,7 +182,7 @@ class Fit:
         key = int(self._rng.integers(1 << 63)) if settings.dropout else 0
         start = time.perf_counter()
         try:
-            trained = run.epoch(network, order, rates, key, self._deadline)
+            trained = run.epoch(network, order, rates, key, self._deadline, self._progress.advance)
         except FloatingPointError as error:
             raise FloatingPointError(
                 f"{error} in epoch {len(self._history.get('loss', ())) + 1} with "

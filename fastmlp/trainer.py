@@ -23,6 +23,7 @@ from .network import Network
 from .optimizers import Optimizer
 from .outputs import given_outputs
 from .predictor import Predictor
+from .progress import say
 from .schedules import ReduceOnPlateau, Schedule
 from .state import (
     Learned,
@@ -33,6 +34,7 @@ from .state import (
     set_learned,
 )
 from .streams import as_chunks, check_open_ended
+from .summary import summary
 from .validation import (
     SETTINGS,
     Settings,
@@ -103,7 +105,7 @@ class Trainer(Predictor):
         Rows of a mini-batch; more than there are means all.
     shuffle : bool, default True
         Draw a new order of the rows for every epoch; otherwise they are taken as given.
-    scaling : str, float or sequence of float, optional
+    scaling : str, float or sequence of float, default "auto"
         What is done to features on the way in, learned from the training rows, in the precision in
         which they come: "standard" (mean 0, standard deviation 1), "robust" (median 0, quartiles 1
         apart, smoothly clipped at 3), "quantile" (a piecewise linear map to the normal
@@ -134,8 +136,10 @@ class Trainer(Predictor):
         Seed of the first weights and of the orders of rows.
     warm_start : bool, default False
         ``fit`` continues from the present weights instead of starting afresh.
-    verbose : {0, 1}
-        1 prints a line per epoch, and one before kernels are compiled.
+    verbose : {0, 1, 2}
+        1 shows a bar with loss, metrics, speed and the time that is left, in a terminal or a
+        notebook where tqdm is installed (``pip install 'fastmlp[progress]'``), and otherwise, as 2
+        does, a line per epoch. A first line tells when kernels are being compiled.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0,
         with the numbers of that epoch. What it returns does not matter, what it does counts: from
@@ -445,9 +449,7 @@ class Trainer(Predictor):
     def _announcing(self) -> AbstractContextManager[None]:
         if not self.verbose:
             return nullcontext()
-        return announcing(
-            lambda: print("compiling kernels, once on this machine: a few seconds", flush=True)
-        )
+        return announcing(lambda: say("compiling kernels, once on this machine: a few seconds"))
 
     def _continued(self, settings: Settings) -> Learned | None:
         """What a fit goes on from; the network then keeps its shape and dtype."""
@@ -538,6 +540,18 @@ class Trainer(Predictor):
             inputs = inputs.scaled_by(setting)
         signature = Signature(inputs, outputs, fitted=False)
         return Learned(network, signature, hidden)
+
+    def summary(self) -> str:
+        """Layers with their units and parameters, and the memory of weights and of a fit.
+
+        A text to be printed: ``print(trainer.summary())``.
+
+        Raises
+        ------
+        NotFittedError
+            Before there are weights, as the data say how many inputs and outputs there are.
+        """
+        return summary(self._fitted(), self._settings())
 
     def get_state(self) -> dict[str, Any]:
         """What has been learned and recorded, as arrays and plain values, without the settings.

@@ -2,8 +2,9 @@
 
 import math
 import time
+from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -98,6 +99,7 @@ class TrainingRun:
         rates: npt.NDArray[np.float64],
         dropout_key: int = 0,
         deadline: float = math.inf,
+        report: Callable[[int], Any] = lambda rows: None,
     ) -> Trained:
         """Train on every row once, in ``order``, as far as time allows.
 
@@ -109,6 +111,8 @@ class TrainingRun:
             Learning rates.
         dropout_key : int
             Another one in every epoch, of 63 bits; what is dropped follows from it.
+        report : callable
+            Is told of rows that have been trained on, ten times a second or less.
         deadline : float
             Of ``time.perf_counter``: the epoch ends soon after it, but not before its first slice.
 
@@ -130,7 +134,7 @@ class TrainingRun:
         job.point(**arrays)
         stride = arrays["targets"].shape[1] if "targets" in arrays else 0
         job.set(total_loss=0, hits=0, dropout_key=dropout_key, target_stride=stride)
-        done = self._run_slices(deadline)
+        done = self._run_slices(deadline, report)
         sums = float(job.runs["total_loss"][0]), float(job.runs["hits"][0])
         seen = data.targets if done == len(rates) else data.targets.part(order[: self._rows(done)])
         loss, metric = self._outputs.summed_up(*sums, seen)
@@ -163,10 +167,9 @@ class TrainingRun:
             factors[name] = np.full(len(rates), value)
         return factors
 
-    def _run_slices(self, deadline: float) -> int:
+    def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:
         """Run the chunks of an epoch; returns how many updates there were."""
-        step, job = 0, self._job
-        chunks_per_batch = int(self._plan.runs["chunks_per_batch"][0])
+        step, job, rows = 0, self._job, 0
         while step < self._n_steps and (step == 0 or time.perf_counter() < deadline):
             stop = min(step + self._slice_steps, self._n_steps)
             start = time.perf_counter()
@@ -180,7 +183,16 @@ class TrainingRun:
             speed = (done - step) / max(now - start, 1e-6)
             self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
             step = done
-        return self.updates_per_epoch if step == self._n_steps else step // chunks_per_batch
+            seen = self._rows(self._updates(step))
+            report(seen - rows)
+            rows = seen
+        return self._updates(step)
+
+    def _updates(self, steps: int) -> int:
+        """Mini-batches that so many chunks complete."""
+        if steps == self._n_steps:
+            return self.updates_per_epoch
+        return steps // int(self._plan.runs["chunks_per_batch"][0])
 
 
 class _Company:
@@ -218,17 +230,7 @@ def training_parts(
 ) -> tuple[Floats, Plan, Job]:
     """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``; the kernels
     multiply the input by ``input_factor``."""
-    plan = make_plan(
-        network.layer_sizes,
-        network.dtype,
-        chunk=min(batch_size, MAX_CHUNK),
-        batch_size=batch_size,
-        members=_team_size(network, batch_size, settings.threads),
-        state_vectors=RULES[network.rule].state_vectors,
-        skip_zeros=skip_zeros,
-        clipped=settings.clip_norm is not None,
-        activations=network.activations,
-    )
+    plan = _plan(network, batch_size, settings, skip_zeros)
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
     in_place = _reads_in_place(network, dtype, settings, input_factor)
@@ -249,6 +251,26 @@ def training_parts(
         clip_norm=settings.clip_norm or 0.0,
     )
     return memory, plan, job
+
+
+def _plan(network: Network, batch_size: int, settings: Settings, skip_zeros: bool) -> Plan:
+    return make_plan(
+        network.layer_sizes,
+        network.dtype,
+        chunk=min(batch_size, MAX_CHUNK),
+        batch_size=batch_size,
+        members=_team_size(network, batch_size, settings.threads),
+        state_vectors=RULES[settings.optimizer.rule].state_vectors,
+        skip_zeros=skip_zeros,
+        clipped=settings.clip_norm is not None,
+        activations=network.activations,
+    )
+
+
+def fit_memory(network: Network, settings: Settings) -> int:
+    """Bytes that a fit by such settings takes, beside its rows and targets."""
+    plan = _plan(network, settings.batch_size, settings, False)
+    return plan.memory_size * network.dtype.itemsize
 
 
 def _before_rule(settings: Settings) -> set[str]:

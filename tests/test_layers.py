@@ -16,7 +16,7 @@ LAYERS = (
     {"fastmlp"},
     {"fastmlp.compilation", "fastmlp.many"},
     {"fastmlp.trainer"},
-    {"fastmlp.fitting", "fastmlp.streams", "fastmlp.predictor"},
+    {"fastmlp.fitting", "fastmlp.streams", "fastmlp.predictor", "fastmlp.summary"},
     {"fastmlp.training", "fastmlp.scores", "fastmlp.state", "fastmlp.rates", "fastmlp.progress"},
     {"fastmlp.prediction"},
     {"fastmlp.network", "fastmlp.history", "fastmlp.data", "fastmlp.initializers"},

@@ -152,7 +152,7 @@ def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
         ("validation_fraction", NAN, "nan"),
         ("threads", 0, "0"),
         ("seed", -1, "-1"),
-        ("verbose", 2, "2"),
+        ("verbose", 3, "3"),
         ("verbose", -1, "-1"),
     ],
 )
@@ -292,7 +292,7 @@ GIVEN: dict[str, list[Any]] = {
     "threads": [None, 1, np.int8(2)],
     "seed": [None, 0, 2**200, np.uint64(2**63)],
     "warm_start": [True, np.False_],
-    "verbose": [0, 1, True],
+    "verbose": [0, 1, 2, True],
     "callbacks": [(), [], print, [Callback()], (Callback(), print), UserList([print])],
 }
 
@@ -368,7 +368,7 @@ WRONG: dict[str, list[Any]] = {
     "threads": [0, -1, 1.5, "2", True],
     "seed": [-1, 1.5, "0", True, np.random.default_rng(0)],
     "warm_start": [None, 1],
-    "verbose": [2, -1, None, "1"],
+    "verbose": [3, -1, None, "1"],
     "callbacks": [None, 1, "stop", [1], [print, None], iter([print]), {print}],
 }
 

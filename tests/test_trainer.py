@@ -1,7 +1,6 @@
 """Trainer as its users see it: arguments, labels, records, bad input, odd shapes, divergence."""
 
 import gc
-import math
 import weakref
 from collections.abc import Callable
 from itertools import pairwise

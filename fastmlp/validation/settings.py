@@ -29,7 +29,7 @@ _NEAR = 0.85
 _ACTIVATION = one_of(tuple(ACTIVATIONS))["check"]
 _OPTIMIZER = named(OPTIMIZERS, Optimizer, "optimizers")
 _FACTOR = rule(float, "a finite number", Real, math.isfinite)
-_VERBOSE = rule(int, "0 or 1", (Integral, np.bool_), lambda value: 0 <= value <= 1)
+_VERBOSE = rule(int, "0, 1 or 2", (Integral, np.bool_), lambda value: 0 <= value <= 2)
 _DTYPES = ("float32", "float64", np.float32, np.float64)
 _DTYPE = rule(np.dtype, "'float32' or 'float64'", (str, type, np.dtype), _DTYPES.__contains__)
 
