@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .inputs import Columns, learn_columns
 from .losses import Loss, SoftmaxCrossEntropy
 from .outputs import Outputs, Targets, learn_outputs
 from .validation import (
+    Features,
     Names,
     Settings,
     check_classes,
-    check_features,
     check_names,
     check_sample_weight,
     check_validation_data,
@@ -32,11 +33,12 @@ class Signature:
 
     Parameters
     ----------
-    n_features : int
+    columns : Columns
+        What is learned of the columns of features.
     outputs : Outputs
         What its outputs stand for.
     names : array of str, optional
-        What the features are called.
+        What the columns are called.
     input_scale : float
         Factor of the features as they are read.
     fitted : bool
@@ -44,7 +46,7 @@ class Signature:
         go with any.
     """
 
-    n_features: int
+    columns: Columns
     outputs: Outputs
     names: Names | None = None
     input_scale: float = 1.0
@@ -52,32 +54,45 @@ class Signature:
 
     def plain(self) -> dict[str, Any]:
         """Plain arrays and values."""
-        return {**vars(self), "outputs": self.outputs.plain()}
+        plain = {name: getattr(self, name).plain() for name in ("columns", "outputs")}
+        return {**vars(self), **plain}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Signature":
         """The signature that gave :meth:`plain`."""
         attributes = {field.name: plain[field.name] for field in fields(cls)}
-        signature = cls(**attributes | {"outputs": Outputs.from_plain(plain["outputs"])})
-        if signature.names is not None and len(signature.names) != signature.n_features:
-            raise ValueError(f"{signature.n_features} features have {len(signature.names)} names")
+        attributes |= {
+            "columns": Columns.from_plain(plain["columns"]),
+            "outputs": Outputs.from_plain(plain["outputs"]),
+        }
+        signature = cls(**attributes)
+        n_given = signature.columns.n_given
+        if signature.names is not None and len(signature.names) != n_given:
+            raise ValueError(f"{n_given} columns have {len(signature.names)} names")
         return signature
 
     def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X") -> Array:
-        """Rows like those of the fit."""
+        """Rows of numbers, from rows like those of the fit."""
         names = feature_names(X, name)
         if self.fitted:
             check_names(self.names, names, name)
-        return check_features(X, dtype, n_features=self.n_features, name=name)
+        return self.columns.encoded(Features(X, name, self.columns.n_given), dtype)
+
+    def targets(
+        self, Y: Any, n_rows: int, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
+    ) -> tuple[Targets, slice | Array]:
+        """Targets like those of the fit, without those of weight 0, and which rows that leaves."""
+        targets = read_targets(Y, n_rows, name=f"{prefix}Y")
+        kept, weights = _weighted(n_rows, sample_weight, prefix)
+        return self.outputs.encoded(targets[kept], weights, dtype, f"{prefix}Y"), kept
 
     def rows_and_targets(
         self, X: Any, Y: Any, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
     ) -> tuple[Array, Targets]:
         """Rows like those of the fit and their targets; those of weight 0 are left out."""
         rows = self.rows(X, dtype, f"{prefix}X")
-        targets = read_targets(Y, len(rows), name=f"{prefix}Y")
-        rows, targets, weights = _weighted(rows, targets, sample_weight, prefix)
-        return rows, self.outputs.encoded(targets, weights, dtype, f"{prefix}Y")
+        targets, kept = self.targets(Y, len(rows), sample_weight, dtype, prefix)
+        return rows[kept], targets
 
 
 @dataclass(frozen=True)
@@ -113,25 +128,36 @@ def fit_data(
         For whatever cannot be trained on, or does not agree with what is known.
     """
     dtype = settings.dtype
-    if known is None or not known.fitted:
-        names = feature_names(X)
-        rows = check_features(X, dtype, n_features=known.n_features if known else None)
-    else:
-        names, rows = known.names, known.rows(X, dtype)
-    Y = read_targets(Y, len(rows))
-    rows, Y, weights = _weighted(rows, Y, sample_weight)
+    fitted = known is not None and known.fitted
+    names = feature_names(X)
+    if fitted:
+        check_names(known.names, names)
+    features = Features(X, n_features=known.columns.n_given if fitted else None)
+    Y = read_targets(Y, len(features))
+    kept, weights = _weighted(len(features), sample_weight)
+    Y = Y[kept]
     if classes is not None:
         classes = check_classes(classes, np.shape(classes)[0] if np.ndim(classes) else 0)
-    n_train = len(rows)
+    n_train = len(Y)
     if validation_data is None:
-        n_train = split_validation(len(rows), settings.validation_fraction)
+        n_train = split_validation(len(Y), settings.validation_fraction)
     train, rest = split_rows(Y, n_train, settings.validation_split, settings.seed)
+    if fitted:
+        names, columns = known.names, known.columns
+        rows = columns.encoded(features, dtype)
+    else:
+        own = None if weights is None else weights[train]
+        training = train if isinstance(kept, slice) else kept[train]
+        columns, rows = learn_columns(features, training, own, dtype, settings.missing)
+        if known is not None:
+            _check_inputs(columns, known.columns.n_inputs)
+    rows = rows[kept]
     if known is None:
         outputs = learn_outputs(Y, weights, settings.loss, settings.label_smoothing, train, classes)
     else:
         outputs = _continued(known, Y, weights, settings)
     _check_smoothing(settings, outputs)
-    signature = Signature(rows.shape[1], outputs, names, settings.input_scale)
+    signature = Signature(columns, outputs, names, settings.input_scale)
     targets = outputs.encoded(Y, weights, dtype)
     held_back = None
     if validation_data is not None:
@@ -146,14 +172,23 @@ def fit_data(
 
 
 def _weighted(
-    rows: Array, Y: Array, sample_weight: Any, prefix: str = ""
-) -> tuple[Array, Array, npt.NDArray[np.float64] | None]:
-    """Rows, targets and weights without those of weight 0."""
-    weights = check_sample_weight(sample_weight, len(rows), f"{prefix}sample_weight")
+    n_rows: int, sample_weight: Any, prefix: str = ""
+) -> tuple[slice | Array, npt.NDArray[np.float64] | None]:
+    """The rows whose weight is not 0, and their weights."""
+    weights = check_sample_weight(sample_weight, n_rows, f"{prefix}sample_weight")
     if weights is None or weights.all():
-        return rows, Y, weights
-    kept = weights > 0
-    return rows[kept], Y[kept], weights[kept]
+        return slice(None), weights
+    kept = np.flatnonzero(weights)
+    return kept, weights[kept]
+
+
+def _check_inputs(columns: Columns, n_inputs: int) -> None:
+    """Columns that are learned must go with weights that were given."""
+    if columns.n_inputs != n_inputs:
+        given = f"{columns.n_given} features"
+        if columns.n_given != columns.n_inputs:
+            given += f", which make {columns.n_inputs} columns of numbers"
+        raise ValueError(f"X must have {n_inputs} features; got {given}")
 
 
 def _continued(known: Signature, Y: Array, weights: Any, settings: Settings) -> Outputs:

@@ -34,7 +34,7 @@ class Predictor:
 
     @property
     def n_features_in_(self) -> int:
-        return self._fitted().signature.n_features
+        return self._fitted().signature.columns.n_given
 
     @property
     def feature_names_in_(self) -> npt.NDArray[np.object_]:

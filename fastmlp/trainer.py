@@ -16,6 +16,7 @@ from .callbacks import Callback, EarlyStopping
 from .data import FitData, Signature, fit_data
 from .fitting import Fit
 from .history import History
+from .inputs import Columns
 from .kernels.language.jit import announcing
 from .losses import Loss
 from .network import Network
@@ -102,6 +103,10 @@ class Trainer(Predictor):
         Rows of a mini-batch; more than there are means all.
     shuffle : bool, default True
         Draw a new order of the rows for every epoch; otherwise they are taken as given.
+    missing : {"error", "impute"}
+        What becomes of gaps among the numbers of X, which are NaN, None or NA: an error, or the
+        median of the training rows, and for each column that had gaps among them one more of 0 and
+        1, which tells where.
     validation_fraction : float, default 0.0
         Part of the rows, the last ones, that is kept for validation.
     validation_split : {"last", "shuffled", "stratified"}
@@ -203,6 +208,7 @@ class Trainer(Predictor):
         epochs: int = 15,
         batch_size: int = 32,
         shuffle: bool = True,
+        missing: str = "error",
         validation_fraction: float = 0.0,
         validation_split: str = "last",
         early_stopping: bool | EarlyStopping = False,
@@ -232,6 +238,7 @@ class Trainer(Predictor):
         self.epochs = epochs
         self.batch_size = batch_size
         self.shuffle = shuffle
+        self.missing = missing
         self.validation_fraction = validation_fraction
         self.validation_split = validation_split
         self.early_stopping = early_stopping
@@ -515,7 +522,7 @@ class Trainer(Predictor):
         network = Network(checked, dtype, activations)
         n_features, *_, n_outputs = network.layer_sizes
         outputs = given_outputs(loss, n_outputs)
-        signature = Signature(n_features, outputs, input_scale=input_scale, fitted=False)
+        signature = Signature(Columns(n_features), outputs, input_scale=input_scale, fitted=False)
         return Learned(network, signature, hidden)
 
     def get_state(self) -> dict[str, Any]:

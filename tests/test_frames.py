@@ -25,8 +25,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from fastmlp.validation import check_features, check_names, feature_names
+from fastmlp.validation import check_names, feature_names
 from tests.labels import encode_labels
+from tests.rows import check_features
 
 NAN, INF, NA = float("nan"), float("inf"), pd.NA
 FLOATS = (np.float32, np.float64)
@@ -906,7 +907,8 @@ def test_no_package_of_tables_is_imported() -> None:
 import sys
 import numpy as np
 import fastmlp
-from fastmlp.validation import check_features, encode_labels, feature_names, read_targets
+from fastmlp.validation import encode_labels, feature_names, read_targets
+from tests.rows import check_features
 check_features([[1, 2.5], [3, 4]], np.float32)
 encode_labels(read_targets(["a", "b"], 2))
 feature_names([[1]])

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from fastmlp.validation import (
-    check_features,
     check_weights,
     split_validation,
 )
 from tests.labels import encode_labels
+from tests.rows import check_features
 
 NAN, INF = float("nan"), float("inf")
 FLOATS = (np.float32, np.float64)

@@ -1,18 +1,20 @@
-"""Tables of pandas, Polars and PyArrow -> one array, a block of rows after another.
+"""Tables of pandas, Polars and PyArrow -> one array, a block of rows after another, and categories.
 
 None of these packages is imported: of one that is not loaded there can be no table.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .advice import categories, missing, not_finite, shown
-from .arrays import NUMBERS, Array, Index, as_array, first_not_finite
+from .advice import categories, not_finite, shown
+from .arrays import NUMBERS, Array, Index, as_array, first_infinite
+from .categories import Coded, of_arrow, of_pandas, of_polars, of_values
 
 Reader = Callable[[slice], Array]
 
@@ -28,7 +30,7 @@ _NUMPY_TYPES = frozenset(
 
 
 class Table:
-    """Columns of numbers under one name, each in its own dtype until it becomes part of a result.
+    """Columns under one name, each in its own dtype until it becomes part of a result.
 
     Parameters
     ----------
@@ -51,50 +53,79 @@ class Table:
         """One column, in the terms of its package."""
         raise NotImplementedError
 
-    def parts(self) -> Iterator[tuple[slice, Reader]]:
-        """Neighbouring columns of one dtype, and what reads rows of them in that dtype.
+    @cached_property
+    def categories(self) -> list[int]:
+        """The columns that are of categories."""
+        return [j for j, kind in enumerate(self.kinds) if _is_category(kind)]
 
-        Columns of anything but numbers, or in which some are missing, are errors.
+    @property
+    def kinds(self) -> Iterable[Any]:
+        """Types of the columns, in the terms of its package."""
+        return self.data.dtypes
+
+    def coded(self, j: int) -> Coded:
+        """A column as categories, whatever it holds."""
+        column = self.column(j)
+        if hasattr(getattr(column, "dtype", None), "pyarrow_dtype"):
+            column = column.array.__arrow_array__()
+        if j in self.categories:
+            return next(read for kind, read in _CODED.items() if _is_a(column, *kind))(column)
+        return of_values(column_values(column))
+
+    def parts(self, skip: Collection[int] = ()) -> Iterator[tuple[slice, Reader]]:
+        """Neighbouring columns of one dtype, and what reads rows of them in that dtype, or as
+        floats where some are missing; without some columns.
+
+        Columns of anything but numbers are errors.
         """
         raise NotImplementedError
+
+    def called(self, j: int) -> str:
+        """What messages call a column."""
+        label = self.labels[j]
+        which = f" (column {j})" * (self.labels.count(label) > 1)
+        return f"{self.name}[{shown(label)}]{which}"
 
     def place(self, index: Index) -> str:
         """What messages call a value."""
         row, j = index
-        label = self.labels[j]
-        which = f" (column {j})" * (self.labels.count(label) > 1)
-        return f"{self.name}[{shown(label)}]{which} row {row}"
+        return f"{self.called(j)} row {row}"
 
-    def to_array(self, dtype: npt.DTypeLike) -> Array:
-        """Return the numbers as a C-contiguous array of `dtype`.
+    def to_array(self, result: Array, skip: Collection[int] = ()) -> bool:
+        """Put the numbers, without some columns, into an array; tells whether some are missing.
 
         Raises
         ------
         TypeError, ValueError
-            If a value is missing, no real number or not finite in `dtype`, with its column and
+            If a value is no real number or infinite in the dtype of the array, with its column and
             its row, counted from 0.
         """
-        parts = list(self.parts())
-        result = np.empty(self.shape, dtype)
-        n_rows, n_columns = self.shape
-        step = max(1, min(_BLOCK_ROWS, _BLOCK_VALUES // max(1, n_columns)))
+        parts = list(self.parts(skip))
+        has_gaps = False
         with np.errstate(all="ignore"):  # values that overflow are found below
-            for start in range(0, n_rows, step):
-                rows = slice(start, min(start + step, n_rows))
+            for rows in blocks(*self.shape):
                 block = result[rows]
+                stop = 0
                 for columns, read in parts:
-                    _convert(read(rows), block[:, columns])
-                if (bad := first_not_finite(block)) is not None:
-                    row, j = divmod(bad, n_columns)
-                    raise self._not_finite(parts, start + row, j, result.dtype)
-        return result
+                    start, stop = stop, stop + columns.stop - columns.start
+                    _convert(read(rows), block[:, start:stop])
+                bad, found = first_infinite(block)
+                has_gaps |= found
+                if bad is not None:
+                    row, j = divmod(bad, block.shape[1])
+                    raise self._infinite(parts, rows.start + row, j, result.dtype)
+        return has_gaps
 
-    def _not_finite(
+    def _infinite(
         self, parts: list[tuple[slice, Reader]], row: int, j: int, dtype: npt.DTypeLike
     ) -> ValueError:
-        columns, read = next(part for part in parts if j in range(part[0].start, part[0].stop))
-        value = read(slice(row, row + 1)).flat[j - columns.start]
-        return not_finite(self.place((row, j)), value, dtype, advise=True)
+        """The error for a value of the result."""
+        for columns, read in parts:
+            if j < columns.stop - columns.start:
+                break
+            j -= columns.stop - columns.start
+        value = read(slice(row, row + 1)).flat[j]
+        return not_finite(self.place((row, columns.start + j)), value, dtype)
 
     def _any(self, values: Any, j: int) -> Reader:
         """Reader of a whole column of anything, which must be numbers."""
@@ -103,15 +134,20 @@ class Table:
 
     def _arrow(self, column: Any, j: int) -> Reader:
         """Reader of a column of PyArrow."""
-        if _is_plain(column):
-            return lambda rows: column_values(column.slice(rows.start, rows.stop - rows.start))
-        if str(column.type).startswith("dictionary"):
+        if j in self.categories:
             raise self._categories(j, column.to_pylist())
-        return self._any(column_values(column), j)
+        if str(column.type) not in _NUMPY_TYPES:
+            return self._any(column_values(column), j)
+        if column.null_count:  # as double: NumPy's integers and bools have no NaN
+            column = column.cast("double", safe=False)
+        return lambda rows: column.slice(rows.start, rows.stop - rows.start).to_numpy(
+            zero_copy_only=False
+        )
 
     def _categories(self, j: int, values: Iterable[Any]) -> TypeError:
-        column = self.place((0, j)).removesuffix(" row 0")
-        return TypeError(f"{self.name} must hold real numbers; {categories(column, values)}")
+        return TypeError(
+            f"{self.name} must hold real numbers; {categories(self.called(j), values)}"
+        )
 
 
 def _convert(source: Array, target: Array) -> None:
@@ -119,12 +155,19 @@ def _convert(source: Array, target: Array) -> None:
     target[...] = source.reshape(target.shape)
 
 
+def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Rows that are worked on at once."""
+    step = max(1, min(_BLOCK_ROWS, _BLOCK_VALUES // max(1, n_columns)))
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
 class _PandasTable(Table):
     def column(self, j: int) -> Any:
         return self.data.iloc[:, j]
 
-    def parts(self) -> Iterator[tuple[slice, Reader]]:
-        for dtype, columns in _runs(self.data.dtypes):
+    def parts(self, skip: Collection[int] = ()) -> Iterator[tuple[slice, Reader]]:
+        for dtype, columns in _runs(self.data.dtypes, skip):
             if isinstance(dtype, np.dtype) and dtype.kind in NUMBERS:
                 yield columns, _pandas_numbers(self.data, columns)
                 continue
@@ -136,20 +179,18 @@ class _PandasTable(Table):
         dtype, array = series.dtype, series.array
         if isinstance(dtype, np.dtype):
             return self._any(series.to_numpy(), j)
+        if j in self.categories:
+            raise self._categories(j, np.asarray(array))
         if hasattr(dtype, "pyarrow_dtype"):
             return self._arrow(array.__arrow_array__(), j)
-        if dtype.name == "category":
-            raise self._categories(j, np.asarray(array))
         is_sparse = isinstance(dtype, sys.modules["pandas"].SparseDtype)
         numbers = dtype.subtype if is_sparse else getattr(dtype, "numpy_dtype", None)
         if not isinstance(numbers, np.dtype) or numbers.kind not in NUMBERS:
             return self._any(array, j)
-        gaps = np.asarray(array.isna())
-        if gaps.any():
-            row = int(gaps.argmax())
-            raise missing(self.place((row, j)), array[row])
         if is_sparse:
             return lambda rows: array[rows].to_numpy(dtype=numbers)
+        if array.isna().any():
+            return lambda rows: array[rows].to_numpy(dtype=np.float64, na_value=np.nan)
         return self._any(array.to_numpy(dtype=numbers), j)  # a view, as nothing is missing
 
 
@@ -168,13 +209,13 @@ class _PolarsTable(Table):
     def column(self, j: int) -> Any:
         return self.data.to_series(j)
 
-    def parts(self) -> Iterator[tuple[slice, Reader]]:
+    def parts(self, skip: Collection[int] = ()) -> Iterator[tuple[slice, Reader]]:
         gaps = self.data.null_count().row(0)
         plain = [
             None if gap else type_name
             for gap, type_name in zip(gaps, map(_type_name, self.data.dtypes), strict=True)
         ]
-        for kind, columns in _runs(plain):
+        for kind, columns in _runs(plain, skip):
             if kind in _NUMPY_TYPES:
                 yield columns, self._numbers(columns)
                 continue
@@ -188,8 +229,11 @@ class _PolarsTable(Table):
         return lambda rows: frame[rows].to_numpy()
 
     def _other(self, series: Any, j: int) -> Reader:
-        if str(series.dtype).startswith(("Categorical", "Enum")):
+        if j in self.categories:
             raise self._categories(j, series)
+        if _type_name(series.dtype) in _NUMPY_TYPES:  # with gaps
+            double = sys.modules["polars"].Float64
+            return lambda rows: series[rows].cast(double).to_numpy()
         return self._any(column_values(series), j)
 
 
@@ -201,17 +245,29 @@ class _ArrowTable(Table):
     def column(self, j: int) -> Any:
         return self.data.column(j)
 
-    def parts(self) -> Iterator[tuple[slice, Reader]]:
+    @property
+    def kinds(self) -> Iterable[Any]:
+        return self.data.schema.types
+
+    def parts(self, skip: Collection[int] = ()) -> Iterator[tuple[slice, Reader]]:
         for j in range(self.shape[1]):
-            yield slice(j, j + 1), self._arrow(self.column(j), j)
+            if j not in skip:
+                yield slice(j, j + 1), self._arrow(self.column(j), j)
 
 
-def _runs(kinds: Iterable[Any]) -> Iterator[tuple[Any, slice]]:
-    """Each kind, and the columns next to each other that are of it."""
+def _is_category(kind: Any) -> bool:
+    """Whether a type of a column is that of categories."""
+    name = _type_name(getattr(kind, "pyarrow_dtype", kind))
+    return name in ("CategoricalDtype", "Categorical", "Enum", "DictionaryType")
+
+
+def _runs(kinds: Iterable[Any], skip: Collection[int]) -> Iterator[tuple[Any, slice]]:
+    """Each kind, and the columns next to each other that are of it, without some."""
     start = 0
-    for kind, group in groupby(kinds):
+    for (kind, skipped), group in groupby((kind, j in skip) for j, kind in enumerate(kinds)):
         stop = start + sum(1 for _ in group)
-        yield kind, slice(start, stop)
+        if not skipped:
+            yield kind, slice(start, stop)
         start = stop
 
 
@@ -232,6 +288,12 @@ _TABLES: dict[tuple[str, str], type[Table]] = {
     ("polars", "DataFrame"): _PolarsTable,
     ("pyarrow", "Table"): _ArrowTable,
     ("pyarrow", "RecordBatch"): _ArrowTable,
+}
+_CODED: dict[tuple[str, str], Callable[[Any], Coded]] = {
+    ("pandas", "Series"): of_pandas,
+    ("polars", "Series"): of_polars,
+    ("pyarrow", "Array"): of_arrow,
+    ("pyarrow", "ChunkedArray"): of_arrow,
 }
 _COLUMNS = (("polars", "Series"), ("pyarrow", "Array"), ("pyarrow", "ChunkedArray"))
 
