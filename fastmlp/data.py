@@ -128,11 +128,11 @@ def fit_data(
         For whatever cannot be trained on, or does not agree with what is known.
     """
     dtype = settings.dtype
-    fitted = known is not None and known.fitted
+    continued = known if known is not None and known.fitted else None
     names = feature_names(X)
-    if fitted:
-        check_names(known.names, names)
-    features = Features(X, n_features=known.columns.n_given if fitted else None)
+    if continued:
+        check_names(continued.names, names)
+    features = Features(X, n_features=continued.columns.n_given if continued else None)
     Y = read_targets(Y, len(features))
     kept, weights = _weighted(len(features), sample_weight)
     Y = Y[kept]
@@ -142,8 +142,8 @@ def fit_data(
     if validation_data is None:
         n_train = split_validation(len(Y), settings.validation_fraction)
     train, rest = split_rows(Y, n_train, settings.validation_split, settings.seed)
-    if fitted:
-        names, columns = known.names, known.columns
+    if continued:
+        names, columns = continued.names, continued.columns
         rows = columns.encoded(features, dtype)
     else:
         own = None if weights is None else weights[train]

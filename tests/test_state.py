@@ -674,10 +674,10 @@ def restored(state: Any) -> Trainer:
     return model
 
 
-@pytest.mark.parametrize("version", [None, 0, 1, 3, "2", 1.5])
+@pytest.mark.parametrize("version", [None, 0, 1, 2, "3", 1.5])
 def test_an_unknown_format_is_an_error(version: Any) -> None:
     state = fitted().__getstate__() | {"format": version}
-    message = f"saved by another version of fastmlp: got format {version!r}, known is 2"
+    message = f"saved by another version of fastmlp: got format {version!r}, known is 3"
     with pytest.raises(ValueError, match=message):
         restored(state)
     with pytest.raises(ValueError, match="got format None"):
@@ -703,8 +703,9 @@ def test_a_lack_of_anything_is_an_error() -> None:
     state = fitted().__getstate__()
     paths = [("attributes",), ("history",), ("learned",)]
     paths += [("attributes", name) for name in (*SETTINGS, "n_iter_", "stop_training")]
-    outputs = state["learned"]["signature"]["outputs"]
-    paths += [("learned", "signature", "outputs", name) for name in outputs]
+    signature = state["learned"]["signature"]
+    for part in ("columns", "outputs"):
+        paths += [("learned", "signature", part, name) for name in signature[part]]
     for outer in ("", "network", "signature"):
         inner = ("learned", outer) if outer else ("learned",)
         paths += [
@@ -736,7 +737,12 @@ WRONG: dict[str, tuple[tuple[Any, ...], Any]] = {
     "spread": (("learned", "signature", "outputs", "spread"), np.array([0.0])),
     "activations": (("learned", "network", "activations"), ("than",)),
     "names": (("learned", "signature", "names"), np.array(["a"], object)),
-    "features": (("learned", "signature", "n_features"), 5),
+    "features": (("learned", "signature", "columns", "n_given"), 5),
+    "categories": (("learned", "signature", "columns", "categories"), [[4, ["a"]]]),
+    "no keys": (("learned", "signature", "columns", "categories"), [[0, [None]]]),
+    "medians": (("learned", "signature", "columns", "medians"), np.zeros(3)),
+    "nan medians": (("learned", "signature", "columns", "medians"), np.full(4, np.nan)),
+    "gaps": (("learned", "signature", "columns", "gaps"), [0]),
 }
 
 

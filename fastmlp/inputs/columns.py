@@ -139,6 +139,7 @@ class Columns:
     def _fill(self, block: Array) -> None:
         numbers = block[:, : self.n_numbers]
         gaps = np.isnan(numbers)
+        assert self.medians is not None
         np.copyto(numbers, self.medians, where=gaps, casting="same_kind")
         block[:, self.n_inputs - len(self.gaps) :] = gaps[:, self.gaps]
 

@@ -123,8 +123,8 @@ def _of_items(items: Array, array: Array, name: str, kinds: str, place: Place) -
     types = set(map(type, items.flat))
     gaps = {kind for kind in types if kind.__name__ in MISSING_TYPES}
     if gaps and kinds == NUMBERS and all(map(_is_number, types - gaps)):
-        items, types = items.copy(), types - gaps
-        items.flat = [math.nan if type(item) in gaps else item for item in items.flat]
+        flat = [math.nan if type(item) in gaps else item for item in items.flat]
+        items, types = np.array(flat, object).reshape(items.shape), types - gaps
     if all(map(_is_number, types)):
         with suppress(OverflowError):  # [10**400, 0.5]
             numbers = np.array(items.tolist()).reshape(items.shape)

@@ -64,7 +64,7 @@ def of_polars(series: Any) -> Coded:
 
 
 def of_arrow(column: Any) -> Coded:
-    """A dictionary, whose codes are in the order in which its values came, unless said otherwise."""
+    """A dictionary: unless it says otherwise, its codes are in the order in which values came."""
     if hasattr(column, "unify_dictionaries"):  # a chunk may have one of its own
         column = column.unify_dictionaries().combine_chunks()
     codes = column.indices.cast("int64").fill_null(-1).to_numpy(zero_copy_only=False)

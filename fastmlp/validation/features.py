@@ -9,7 +9,7 @@ import numpy.typing as npt
 from .advice import missing_number
 from .arrays import Array, as_array, element, first_index, with_gaps
 from .categories import Coded
-from .frames import open_table
+from .frames import Table, open_table
 
 
 class Features:
@@ -35,8 +35,9 @@ class Features:
     def __init__(self, X: Any, name: str = "X", n_features: int | None = None) -> None:
         self.name = name
         self.table = None if type(X) is np.ndarray else open_table(X, name)
-        self.data = as_array(X, name) if self.table is None else self.table
-        shape = self.data.shape
+        data = as_array(X, name) if self.table is None else self.table
+        self.array = None if isinstance(data, Table) else data
+        shape: tuple[int, ...] = data.shape
         if len(shape) != 2 or 0 in shape:
             got = f"got shape {shape}{_reshape(X, shape)}"
             raise ValueError(f"{name} must be 2-D and not empty; {got}")
@@ -80,8 +81,9 @@ class Features:
         if self.table is not None:
             result = np.empty((n_rows, n_columns - len(skip) + room), dtype)
             return result, self.table.to_array(result[:, : n_columns - len(skip)], skip)
-        kept = np.uint8 if self.data.dtype == np.uint8 else dtype
-        array, has_gaps = with_gaps(self.data, kept, self.name)
+        assert self.array is not None
+        kept = np.uint8 if self.array.dtype == np.uint8 else dtype
+        array, has_gaps = with_gaps(self.array, kept, self.name)
         if room:
             result = np.empty((n_rows, n_columns + room), dtype)
             result[:, :n_columns] = array
@@ -90,7 +92,7 @@ class Features:
 
     def shares_memory(self, array: Array) -> bool:
         """Whether an array is the data or a view of them."""
-        return self.table is None and np.may_share_memory(array, self.data)
+        return self.array is not None and np.may_share_memory(array, self.array)
 
     def missing(self, numbers: Array, skip: Collection[int] = ()) -> ValueError:
         """The error for gaps among the numbers."""

@@ -17,6 +17,7 @@ from .arrays import NUMBERS, Array, Index, as_array, first_infinite
 from .categories import Coded, of_arrow, of_pandas, of_polars, of_values
 
 Reader = Callable[[slice], Array]
+Part = tuple[slice, Reader]
 
 # Rows that are converted at once: 4,096 to 8,192 took the least time for tables of 5 to 10,000
 # columns, half of what whole columns took. Wide tables have shorter blocks to save memory.
@@ -59,9 +60,9 @@ class Table:
         return [j for j, kind in enumerate(self.kinds) if _is_category(kind)]
 
     @property
-    def kinds(self) -> Iterable[Any]:
+    def kinds(self) -> list[Any]:
         """Types of the columns, in the terms of its package."""
-        return self.data.dtypes
+        return list(self.data.dtypes)
 
     def coded(self, j: int) -> Coded:
         """A column as categories, whatever it holds."""
@@ -72,7 +73,7 @@ class Table:
             return next(read for kind, read in _CODED.items() if _is_a(column, *kind))(column)
         return of_values(column_values(column))
 
-    def parts(self, skip: Collection[int] = ()) -> Iterator[tuple[slice, Reader]]:
+    def parts(self, skip: Collection[int] = ()) -> Iterator[Part]:
         """Neighbouring columns of one dtype, and what reads rows of them in that dtype, or as
         floats where some are missing; without some columns.
 
@@ -112,20 +113,16 @@ class Table:
                 bad, found = first_infinite(block)
                 has_gaps |= found
                 if bad is not None:
-                    row, j = divmod(bad, block.shape[1])
-                    raise self._infinite(parts, rows.start + row, j, result.dtype)
+                    row, k = divmod(bad, block.shape[1])
+                    raise self._infinite(parts, rows.start + row, k, result.dtype)
         return has_gaps
 
-    def _infinite(
-        self, parts: list[tuple[slice, Reader]], row: int, j: int, dtype: npt.DTypeLike
-    ) -> ValueError:
-        """The error for a value of the result."""
-        for columns, read in parts:
-            if j < columns.stop - columns.start:
-                break
-            j -= columns.stop - columns.start
-        value = read(slice(row, row + 1)).flat[j]
-        return not_finite(self.place((row, columns.start + j)), value, dtype)
+    def _infinite(self, parts: list[Part], row: int, k: int, dtype: npt.DTypeLike) -> ValueError:
+        """The error for a value of the k-th column of the result."""
+        given = [(j, j - columns.start, read) for columns, read in parts for j in _range(columns)]
+        j, own, read = given[k]
+        value = read(slice(row, row + 1)).reshape(-1)[own]
+        return not_finite(self.place((row, j)), value, dtype)
 
     def _any(self, values: Any, j: int) -> Reader:
         """Reader of a whole column of anything, which must be numbers."""
@@ -150,6 +147,10 @@ class Table:
         )
 
 
+def _range(columns: slice) -> range:
+    return range(columns.start, columns.stop)
+
+
 def _convert(source: Array, target: Array) -> None:
     """Put rows of columns of one dtype in their place in the result; NumPy casts as it copies."""
     target[...] = source.reshape(target.shape)
@@ -166,12 +167,12 @@ class _PandasTable(Table):
     def column(self, j: int) -> Any:
         return self.data.iloc[:, j]
 
-    def parts(self, skip: Collection[int] = ()) -> Iterator[tuple[slice, Reader]]:
+    def parts(self, skip: Collection[int] = ()) -> Iterator[Part]:
         for dtype, columns in _runs(self.data.dtypes, skip):
             if isinstance(dtype, np.dtype) and dtype.kind in NUMBERS:
                 yield columns, _pandas_numbers(self.data, columns)
                 continue
-            for j in range(columns.start, columns.stop):
+            for j in _range(columns):
                 yield slice(j, j + 1), self._other(self.column(j), j)
 
     def _other(self, series: Any, j: int) -> Reader:
@@ -209,7 +210,7 @@ class _PolarsTable(Table):
     def column(self, j: int) -> Any:
         return self.data.to_series(j)
 
-    def parts(self, skip: Collection[int] = ()) -> Iterator[tuple[slice, Reader]]:
+    def parts(self, skip: Collection[int] = ()) -> Iterator[Part]:
         gaps = self.data.null_count().row(0)
         plain = [
             None if gap else type_name
@@ -219,7 +220,7 @@ class _PolarsTable(Table):
             if kind in _NUMPY_TYPES:
                 yield columns, self._numbers(columns)
                 continue
-            for j in range(columns.start, columns.stop):
+            for j in _range(columns):
                 yield slice(j, j + 1), self._other(self.column(j), j)
 
     def _numbers(self, columns: slice) -> Reader:
@@ -246,10 +247,10 @@ class _ArrowTable(Table):
         return self.data.column(j)
 
     @property
-    def kinds(self) -> Iterable[Any]:
-        return self.data.schema.types
+    def kinds(self) -> list[Any]:
+        return list(self.data.schema.types)
 
-    def parts(self, skip: Collection[int] = ()) -> Iterator[tuple[slice, Reader]]:
+    def parts(self, skip: Collection[int] = ()) -> Iterator[Part]:
         for j in range(self.shape[1]):
             if j not in skip:
                 yield slice(j, j + 1), self._arrow(self.column(j), j)
