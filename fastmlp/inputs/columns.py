@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,19 +41,24 @@ class Columns:
     medians: Numbers | None = None
     gaps: tuple[int, ...] = ()
 
-    @property
+    @cached_property
     def n_numbers(self) -> int:
+        """Columns of numbers, as they are given."""
         return self.n_given - len(self.categories)
 
-    @property
+    @cached_property
     def n_inputs(self) -> int:
         """Columns of the rows of numbers."""
         return self.n_numbers + sum(map(len, self.categories.values())) + len(self.gaps)
 
     def plain(self) -> dict[str, Any]:
         """Plain arrays and values."""
-        categories = [[j, list(keys)] for j, keys in self.categories.items()]
-        return {**vars(self), "categories": categories, "gaps": list(self.gaps)}
+        return {
+            "n_given": self.n_given,
+            "categories": [[j, list(keys)] for j, keys in self.categories.items()],
+            "medians": self.medians,
+            "gaps": list(self.gaps),
+        }
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Columns":
