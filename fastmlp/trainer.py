@@ -104,9 +104,9 @@ class Trainer(Predictor):
     shuffle : bool, default True
         Draw a new order of the rows for every epoch; otherwise they are taken as given.
     missing : {"error", "impute"}
-        What becomes of gaps among the numbers of X, which are NaN, None or NA: an error, or the
-        median of the training rows, and for each column that had gaps among them one more of 0 and
-        1, which tells where.
+        What gaps among the numbers of X are, which are NaN, None or NA: an error, or filled with
+        the median of the training rows; a column that had gaps among those gets another one of 0
+        and 1 that tells where.
     validation_fraction : float, default 0.0
         Part of the rows, the last ones, that is kept for validation.
     validation_split : {"last", "shuffled", "stratified"}
@@ -153,11 +153,12 @@ class Trainer(Predictor):
     classes_ : array of shape (c,)
         The labels, sorted; column k of probabilities belongs to ``classes_[k]``.
     n_features_in_ : int
+        Columns of X.
     feature_names_in_ : array of str, shape (n_features_in_,)
-        Names of the columns, where X was a table with names. Other tables must have them in the
-        same order.
+        Their names, where X was a table with names. Other tables must have them in the same order.
     layer_sizes_ : tuple of int
-        Features, units of the hidden layers, outputs of the present network.
+        Inputs, units of the hidden layers, outputs of the present network. Categories and gaps make
+        more inputs than there are features.
     n_iter_ : int
         Epochs of the last fit.
     best_epoch_ : int
@@ -286,8 +287,15 @@ class Trainer(Predictor):
         Parameters
         ----------
         X : array of shape (n, d)
-            Finite numbers, or a table of columns of such (pandas, Polars, PyArrow). C-contiguous
-            arrays of the trainer's dtype, and uint8, are read in place.
+            Finite numbers, or a table of columns of such, or of categories (pandas, Polars,
+            PyArrow). C-contiguous arrays of the trainer's dtype, and uint8, are read in place.
+
+            Columns of pandas' dtype category, Categorical and Enum of Polars, and dictionaries of
+            PyArrow are categories: each category of the training rows becomes a column of 0 and 1,
+            2,000 in all at the most. Other tables are matched by what the categories are called,
+            whatever their codes, also where they hold plain values; one that is unknown or missing
+            has no 1. The network's inputs are the columns of numbers, those of 0 and 1, and those
+            that tell of gaps, in this order.
         Y : array of shape (n,) or (n, c)
             Labels (integers, strings, booleans), one-hot rows, shares of classes, rows of 0 and 1,
             or numbers, see ``loss``. Numbers are centred and scaled inside, each column by its mean
@@ -337,7 +345,8 @@ class Trainer(Predictor):
         Parameters
         ----------
         X, Y, sample_weight
-            As for ``fit``. Centre and spread of numbers are those of the first call.
+            As for ``fit``. What is learned of the data beforehand (centre and spread of numbers,
+            categories, medians) comes from the first call.
         classes : array, optional
             All labels there are, sorted; at the first call, by default those of its Y.
 
@@ -377,7 +386,8 @@ class Trainer(Predictor):
         chunks : iterable, or callable that makes one
             Of (X, Y) or (X, Y, sample_weight), as for ``fit``; an epoch goes through all of them
             once, in their order, rows being shuffled within each. An iterable serves one epoch, a
-            callable is called for each. Centre and spread of numbers are those of the first chunk.
+            callable is called for each. What is learned of the data beforehand (centre and spread
+            of numbers, categories, medians) comes from the first chunk.
         classes : array, optional
             All labels there are, sorted; needed where the first chunk does not hold them all.
         validation_data : (X, Y) or (X, Y, sample_weight), optional

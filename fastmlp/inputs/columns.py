@@ -118,27 +118,32 @@ class Columns:
         for part in blocks(*rows.shape):
             block = rows[part]
             block[:, count:] = 0
-            for column, places in codes:
-                where = places[column[part]]
-                known = np.flatnonzero(where >= 0)
-                block[known, where[known]] = 1
+            starts = np.arange(0, block.size, rows.shape[1])
+            for column, places, values in codes:
+                of_rows = column[part]
+                # Everything else there is 0, so that a row without a 1 gets another 0.
+                block.reshape(-1)[starts + places.take(of_rows)] = values.take(of_rows)
             if has_gaps:
                 self._fill(block)
         return rows
 
-    def _codes(self, features: Features) -> list[tuple[Array, Array]]:
-        """For each column of categories the codes of the rows, and the column of 0 and 1 of each
-        code, -1 for none."""
+    def _codes(self, features: Features) -> list[tuple[Array, Array, Array]]:
+        """For each column of categories the codes of the rows; and for each code, of which the last
+        stands for what is missing, where in a row its category is, and 1, or 0 for none."""
         first, codes = self.n_numbers, []
         for j, keys in self.categories.items():
+            if not keys:
+                continue
             coded = features.coded(j)
-            known = {key: first + k for k, key in enumerate(keys)}
             present = coded.present()
-            _check_kind(features.called(j), keys, list(present.values()))
-            places = np.full(int(coded.codes.max()) + 2, -1)  # the last one is that of code -1
+            _check_kind(features, j, keys, list(present.values()))
+            known = {key: first + k for k, key in enumerate(keys)}
+            places = np.full(int(coded.codes.max()) + 2, first)
+            values = np.zeros(len(places), np.int8)
             for code, key in present.items():
-                places[code] = known.get(key, -1)
-            codes.append((coded.codes, places))
+                if key in known:
+                    places[code], values[code] = known[key], 1
+            codes.append((coded.codes, places, values))
             first += len(keys)
         return codes
 
@@ -150,12 +155,12 @@ class Columns:
         block[:, self.n_inputs - len(self.gaps) :] = gaps[:, self.gaps]
 
 
-def _check_kind(column: str, known: Sequence[Key], got: Sequence[Key]) -> None:
+def _check_kind(features: Features, j: int, known: Sequence[Key], got: Sequence[Key]) -> None:
     """A TypeError where texts stand for what were numbers, or numbers for what were texts."""
     kinds = [{isinstance(key, str) for key in keys} for keys in (known, got)]
     if known and got and kinds[0].isdisjoint(kinds[1]):
         raise TypeError(
-            f"{column} must hold categories such as {shown(known[0])}, as at the fit; "
+            f"{features.called(j)} must hold categories such as {shown(known[0])}, as at the fit; "
             f"got {shown(got[0])}"
         )
 

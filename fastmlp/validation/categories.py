@@ -1,6 +1,5 @@
 """Columns of categories of pandas, Polars and PyArrow -> codes, and what each code stands for."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,14 +51,15 @@ def _key(value: Any) -> Key:
 
 def of_pandas(series: Any) -> Coded:
     """A series of dtype category."""
-    return Coded(series.cat.codes.to_numpy(), series.cat.categories)
+    return Coded(series.array.codes, series.array.categories)
 
 
 def of_polars(series: Any) -> Coded:
     """A Categorical, whose codes depend on what else the process has seen, or an Enum."""
-    present = series.drop_nulls().unique()
+    present, codes = series.unique(), series.to_physical().to_numpy()
     values = dict(zip(present.to_physical().to_list(), present.to_list(), strict=True))
-    codes = series.to_physical().cast(sys.modules["polars"].Int64).fill_null(-1).to_numpy()
+    if codes.dtype.kind == "f":  # gaps are NaN
+        codes = np.where(np.isnan(codes), -1, codes).astype(np.intp)
     return Coded(codes, values, ordered=type(series.dtype).__name__ == "Enum")
 
 

@@ -44,6 +44,7 @@ class Features:
         if n_features not in (None, shape[1]):
             raise ValueError(f"{name} must have {n_features} features; got {shape[1]}")
         self.shape = shape
+        self._coded: dict[int, Coded] = {}
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -55,8 +56,10 @@ class Features:
 
     def coded(self, j: int) -> Coded:
         """A column of a table as categories, whatever it holds."""
-        assert self.table is not None
-        return self.table.coded(j)
+        if j not in self._coded:
+            assert self.table is not None
+            self._coded[j] = self.table.coded(j)
+        return self._coded[j]
 
     def called(self, j: int) -> str:
         """What messages call a column."""
