@@ -541,6 +541,14 @@ def test_weights_that_were_set_decide_how_many_inputs() -> None:
     assert model.predict(frame()).shape == (N,)
 
 
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_a_warmed_up_trainer_of_categories(warm_start: bool) -> None:
+    model = trainer(missing="impute", warm_start=warm_start).fit(with_gaps(), Y)
+    before = model.predict_proba(with_gaps())
+    fastmlp.warmup(model)
+    assert model.predict_proba(with_gaps()).tobytes() == before.tobytes()
+
+
 # ------------------------------------------------------------------------- what leaves the process
 
 

@@ -6,11 +6,12 @@ Its message names the argument, what was got and what is wanted.
 from .advice import shown, some
 from .categories import Key
 from .features import Features
-from .frames import blocks, take_rows
+from .frames import take_rows
 from .labels import check_classes, encode_labels, is_one_hot, read_targets
 from .names import Names, check_names, feature_names
 from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
 from .splits import check_validation_data, split_rows, split_validation
+from .tables import blocks
 from .targets import (
     check_labels,
     check_numbers,

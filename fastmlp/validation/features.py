@@ -9,7 +9,8 @@ import numpy.typing as npt
 from .advice import missing_number
 from .arrays import Array, as_array, element, first_index, with_gaps
 from .categories import Coded
-from .frames import Table, open_table
+from .frames import open_table
+from .tables import Table
 
 
 class Features:

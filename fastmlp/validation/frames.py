@@ -4,25 +4,16 @@ None of these packages is imported: of one that is not loaded there can be no ta
 """
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from .advice import categories, not_finite, shown
-from .arrays import NUMBERS, Array, Index, as_array, first_infinite
+from .arrays import NUMBERS, Array
 from .categories import Coded, of_arrow, of_pandas, of_polars, of_values
+from .tables import Part, Reader, Table, columns_of, dtype_name
 
-Reader = Callable[[slice], Array]
-Part = tuple[slice, Reader]
-
-# Rows that are converted at once: 4,096 to 8,192 took the least time for tables of 5 to 10,000
-# columns, half of what whole columns took. Wide tables have shorter blocks to save memory.
-_BLOCK_ROWS = 8192
-_BLOCK_VALUES = 1 << 20
 # Types of columns of PyArrow, and of Polars, that NumPy has as well.
 _NUMPY_TYPES = frozenset(
     ["bool", "halffloat", "float", "double", "Boolean", "Float16", "Float32", "Float64"]
@@ -30,104 +21,8 @@ _NUMPY_TYPES = frozenset(
 )
 
 
-class Table:
-    """Columns under one name, each in its own dtype until it becomes part of a result.
-
-    Parameters
-    ----------
-    data : DataFrame of pandas or Polars, or Table or RecordBatch of PyArrow
-    name : str
-        What messages call it.
-    """
-
-    def __init__(self, data: Any, name: str) -> None:
-        self.data = data
-        self.name = name
-        self.shape: tuple[int, int] = tuple(data.shape)
-
-    @property
-    def labels(self) -> list[Any]:
-        """What the columns are called."""
-        return list(self.data.columns)
-
-    def column(self, j: int) -> Any:
-        """One column, in the terms of its package."""
-        raise NotImplementedError
-
-    @cached_property
-    def categories(self) -> list[int]:
-        """The columns that are of categories."""
-        return [j for j, kind in enumerate(self.kinds) if _is_category(kind)]
-
-    @property
-    def kinds(self) -> list[Any]:
-        """Types of the columns, in the terms of its package."""
-        return list(self.data.dtypes)
-
-    def coded(self, j: int) -> Coded:
-        """A column as categories, whatever it holds."""
-        column = self.column(j)
-        if hasattr(getattr(column, "dtype", None), "pyarrow_dtype"):
-            column = column.array.__arrow_array__()
-        if j in self.categories:
-            return next(read for kind, read in _CODED.items() if _is_a(column, *kind))(column)
-        return of_values(column_values(column))
-
-    def parts(self, skip: Collection[int] = ()) -> Iterator[Part]:
-        """Neighbouring columns of one dtype, and what reads rows of them in that dtype, or as
-        floats where some are missing; without some columns.
-
-        Columns of anything but numbers are errors.
-        """
-        raise NotImplementedError
-
-    def called(self, j: int) -> str:
-        """What messages call a column."""
-        label = self.labels[j]
-        which = f" (column {j})" * (self.labels.count(label) > 1)
-        return f"{self.name}[{shown(label)}]{which}"
-
-    def place(self, index: Index) -> str:
-        """What messages call a value."""
-        row, j = index
-        return f"{self.called(j)} row {row}"
-
-    def to_array(self, result: Array, skip: Collection[int] = ()) -> bool:
-        """Put the numbers, without some columns, into an array; tells whether some are missing.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a value is no real number or infinite in the dtype of the array, with its column and
-            its row, counted from 0.
-        """
-        parts = list(self.parts(skip))
-        has_gaps = False
-        with np.errstate(all="ignore"):  # values that overflow are found below
-            for rows in blocks(*self.shape):
-                block = result[rows]
-                stop = 0
-                for columns, read in parts:
-                    start, stop = stop, stop + columns.stop - columns.start
-                    _convert(read(rows), block[:, start:stop])
-                bad, found = first_infinite(block)
-                has_gaps |= found
-                if bad is not None:
-                    row, k = divmod(bad, block.shape[1])
-                    raise self._infinite(parts, rows.start + row, k, result.dtype)
-        return has_gaps
-
-    def _infinite(self, parts: list[Part], row: int, k: int, dtype: npt.DTypeLike) -> ValueError:
-        """The error for a value of the k-th column of the result."""
-        given = [(j, j - columns.start, read) for columns, read in parts for j in _range(columns)]
-        j, own, read = given[k]
-        value = read(slice(row, row + 1)).reshape(-1)[own]
-        return not_finite(self.place((row, j)), value, dtype)
-
-    def _any(self, values: Any, j: int) -> Reader:
-        """Reader of a whole column of anything, which must be numbers."""
-        array = as_array(values, self.name, place=lambda index: self.place((index[0], j)))
-        return array.__getitem__
+class _WithArrow(Table):
+    """A table that may have columns of PyArrow."""
 
     def _arrow(self, column: Any, j: int) -> Reader:
         """Reader of a column of PyArrow."""
@@ -135,44 +30,36 @@ class Table:
             raise self._categories(j, column.to_pylist())
         if str(column.type) not in _NUMPY_TYPES:
             return self._any(column_values(column), j)
-        if column.null_count:  # as double: NumPy's integers and bools have no NaN
-            column = column.cast("double", safe=False)
-        return lambda rows: column.slice(rows.start, rows.stop - rows.start).to_numpy(
-            zero_copy_only=False
-        )
+        has_gaps = column.null_count > 0
 
-    def _categories(self, j: int, values: Iterable[Any]) -> TypeError:
-        return TypeError(
-            f"{self.name} must hold real numbers; {categories(self.called(j), values)}"
-        )
+        def read(rows: slice) -> Array:
+            part = column.slice(rows.start, rows.stop - rows.start)
+            if has_gaps:  # NumPy's integers and bools have no NaN
+                part = part.cast("double", safe=False)
+            values: Array = part.to_numpy(zero_copy_only=False)
+            return values
 
-
-def _range(columns: slice) -> range:
-    return range(columns.start, columns.stop)
+        return read
 
 
-def _convert(source: Array, target: Array) -> None:
-    """Put rows of columns of one dtype in their place in the result; NumPy casts as it copies."""
-    target[...] = source.reshape(target.shape)
-
-
-def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
-    """Rows that are worked on at once."""
-    step = max(1, min(_BLOCK_ROWS, _BLOCK_VALUES // max(1, n_columns)))
-    for start in range(0, n_rows, step):
-        yield slice(start, min(start + step, n_rows))
-
-
-class _PandasTable(Table):
+class _PandasTable(_WithArrow):
     def column(self, j: int) -> Any:
         return self.data.iloc[:, j]
+
+    def coded(self, j: int) -> Coded:
+        series = self.column(j)
+        if j not in self.categories:
+            return of_values(series)
+        if hasattr(series.dtype, "pyarrow_dtype"):
+            return of_arrow(series.array.__arrow_array__())
+        return of_pandas(series)
 
     def parts(self, skip: Collection[int] = ()) -> Iterator[Part]:
         for dtype, columns in _runs(self.data.dtypes, skip):
             if isinstance(dtype, np.dtype) and dtype.kind in NUMBERS:
                 yield columns, _pandas_numbers(self.data, columns)
                 continue
-            for j in _range(columns):
+            for j in columns_of(columns):
                 yield slice(j, j + 1), self._other(self.column(j), j)
 
     def _other(self, series: Any, j: int) -> Reader:
@@ -210,17 +97,21 @@ class _PolarsTable(Table):
     def column(self, j: int) -> Any:
         return self.data.to_series(j)
 
+    def coded(self, j: int) -> Coded:
+        series = self.column(j)
+        return of_polars(series) if j in self.categories else of_values(series.to_list())
+
     def parts(self, skip: Collection[int] = ()) -> Iterator[Part]:
         gaps = self.data.null_count().row(0)
         plain = [
-            None if gap else type_name
-            for gap, type_name in zip(gaps, map(_type_name, self.data.dtypes), strict=True)
+            None if gap else name
+            for gap, name in zip(gaps, map(dtype_name, self.data.dtypes), strict=True)
         ]
         for kind, columns in _runs(plain, skip):
             if kind in _NUMPY_TYPES:
                 yield columns, self._numbers(columns)
                 continue
-            for j in _range(columns):
+            for j in columns_of(columns):
                 yield slice(j, j + 1), self._other(self.column(j), j)
 
     def _numbers(self, columns: slice) -> Reader:
@@ -232,19 +123,23 @@ class _PolarsTable(Table):
     def _other(self, series: Any, j: int) -> Reader:
         if j in self.categories:
             raise self._categories(j, series)
-        if _type_name(series.dtype) in _NUMPY_TYPES:  # with gaps
+        if dtype_name(series.dtype) in _NUMPY_TYPES:  # with gaps
             double = sys.modules["polars"].Float64
             return lambda rows: series[rows].cast(double).to_numpy()
         return self._any(column_values(series), j)
 
 
-class _ArrowTable(Table):
+class _ArrowTable(_WithArrow):
     @property
     def labels(self) -> list[Any]:
         return list(self.data.schema.names)
 
     def column(self, j: int) -> Any:
         return self.data.column(j)
+
+    def coded(self, j: int) -> Coded:
+        column = self.column(j)
+        return of_arrow(column) if j in self.categories else of_values(column.to_pylist())
 
     @property
     def kinds(self) -> list[Any]:
@@ -254,12 +149,6 @@ class _ArrowTable(Table):
         for j in range(self.shape[1]):
             if j not in skip:
                 yield slice(j, j + 1), self._arrow(self.column(j), j)
-
-
-def _is_category(kind: Any) -> bool:
-    """Whether a type of a column is that of categories."""
-    name = _type_name(getattr(kind, "pyarrow_dtype", kind))
-    return name in ("CategoricalDtype", "Categorical", "Enum", "DictionaryType")
 
 
 def _runs(kinds: Iterable[Any], skip: Collection[int]) -> Iterator[tuple[Any, slice]]:
@@ -276,12 +165,7 @@ def _is_plain(column: Any) -> bool:
     """Whether NumPy has the type of a column of Polars or PyArrow, and no value is missing."""
     if hasattr(column, "type"):
         return str(column.type) in _NUMPY_TYPES and column.null_count == 0
-    return _type_name(column.dtype) in _NUMPY_TYPES and column.null_count() == 0
-
-
-def _type_name(dtype: Any) -> str:
-    """Int64, say; the text of a type of Polars takes longer, and tells more."""
-    return type(dtype).__name__
+    return dtype_name(column.dtype) in _NUMPY_TYPES and column.null_count() == 0
 
 
 _TABLES: dict[tuple[str, str], type[Table]] = {
@@ -289,12 +173,6 @@ _TABLES: dict[tuple[str, str], type[Table]] = {
     ("polars", "DataFrame"): _PolarsTable,
     ("pyarrow", "Table"): _ArrowTable,
     ("pyarrow", "RecordBatch"): _ArrowTable,
-}
-_CODED: dict[tuple[str, str], Callable[[Any], Coded]] = {
-    ("pandas", "Series"): of_pandas,
-    ("polars", "Series"): of_polars,
-    ("pyarrow", "Array"): of_arrow,
-    ("pyarrow", "ChunkedArray"): of_arrow,
 }
 _COLUMNS = (("polars", "Series"), ("pyarrow", "Array"), ("pyarrow", "ChunkedArray"))
 
