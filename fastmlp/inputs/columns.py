@@ -109,7 +109,7 @@ class Columns:
         if count == self.n_inputs and not has_gaps:
             return rows
         if rows.shape[1] < self.n_inputs:  # some had no gaps until now
-            wider = np.empty((len(rows), self.n_inputs), rows.dtype)
+            wider = np.zeros((len(rows), self.n_inputs), rows.dtype)
             wider[:, : rows.shape[1]] = rows
             rows = wider
         elif features.shares_memory(rows):
@@ -117,7 +117,6 @@ class Columns:
         codes = self._codes(features)
         for part in blocks(*rows.shape):
             block = rows[part]
-            block[:, count:] = 0
             starts = np.arange(0, block.size, rows.shape[1])
             for column, places, values in codes:
                 of_rows = column[part]

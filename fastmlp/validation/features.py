@@ -71,7 +71,7 @@ class Features:
     ) -> tuple[Array, bool]:
         """The columns of numbers, without some of a table, and whether there are gaps, as NaNs.
 
-        The result, of shape (rows, columns + `room`), is C-contiguous, aligned and native-endian,
+        The result, of shape (rows, columns + `room`), the last ones 0, is C-contiguous, aligned and native-endian,
         of type `dtype` (float32 or float64); but an array of uint8 stays so, as the kernels read
         it in place. An array itself or a view of it is returned when nothing has to be converted
         and there needs to be no room.
@@ -83,13 +83,13 @@ class Features:
         """
         n_rows, n_columns = self.shape
         if self.table is not None:
-            result = np.empty((n_rows, n_columns - len(skip) + room), dtype)
+            result = np.zeros((n_rows, n_columns - len(skip) + room), dtype)
             return result, self.table.to_array(result[:, : n_columns - len(skip)], skip)
         assert self.array is not None
         kept = np.uint8 if self.array.dtype == np.uint8 else dtype
         array, has_gaps = with_gaps(self.array, kept, self.name)
         if room:
-            result = np.empty((n_rows, n_columns + room), dtype)
+            result = np.zeros((n_rows, n_columns + room), dtype)
             result[:, :n_columns] = array
             return result, has_gaps
         return array, has_gaps
