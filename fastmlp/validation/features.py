@@ -71,10 +71,10 @@ class Features:
     ) -> tuple[Array, bool]:
         """The columns of numbers, without some of a table, and whether there are gaps, as NaNs.
 
-        The result, of shape (rows, columns + `room`), the last ones 0, is C-contiguous, aligned and native-endian,
-        of type `dtype` (float32 or float64); but an array of uint8 stays so, as the kernels read
-        it in place. An array itself or a view of it is returned when nothing has to be converted
-        and there needs to be no room.
+        The result, of shape (rows, columns + `room`), is C-contiguous, aligned and native-endian,
+        the last columns being 0, and of type `dtype` (float32 or float64); but an array of uint8
+        stays so, as the kernels read it in place. An array itself or a view of it is returned when
+        nothing has to be converted and there needs to be no room.
 
         Raises
         ------
