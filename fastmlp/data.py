@@ -1,20 +1,18 @@
 """What one fit was given, checked once; and what further rows must agree with."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .inputs import Columns, learn_columns
+from .inputs import Inputs, Scaling, given_scaling, learn_inputs
 from .losses import Loss, SoftmaxCrossEntropy
 from .outputs import Outputs, Targets, learn_outputs
 from .validation import (
     Features,
-    Names,
     Settings,
     check_classes,
-    check_names,
     check_sample_weight,
     check_validation_data,
     class_weights,
@@ -33,50 +31,31 @@ class Signature:
 
     Parameters
     ----------
-    columns : Columns
-        What is learned of the columns of features.
+    inputs : Inputs
     outputs : Outputs
-        What its outputs stand for.
-    names : array of str, optional
-        What the columns are called.
-    input_scale : float
-        Factor of the features as they are read.
+        What they stand for.
     fitted : bool
         Whether names (or that there are none) and outputs come from a fit. Weights that were given
         go with any.
     """
 
-    columns: Columns
+    inputs: Inputs
     outputs: Outputs
-    names: Names | None = None
-    input_scale: float = 1.0
     fitted: bool = True
 
     def plain(self) -> dict[str, Any]:
         """Plain arrays and values."""
-        plain = {name: getattr(self, name).plain() for name in ("columns", "outputs")}
-        return {**vars(self), **plain}
+        return {**vars(self), "inputs": self.inputs.plain(), "outputs": self.outputs.plain()}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Signature":
         """The signature that gave :meth:`plain`."""
-        attributes = {field.name: plain[field.name] for field in fields(cls)}
-        attributes |= {
-            "columns": Columns.from_plain(plain["columns"]),
-            "outputs": Outputs.from_plain(plain["outputs"]),
-        }
-        signature = cls(**attributes)
-        n_given = signature.columns.n_given
-        if signature.names is not None and len(signature.names) != n_given:
-            raise ValueError(f"{n_given} columns have {len(signature.names)} names")
-        return signature
+        inputs, outputs = Inputs.from_plain(plain["inputs"]), Outputs.from_plain(plain["outputs"])
+        return cls(inputs, outputs, plain["fitted"])
 
     def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X") -> Array:
-        """Rows of numbers, from rows like those of the fit."""
-        names = feature_names(X, name)
-        if self.fitted:
-            check_names(self.names, names, name)
-        return self.columns.encoded(Features(X, name, self.columns.n_given), dtype)
+        """Rows as kernels take them, from rows like those of the fit."""
+        return self.inputs.read(self.inputs.features(X, name, named=self.fitted), dtype)
 
     def targets(
         self, Y: Any, n_rows: int, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
@@ -128,11 +107,10 @@ def fit_data(
         For whatever cannot be trained on, or does not agree with what is known.
     """
     dtype = settings.dtype
-    continued = known if known is not None and known.fitted else None
-    names = feature_names(X)
-    if continued:
-        check_names(continued.names, names)
-    features = Features(X, n_features=continued.columns.n_given if continued else None)
+    if known is not None:
+        _check_scaling(settings.scaling, known.inputs.scaling)
+    fitted = known.inputs if known is not None and known.fitted else None
+    features = fitted.features(X) if fitted else Features(X)
     Y = read_targets(Y, len(features))
     kept, weights = _weighted(len(features), sample_weight)
     Y = Y[kept]
@@ -142,22 +120,20 @@ def fit_data(
     if validation_data is None:
         n_train = split_validation(len(Y), settings.validation_fraction)
     train, rest = split_rows(Y, n_train, settings.validation_split, settings.seed)
-    if continued:
-        names, columns = continued.names, continued.columns
-        rows = columns.encoded(features, dtype)
+    own = None if weights is None else weights[train]
+    if fitted:
+        inputs, rows = fitted, fitted.read(features, dtype)
     else:
-        own = None if weights is None else weights[train]
         training = train if isinstance(kept, slice) else kept[train]
-        columns, rows = learn_columns(features, training, own, dtype, settings.missing)
-        if known is not None:
-            _check_inputs(columns, known.columns.n_inputs)
+        given = known.inputs if known else None
+        inputs, rows = learn_inputs(features, feature_names(X), training, own, settings, given)
     rows = rows[kept]
     if known is None:
         outputs = learn_outputs(Y, weights, settings.loss, settings.label_smoothing, train, classes)
     else:
         outputs = _continued(known, Y, weights, settings)
     _check_smoothing(settings, outputs)
-    signature = Signature(columns, outputs, names, settings.input_scale)
+    signature = Signature(inputs, outputs)
     targets = outputs.encoded(Y, weights, dtype)
     held_back = None
     if validation_data is not None:
@@ -171,6 +147,21 @@ def fit_data(
     return FitData(rows, targets, signature, held_back)
 
 
+def _check_scaling(setting: Any, known: Scaling) -> None:
+    """A network that is continued has its scaling, with which "auto" agrees."""
+    given = given_scaling(setting)
+    same = given is not None and given.kind == known.kind
+    if (
+        setting not in ("auto", known.kind)
+        if given is None
+        else not (same and np.array_equal(given.factor, known.factor))
+    ):
+        raise ValueError(
+            "warm_start continues a network as it is; got "
+            f"scaling={setting!r}, but the network has {known}"
+        )
+
+
 def _weighted(
     n_rows: int, sample_weight: Any, prefix: str = ""
 ) -> tuple[slice | Array, npt.NDArray[np.float64] | None]:
@@ -180,15 +171,6 @@ def _weighted(
         return slice(None), weights
     kept = np.flatnonzero(weights)
     return kept, weights[kept]
-
-
-def _check_inputs(columns: Columns, n_inputs: int) -> None:
-    """Columns that are learned must go with weights that were given."""
-    if columns.n_inputs != n_inputs:
-        given = f"{columns.n_given} features"
-        if columns.n_given != columns.n_inputs:
-            given += f", which make {columns.n_inputs} columns of numbers"
-        raise ValueError(f"X must have {n_inputs} features; got {given}")
 
 
 def _continued(known: Signature, Y: Array, weights: Any, settings: Settings) -> Outputs:

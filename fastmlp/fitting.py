@@ -31,7 +31,7 @@ def start(
     bits = np.random.PCG64(settings.seed)
     rng = np.random.Generator(bits)
     if known is None:
-        sizes = (data.signature.columns.n_inputs, *settings.hidden, data.signature.outputs.count)
+        sizes = (data.signature.inputs.count, *settings.hidden, data.signature.outputs.count)
         activations = settings.activations(len(settings.hidden))
         weights = initial_weights(rng, sizes, activations, settings.initializer)
         network = Network(weights, settings.dtype, activations)
@@ -189,8 +189,9 @@ class Fit:
 
     def _numbers(self, trained: Trained) -> dict[str, float]:
         """Losses and metrics of the epoch."""
-        settings, outputs = self._settings, self._data.signature.outputs
-        how = outputs, settings.metrics, settings.threads, settings.input_scale
+        settings, signature = self._settings, self._data.signature
+        outputs, factor = signature.outputs, signature.inputs.scaling.kernel_factor
+        how = outputs, settings.metrics, settings.threads, factor
         logs = {"loss": trained.loss}
         if settings.metrics is None:
             logs[outputs.metric] = trained.metric

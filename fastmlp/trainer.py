@@ -16,7 +16,7 @@ from .callbacks import Callback, EarlyStopping
 from .data import FitData, Signature, fit_data
 from .fitting import Fit
 from .history import History
-from .inputs import Columns
+from .inputs import Columns, Inputs, Scaling
 from .kernels.language.jit import announcing
 from .losses import Loss
 from .network import Network
@@ -103,6 +103,14 @@ class Trainer(Predictor):
         Rows of a mini-batch; more than there are means all.
     shuffle : bool, default True
         Draw a new order of the rows for every epoch; otherwise they are taken as given.
+    scaling : str, float or sequence of float, default "auto"
+        What is done to features on the way in, learned from the training rows, in the precision in
+        which they come: "standard" (mean 0, standard deviation 1), "robust" (median 0, quartiles 1
+        apart, smoothly clipped at 3), "quantile" (a piecewise linear map to the normal
+        distribution), "max_abs" (largest value 1), a factor, or one for each feature; None for
+        nothing. "auto" divides pixels (16 or more features of one unit, none negative, many 0 or
+        all uint8) by their largest value, leaves those between 0 and 1 and features of about unit
+        size alone, and takes "robust" for others. ``scaling_`` tells what it chose.
     missing : {"error", "impute"}
         What gaps among the numbers of X are, which are NaN, None or NA: an error, or filled with
         the median of the training rows; a column that had gaps among those gets another one of 0
@@ -122,9 +130,6 @@ class Trainer(Predictor):
     time_budget : float, optional
         Seconds from the start of the fit, compilation included, after which it ends: an unfinished
         epoch is dropped, unless it is the first.
-    input_scale : float, default 1.0
-        Factor of X wherever it is read, such as 1 / 255 for uint8 images, which so need no copy in
-        floating point.
     dtype : {"float32", "float64"}
         Type in which the network computes.
     threads : int, optional
@@ -152,6 +157,8 @@ class Trainer(Predictor):
         Set by a callback, to stop after the present epoch; a fit begins with False.
     classes_ : array of shape (c,)
         The labels, sorted; column k of probabilities belongs to ``classes_[k]``.
+    scaling_ : Scaling
+        What is done to features: ``kind``, ``reason`` (of "auto"), ``centre``, ``factor``.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : array of str, shape (n_features_in_,)
@@ -209,13 +216,13 @@ class Trainer(Predictor):
         epochs: int = 15,
         batch_size: int = 32,
         shuffle: bool = True,
+        scaling: str | float | npt.ArrayLike | None = "auto",
         missing: str = "error",
         validation_fraction: float = 0.0,
         validation_split: str = "last",
         early_stopping: bool | EarlyStopping = False,
         metrics: str | Callable[..., float] | Sequence[str | Callable[..., float]] = "auto",
         time_budget: float | None = None,
-        input_scale: float = 1.0,
         dtype: npt.DTypeLike = "float32",
         threads: int | None = None,
         seed: int | None = None,
@@ -239,13 +246,13 @@ class Trainer(Predictor):
         self.epochs = epochs
         self.batch_size = batch_size
         self.shuffle = shuffle
+        self.scaling = scaling
         self.missing = missing
         self.validation_fraction = validation_fraction
         self.validation_split = validation_split
         self.early_stopping = early_stopping
         self.metrics = metrics
         self.time_budget = time_budget
-        self.input_scale = input_scale
         self.dtype = dtype
         self.threads = threads
         self.seed = seed
@@ -270,7 +277,8 @@ class Trainer(Predictor):
         given = [f"hidden={self.hidden!r}"]
         for name, parameter in inspect.signature(Trainer).parameters.items():
             value = getattr(self, name)
-            if name != "hidden" and value is not parameter.default and value != parameter.default:
+            # An array compares item by item.
+            if name != "hidden" and repr(value) != repr(parameter.default):
                 given.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(given)})"
 
@@ -479,7 +487,10 @@ class Trainer(Predictor):
         return learned
 
     def set_weights(
-        self, weights: Sequence[npt.ArrayLike], classes: npt.ArrayLike | None = None
+        self,
+        weights: Sequence[npt.ArrayLike],
+        classes: npt.ArrayLike | None = None,
+        scaling: Scaling | float | npt.ArrayLike | None = None,
     ) -> None:
         """Set [W1, b1, W2, b2, ...], as from ``get_weights``.
 
@@ -496,6 +507,10 @@ class Trainer(Predictor):
         classes : array of shape (c,), optional
             Labels of the output columns, as ``classes_``. Without them the labels stay; on a
             trainer without weights they are 0, 1, ... until a fit says otherwise.
+        scaling : Scaling, float or sequence of float, optional
+            What is done to features, as ``scaling_`` of another trainer. Without it the scaling
+            stays; a trainer without weights takes features as they come, or times the factor that
+            is the setting ``scaling``.
 
         Raises
         ------
@@ -512,6 +527,8 @@ class Trainer(Predictor):
         if classes is not None:
             labels = check_classes(classes, len(signature.outputs.labels))
             signature = replace(signature, outputs=replace(signature.outputs, classes=labels))
+        if scaling is not None:
+            signature = replace(signature, inputs=signature.inputs.scaled_by(scaling))
         learned = replace(learned, network=network.with_weights(checked), signature=signature)
         if self._fitting is None:
             learned = replace(learned, network=learned.network.restarted(network.rule), random=None)
@@ -519,8 +536,8 @@ class Trainer(Predictor):
 
     def _unlearned(self, weights: Sequence[npt.ArrayLike]) -> Learned:
         """Around weights that come from outside."""
-        names = "dtype", "hidden", "activation", "input_scale", "loss"
-        dtype, hidden, activation, input_scale, loss = (
+        names = "dtype", "hidden", "activation", "scaling", "loss"
+        dtype, hidden, activation, setting, loss = (
             check_setting(name, getattr(self, name)) for name in names
         )
         checked = check_weights(weights, dtype=dtype)
@@ -532,7 +549,10 @@ class Trainer(Predictor):
         network = Network(checked, dtype, activations)
         n_features, *_, n_outputs = network.layer_sizes
         outputs = given_outputs(loss, n_outputs)
-        signature = Signature(Columns(n_features), outputs, input_scale=input_scale, fitted=False)
+        inputs = Inputs(Columns(n_features))
+        if not isinstance(setting, str):
+            inputs = inputs.scaled_by(setting)
+        signature = Signature(inputs, outputs, fitted=False)
         return Learned(network, signature, hidden)
 
     def get_state(self) -> dict[str, Any]:

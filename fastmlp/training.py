@@ -60,12 +60,13 @@ class TrainingRun:
         self._weighted = self._outputs.is_weighted(data.targets)
         rows = len(data.X)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
+        factor = data.signature.inputs.scaling.kernel_factor
         self._batch_size = batch_size = min(settings.batch_size, rows)
         self._memory, self._plan, self._job = training_parts(
             network, data.X.dtype, batch_size, settings, skip_zeros,
-            self._outputs.kernel(data.targets, weighted=self._weighted),
+            self._outputs.kernel(data.targets, weighted=self._weighted), factor,
         )  # fmt: skip
-        self._in_place = _reads_in_place(network, data.X.dtype, settings)
+        self._in_place = _reads_in_place(network, data.X.dtype, settings, factor)
         self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
         self._company = _Company()
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
@@ -213,8 +214,10 @@ def training_parts(
     settings: Settings,
     skip_zeros: bool = False,
     loss: str = "softmax_cross_entropy",
+    input_factor: float = 1.0,
 ) -> tuple[Floats, Plan, Job]:
-    """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``."""
+    """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``; the kernels
+    multiply the input by ``input_factor``."""
     plan = make_plan(
         network.layer_sizes,
         network.dtype,
@@ -228,7 +231,7 @@ def training_parts(
     )
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
-    in_place = _reads_in_place(network, dtype, settings)
+    in_place = _reads_in_place(network, dtype, settings, input_factor)
     job = training_job(
         plan,
         memory,
@@ -242,7 +245,7 @@ def training_parts(
     )
     job.set(
         **settings.optimizer.numbers,
-        input_scale=settings.input_scale,
+        input_factor=input_factor,
         clip_norm=settings.clip_norm or 0.0,
     )
     return memory, plan, job
@@ -257,10 +260,12 @@ def _before_rule(settings: Settings) -> set[str]:
     return {name for name, is_chosen in chosen.items() if is_chosen}
 
 
-def _reads_in_place(network: Network, dtype: np.dtype[np.generic], settings: Settings) -> bool:
+def _reads_in_place(
+    network: Network, dtype: np.dtype[np.generic], settings: Settings, input_factor: float
+) -> bool:
     """Whether rows need no copy: one whose features are dropped does."""
     copies = any(settings.dropouts(len(network.activations))[:1])
-    return not copies and network.reads_in_place(dtype, settings.input_scale)
+    return not copies and network.reads_in_place(dtype, input_factor)
 
 
 def _chunk_flops(network: Network, batch_size: int) -> int:

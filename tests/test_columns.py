@@ -18,7 +18,7 @@ import fastmlp
 from fastmlp import Trainer
 from fastmlp.inputs import Columns, learn_columns
 from fastmlp.inputs.columns import MOST_CATEGORIES
-from fastmlp.validation import Features
+from fastmlp.validation import Features, split_rows
 from tests.rows import check_features
 
 NAN, NA = float("nan"), pd.NA
@@ -71,15 +71,15 @@ def frame(rows: Any = ALL) -> pd.DataFrame:
 
 
 def dummies(data: pd.DataFrame) -> Any:
-    return pd.get_dummies(data).to_numpy(np.float32)
+    return pd.get_dummies(data).to_numpy(np.float64)
 
 
 def learned(X: Any, missing: str = "error", train: Any = ALL, weights: Any = None) -> Columns:
-    return learn_columns(Features(X), train, weights, np.float32, missing)[0]
+    return learn_columns(Features(X), train, weights, None, missing)[0]
 
 
 def encoded(columns: Columns, X: Any) -> Any:
-    return columns.encoded(Features(X), np.float32)
+    return columns.encoded(Features(X), None)
 
 
 def assert_same_weights(one: Trainer, other: Trainer) -> None:
@@ -291,6 +291,18 @@ def test_categories_take_little_memory() -> None:
         tracemalloc.stop()
 
 
+def test_precision_is_that_of_the_columns() -> None:
+    city = CITY.tolist()
+    for make, category in PACKAGES.values():
+        for kind, wanted in ((np.float32, np.float32), (np.int16, np.float32), (bool, np.float32),
+                             (np.int32, np.float64), (np.float64, np.float64)):  # fmt: skip
+            X = make({"city": category(city), "age": AGE.astype(kind)})
+            columns, rows = learn_columns(Features(X), ALL, None, None, "error")
+            assert rows.dtype == wanted
+            np.testing.assert_array_equal(rows[:, 0], AGE.astype(kind))
+    assert encoded(columns, X)[:, 0].tobytes() == AGE.tobytes()
+
+
 # ------------------------------------------------------------------------------------------- gaps
 
 GAPS = np.array([[1, 10], [NAN, 20], [3, 30], [8, 40]])
@@ -424,19 +436,15 @@ def test_rows_of_weight_0_teach_nothing() -> None:
     rest = data[kept].assign(city=data["city"][kept].cat.remove_unused_categories())
     assert_same_weights(model, trainer().fit(rest, Y[kept], sample_weight=np.ones(kept.sum())))
     assert model.layer_sizes_[0] == 2 + 3 + 2
-    age = data["age"][kept].to_numpy(np.float32)
-    columns = model._learned.signature.columns
-    assert columns.medians[0] == np.median(age.astype(float))
+    age = data["age"][kept].to_numpy()
+    columns = model._learned.signature.inputs.columns
+    assert columns.medians[0] == np.median(age)
 
 
 @pytest.mark.parametrize("split", ["last", "shuffled", "stratified"])
 def test_validation_rows_teach_nothing(split: str) -> None:
     data = frame()
     chosen: dict[str, Any] = {"validation_fraction": 0.25, "validation_split": split}
-    held_back = trainer(**chosen).fit(np.arange(N * 1.0)[:, None], Y)._learned
-    assert held_back is not None
-    from fastmlp.validation import split_rows
-
     train, rest = split_rows(Y, 150, split, 0)
     data["city"] = data["city"].astype(object)
     where = np.arange(N)[rest]
@@ -444,7 +452,7 @@ def test_validation_rows_teach_nothing(split: str) -> None:
     data.loc[where[1], "income"] = NAN
     data["city"] = data["city"].astype("category")
     model = trainer(missing="impute", **chosen).fit(data, Y)
-    columns = model._learned.signature.columns
+    columns = model._learned.signature.inputs.columns
     assert columns.categories[1] == ("Bern", "Oslo", "Paris", "Rome")
     assert columns.gaps == ()
     pair = data.iloc[where], Y[where]
@@ -469,7 +477,7 @@ def test_an_ensemble_of_categories() -> None:
     chosen: dict[str, Any] = {"validation_fraction": 0.9, "validation_split": "shuffled"}
     rare = data.assign(city=pd.Categorical(np.where(np.arange(N) % 5, "x", CITY)))
     ensemble = fastmlp.Ensemble(trainer(missing="impute", **chosen), 3).fit(rare, Y)
-    known = {m._learned.signature.columns.categories[1] for m in ensemble.members}
+    known = {m._learned.signature.inputs.columns.categories[1] for m in ensemble.members}
     assert len(known) > 1
     weights = np.arange(N) % 3.0
     found = ensemble.evaluate(rare, Y, weights)
@@ -488,7 +496,10 @@ def test_the_first_chunk_teaches() -> None:
     first = next(chunks())
     model = trainer(missing="impute").fit_stream(chunks, validation_data=(data, Y))
     columns = learned(first[0], "impute")
-    assert model._learned.signature.columns.plain()["categories"] == columns.plain()["categories"]
+    assert (
+        model._learned.signature.inputs.columns.plain()["categories"]
+        == columns.plain()["categories"]
+    )
     rows = encoded(columns, data)
 
     def arrays() -> Any:
@@ -508,10 +519,10 @@ def test_the_first_chunk_teaches() -> None:
 def test_a_warm_start_keeps_what_was_learned() -> None:
     data = with_gaps()
     model = trainer(missing="impute", warm_start=True).fit(data[:100], Y[:100])
-    columns = model._learned.signature.columns
+    columns = model._learned.signature.inputs.columns
     other = data[100:].assign(city=pd.Categorical(["Atlantis"] * 100), income=NAN)
     model.fit(other, Y[100:])
-    assert model._learned.signature.columns is columns
+    assert model._learned.signature.inputs.columns is columns
     model.missing = "error"
     assert np.isfinite(model.fit(other, Y[100:]).history["loss"]).all()
     # What was learned knows no medians.
@@ -527,14 +538,14 @@ def test_a_warm_start_keeps_what_was_learned() -> None:
 def test_weights_that_were_set_decide_how_many_inputs() -> None:
     source = trainer().fit(frame(), Y)
     model = trainer(warm_start=True)
-    model.set_weights(source.get_weights())
+    model.set_weights(source.get_weights(), scaling=source.scaling_)
     assert model.n_features_in_ == 8
     assert model.predict(dummies(frame())).tolist() == source.predict(frame()).tolist()
     with pytest.raises(TypeError, match=r"X\['city'\] holds categories, such as 'Oslo', where"):
         model.predict(frame().assign(a=1, b=2, c=3, d=4))
-    with pytest.raises(ValueError, match="must have 8 features; got 3 features, which make 6"):
+    with pytest.raises(ValueError, match="must have 8 features; got 3, which make 6 columns"):
         model.fit(frame().drop(columns="size"), Y)
-    with pytest.raises(ValueError, match=r"8 features; got 3 features$"):
+    with pytest.raises(ValueError, match=r"must have 8 features; got 3$"):
         model.fit(np.ones((N, 3)), Y)
     model.fit(frame(), Y)
     assert model.n_features_in_ == 4
@@ -578,7 +589,7 @@ def test_what_was_learned_goes_everywhere(how: Any) -> None:
 
 def test_the_state_is_plain() -> None:
     state = trainer(missing="impute").fit(of_all_kinds(), Y).get_state()
-    plain = state["learned"]["signature"]["columns"]
+    plain = state["learned"]["signature"]["inputs"]["columns"]
     again = json.loads(json.dumps(plain | {"medians": plain["medians"].tolist()}))
     columns = Columns.from_plain(again)
     assert columns.plain()["categories"] == plain["categories"]

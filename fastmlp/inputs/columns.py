@@ -80,7 +80,7 @@ class Columns:
             raise ValueError(f"gaps {gaps} in {columns.n_numbers} columns of numbers")
         return cls(columns.n_given, categories, medians, gaps)
 
-    def encoded(self, features: Features, dtype: npt.DTypeLike) -> Array:
+    def encoded(self, features: Features, dtype: npt.DTypeLike | None) -> Array:
         """Rows of numbers, C-contiguous.
 
         An array without gaps itself or a view of it where nothing has to be done, see
@@ -168,7 +168,7 @@ def learn_columns(
     features: Features,
     train: slice | Array,
     weights: Numbers | None,
-    dtype: npt.DTypeLike,
+    dtype: npt.DTypeLike | None,
     missing: str,
 ) -> tuple[Columns, Array]:
     """What is learned of the columns, and all rows as numbers.
@@ -180,8 +180,8 @@ def learn_columns(
         The training rows: of these categories and medians are learned.
     weights : array, optional
         Of the training rows; one of weight k counts as k rows.
-    dtype : dtype
-        Of the rows of numbers.
+    dtype : dtype, optional
+        Of the rows of numbers, see :meth:`Features.numbers`.
     missing : {"error", "impute"}
 
     Raises

@@ -4,6 +4,7 @@ Its message names the argument, what was got and what is wanted.
 """
 
 from .advice import shown, some
+from .arrays import finite
 from .categories import Key
 from .features import Features
 from .frames import take_rows
@@ -42,6 +43,7 @@ __all__ = [
     "class_weights",
     "encode_labels",
     "feature_names",
+    "finite",
     "guess_loss",
     "is_one_hot",
     "near_miss",

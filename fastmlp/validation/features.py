@@ -67,13 +67,14 @@ class Features:
         return self.table.called(j) if self.table else f"{self.name}[:, {j}]"
 
     def numbers(
-        self, dtype: npt.DTypeLike, skip: Collection[int] = (), room: int = 0
+        self, dtype: npt.DTypeLike | None, skip: Collection[int] = (), room: int = 0
     ) -> tuple[Array, bool]:
         """The columns of numbers, without some of a table, and whether there are gaps, as NaNs.
 
         The result, of shape (rows, columns + `room`), is C-contiguous, aligned and native-endian,
-        the last columns being 0, and of type `dtype` (float32 or float64); but an array of uint8
-        stays so, as the kernels read it in place. An array itself or a view of it is returned when
+        the last columns being 0, and of type `dtype` (float32 or float64), by default the one of
+        both that holds the values of X exactly, as far as either does; but an array of uint8 stays
+        so, as the kernels read it in place. An array itself or a view of it is returned when
         nothing has to be converted and there needs to be no room.
 
         Raises
@@ -83,9 +84,12 @@ class Features:
         """
         n_rows, n_columns = self.shape
         if self.table is not None:
-            result = np.zeros((n_rows, n_columns - len(skip) + room), dtype)
+            shape = n_rows, n_columns - len(skip) + room
+            result = np.zeros(shape, self.table.precision(skip) if dtype is None else dtype)
             return result, self.table.to_array(result[:, : n_columns - len(skip)], skip)
         assert self.array is not None
+        if dtype is None:
+            dtype = np.float32 if np.can_cast(self.array.dtype, np.float32) else np.float64
         kept = np.uint8 if self.array.dtype == np.uint8 else dtype
         array, has_gaps = with_gaps(self.array, kept, self.name)
         if room:

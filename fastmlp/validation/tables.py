@@ -18,6 +18,11 @@ Part = tuple[slice, Reader]
 # columns, half of what whole columns took. Wide tables have shorter blocks to save memory.
 _BLOCK_ROWS = 8192
 _BLOCK_VALUES = 1 << 20
+# Types of columns whose values float32 holds; PyArrow calls it float.
+_SINGLE = frozenset(
+    ["bool", "boolean", "Boolean", "halffloat", "float", "float16", "float32", "Float16", "Float32"]
+    + [f"{kind}{bits}" for kind in ("int", "uint", "Int", "UInt") for bits in (8, 16)]
+)
 
 
 class Table:
@@ -65,6 +70,11 @@ class Table:
         Columns of anything but numbers are errors.
         """
         raise NotImplementedError
+
+    def precision(self, skip: Collection[int] = ()) -> npt.DTypeLike:
+        """Float32, where that holds all numbers exactly, without some columns; else float64."""
+        kinds = {str(kind) for j, kind in enumerate(self.kinds) if j not in skip}
+        return np.float32 if kinds <= _SINGLE else np.float64
 
     def called(self, j: int) -> str:
         """What messages call a column."""
