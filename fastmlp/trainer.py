@@ -107,10 +107,11 @@ class Trainer(Predictor):
         What is done to features on the way in, learned from the training rows, in the precision in
         which they come: "standard" (mean 0, standard deviation 1), "robust" (median 0, quartiles 1
         apart, smoothly clipped at 3), "quantile" (a piecewise linear map to the normal
-        distribution), "max_abs" (largest value 1), a factor, or one for each feature; None for
-        nothing. "auto" divides pixels (16 or more features of one unit, none negative, many 0 or
-        all uint8) by their largest value, leaves those between 0 and 1 and features of about unit
-        size alone, and takes "robust" for others. ``scaling_`` tells what it chose.
+        distribution), "max_abs" (largest value 1), a factor, or one for each feature (each input,
+        where ``fit`` makes more of them); None for nothing. "auto" divides pixels (16 or more
+        features of one unit, none negative, many 0 or all uint8) by their largest value, leaves
+        those between 0 and 1 and features of about unit size alone, and takes "robust" for others.
+        ``scaling_`` tells what it chose.
     missing : {"error", "impute"}
         What gaps among the numbers of X are, which are NaN, None or NA: an error, or filled with
         the median of the training rows; a column that had gaps among those gets another one of 0
