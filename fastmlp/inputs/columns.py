@@ -108,7 +108,7 @@ class Columns:
             raise features.missing(rows[:, :count], self.categories)
         if count == self.n_inputs and not has_gaps:
             return rows
-        if rows.shape[1] < self.n_inputs:  # some had no gaps until now
+        if rows.shape[1] < self.n_inputs:  # no room yet for what tells of gaps
             wider = np.zeros((len(rows), self.n_inputs), rows.dtype)
             wider[:, : rows.shape[1]] = rows
             rows = wider
