@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .inputs import Inputs, Scaling, given_scaling, learn_inputs, read_rows
+from .inputs import Inputs, Scaling, given_scaling, learn_inputs
 from .losses import Loss, SoftmaxCrossEntropy
 from .outputs import Outputs, Targets, learn_outputs
 from .validation import (
+    Features,
     Settings,
     check_classes,
     check_sample_weight,
@@ -53,17 +54,24 @@ class Signature:
         return cls(inputs, outputs, plain["fitted"])
 
     def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X") -> Array:
-        """Rows like those of the fit."""
-        return self.inputs.read(X, dtype, name, named=self.fitted)
+        """Rows as kernels take them, from rows like those of the fit."""
+        return self.inputs.read(self.inputs.features(X, name, named=self.fitted), dtype)
+
+    def targets(
+        self, Y: Any, n_rows: int, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
+    ) -> tuple[Targets, slice | Array]:
+        """Targets like those of the fit, without those of weight 0, and which rows that leaves."""
+        targets = read_targets(Y, n_rows, name=f"{prefix}Y")
+        kept, weights = _weighted(n_rows, sample_weight, prefix)
+        return self.outputs.encoded(targets[kept], weights, dtype, f"{prefix}Y"), kept
 
     def rows_and_targets(
         self, X: Any, Y: Any, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
     ) -> tuple[Array, Targets]:
         """Rows like those of the fit and their targets; those of weight 0 are left out."""
         rows = self.rows(X, dtype, f"{prefix}X")
-        targets = read_targets(Y, len(rows), name=f"{prefix}Y")
-        rows, targets, weights = _weighted(rows, targets, sample_weight, prefix)
-        return rows, self.outputs.encoded(targets, weights, dtype, f"{prefix}Y")
+        targets, kept = self.targets(Y, len(rows), sample_weight, dtype, prefix)
+        return rows[kept], targets
 
 
 @dataclass(frozen=True)
@@ -99,27 +107,31 @@ def fit_data(
         For whatever cannot be trained on, or does not agree with what is known.
     """
     dtype = settings.dtype
-    if known is None:
-        rows = read_rows(X, dtype, given_scaling(settings.scaling))
-    else:
+    if known is not None:
         _check_scaling(settings.scaling, known.inputs.scaling)
-        rows = known.rows(X, dtype)
-    Y = read_targets(Y, len(rows))
-    rows, Y, weights = _weighted(rows, Y, sample_weight)
+    fitted = known.inputs if known is not None and known.fitted else None
+    features = fitted.features(X) if fitted else Features(X)
+    Y = read_targets(Y, len(features))
+    kept, weights = _weighted(len(features), sample_weight)
+    Y = Y[kept]
     if classes is not None:
         classes = check_classes(classes, np.shape(classes)[0] if np.ndim(classes) else 0)
-    n_train = len(rows)
+    n_train = len(Y)
     if validation_data is None:
-        n_train = split_validation(len(rows), settings.validation_fraction)
+        n_train = split_validation(len(Y), settings.validation_fraction)
     train, rest = split_rows(Y, n_train, settings.validation_split, settings.seed)
+    own = None if weights is None else weights[train]
+    if fitted:
+        inputs, rows = fitted, fitted.read(features, dtype)
+    else:
+        training = train if isinstance(kept, slice) else kept[train]
+        given = known.inputs if known else None
+        inputs, rows = learn_inputs(features, feature_names(X), training, own, settings, given)
+    rows = rows[kept]
     if known is None:
         outputs = learn_outputs(Y, weights, settings.loss, settings.label_smoothing, train, classes)
-        own = None if weights is None else weights[train]
-        inputs = learn_inputs(rows[train], feature_names(X), own, settings.scaling)
-        rows = inputs.scaling.apply(rows, dtype)
     else:
         outputs = _continued(known, Y, weights, settings)
-        inputs = known.inputs if known.fitted else replace(known.inputs, names=feature_names(X))
     _check_smoothing(settings, outputs)
     signature = Signature(inputs, outputs)
     targets = outputs.encoded(Y, weights, dtype)
@@ -151,14 +163,14 @@ def _check_scaling(setting: Any, known: Scaling) -> None:
 
 
 def _weighted(
-    rows: Array, Y: Array, sample_weight: Any, prefix: str = ""
-) -> tuple[Array, Array, npt.NDArray[np.float64] | None]:
-    """Rows, targets and weights without those of weight 0."""
-    weights = check_sample_weight(sample_weight, len(rows), f"{prefix}sample_weight")
+    n_rows: int, sample_weight: Any, prefix: str = ""
+) -> tuple[slice | Array, npt.NDArray[np.float64] | None]:
+    """The rows whose weight is not 0, and their weights."""
+    weights = check_sample_weight(sample_weight, n_rows, f"{prefix}sample_weight")
     if weights is None or weights.all():
-        return rows, Y, weights
-    kept = weights > 0
-    return rows[kept], Y[kept], weights[kept]
+        return slice(None), weights
+    kept = np.flatnonzero(weights)
+    return kept, weights[kept]
 
 
 def _continued(known: Signature, Y: Array, weights: Any, settings: Settings) -> Outputs:

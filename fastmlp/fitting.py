@@ -31,7 +31,7 @@ def start(
     bits = np.random.PCG64(settings.seed)
     rng = np.random.Generator(bits)
     if known is None:
-        sizes = (data.signature.inputs.n_features, *settings.hidden, data.signature.outputs.count)
+        sizes = (data.signature.inputs.count, *settings.hidden, data.signature.outputs.count)
         activations = settings.activations(len(settings.hidden))
         weights = initial_weights(rng, sizes, activations, settings.initializer)
         network = Network(weights, settings.dtype, activations)

@@ -35,7 +35,7 @@ class Predictor:
 
     @property
     def n_features_in_(self) -> int:
-        return self._fitted().signature.inputs.n_features
+        return self._fitted().signature.inputs.columns.n_given
 
     @property
     def feature_names_in_(self) -> npt.NDArray[np.object_]:

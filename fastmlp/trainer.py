@@ -16,7 +16,7 @@ from .callbacks import Callback, EarlyStopping
 from .data import FitData, Signature, fit_data
 from .fitting import Fit
 from .history import History
-from .inputs import Inputs, Scaling
+from .inputs import Columns, Inputs, Scaling
 from .kernels.language.jit import announcing
 from .losses import Loss
 from .network import Network
@@ -109,10 +109,15 @@ class Trainer(Predictor):
         What is done to features on the way in, learned from the training rows, in the precision in
         which they come: "standard" (mean 0, standard deviation 1), "robust" (median 0, quartiles 1
         apart, smoothly clipped at 3), "quantile" (a piecewise linear map to the normal
-        distribution), "max_abs" (largest value 1), a factor, or one for each feature; None for
-        nothing. "auto" divides pixels (16 or more features of one unit, none negative, many 0 or
-        all uint8) by their largest value, leaves those between 0 and 1 and features of about unit
-        size alone, and takes "robust" for others. ``scaling_`` tells what it chose.
+        distribution), "max_abs" (largest value 1), a factor, or one for each feature (each input,
+        where ``fit`` makes more of them); None for nothing. "auto" divides pixels (16 or more
+        features of one unit, none negative, many 0 or all uint8) by their largest value, leaves
+        those between 0 and 1 and features of about unit size alone, and takes "robust" for others.
+        ``scaling_`` tells what it chose.
+    missing : {"error", "impute"}
+        What gaps among the numbers of X are, which are NaN, None or NA: an error, or filled with
+        the median of the training rows; a column that had gaps among those gets another one of 0
+        and 1 that tells where.
     validation_fraction : float, default 0.0
         Part of the rows, the last ones, that is kept for validation.
     validation_split : {"last", "shuffled", "stratified"}
@@ -160,11 +165,12 @@ class Trainer(Predictor):
     scaling_ : Scaling
         What is done to features: ``kind``, ``reason`` (of "auto"), ``centre``, ``factor``.
     n_features_in_ : int
+        Columns of X.
     feature_names_in_ : array of str, shape (n_features_in_,)
-        Names of the columns, where X was a table with names. Other tables must have them in the
-        same order.
+        Their names, where X was a table with names. Other tables must have them in the same order.
     layer_sizes_ : tuple of int
-        Features, units of the hidden layers, outputs of the present network.
+        Inputs, units of the hidden layers, outputs of the present network. Categories and gaps make
+        more inputs than there are features.
     n_iter_ : int
         Epochs of the last fit.
     best_epoch_ : int
@@ -216,6 +222,7 @@ class Trainer(Predictor):
         batch_size: int = 32,
         shuffle: bool = True,
         scaling: str | float | npt.ArrayLike | None = "auto",
+        missing: str = "error",
         validation_fraction: float = 0.0,
         validation_split: str = "last",
         early_stopping: bool | EarlyStopping = False,
@@ -245,6 +252,7 @@ class Trainer(Predictor):
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.scaling = scaling
+        self.missing = missing
         self.validation_fraction = validation_fraction
         self.validation_split = validation_split
         self.early_stopping = early_stopping
@@ -292,8 +300,15 @@ class Trainer(Predictor):
         Parameters
         ----------
         X : array of shape (n, d)
-            Finite numbers, or a table of columns of such (pandas, Polars, PyArrow). C-contiguous
-            arrays of the trainer's dtype, and uint8, are read in place.
+            Finite numbers, or a table of columns of such, or of categories (pandas, Polars,
+            PyArrow). C-contiguous arrays of the trainer's dtype, and uint8, are read in place.
+
+            Columns of pandas' dtype category, Categorical and Enum of Polars, and dictionaries of
+            PyArrow are categories: each category of the training rows becomes a column of 0 and 1,
+            2,000 in all at the most. Other tables are matched by what the categories are called,
+            whatever their codes, also where they hold plain values; one that is unknown or missing
+            has no 1. The network's inputs are the columns of numbers, those of 0 and 1, and those
+            that tell of gaps, in this order.
         Y : array of shape (n,) or (n, c)
             Labels (integers, strings, booleans), one-hot rows, shares of classes, rows of 0 and 1,
             or numbers, see ``loss``. Numbers are centred and scaled inside, each column by its mean
@@ -343,7 +358,8 @@ class Trainer(Predictor):
         Parameters
         ----------
         X, Y, sample_weight
-            As for ``fit``. Centre and spread of numbers are those of the first call.
+            As for ``fit``. What is learned of the data beforehand (centre and spread of numbers,
+            categories, medians) comes from the first call.
         classes : array, optional
             All labels there are, sorted; at the first call, by default those of its Y.
 
@@ -383,7 +399,8 @@ class Trainer(Predictor):
         chunks : iterable, or callable that makes one
             Of (X, Y) or (X, Y, sample_weight), as for ``fit``; an epoch goes through all of them
             once, in their order, rows being shuffled within each. An iterable serves one epoch, a
-            callable is called for each. Centre and spread of numbers are those of the first chunk.
+            callable is called for each. What is learned of the data beforehand (centre and spread
+            of numbers, categories, medians) comes from the first chunk.
         classes : array, optional
             All labels there are, sorted; needed where the first chunk does not hold them all.
         validation_data : (X, Y) or (X, Y, sample_weight), optional
@@ -535,7 +552,7 @@ class Trainer(Predictor):
         network = Network(checked, dtype, activations)
         n_features, *_, n_outputs = network.layer_sizes
         outputs = given_outputs(loss, n_outputs)
-        inputs = Inputs(n_features)
+        inputs = Inputs(Columns(n_features))
         if not isinstance(setting, str):
             inputs = inputs.scaled_by(setting)
         signature = Signature(inputs, outputs, fitted=False)

@@ -10,6 +10,7 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from fastmlp import Trainer
 from fastmlp.inputs import Scaling, learn_inputs
+from fastmlp.validation import Features, Settings
 from tests.models import INF, Array, needs_compiler, numbers, same_weights
 
 RNG = np.random.default_rng(0)
@@ -28,7 +29,8 @@ KINDS = ("standard", "robust", "quantile", "max_abs")
 
 
 def learned(setting: Any, rows: Array, weights: Array | None = None) -> Scaling:
-    return learn_inputs(rows, None, weights, setting).scaling
+    settings = Settings(scaling=setting)
+    return learn_inputs(Features(rows), None, slice(None), weights, settings)[0].scaling
 
 
 def scaled(

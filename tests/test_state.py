@@ -674,7 +674,7 @@ def restored(state: Any) -> Trainer:
     return model
 
 
-@pytest.mark.parametrize("version", [None, 0, 1, 2, "2", 1.5])
+@pytest.mark.parametrize("version", [None, 0, 1, 2, "3", 1.5])
 def test_an_unknown_format_is_an_error(version: Any) -> None:
     state = fitted().__getstate__() | {"format": version}
     message = f"saved by another version of fastmlp: got format {version!r}, known is 3"
@@ -703,8 +703,11 @@ def test_a_lack_of_anything_is_an_error() -> None:
     state = fitted().__getstate__()
     paths = [("attributes",), ("history",), ("learned",)]
     paths += [("attributes", name) for name in (*SETTINGS, "n_iter_", "stop_training")]
-    outputs = state["learned"]["signature"]["outputs"]
-    paths += [("learned", "signature", "outputs", name) for name in outputs]
+    signature = state["learned"]["signature"]
+    for part in ("inputs", "outputs"):
+        paths += [("learned", "signature", part, name) for name in signature[part]]
+    columns = signature["inputs"]["columns"]
+    paths += [("learned", "signature", "inputs", "columns", name) for name in columns]
     for outer in ("", "network", "signature"):
         inner = ("learned", outer) if outer else ("learned",)
         paths += [
@@ -739,7 +742,12 @@ WRONG: dict[str, tuple[tuple[Any, ...], Any]] = {
     "points": (("learned", "signature", "inputs", "scaling", "points"), np.ones((2, 3))),
     "activations": (("learned", "network", "activations"), ("than",)),
     "names": (("learned", "signature", "inputs", "names"), np.array(["a"], object)),
-    "features": (("learned", "signature", "inputs", "n_features"), 5),
+    "features": (("learned", "signature", "inputs", "columns", "n_given"), 5),
+    "categories": (("learned", "signature", "inputs", "columns", "categories"), [[4, ["a"]]]),
+    "no keys": (("learned", "signature", "inputs", "columns", "categories"), [[0, [None]]]),
+    "medians": (("learned", "signature", "inputs", "columns", "medians"), np.zeros(3)),
+    "nan medians": (("learned", "signature", "inputs", "columns", "medians"), np.full(4, np.nan)),
+    "gaps": (("learned", "signature", "inputs", "columns", "gaps"), [0]),
 }
 
 

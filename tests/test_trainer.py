@@ -213,7 +213,11 @@ def changed(array: Array, value: Any, *index: int) -> Array:
 # What is wrong with rows for a network of four features in float32, and what follows the name of
 # the argument in the message.
 BAD_ROWS: dict[str, tuple[Any, type[Exception], str]] = {
-    "nan": (changed(X, NAN, 7, 2), ValueError, r"\[7, 2\] is nan; it must be finite"),
+    "nan": (
+        changed(X, NAN, 7, 2),
+        ValueError,
+        r"\[7, 2\] is missing; there are gaps in 2: fit with ",
+    ),
     "inf": (changed(X, INF, 0, 0), ValueError, r"\[0, 0\] is inf; it must be finite"),
     "-inf": (changed(X, -INF, 59, 3), ValueError, r"\[59, 3\] is -inf; it must be finite"),
     "overflow": (changed(X, 1e39, 5, 1), ValueError, r"\[5, 1\] is 1e\+39; .* finite in float32"),

@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..validation import Names, check_features, check_names, check_setting, feature_names
+from ..validation import (
+    Features,
+    Names,
+    Settings,
+    check_names,
+    check_setting,
+    feature_names,
+)
+from .columns import Columns, learn_columns
 from .learn import given_scaling, learn_scaling
 from .scaling import Scaling
 
@@ -19,26 +27,36 @@ class Inputs:
 
     Parameters
     ----------
-    n_features : int
-        Columns of the rows from outside.
+    columns : Columns
+        What is learned of the columns of the rows from outside.
     names : array of str, optional
         What they are called.
     scaling : Scaling
     """
 
-    n_features: int
+    columns: Columns
     names: Names | None = None
     scaling: Scaling = field(default_factory=Scaling)
 
-    def read(self, X: Any, dtype: np.dtype[Any], name: str = "X", *, named: bool = True) -> Array:
-        """Rows like those of the fit, as kernels take them.
+    @property
+    def count(self) -> int:
+        """Inputs of the network."""
+        return self.columns.n_inputs
+
+    def features(self, X: Any, name: str = "X", *, named: bool = True) -> Features:
+        """Rows like those of the fit, not yet read.
 
         ``named`` says whether names (or that there are none) are known.
         """
+        names = feature_names(X, name)
         if named:
-            check_names(self.names, feature_names(X, name), name)
-        rows = read_rows(X, dtype, self.scaling, n_features=self.n_features, name=name)
-        return self.scaling.apply(rows, dtype, name)
+            check_names(self.names, names, name)
+        return Features(X, name, self.columns.n_given)
+
+    def read(self, features: Features, dtype: np.dtype[Any]) -> Array:
+        """Rows as kernels take them."""
+        rows = self.columns.encoded(features, _precision(self.scaling, dtype))
+        return self.scaling.apply(rows, dtype, features.name)
 
     def scaled_by(self, given: Any) -> "Inputs":
         """With another scaling: one that was learned, None, or factors.
@@ -55,36 +73,61 @@ class Inputs:
                     f"got {given!r}"
                 )
             given = given_scaling(check_setting("scaling", given))
-        return replace(self, scaling=given.check(self.n_features))
+        return replace(self, scaling=given.check(self.count))
 
     def plain(self) -> dict[str, Any]:
         """Plain arrays and values."""
-        return {**vars(self), "scaling": self.scaling.plain()}
+        return {**vars(self), "columns": self.columns.plain(), "scaling": self.scaling.plain()}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Inputs":
         """The inputs that gave :meth:`plain`."""
-        scaling = Scaling.from_plain(plain["scaling"]).check(plain["n_features"])
-        inputs = cls(**plain | {"scaling": scaling})
-        if inputs.names is not None and len(inputs.names) != inputs.n_features:
-            raise ValueError(f"{inputs.n_features} features have {len(inputs.names)} names")
+        columns = Columns.from_plain(plain["columns"])
+        scaling = Scaling.from_plain(plain["scaling"]).check(columns.n_inputs)
+        inputs = cls(columns, plain["names"], scaling)
+        if inputs.names is not None and len(inputs.names) != columns.n_given:
+            raise ValueError(f"{columns.n_given} features have {len(inputs.names)} names")
         return inputs
 
 
-def read_rows(
-    X: Any, dtype: np.dtype[Any], scaling: Scaling | None, *, n_features: int | None = None,
-    name: str = "X",
-) -> Array:  # fmt: skip
-    """Rows, in the precision in which they came where a scaling, which may not be known yet, wants
-    it."""
-    wanted = dtype if scaling is not None and scaling.leaves_rows else None
-    return check_features(X, wanted, n_features=n_features, name=name)
+def _precision(scaling: Scaling | None, dtype: np.dtype[Any]) -> np.dtype[Any] | None:
+    """That in which rows came, where a scaling, which may not be known yet, wants it."""
+    return dtype if scaling is not None and scaling.leaves_rows else None
 
 
-def learn_inputs(rows: Array, names: Names | None, weights: Any, setting: Any) -> Inputs:
-    """What the training rows, as :func:`read_rows` gave them, say of the inputs."""
-    n_features = rows.shape[1]
-    scaling = given_scaling(setting)
+def learn_inputs(
+    features: Features, names: Names | None, train: slice | Array, weights: Any,
+    settings: Settings, given: Inputs | None = None,
+) -> tuple[Inputs, Array]:  # fmt: skip
+    """What the training rows say of the inputs, and all rows as kernels take them.
+
+    Parameters
+    ----------
+    features : Features
+        All rows.
+    names : array of str, optional
+    train : slice or array of int
+        The training rows.
+    weights : array, optional
+        Of the training rows.
+    settings : Settings
+    given : Inputs, optional
+        Of weights that were given: they say how many inputs there are, and how these are scaled.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For rows that nothing can be learned of, or that make another number of inputs.
+    """
+    scaling = given.scaling if given else given_scaling(settings.scaling)
+    precision = _precision(scaling, settings.dtype)
+    columns, rows = learn_columns(features, train, weights, precision, settings.missing)
+    if given and given.count != columns.n_inputs:
+        got = f"got {columns.n_given}"
+        if columns.n_given != columns.n_inputs:
+            got += f", which make {columns.n_inputs} columns of numbers"
+        raise ValueError(f"{features.name} must have {given.count} features; {got}")
     if scaling is None:
-        scaling = learn_scaling(setting, rows, weights)
-    return Inputs(n_features, names, scaling.check(n_features))
+        scaling = learn_scaling(settings.scaling, rows[train], weights)
+    inputs = Inputs(columns, names, scaling.check(columns.n_inputs))
+    return inputs, scaling.apply(rows, settings.dtype, features.name)

@@ -21,6 +21,7 @@ INITIALIZERS = (
     "auto", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal",
     "orthogonal", "normal",
 )  # fmt: skip
+MISSING = ("error", "impute")
 SCALINGS = ("auto", "standard", "robust", "quantile", "max_abs")
 SPLITS = ("last", "shuffled", "stratified")
 # Of difflib: "epoch" and "batchsize" are near, "losses" is not.
@@ -160,6 +161,7 @@ class Settings:
     batch_size: int = field(default=32, metadata=COUNT)
     shuffle: bool = field(default=True, metadata=FLAG)
     scaling: Any = field(default="auto", metadata={"check": _scaling})
+    missing: str = field(default="error", metadata=one_of(MISSING))
     validation_fraction: float = field(default=0.0, metadata=FRACTION)
     validation_split: str = field(default="last", metadata=one_of(SPLITS))
     early_stopping: EarlyStopping | None = field(  # type: ignore[assignment]
