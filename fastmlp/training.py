@@ -183,12 +183,12 @@ class TrainingRun:
             speed = (done - step) / max(now - start, 1e-6)
             self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
             step = done
-            seen = self._rows(self._updates(step))
+            seen = self._rows(self._completed(step))
             report(seen - rows)
             rows = seen
-        return self._updates(step)
+        return self._completed(step)
 
-    def _updates(self, steps: int) -> int:
+    def _completed(self, steps: int) -> int:
         """Mini-batches that so many chunks complete."""
         if steps == self._n_steps:
             return self.updates_per_epoch
