@@ -168,7 +168,7 @@ class Fit:
 
     def _rates(self, run: TrainingRun, network: Network) -> npt.NDArray[np.float64]:
         """Learning rates of the updates of a run."""
-        updates = network.updates + np.arange(run.updates_per_epoch)
+        updates = range(network.updates, network.updates + run.updates_per_epoch)
         return learning_rates(
             self._settings, self._trainer.learning_rate, updates, self._planned,
             self._learned.monitored,

@@ -73,14 +73,35 @@ class TrainingRun:
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
         if skip_zeros:
             _scan(data.X, self._plan, self._memory, self._row_masks)
-        self._table = self._outputs.table(data.targets).astype(network.dtype)
-        self._job.point(team=self._team, row_masks=self._row_masks, outputs=self._table)
-        self._job.set(smoothing=self._outputs.label_smoothing)
         self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / _chunk_flops(network, batch_size)))
         chunk = int(self._plan.runs["chunk"][0])
         self._starts = np.arange(0, rows, batch_size)
         full, rest = divmod(rows, batch_size)
         self._n_steps = full * -(-batch_size // chunk) + -(-rest // chunk)
+        ends = np.cumsum([network.packed.size, network.state.size])
+        parts = np.split(self._memory[: self._plan.scratch_start], ends)
+        self._weights, self._state, self._gradients = parts
+        self._point(network.dtype)
+
+    def _point(self, dtype: np.dtype[Any]) -> None:
+        """Tell the kernels where all is that epochs read; what changes is written there."""
+        targets, settings, job = self._data.targets, self._settings, self._job
+        self._order = np.arange(self.rows)
+        self._taken = targets.taken(self._order, dtype, weighted=self._weighted)
+        self._updates = np.arange(self.updates_per_epoch, dtype=np.float64)
+        self._factors = {  # batch by batch
+            "rates": self._updates.copy(),
+            "shares": self._shares(self._order),
+            "decays": np.zeros_like(self._updates),
+            "l2s": np.full_like(self._updates, settings.l2),
+            "l1s": np.full_like(self._updates, settings.l1),
+        }
+        self._table = self._outputs.table(targets).astype(dtype)
+        job.set_rows(self._data.X, self._order, in_place=self._in_place)
+        job.point(team=self._team, row_masks=self._row_masks, outputs=self._table)
+        job.point(**self._taken, **self._factors)
+        stride = self._taken["targets"].shape[1] if "targets" in self._taken else 0
+        job.set(smoothing=self._outputs.label_smoothing, target_stride=stride)
 
     @property
     def updates_per_epoch(self) -> int:
@@ -121,24 +142,18 @@ class TrainingRun:
         FloatingPointError
             If the loss or a weight is no longer finite.
         """
-        memory, job, data = self._memory, self._job, self._data
-        weights, state, rest = np.split(
-            memory[: self._plan.scratch_start],
-            [network.packed.size, network.packed.size + network.state.size],
-        )
-        weights[:], state[:], rest[:] = network.packed, network.state, 0
-        job.set_rows(data.X, order, in_place=self._in_place)
-        # What the run points to, kept while it lasts.
-        arrays = data.targets.taken(order, network.dtype, weighted=self._weighted)
-        arrays |= self._factors(network, order, rates)
-        job.point(**arrays)
-        stride = arrays["targets"].shape[1] if "targets" in arrays else 0
-        job.set(total_loss=0, hits=0, dropout_key=dropout_key, target_stride=stride)
+        job, targets = self._job, self._data.targets
+        weights, state = self._weights, self._state
+        weights[:], state[:], self._gradients[:] = network.packed, network.state, 0
+        self._order[:] = order
+        targets.take(order, self._taken)
+        self._set_factors(network, rates)
+        job.set(total_loss=0, hits=0, dropout_key=dropout_key)
         done = self._run_slices(deadline, report)
         sums = float(job.runs["total_loss"][0]), float(job.runs["hits"][0])
-        seen = data.targets if done == len(rates) else data.targets.part(order[: self._rows(done)])
+        seen = targets if done == len(rates) else targets.part(order[: self._rows(done)])
         loss, metric = self._outputs.summed_up(*sums, seen)
-        if not all(np.isfinite(values).all() for values in (loss, weights, state)):
+        if not (math.isfinite(loss) and _all_finite(weights) and _all_finite(state)):
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
         trained = network.trained(weights.copy(), state.copy(), done)
         return Trained(trained, loss, metric, seen.total, done == len(rates))
@@ -147,25 +162,25 @@ class TrainingRun:
         """Rows of the first ``updates`` mini-batches."""
         return min(updates * self._batch_size, len(self._data.X))
 
-    def _factors(
-        self, network: Network, order: npt.NDArray[np.int64], rates: npt.NDArray[np.float64]
-    ) -> dict[str, npt.NDArray[np.float64]]:
-        """Batch by batch: step sizes, shares of a sample in the mean, penalties, decay."""
-        settings, optimizer = self._settings, self._settings.optimizer
-        steps = network.updates + np.arange(1.0, self.updates_per_epoch + 1)
+    def _set_factors(self, network: Network, rates: npt.NDArray[np.float64]) -> None:
+        """The factors that differ from epoch to epoch."""
+        optimizer, factors = self._settings.optimizer, self._factors
+        steps = self._updates + (network.updates + 1)
+        step_sizes = RULES[network.rule].step_sizes
+        factors["rates"][:] = step_sizes(rates, steps, optimizer.numbers)
+        if optimizer.decay > 0:
+            factors["decays"][:] = rates * optimizer.decay
+        if self._data.targets.weights is not None:
+            factors["shares"][:] = self._shares(self._order)
+
+    def _shares(self, order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Share of a sample in the mean of its batch."""
         if self._data.targets.weights is None:
             totals = np.minimum(len(order) - self._starts, self._batch_size).astype(np.float64)
         else:
             totals = np.add.reduceat(self._data.targets.weights[order], self._starts)
         totals *= self._outputs.averaged
-        factors = {
-            "rates": RULES[network.rule].step_sizes(rates, steps, optimizer.numbers),
-            "shares": np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0),
-            "decays": rates * optimizer.decay,
-        }
-        for name, value in (("l2s", settings.l2), ("l1s", settings.l1)):
-            factors[name] = np.full(len(rates), value)
-        return factors
+        return np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
 
     def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:
         """Run the chunks of an epoch; returns how many updates there were."""
@@ -301,6 +316,10 @@ def _team_size(network: Network, batch_size: int, threads: int | None) -> int:
         return 1
     layers, _ = weight_layout(network.layer_sizes, network.dtype.itemsize)
     return min(usable_threads(threads), int(layers["panels"][1:].max()))
+
+
+def _all_finite(values: Floats) -> bool:
+    return bool(np.isfinite(values).all())
 
 
 def _has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
