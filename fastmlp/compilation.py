@@ -13,7 +13,8 @@ from .validation import SETTINGS, check_setting
 # What decides nothing that is compiled, and might not go with the rows made up here.
 _LEFT_OUT: dict[str, Any] = {
     "callbacks": (), "class_weight": None, "early_stopping": False, "epochs": 1, "metrics": "auto",
-    "schedule": None, "seed": 0, "time_budget": None, "validation_split": "last",
+    "schedule": None, "seed": 0, "time_budget": None, "validation_fraction": 0.0,
+    "validation_split": "auto",
 }  # fmt: skip
 
 
@@ -54,7 +55,8 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
     if has_weights:
         probe.set_weights(trainer.get_weights())
     # Larger batches are worked on in the same way.
-    n_rows = max(min(trainer.batch_size, 2 * MAX_CHUNK), 2 * n_classes, 200)
+    batch = 0 if isinstance(trainer.batch_size, str) else trainer.batch_size
+    n_rows = max(min(batch, 2 * MAX_CHUNK), 2 * n_classes, 200)
     rows = np.random.default_rng(0).standard_normal((n_rows, n_features), np.float32)
     X = rows.astype(probe.dtype)
     if trainer.warm_start or not has_weights:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .defaults import resolved
 from .inputs import Inputs, Scaling, given_scaling, learn_inputs
 from .losses import Loss, SoftmaxCrossEntropy
 from .outputs import Outputs, Targets, learn_outputs
@@ -76,11 +77,13 @@ class Signature:
 
 @dataclass(frozen=True)
 class FitData:
-    """Rows and targets to train on, those to validate on, and what they stand for."""
+    """Rows and targets to train on, those to validate on, and what they stand for; settings, of
+    which none is "auto" any more."""
 
     X: Array
     targets: Targets
     signature: Signature
+    settings: Settings
     validation: tuple[Array, Targets] | None = None
 
     def without_rows(self) -> "FitData":
@@ -96,10 +99,13 @@ def fit_data(
     settings: Settings,
     known: Signature | None,
     classes: Any = None,
+    *,
+    open_ended: bool = False,
 ) -> FitData:
     """Check what a fit was given; ``known`` is the signature of a network to be continued.
 
-    ``classes`` are those that Y may hold, where it need not hold all.
+    ``classes`` are those that Y may hold, where it need not hold all; more rows may come if it is
+    ``open_ended``.
 
     Raises
     ------
@@ -116,6 +122,9 @@ def fit_data(
     Y = Y[kept]
     if classes is not None:
         classes = check_classes(classes, np.shape(classes)[0] if np.ndim(classes) else 0)
+    settings = resolved(
+        settings, len(Y), validated=validation_data is not None, open_ended=open_ended
+    )
     n_train = len(Y)
     if validation_data is None:
         n_train = split_validation(len(Y), settings.validation_fraction)
@@ -144,7 +153,7 @@ def fit_data(
         held_back = rows[rest], targets.part(rest)
         rows, targets = rows[train], targets.part(train)
     targets = _with_class_weights(targets, outputs, settings.class_weight)
-    return FitData(rows, targets, signature, held_back)
+    return FitData(rows, targets, signature, settings, held_back)
 
 
 def _check_scaling(setting: Any, known: Scaling) -> None:

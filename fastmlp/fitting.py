@@ -51,7 +51,6 @@ class Fit:
     ----------
     trainer : Trainer
         Gets what has been learned, and the history, epoch by epoch.
-    settings : Settings
     data : FitData
         All rows; of a stream, what it is like.
     known : Learned, optional
@@ -65,9 +64,10 @@ class Fit:
     """
 
     def __init__(
-        self, trainer: Any, settings: Settings, data: FitData, known: Learned | None,
-        *, began: float, history: History | None = None, stream: Stream | None = None,
+        self, trainer: Any, data: FitData, known: Learned | None, *, began: float,
+        history: History | None = None, stream: Stream | None = None,
     ) -> None:  # fmt: skip
+        settings = data.settings
         check_metrics(settings.metrics, data.signature.outputs)
         self._trainer, self._settings, self._data = trainer, settings, data
         self._learned, self._rng = start(settings, data, known)

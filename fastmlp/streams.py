@@ -48,8 +48,8 @@ class Chunks:
             yield chunk[0], chunk[1], chunk[2] if len(chunk) == 3 else None
 
 
-def as_chunks(chunks: Any, epochs: int) -> Chunks:
-    """Chunks for so many epochs.
+def as_chunks(chunks: Any, epochs: Any) -> Chunks:
+    """Chunks for so many epochs; "auto" is what they can serve.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def as_chunks(chunks: Any, epochs: int) -> Chunks:
     if not isinstance(chunks, Iterable):
         wanted = "an iterable, or a callable that makes one"
         raise TypeError(f"chunks must be {wanted}; got {type(chunks).__name__}")
-    if epochs > 1:
+    if epochs != "auto" and epochs > 1:
         raise ValueError(
             f"chunks must be a callable that makes an iterable, as epochs={epochs} need several; "
             f"got {type(chunks).__name__}"
@@ -77,10 +77,10 @@ def check_open_ended(settings: Settings, method: str) -> None:
         raise ValueError(
             f"schedule must not go by the number of updates in {method}; got {schedule}"
         )
-    if settings.validation_fraction > 0:
+    if settings.validation_fraction not in ("auto", 0):
         got = f"got {settings.validation_fraction}"
         raise ValueError(f"validation_fraction has no effect in {method}; {got}")
     if method == "partial_fit":
         for name in ("early_stopping", "time_budget"):
-            if (value := getattr(settings, name)) is not None:
+            if (value := getattr(settings, name)) not in (None, "auto"):
                 raise ValueError(f"{name} has no effect in {method}; got {value}")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from .callbacks import Callback, EarlyStopping
 from .data import FitData, Signature, fit_data
+from .defaults import told
 from .fitting import Fit
 from .history import History
 from .inputs import Columns, Inputs, Scaling
@@ -82,7 +83,7 @@ class Trainer(Predictor):
         total weight. They multiply ``sample_weight``.
     label_smoothing : float, default 0.0
         Share of each label that is spread evenly over all classes, in the losses of classes.
-    optimizer : str or object of ``fastmlp.optimizers``, default "sgd"
+    optimizer : str or object of ``fastmlp.optimizers``, default "adam"
         "sgd", "adam", "adamw", "amsgrad", "rmsprop", "adagrad", "lion"; objects such as
         ``SGD(momentum=0.9, nesterov=True)`` say more.
     learning_rate : float, optional
@@ -99,10 +100,13 @@ class Trainer(Predictor):
     clip_norm : float, optional
         Largest norm of the gradient, of all weights and biases with penalties; longer ones are
         scaled down to it.
-    epochs : int, default 15
-        Passes over the training rows.
-    batch_size : int, default 32
-        Rows of a mini-batch; more than there are means all.
+    epochs : int, default "auto"
+        Passes over the training rows, at the most. "auto" allows for 60,000 updates, 10 to 400
+        epochs, where early stopping ends the training, and makes 3,000 updates where it does not;
+        10 passes over a stream.
+    batch_size : int, default "auto"
+        Rows of a mini-batch; more than there are means all. "auto" is a power of 2 from 16 to 128,
+        about twenty batches an epoch where there are few rows.
     shuffle : bool, default True
         Draw a new order of the rows for every epoch; otherwise they are taken as given.
     scaling : str, float or sequence of float, default "auto"
@@ -118,13 +122,17 @@ class Trainer(Predictor):
         What gaps among the numbers of X are, which are NaN, None or NA: an error, or filled with
         the median of the training rows; a column that had gaps among those gets another one of 0
         and 1 that tells where.
-    validation_fraction : float, default 0.0
-        Part of the rows, the last ones, that is kept for validation.
-    validation_split : {"last", "shuffled", "stratified"}
-        Which rows that part is: the last ones, any by the seed, or any with as many of each class.
-    early_stopping : bool or EarlyStopping, default False
+    validation_fraction : float, default "auto"
+        Part of the rows that is kept for validation. "auto" is 0.15 where early stopping wants
+        validation data and none are given, otherwise 0.
+    validation_split : {"auto", "last", "shuffled", "stratified"}
+        Which rows that part is: the last ones, any by the seed, or any with as many of each class;
+        "auto" is the latter for labels, for others "shuffled".
+    early_stopping : bool or EarlyStopping, default "auto"
         True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
-        data ``loss``, has not fallen for 10 epochs, and restore the weights of the best one.
+        data ``loss``, has not fallen for 10 epochs, and restore the weights of the best one. "auto"
+        does so where ``epochs`` is "auto" and there are 40 rows or more, or validation data; its
+        patience is 3,000 updates, 5 to 20 epochs.
     metrics : str, callable, or sequence of them, default "auto"
         What is recorded beside the loss: "accuracy" (of classes; of rows of labels, those that are
         right in every column), "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss",
@@ -171,6 +179,8 @@ class Trainer(Predictor):
     layer_sizes_ : tuple of int
         Inputs, units of the hidden layers, outputs of the present network. Categories and gaps make
         more inputs than there are features.
+    auto_ : dict
+        What settings that are "auto" became in the last fit; of early stopping its ``patience``.
     n_iter_ : int
         Epochs of the last fit.
     best_epoch_ : int
@@ -212,20 +222,20 @@ class Trainer(Predictor):
         loss: str | Loss = "auto",
         class_weight: str | Mapping[Any, float] | None = None,
         label_smoothing: float = 0.0,
-        optimizer: str | Optimizer = "sgd",
+        optimizer: str | Optimizer = "adam",
         learning_rate: float | None = None,
         schedule: str | Schedule | ReduceOnPlateau | Callable[[int], float] | None = None,
         l2: float = 0.0,
         l1: float = 0.0,
         clip_norm: float | None = None,
-        epochs: int = 15,
-        batch_size: int = 32,
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
         shuffle: bool = True,
         scaling: str | float | npt.ArrayLike | None = "auto",
         missing: str = "error",
-        validation_fraction: float = 0.0,
-        validation_split: str = "last",
-        early_stopping: bool | EarlyStopping = False,
+        validation_fraction: float | str = "auto",
+        validation_split: str = "auto",
+        early_stopping: bool | str | EarlyStopping = "auto",
         metrics: str | Callable[..., float] | Sequence[str | Callable[..., float]] = "auto",
         time_budget: float | None = None,
         dtype: npt.DTypeLike = "float32",
@@ -266,6 +276,7 @@ class Trainer(Predictor):
         self.callbacks = callbacks
         self.history = History()
         self.n_iter_, self.best_epoch_, self.stop_reason_ = 0, 0, ""
+        self.auto_: dict[str, Any] = {}
         self.stop_training = False
         self._learned: Learned | None = None
         self._fitting: threading.Thread | None = None
@@ -340,7 +351,8 @@ class Trainer(Predictor):
             known = self._continued(settings)
             signature = known.signature if known else None
             data = fit_data(X, Y, sample_weight, validation_data, settings, signature)
-            Fit(self, settings, data, known, began=began).run()
+            self.auto_ = told(settings, data.settings)
+            Fit(self, data, known, began=began).run()
         return self
 
     def partial_fit(
@@ -380,7 +392,7 @@ class Trainer(Predictor):
             known = self._continued(settings)
             data = self._first_data((X, Y, sample_weight), None, settings, known, classes)
             Fit(
-                self, settings, data, known, began=began, history=self.history,
+                self, data, known, began=began, history=self.history,
                 stream=lambda: iter([data]),
             ).run()  # fmt: skip
         return self
@@ -423,13 +435,16 @@ class Trainer(Predictor):
             check_open_ended(settings, "fit_stream")
             known = self._continued(settings)
             stream = as_chunks(chunks, settings.epochs)
+            if not callable(chunks):
+                settings = settings.changed(epochs=1)
             data = self._first_data(stream.first(), validation_data, settings, known, classes)
 
             def epoch() -> Iterator[FitData]:
                 for X, Y, weights in stream.epoch():
-                    yield fit_data(X, Y, weights, None, settings, data.signature)
+                    yield fit_data(X, Y, weights, None, data.settings, data.signature)
 
-            Fit(self, settings, data.without_rows(), known, began=began, stream=epoch).run()
+            self.auto_ = told(settings, data.settings)
+            Fit(self, data.without_rows(), known, began=began, stream=epoch).run()
         return self
 
     @staticmethod
@@ -439,7 +454,9 @@ class Trainer(Predictor):
     ) -> FitData:  # fmt: skip
         signature = known.signature if known else None
         X, Y, sample_weight = rows
-        return fit_data(X, Y, sample_weight, validation_data, settings, signature, classes)
+        return fit_data(
+            X, Y, sample_weight, validation_data, settings, signature, classes, open_ended=True
+        )
 
     def _settings(self, **changes: Any) -> Settings:
         return Settings(**{name: getattr(self, name) for name in SETTINGS} | changes)

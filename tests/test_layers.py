@@ -20,6 +20,7 @@ LAYERS = (
     {"fastmlp.training", "fastmlp.scores", "fastmlp.state", "fastmlp.rates", "fastmlp.progress"},
     {"fastmlp.prediction"},
     {"fastmlp.network", "fastmlp.history", "fastmlp.data", "fastmlp.initializers"},
+    {"fastmlp.defaults"},
     {"fastmlp.outputs", "fastmlp.inputs"},
     {"fastmlp.validation"},
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},

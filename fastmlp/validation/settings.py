@@ -1,5 +1,6 @@
 """Settings of a Trainer: each checked alone when it is set, all together at a fit."""
 
+import copy
 import difflib
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ INITIALIZERS = (
 )  # fmt: skip
 MISSING = ("error", "impute")
 SCALINGS = ("auto", "standard", "robust", "quantile", "max_abs")
-SPLITS = ("last", "shuffled", "stratified")
+SPLITS = ("auto", "last", "shuffled", "stratified")
 # Of difflib: "epoch" and "batchsize" are near, "losses" is not.
 _NEAR = 0.85
 
@@ -113,12 +114,27 @@ def _callables(name: str, value: Any) -> tuple[Any, ...]:
     return callbacks
 
 
-def _early_stopping(name: str, value: Any) -> EarlyStopping | None:
-    if isinstance(value, EarlyStopping):
+def _or_auto(metadata: dict[str, Check]) -> dict[str, Check]:
+    """The same, or "auto"."""
+
+    def check(name: str, value: Any) -> Any:
+        if isinstance(value, str) and value == "auto":
+            return value
+        try:
+            return metadata["check"](name, value)
+        except (TypeError, ValueError) as error:
+            message = str(error).replace(f"{name} must be ", f"{name} must be 'auto' or ", 1)
+            raise type(error)(message) from None
+
+    return {"check": check}
+
+
+def _early_stopping(name: str, value: Any) -> EarlyStopping | str | None:
+    if isinstance(value, EarlyStopping) or (isinstance(value, str) and value == "auto"):
         return value
     if isinstance(value, bool | np.bool_):
         return EarlyStopping() if value else None
-    raise TypeError(f"{name} must be True, False, or an EarlyStopping; got {value!r}")
+    raise TypeError(f"{name} must be 'auto', True, False, or an EarlyStopping; got {value!r}")
 
 
 def _metrics(name: str, value: Any) -> tuple[Any, ...] | None:
@@ -141,7 +157,8 @@ class Settings:
 
     On the way in, `hidden` may also be an int or any sequence of ints, `dtype` a name or scalar
     type, `callbacks` one callable or a sequence; names stand for losses, optimizers and schedules.
-    An argument of a wrong type, out of range or contradicting another one is an error.
+    An argument of a wrong type, out of range or contradicting another one is an error. What is
+    "auto" becomes something in ``defaults.resolved``.
     """
 
     hidden: tuple[int, ...] = field(default=(128,), metadata={"check": _units})
@@ -151,22 +168,20 @@ class Settings:
     loss: Loss | None = field(default="auto", metadata={"check": _loss})  # type: ignore[assignment]
     class_weight: Any = field(default=None, metadata={"check": _class_weight})
     label_smoothing: float = field(default=0.0, metadata=FRACTION)
-    optimizer: Optimizer = field(default="sgd", metadata=_OPTIMIZER)  # type: ignore[assignment]
+    optimizer: Optimizer = field(default="adam", metadata=_OPTIMIZER)  # type: ignore[assignment]
     learning_rate: float | None = field(default=None, metadata=RATE)
     schedule: Any = field(default=None, metadata={"check": _schedule})
     l2: float = field(default=0.0, metadata=NOT_NEGATIVE)
     l1: float = field(default=0.0, metadata=NOT_NEGATIVE)
     clip_norm: float | None = field(default=None, metadata=RATE)
-    epochs: int = field(default=15, metadata=COUNT)
-    batch_size: int = field(default=32, metadata=COUNT)
+    epochs: Any = field(default="auto", metadata=_or_auto(COUNT))
+    batch_size: Any = field(default="auto", metadata=_or_auto(COUNT))
     shuffle: bool = field(default=True, metadata=FLAG)
     scaling: Any = field(default="auto", metadata={"check": _scaling})
     missing: str = field(default="error", metadata=one_of(MISSING))
-    validation_fraction: float = field(default=0.0, metadata=FRACTION)
-    validation_split: str = field(default="last", metadata=one_of(SPLITS))
-    early_stopping: EarlyStopping | None = field(  # type: ignore[assignment]
-        default=False, metadata={"check": _early_stopping}
-    )
+    validation_fraction: Any = field(default="auto", metadata=_or_auto(FRACTION))
+    validation_split: str = field(default="auto", metadata=one_of(SPLITS))
+    early_stopping: Any = field(default="auto", metadata={"check": _early_stopping})
     metrics: tuple[Any, ...] | None = field(  # type: ignore[assignment]
         default="auto", metadata={"check": _metrics}
     )
@@ -215,6 +230,12 @@ class Settings:
         if count == 0 and isinstance(self.dropout, float) and self.dropout > 0:
             wanted = "(share,) drops features"
             raise ValueError(f"dropout has no effect without hidden layers, {wanted}; {got}")
+
+    def changed(self, **values: Any) -> "Settings":
+        """The same with other values, as they are stored."""
+        new = copy.copy(self)
+        vars(new).update(values)
+        return new
 
     def activations(self, count: int) -> tuple[str, ...]:
         """That of each of ``count`` hidden layers."""

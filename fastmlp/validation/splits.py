@@ -46,8 +46,9 @@ def split_rows(
     ----------
     Y : array
         Targets, whose classes are shared evenly by "stratified".
-    split : {"last", "shuffled", "stratified"}
-        Which rows are kept for validation: the last ones, any, or any with as many of each class.
+    split : {"auto", "last", "shuffled", "stratified"}
+        Which rows are kept for validation: the last ones, any, or any with as many of each class;
+        "auto" is the latter where targets are one whole number or label each.
     seed : int, optional
         Of the choice.
 
@@ -62,15 +63,21 @@ def split_rows(
     if split == "last":
         _warn_of_order(Y, n_train)
         return slice(n_train), slice(n_train, None)
+    if split == "auto":
+        split = "stratified" if Y.ndim == 1 and not _is_numbers(Y) else "shuffled"
     order = np.random.default_rng(seed).permutation(n_rows)
     if split == "stratified":
         order = order[_spread_out(_classes(Y)[order])]
     return np.sort(order[:n_train]), np.sort(order[n_train:])
 
 
+def _is_numbers(Y: Array) -> bool:
+    return Y.dtype.kind == "f" and bool((np.trunc(Y) != Y).any())
+
+
 def _classes(Y: Array) -> Array:
     """Number of each row's class, or combination of labels."""
-    if Y.dtype.kind == "f" and (np.trunc(Y) != Y).any():
+    if _is_numbers(Y):
         raise ValueError("validation_split='stratified' needs classes; Y holds numbers")
     return np.unique(Y, axis=0, return_inverse=True)[1].reshape(-1)
 

@@ -1,0 +1,75 @@
+"""What settings that are "auto" become, by the number of rows and by other settings.
+
+Chosen by measurement, see ``asv_benchmarks/defaults``: on tables and on rows of the training part
+alone, never by test scores of the tables that the README shows.
+"""
+
+import math
+from typing import Any
+
+from .callbacks import EarlyStopping
+from .validation import Settings
+
+# Batches: a power of 2, about twenty of them an epoch where there are few rows.
+_SMALLEST_BATCH, _LARGEST_BATCH, _BATCHES = 16, 128, 20
+_VALIDATION_FRACTION = 0.15
+# Fewer rows are all trained on: what is kept of them would say little.
+_FEWEST_TO_SPLIT = 40
+_MOST_EPOCHS, _FEWEST_EPOCHS = 400, 10
+# Where early stopping ends the training, and where nothing does.
+_MOST_UPDATES, _UPDATES = 60_000, 3_000
+_PATIENCE_UPDATES, _PATIENCE = 3_000, (5, 20)
+# Passes over a stream, whose rows are not known.
+_STREAM_EPOCHS = 10
+
+
+def resolved(
+    settings: Settings, n_rows: int, *, validated: bool, open_ended: bool = False
+) -> Settings:
+    """Settings of which none is "auto".
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows that are given, without those of weight 0; of a stream, those of a chunk.
+    validated : bool
+        Whether rows to validate on are given, too.
+    open_ended : bool
+        Whether more rows may come, of which none are kept for validation.
+    """
+    stopping: Any = settings.early_stopping
+    if stopping == "auto":
+        may_stop = validated or (not open_ended and n_rows >= _FEWEST_TO_SPLIT)
+        stopping = EarlyStopping() if settings.epochs == "auto" and may_stop else None
+    fraction: Any = settings.validation_fraction
+    if fraction == "auto":
+        wanted = stopping is not None and stopping.monitor.startswith(("auto", "val_"))
+        fraction = _VALIDATION_FRACTION if wanted and not (validated or open_ended) else 0.0
+    n_train = math.floor(n_rows * (1 - fraction))
+    batch: Any = settings.batch_size
+    if batch == "auto":
+        power = round(math.log2(max(1, n_train / _BATCHES)))
+        batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, 2**power))
+    per_epoch = math.ceil(n_train / batch)
+    epochs: Any = settings.epochs
+    if epochs == "auto" and open_ended:
+        epochs = _STREAM_EPOCHS
+    elif epochs == "auto":
+        updates = _UPDATES if stopping is None else _MOST_UPDATES
+        epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(updates / per_epoch)))
+    if settings.early_stopping == "auto" and stopping is not None:
+        low, high = _PATIENCE
+        stopping = EarlyStopping(patience=min(high, max(low, _PATIENCE_UPDATES // per_epoch)))
+    return settings.changed(
+        early_stopping=stopping, validation_fraction=fraction, batch_size=batch, epochs=epochs
+    )
+
+
+def told(given: Settings, became: Settings) -> dict[str, Any]:
+    """What settings that were "auto" became, as plain values; for early stopping its patience."""
+    names = "epochs", "batch_size", "validation_fraction", "early_stopping"
+    values = {name: getattr(became, name) for name in names if getattr(given, name) == "auto"}
+    if "early_stopping" in values:
+        stopping = values.pop("early_stopping")
+        values["patience"] = stopping and stopping.patience
+    return values
