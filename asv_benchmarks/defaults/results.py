@@ -1,0 +1,161 @@
+"""The results of the race: kept as JSON lines, compared in tables."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..race.jobs import Array
+from .sets import Set
+from .systems import LINEAR, OURS
+
+# A set on which a system is so much worse than the linear model is one that it lost.
+LOST = 0.02
+WORST_SHOWN = 3
+
+Key = tuple[str, str, int]
+
+
+class Results:
+    """One record for each (system, set, split): the last one written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.records: dict[Key, dict[str, Any]] = {}
+        if path.exists():
+            for line in path.read_text().splitlines():
+                self._take(json.loads(line))
+
+    def _take(self, record: dict[str, Any]) -> None:
+        self.records[record["system"], record["set"], record["split"]] = record
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Written at once, so that a race that is stopped leaves what it found."""
+        self._take(record)
+        with self._path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def missing(self, system: str, name: str, splits: int) -> list[int]:
+        return [split for split in range(splits) if (system, name, split) not in self.records]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scores and seconds of the systems on sets of one kind, of shape (systems, sets, splits)."""
+
+    title: str
+    kind: str
+    systems: list[str]
+    sets: list[str]
+    scores: Array
+    seconds: Array
+    failures: int
+
+    @property
+    def means(self) -> Array:
+        """Mean score of each system."""
+        return np.asarray(self.scores.mean(axis=(1, 2)))
+
+    @property
+    def seconds_per_fit(self) -> Array:
+        """Median over the splits: the first fit of a process also loads code."""
+        return np.asarray(np.median(self.seconds, axis=2).mean(axis=1))
+
+    @property
+    def ranks(self) -> Array:
+        """Mean rank of each system over the sets, 1 is best; equals share theirs."""
+        scores = self.scores.mean(axis=2)
+        better = (scores[None] > scores[:, None]).sum(axis=1)
+        equal = (scores[None] == scores[:, None]).sum(axis=1)
+        return np.asarray((better + (equal + 1) / 2).mean(axis=1))
+
+    def behind_linear(self) -> Array | None:
+        """By how much the linear model is ahead of each system on each set."""
+        if LINEAR not in self.systems:
+            return None
+        scores = self.scores.mean(axis=2)
+        return np.asarray(scores[self.systems.index(LINEAR)] - scores)
+
+
+def compare(
+    results: Results, title: str, sets: Iterable[Set], kind: str, systems: list[str], splits: int
+) -> Comparison | None:
+    """The systems that have finished any of these sets, on those that they all finished.
+
+    A split that failed counts as a score of 0.
+    """
+    names = [each.name for each in sets if each.kind == kind]
+    present = [s for s in systems if any(not results.missing(s, name, splits) for name in names)]
+    common = [name for name in names if not any(results.missing(s, name, splits) for s in present)]
+    if not present or not common:
+        return None
+    records = [
+        [[results.records[system, name, split] for split in range(splits)] for name in common]
+        for system in present
+    ]
+
+    def values(of: Any) -> Array:
+        return np.array([[[of(r) for r in row] for row in rows] for rows in records])
+
+    return Comparison(
+        title,
+        kind,
+        present,
+        common,
+        values(lambda record: record.get("score", 0.0)),
+        values(lambda record: record["fit_seconds"] + record["predict_seconds"]),
+        int(values(lambda record: "failure" in record).sum()),
+    )
+
+
+def _spread(values: Array, digits: int) -> str:
+    """Mean and standard deviation over the splits."""
+    deviation = values.std(ddof=1) if len(values) > 1 else 0.0
+    return f"{values.mean():.{digits}f} ± {deviation:.{digits}f}"
+
+
+def _worst(comparison: Comparison, behind: Array) -> str:
+    order = np.argsort(-behind)[:WORST_SHOWN]
+    return ", ".join(f"{comparison.sets[k]} {-behind[k]:+.3f}" for k in order if behind[k] > 0)
+
+
+def table(comparison: Comparison) -> str:
+    """Markdown, best system first."""
+    score = "accuracy" if comparison.kind == "classes" else "R²"
+    lines = [
+        f"{comparison.title}, {comparison.kind}: {len(comparison.sets)} sets"
+        + (f"; {comparison.failures} failed splits count as 0" if comparison.failures else ""),
+        "",
+        f"| system | mean {score} | mean rank | seconds a split, all sets | "
+        f"sets > {LOST} below linear | worst sets, from linear |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
+    behind = comparison.behind_linear()
+    for k in np.argsort(-comparison.means):
+        name = comparison.systems[k]
+        cells = [
+            f"**{name}**" if name == OURS else name,
+            _spread(comparison.scores[k].mean(axis=0), 4),
+            f"{comparison.ranks[k]:.2f}",
+            _spread(comparison.seconds[k].sum(axis=0), 1),
+        ]
+        if behind is not None:
+            cells += [str((behind[k] > LOST).sum()), _worst(comparison, behind[k])]
+        else:
+            cells += ["", ""]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def each_set(comparison: Comparison) -> str:
+    """Markdown: the mean score of every system on every set."""
+    lines = [
+        f"| {comparison.title}, {comparison.kind} | {' | '.join(comparison.systems)} |",
+        "|---|" + "--:|" * len(comparison.systems),
+    ]
+    for name, row in zip(comparison.sets, comparison.scores.mean(axis=2).T, strict=True):
+        lines.append(f"| {name} | {' | '.join(f'{value:.4f}' for value in row)} |")
+    return "\n".join(lines)
