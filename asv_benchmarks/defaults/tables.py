@@ -59,7 +59,12 @@ def _tables(*rows: tuple[str, str, str]) -> tuple[Table, ...]:
 TUNE_CLASSES = _tables(
     ("AER/SmokeBan", "smoker", ""),
     ("modeldata/cells", "class", "case"),
-    ("modeldata/leaf_id_flavia", "species", ""),
+    # Known of a species, not of a leaf.
+    (
+        "modeldata/leaf_id_flavia", "species",
+        "apex base shape denate_edge lobed_edge smooth_edge toothed_edge undulate_edge "
+        "outlying_contour",
+    ),
     # Status is defined by wind, category by both.
     (
         "dplyr/storms", "status",
@@ -70,7 +75,7 @@ TUNE_CLASSES = _tables(
     # Other forms of the target.
     ("wooldridge/loanapp", "approve", "action reject"),
     # What happened after the pitch.
-    ("Stat2Data/Kershaw", "PitchType", "Batter Time Outcome Class Result Swing ABEvent"),
+    ("Stat2Data/Kershaw", "Swing", "Batter Time Outcome Class Result ABEvent"),
     ("DAAG/spam7", "yesno", ""),
     ("Ecdat/Yogurt", "choice", "id"),
 )  # fmt: skip
