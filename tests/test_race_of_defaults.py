@@ -52,37 +52,33 @@ def record(system, name, split, score, seconds=1.0):
 
 @pytest.fixture
 def results(tmp_path):
-    """Set "unfinished" lacks a split of b; of "hard", b failed on one."""
+    """System b failed on a split of "hard"; c lacks a split of it."""
     found = Results(tmp_path / "results.jsonl")
-    scores = {"easy": ([0.8, 0.9], [0.9, 0.8]), "hard": ([0.6, 0.7], [0.5, None])}
-    for name, pair in scores.items():
-        for system, row in zip(("linear", "b"), pair, strict=True):
+    scores = {"easy": ([0.8, 0.9], [0.9, 0.8], [1, 1]), "hard": ([0.6, 0.7], [0.5, None], [1])}
+    for name, rows in scores.items():
+        for system, row in zip(("linear", "b", "c"), rows, strict=True):
             for split, score in enumerate(row):
                 found.add(record(system, name, split, score))
-    for system, split in (("linear", 0), ("linear", 1), ("b", 1)):
-        found.add(record(system, "unfinished", split, 0.1))
     return found
 
 
-def compared(results):
-    sets = [Set(name, "classes", None) for name in ("easy", "hard", "unfinished")]
-    return compare(results, "check", sets, "classes", ["linear", "b", "absent"], splits=2)
-
-
-def test_systems_are_compared_on_the_sets_that_all_finished(results):
-    comparison = compared(results)
+def test_systems_are_compared_on_the_same_sets(results):
+    sets = [Set(name, "classes", None) for name in ("easy", "hard", "not run")]
+    systems = ["linear", "b", "c", "not run"]
+    comparison = compare(results, "check", sets, "classes", systems, splits=2)
     assert comparison.systems == ["linear", "b"]
     assert comparison.sets == ["easy", "hard"]
+    assert comparison.left_out == ["c"]
     np.testing.assert_allclose(comparison.means, [0.75, 0.55])  # a failed split counts as 0
     np.testing.assert_allclose(comparison.ranks, [1.25, 1.75])  # equal on "easy"
     np.testing.assert_allclose(comparison.behind_linear()[1], [0, 0.4], atol=1e-12)
-    assert "1 failed split" in table(comparison)
+    assert "1 failed splits" in table(comparison)
     assert "hard -0.400" in table(comparison)
 
 
 def test_a_race_goes_on_from_its_file(results):
     again = Results(results._path)
     assert again.records == results.records
-    assert again.missing("b", "unfinished", splits=2) == [0]
+    assert again.missing("c", "hard", splits=2) == [1]
     again.add(record("b", "easy", 0, 0.1))  # run again: the last one counts
     assert Results(results._path).records["b", "easy", 0]["score"] == 0.1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..race.__main__ import at_least_one, names, processors
 from ..race.results import machine, versions_of
-from .results import Comparison, Results, compare, each_set, table
+from .results import Comparison, Results, compare, each_set, table, threads_of
 from .sets import GROUPS
 from .systems import SYSTEMS
 
@@ -120,7 +120,7 @@ def main() -> None:
         print(f"\n{table(comparison)}")
         if args.each:
             print(f"\n{each_set(comparison)}")
-    where = f"{machine()}, at most {args.threads} threads, {date.today()}"
+    where = f"{machine()}, at most {threads_of(results, found)} threads, {date.today()}"
     print(f"\n{where}\n{versions_of(r['versions'] for r in results.records.values())}")
     if args.plot:
         from .picture import draw

@@ -1,7 +1,7 @@
 """The results of the race: kept as JSON lines, compared in tables."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ class Results:
         with self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
+    def has(self, system: str, name: str, splits: int) -> bool:
+        return not self.missing(system, name, splits)
+
     def missing(self, system: str, name: str, splits: int) -> list[int]:
         return [split for split in range(splits) if (system, name, split) not in self.records]
 
@@ -53,6 +56,8 @@ class Comparison:
     scores: Array
     seconds: Array
     failures: int
+    # Systems that lack results.
+    left_out: list[str]
 
     @property
     def means(self) -> Array:
@@ -81,19 +86,24 @@ class Comparison:
 
 
 def compare(
-    results: Results, title: str, sets: Iterable[Set], kind: str, systems: list[str], splits: int
+    results: Results, title: str, sets: Sequence[Set], kind: str, systems: list[str], splits: int
 ) -> Comparison | None:
-    """The systems that have finished any of these sets, on those that they all finished.
+    """The systems on the sets that the most complete of them finished; those that lack any of
+    these are left out, and said to be.
 
     A split that failed counts as a score of 0.
     """
-    names = [each.name for each in sets if each.kind == kind]
-    present = [s for s in systems if any(not results.missing(s, name, splits) for name in names)]
-    common = [name for name in names if not any(results.missing(s, name, splits) for s in present)]
-    if not present or not common:
+    finished = {
+        system: [s.name for s in sets if s.kind == kind and results.has(system, s.name, splits)]
+        for system in systems
+    }
+    names = max(finished.values(), key=len)
+    if not names:
         return None
+    present = [system for system in systems if set(names) <= set(finished[system])]
+    partly = [system for system in systems if finished[system] and system not in present]
     records = [
-        [[results.records[system, name, split] for split in range(splits)] for name in common]
+        [[results.records[system, name, split] for split in range(splits)] for name in names]
         for system in present
     ]
 
@@ -104,10 +114,11 @@ def compare(
         title,
         kind,
         present,
-        common,
+        names,
         values(lambda record: record.get("score", 0.0)),
         values(lambda record: record["fit_seconds"] + record["predict_seconds"]),
         int(values(lambda record: "failure" in record).sum()),
+        partly,
     )
 
 
@@ -147,7 +158,15 @@ def table(comparison: Comparison) -> str:
         else:
             cells += ["", ""]
         lines.append(f"| {' | '.join(cells)} |")
+    if comparison.left_out:
+        lines += ["", f"not on all of these sets: {', '.join(comparison.left_out)}"]
     return "\n".join(lines)
+
+
+def threads_of(results: Results, comparisons: list[Comparison]) -> int:
+    """The most threads that any of the systems compared was given."""
+    systems = {name for comparison in comparisons for name in comparison.systems}
+    return max(int(r["threads"]) for r in results.records.values() if r["system"] in systems)
 
 
 def each_set(comparison: Comparison) -> str:
