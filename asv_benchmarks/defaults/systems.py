@@ -96,7 +96,8 @@ def linear(run: Run) -> Any:
 def sklearn_mlp(run: Run) -> Any:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-    return (MLPClassifier if run.classes else MLPRegressor)((HIDDEN,), random_state=run.seed)
+    model = MLPClassifier if run.classes else MLPRegressor
+    return model(hidden_layer_sizes=(HIDDEN,), random_state=run.seed)
 
 
 def sklearn_mlp_scaled(run: Run) -> Any:
