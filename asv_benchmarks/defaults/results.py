@@ -122,10 +122,15 @@ def compare(
     )
 
 
-def _spread(values: Array, digits: int) -> str:
+def _spread(scores: Array) -> str:
     """Mean and standard deviation over the splits."""
-    deviation = values.std(ddof=1) if len(values) > 1 else 0.0
-    return f"{values.mean():.{digits}f} ± {deviation:.{digits}f}"
+    deviation = scores.std(ddof=1) if len(scores) > 1 else 0.0
+    return f"{scores.mean():.4f} ± {deviation:.4f}"
+
+
+def _range(seconds: Array) -> str:
+    """The splits' median, from least to most: the first fit of a process also loads code."""
+    return f"{np.median(seconds):.1f} ({seconds.min():.1f} to {seconds.max():.1f})"
 
 
 def _worst(comparison: Comparison, behind: Array) -> str:
@@ -149,9 +154,9 @@ def table(comparison: Comparison) -> str:
         name = comparison.systems[k]
         cells = [
             f"**{name}**" if name == OURS else name,
-            _spread(comparison.scores[k].mean(axis=0), 4),
+            _spread(comparison.scores[k].mean(axis=0)),
             f"{comparison.ranks[k]:.2f}",
-            _spread(comparison.seconds[k].sum(axis=0), 1),
+            _range(comparison.seconds[k].sum(axis=0)),
         ]
         if behind is not None:
             cells += [str((behind[k] > LOST).sum()), _worst(comparison, behind[k])]
