@@ -31,7 +31,7 @@ def start(
     bits = np.random.PCG64(settings.seed)
     rng = np.random.Generator(bits)
     if known is None:
-        sizes = (data.signature.n_features, *settings.hidden, data.signature.outputs.count)
+        sizes = (data.signature.inputs.count, *settings.hidden, data.signature.outputs.count)
         activations = settings.activations(len(settings.hidden))
         weights = initial_weights(rng, sizes, activations, settings.initializer)
         network = Network(weights, settings.dtype, activations)
@@ -80,6 +80,9 @@ class Fit:
         self._deadline = began + (settings.time_budget or math.inf)
         self._history = History({name: list(values) for name, values in (history or {}).items()})
         self._done = len(self._history.get("loss", ()))  # epochs before this fit
+        rows = self._run.rows if stream is None else None
+        last = self._done + settings.epochs
+        self._progress = Progress(settings.verbose, self._done, last, rows)
         self._callbacks = [
             callback.for_fit() if isinstance(callback, Callback) else callback
             for callback in (settings.early_stopping, *settings.callbacks)
@@ -92,13 +95,15 @@ class Fit:
         last = self._done + self._settings.epochs
         vars(trainer).update(stop_training=False, stop_reason_="epochs", best_epoch_=self._done)
         self._tell("on_fit_begin")
-        with Progress(self._settings.verbose, last) as progress:
+        with self._progress:
             for epoch in range(self._done, last):
                 logs = self._epoch(epoch)
                 if logs is None:
                     trainer.stop_reason_ = "time_budget"
                     break
-                progress.show(epoch, logs, self._rows)
+                self._progress.show(epoch, logs, self._rows)
+                if self._settings.callbacks:
+                    self._progress.make_way()
                 # Every callback is told of the epoch, also when an earlier one stops the training.
                 for callback in self._callbacks:
                     callback(trainer, epoch, logs)
@@ -163,7 +168,7 @@ class Fit:
 
     def _rates(self, run: TrainingRun, network: Network) -> npt.NDArray[np.float64]:
         """Learning rates of the updates of a run."""
-        updates = network.updates + np.arange(run.updates_per_epoch)
+        updates = range(network.updates, network.updates + run.updates_per_epoch)
         return learning_rates(
             self._settings, self._trainer.learning_rate, updates, self._planned,
             self._learned.monitored,
@@ -177,7 +182,7 @@ class Fit:
         key = int(self._rng.integers(1 << 63)) if settings.dropout else 0
         start = time.perf_counter()
         try:
-            trained = run.epoch(network, order, rates, key, self._deadline)
+            trained = run.epoch(network, order, rates, key, self._deadline, self._progress.advance)
         except FloatingPointError as error:
             raise FloatingPointError(
                 f"{error} in epoch {len(self._history.get('loss', ())) + 1} with "
@@ -189,8 +194,9 @@ class Fit:
 
     def _numbers(self, trained: Trained) -> dict[str, float]:
         """Losses and metrics of the epoch."""
-        settings, outputs = self._settings, self._data.signature.outputs
-        how = outputs, settings.metrics, settings.threads, settings.input_scale
+        settings, signature = self._settings, self._data.signature
+        outputs, factor = signature.outputs, signature.inputs.scaling.kernel_factor
+        how = outputs, settings.metrics, settings.threads, factor
         logs = {"loss": trained.loss}
         if settings.metrics is None:
             logs[outputs.metric] = trained.metric

@@ -16,18 +16,18 @@ Rates = npt.NDArray[np.float64]
 def learning_rates(
     settings: Settings,
     learning_rate: float | None,
-    updates: npt.NDArray[np.int64],
+    updates: range,
     total: int,
     monitored: tuple[float, ...],
 ) -> Rates:
-    """Rates of the updates of these numbers, which make an epoch.
+    """Rates of the updates that make an epoch.
 
     Parameters
     ----------
     learning_rate : float, optional
         By default the optimizer's.
-    updates : array of int
-        Counted from the first update of the training, which is 0.
+    updates : range
+        Their numbers, counted from the first update of the training, which is 0.
     total : int
         Updates planned in all.
     monitored : tuple of float
@@ -46,16 +46,16 @@ def learning_rates(
                 "learning_rate has no effect beside a function as schedule, which gives it; "
                 f"got learning_rate={learning_rate!r}"
             )
-        rates = np.array([float(schedule(int(update))) for update in updates])
+        rates = np.array([float(schedule(update)) for update in updates])
         if not (np.isfinite(rates).all() and (rates >= 0).all()):
-            update = int(updates[(~(rates >= 0) | ~np.isfinite(rates)).argmax()])
+            update = updates[int((~(rates >= 0) | ~np.isfinite(rates)).argmax())]
             raise ValueError(
                 f"schedule must give finite numbers >= 0; got {schedule(update)!r} for {update}"
             )
         return rates
     rate = settings.resolved_rate(learning_rate)
     if isinstance(schedule, Schedule):
-        return rate * schedule.factors(updates, len(updates), total)
+        return rate * schedule.factors(np.array(updates), len(updates), total)
     if isinstance(schedule, ReduceOnPlateau):
         rate *= schedule.factor_after(list(monitored), larger_is_better=False)
     return np.full(len(updates), rate)

@@ -2,8 +2,9 @@
 
 import math
 import time
+from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -60,25 +61,47 @@ class TrainingRun:
         self._weighted = self._outputs.is_weighted(data.targets)
         rows = len(data.X)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
+        factor = data.signature.inputs.scaling.kernel_factor
         self._batch_size = batch_size = min(settings.batch_size, rows)
         self._memory, self._plan, self._job = training_parts(
             network, data.X.dtype, batch_size, settings, skip_zeros,
-            self._outputs.kernel(data.targets, weighted=self._weighted),
+            self._outputs.kernel(data.targets, weighted=self._weighted), factor,
         )  # fmt: skip
-        self._in_place = _reads_in_place(network, data.X.dtype, settings)
+        self._in_place = _reads_in_place(network, data.X.dtype, settings, factor)
         self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
         self._company = _Company()
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
         if skip_zeros:
             _scan(data.X, self._plan, self._memory, self._row_masks)
-        self._table = self._outputs.table(data.targets).astype(network.dtype)
-        self._job.point(team=self._team, row_masks=self._row_masks, outputs=self._table)
-        self._job.set(smoothing=self._outputs.label_smoothing)
         self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / _chunk_flops(network, batch_size)))
         chunk = int(self._plan.runs["chunk"][0])
         self._starts = np.arange(0, rows, batch_size)
         full, rest = divmod(rows, batch_size)
         self._n_steps = full * -(-batch_size // chunk) + -(-rest // chunk)
+        ends = np.cumsum([network.packed.size, network.state.size])
+        parts = np.split(self._memory[: self._plan.scratch_start], ends)
+        self._weights, self._state, self._gradients = parts
+        self._point(network.dtype)
+
+    def _point(self, dtype: np.dtype[Any]) -> None:
+        """Tell the kernels where all is that epochs read; what changes is written there."""
+        targets, settings, job = self._data.targets, self._settings, self._job
+        self._order = np.arange(self.rows)
+        self._taken = targets.taken(self._order, dtype, weighted=self._weighted)
+        self._updates = np.arange(self.updates_per_epoch, dtype=np.float64)
+        self._factors = {  # batch by batch
+            "rates": self._updates.copy(),
+            "shares": self._shares(self._order),
+            "decays": np.zeros_like(self._updates),
+            "l2s": np.full_like(self._updates, settings.l2),
+            "l1s": np.full_like(self._updates, settings.l1),
+        }
+        self._table = self._outputs.table(targets).astype(dtype)
+        job.set_rows(self._data.X, self._order, in_place=self._in_place)
+        job.point(team=self._team, row_masks=self._row_masks, outputs=self._table)
+        job.point(**self._taken, **self._factors)
+        stride = self._taken["targets"].shape[1] if "targets" in self._taken else 0
+        job.set(smoothing=self._outputs.label_smoothing, target_stride=stride)
 
     @property
     def updates_per_epoch(self) -> int:
@@ -97,6 +120,7 @@ class TrainingRun:
         rates: npt.NDArray[np.float64],
         dropout_key: int = 0,
         deadline: float = math.inf,
+        report: Callable[[int], Any] = lambda rows: None,
     ) -> Trained:
         """Train on every row once, in ``order``, as far as time allows.
 
@@ -108,6 +132,8 @@ class TrainingRun:
             Learning rates.
         dropout_key : int
             Another one in every epoch, of 63 bits; what is dropped follows from it.
+        report : callable
+            Is told of rows that have been trained on, ten times a second or less.
         deadline : float
             Of ``time.perf_counter``: the epoch ends soon after it, but not before its first slice.
 
@@ -116,24 +142,18 @@ class TrainingRun:
         FloatingPointError
             If the loss or a weight is no longer finite.
         """
-        memory, job, data = self._memory, self._job, self._data
-        weights, state, rest = np.split(
-            memory[: self._plan.scratch_start],
-            [network.packed.size, network.packed.size + network.state.size],
-        )
-        weights[:], state[:], rest[:] = network.packed, network.state, 0
-        job.set_rows(data.X, order, in_place=self._in_place)
-        # What the run points to, kept while it lasts.
-        arrays = data.targets.taken(order, network.dtype, weighted=self._weighted)
-        arrays |= self._factors(network, order, rates)
-        job.point(**arrays)
-        stride = arrays["targets"].shape[1] if "targets" in arrays else 0
-        job.set(total_loss=0, hits=0, dropout_key=dropout_key, target_stride=stride)
-        done = self._run_slices(deadline)
+        job, targets = self._job, self._data.targets
+        weights, state = self._weights, self._state
+        weights[:], state[:], self._gradients[:] = network.packed, network.state, 0
+        self._order[:] = order
+        targets.take(order, self._taken)
+        self._set_factors(network, rates)
+        job.set(total_loss=0, hits=0, dropout_key=dropout_key)
+        done = self._run_slices(deadline, report)
         sums = float(job.runs["total_loss"][0]), float(job.runs["hits"][0])
-        seen = data.targets if done == len(rates) else data.targets.part(order[: self._rows(done)])
+        seen = targets if done == len(rates) else targets.part(order[: self._rows(done)])
         loss, metric = self._outputs.summed_up(*sums, seen)
-        if not all(np.isfinite(values).all() for values in (loss, weights, state)):
+        if not (math.isfinite(loss) and _all_finite(weights) and _all_finite(state)):
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
         trained = network.trained(weights.copy(), state.copy(), done)
         return Trained(trained, loss, metric, seen.total, done == len(rates))
@@ -142,30 +162,29 @@ class TrainingRun:
         """Rows of the first ``updates`` mini-batches."""
         return min(updates * self._batch_size, len(self._data.X))
 
-    def _factors(
-        self, network: Network, order: npt.NDArray[np.int64], rates: npt.NDArray[np.float64]
-    ) -> dict[str, npt.NDArray[np.float64]]:
-        """Batch by batch: step sizes, shares of a sample in the mean, penalties, decay."""
-        settings, optimizer = self._settings, self._settings.optimizer
-        steps = network.updates + np.arange(1.0, self.updates_per_epoch + 1)
+    def _set_factors(self, network: Network, rates: npt.NDArray[np.float64]) -> None:
+        """The factors that differ from epoch to epoch."""
+        optimizer, factors = self._settings.optimizer, self._factors
+        steps = self._updates + (network.updates + 1)
+        step_sizes = RULES[network.rule].step_sizes
+        factors["rates"][:] = step_sizes(rates, steps, optimizer.numbers)
+        if optimizer.decay > 0:
+            factors["decays"][:] = rates * optimizer.decay
+        if self._data.targets.weights is not None:
+            factors["shares"][:] = self._shares(self._order)
+
+    def _shares(self, order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Share of a sample in the mean of its batch."""
         if self._data.targets.weights is None:
             totals = np.minimum(len(order) - self._starts, self._batch_size).astype(np.float64)
         else:
             totals = np.add.reduceat(self._data.targets.weights[order], self._starts)
         totals *= self._outputs.averaged
-        factors = {
-            "rates": RULES[network.rule].step_sizes(rates, steps, optimizer.numbers),
-            "shares": np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0),
-            "decays": rates * optimizer.decay,
-        }
-        for name, value in (("l2s", settings.l2), ("l1s", settings.l1)):
-            factors[name] = np.full(len(rates), value)
-        return factors
+        return np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
 
-    def _run_slices(self, deadline: float) -> int:
+    def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:
         """Run the chunks of an epoch; returns how many updates there were."""
-        step, job = 0, self._job
-        chunks_per_batch = int(self._plan.runs["chunks_per_batch"][0])
+        step, job, rows = 0, self._job, 0
         while step < self._n_steps and (step == 0 or time.perf_counter() < deadline):
             stop = min(step + self._slice_steps, self._n_steps)
             start = time.perf_counter()
@@ -179,7 +198,16 @@ class TrainingRun:
             speed = (done - step) / max(now - start, 1e-6)
             self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
             step = done
-        return self.updates_per_epoch if step == self._n_steps else step // chunks_per_batch
+            seen = self._rows(self._completed(step))
+            report(seen - rows)
+            rows = seen
+        return self._completed(step)
+
+    def _completed(self, steps: int) -> int:
+        """Mini-batches that so many chunks complete."""
+        if steps == self._n_steps:
+            return self.updates_per_epoch
+        return steps // int(self._plan.runs["chunks_per_batch"][0])
 
 
 class _Company:
@@ -213,22 +241,14 @@ def training_parts(
     settings: Settings,
     skip_zeros: bool = False,
     loss: str = "softmax_cross_entropy",
+    input_factor: float = 1.0,
 ) -> tuple[Floats, Plan, Job]:
-    """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``."""
-    plan = make_plan(
-        network.layer_sizes,
-        network.dtype,
-        chunk=min(batch_size, MAX_CHUNK),
-        batch_size=batch_size,
-        members=_team_size(network, batch_size, settings.threads),
-        state_vectors=RULES[network.rule].state_vectors,
-        skip_zeros=skip_zeros,
-        clipped=settings.clip_norm is not None,
-        activations=network.activations,
-    )
+    """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``; the kernels
+    multiply the input by ``input_factor``."""
+    plan = _plan(network, batch_size, settings, skip_zeros)
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
-    in_place = _reads_in_place(network, dtype, settings)
+    in_place = _reads_in_place(network, dtype, settings, input_factor)
     job = training_job(
         plan,
         memory,
@@ -242,10 +262,30 @@ def training_parts(
     )
     job.set(
         **settings.optimizer.numbers,
-        input_scale=settings.input_scale,
+        input_factor=input_factor,
         clip_norm=settings.clip_norm or 0.0,
     )
     return memory, plan, job
+
+
+def _plan(network: Network, batch_size: int, settings: Settings, skip_zeros: bool) -> Plan:
+    return make_plan(
+        network.layer_sizes,
+        network.dtype,
+        chunk=min(batch_size, MAX_CHUNK),
+        batch_size=batch_size,
+        members=_team_size(network, batch_size, settings.threads),
+        state_vectors=RULES[settings.optimizer.rule].state_vectors,
+        skip_zeros=skip_zeros,
+        clipped=settings.clip_norm is not None,
+        activations=network.activations,
+    )
+
+
+def fit_memory(network: Network, settings: Settings) -> int:
+    """Bytes that a fit by such settings takes, beside its rows and targets."""
+    plan = _plan(network, settings.batch_size, settings, False)
+    return plan.memory_size * network.dtype.itemsize
 
 
 def _before_rule(settings: Settings) -> set[str]:
@@ -257,10 +297,12 @@ def _before_rule(settings: Settings) -> set[str]:
     return {name for name, is_chosen in chosen.items() if is_chosen}
 
 
-def _reads_in_place(network: Network, dtype: np.dtype[np.generic], settings: Settings) -> bool:
+def _reads_in_place(
+    network: Network, dtype: np.dtype[np.generic], settings: Settings, input_factor: float
+) -> bool:
     """Whether rows need no copy: one whose features are dropped does."""
     copies = any(settings.dropouts(len(network.activations))[:1])
-    return not copies and network.reads_in_place(dtype, settings.input_scale)
+    return not copies and network.reads_in_place(dtype, input_factor)
 
 
 def _chunk_flops(network: Network, batch_size: int) -> int:
@@ -274,6 +316,10 @@ def _team_size(network: Network, batch_size: int, threads: int | None) -> int:
         return 1
     layers, _ = weight_layout(network.layer_sizes, network.dtype.itemsize)
     return min(usable_threads(threads), int(layers["panels"][1:].max()))
+
+
+def _all_finite(values: Floats) -> bool:
+    return bool(np.isfinite(values).all())
 
 
 def _has_many_zeros(X: npt.NDArray[np.generic]) -> bool:

@@ -55,14 +55,23 @@ class Targets:
         """The rows ``order``, as fields of a run name them, with weights where they count."""
         arrays: dict[str, Array] = {}
         if self.values is None:
-            arrays["labels"] = self.labels[order]  # type: ignore[index]
+            arrays["labels"] = np.zeros(len(order), np.int32)
         else:
             arrays["targets"] = np.zeros((len(self.values), len(order) + _PADDING), dtype)
-            arrays["targets"][:, : len(order)] = self.values[:, order]
         if weighted:
             arrays["weights"] = np.zeros(len(order) + _PADDING, dtype)
-            arrays["weights"][: len(order)] = self.weights_of(order)
+        self.take(order, arrays)
         return arrays
+
+    def take(self, order: npt.NDArray[np.int64], arrays: dict[str, Array]) -> None:
+        """Write the rows ``order`` to what :meth:`taken` gave for as many."""
+        if self.labels is not None:
+            # By default a copy is made first, as an index might be wrong.
+            self.labels.take(order, out=arrays["labels"], mode="clip")
+        if self.values is not None:
+            arrays["targets"][:, : len(order)] = self.values[:, order]
+        if "weights" in arrays:
+            arrays["weights"][: len(order)] = self.weights_of(order)
 
 
 def as_rows(columns: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:

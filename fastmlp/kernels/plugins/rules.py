@@ -96,7 +96,7 @@ def lion(e: Emitter, run: Numbers, w: Any, g: Any, m: Any) -> Vectors:
 
 
 def _as_given(rates: Steps, steps: Steps, settings: Mapping[str, float]) -> Steps:
-    return np.array(rates, np.float64)
+    return rates
 
 
 def _corrected(rates: Steps, steps: Steps, settings: Mapping[str, float]) -> Steps:

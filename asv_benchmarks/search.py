@@ -1,0 +1,143 @@
+"""How fast is a search, beside scikit-learn's, and what do several networks at once gain?
+
+``python -m asv_benchmarks.search`` prints
+
+* the time of a search over 24 settings, 3 folds each, of networks on 1,797 digits: ``fit_many``
+  against ``GridSearchCV(n_jobs=2)`` with ``MLPClassifier``, of equal settings and epochs;
+* the time of eight networks 64-64-10 one after the other, on one thread each, over that with
+  ``fit_many``; and what two processes gain that fit half of them each, which is what the machine
+  allows;
+* how far beyond its ``time_budget`` a fit goes, with much to train on and to validate on.
+
+Rounds take turns, medians count; scikit-learn has to be installed.
+"""
+
+import itertools
+import time
+import warnings
+from functools import partial
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from asv_benchmarks.neighbours import in_turn, processes
+from fastmlp import Trainer, fit_many
+
+SEARCH_EPOCHS, ROUNDS, NETWORKS, EPOCHS = 20, 3, 8, 60
+GRID: dict[str, list[Any]] = {
+    "hidden": [(32,), (64,), (64, 64)],
+    "learning_rate": [1e-3, 3e-3],
+    "l2": [0.0, 1e-4],
+    "batch_size": [32, 64],
+}
+# What scikit-learn calls them.
+THEIR_NAMES = ("hidden_layer_sizes", "learning_rate_init", "alpha", "batch_size")
+_HALF = (
+    "from asv_benchmarks.search import one_by_one, half\n"
+    "while input(): one_by_one(half); print(flush=True)"
+)
+half = NETWORKS // 2
+
+
+def digits() -> tuple[Any, Any]:
+    from sklearn.datasets import load_digits
+
+    X, Y = load_digits(return_X_y=True)
+    return (X / 16).astype(np.float32), Y
+
+
+def networks(count: int, threads: int | None = None) -> list[Trainer]:
+    return [Trainer(64, epochs=EPOCHS, seed=i, threads=threads) for i in range(count)]
+
+
+def one_by_one(count: int) -> None:
+    X, Y = digits()
+    for trainer in networks(count, threads=1):
+        trainer.fit(X, Y)
+
+
+def searches() -> None:
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.neural_network import MLPClassifier
+
+    X, Y = digits()
+    folds = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, Y))
+    settings = [
+        dict(zip(GRID, values, strict=True)) for values in itertools.product(*GRID.values())
+    ]
+    best: dict[str, float] = {}
+
+    def ours() -> None:
+        cases = list(itertools.product(settings, folds))
+        trainers = [
+            Trainer(**case, optimizer="adam", epochs=SEARCH_EPOCHS, seed=0) for case, _ in cases
+        ]
+        fit_many(trainers, X, Y, rows=[train for _, (train, _) in cases])
+        scored = zip(trainers, cases, strict=True)
+        scores = [trainer.score(X[test], Y[test]) for trainer, (_, (_, test)) in scored]
+        best["fastmlp"] = float(np.reshape(scores, (-1, len(folds))).mean(axis=1).max())
+
+    def theirs() -> None:
+        network = MLPClassifier(
+            max_iter=SEARCH_EPOCHS, n_iter_no_change=SEARCH_EPOCHS, random_state=0
+        )
+        grid = dict(zip(THEIR_NAMES, GRID.values(), strict=True))
+        search = GridSearchCV(network, grid, cv=folds, n_jobs=2, refit=False).fit(X, Y)
+        best["scikit-learn"] = float(search.cv_results_["mean_test_score"].max())
+
+    our_time, their_time = in_turn(ours, theirs, rounds=ROUNDS)
+    print(
+        f"search of {len(settings)} settings, {len(folds)} folds: {our_time:.2f} s, scikit-learn "
+        f"{their_time:.2f} s, {their_time / our_time:.1f} times as long; best mean accuracies "
+        + ", ".join(f"{name} {value:.3f}" for name, value in best.items())
+    )
+
+
+def at_once() -> None:
+    X, Y = digits()
+
+    def in_processes() -> None:
+        for process in workers:
+            print("fit", file=process.stdin, flush=True)
+        for process in workers:
+            assert process.stdout is not None
+            process.stdout.readline()
+
+    def many() -> None:
+        fit_many(networks(NETWORKS), X, Y)
+
+    with processes(2, _HALF) as workers:
+        one, together, apart = in_turn(partial(one_by_one, NETWORKS), many, in_processes)
+    print(
+        f"{NETWORKS} networks 64-64-10, {EPOCHS} epochs: {one:.2f} s one after the other; fit_many "
+        f"{one / together:.2f} times as fast, two processes {one / apart:.2f} times"
+    )
+
+
+def budgets() -> None:
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((200_000, 100), np.float32), np.arange(200_000) % 10
+    trainer = Trainer((512, 512), epochs=1000, seed=0, time_budget=0.01)
+    for validation in (None, (X, Y)):
+        trainer.fit(X[:1000], Y[:1000], validation_data=validation)  # compiled
+        beyond = []
+        for trainer.time_budget in (0.3, 1.0, 3.0, 5.0):
+            start = time.perf_counter()
+            trainer.fit(X, Y, validation_data=validation)
+            beyond.append(time.perf_counter() - start - trainer.time_budget)
+        epoch = median(trainer.history["seconds"])
+        numbers = ", ".join(f"{seconds:+.2f}" for seconds in beyond)
+        rows = 0 if validation is None else len(X)
+        print(f"epochs of {epoch:.1f} s, {rows:,} rows to validate on: beyond budget {numbers} s")
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore", category=UserWarning)  # of scikit-learn: not converged
+    searches()
+    at_once()
+    budgets()
+
+
+if __name__ == "__main__":
+    main()

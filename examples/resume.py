@@ -1,0 +1,75 @@
+"""Going on after an interrupt: ``python examples/resume.py``.
+
+A fit with Adam, a falling learning rate and dropout is interrupted in its fifth epoch, as by
+Ctrl-C. A checkpoint has the last finished one; from there a trainer goes on, and ends with the very
+weights of a fit that was never interrupted.
+"""
+
+import pickle
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mnist import load_mnist
+from picture import parse_args, write
+
+from fastmlp import Trainer
+from fastmlp.callbacks import Checkpoint
+
+N_ROWS, N_EPOCHS, INTERRUPTED = 12_000, 10, 5
+
+
+def interrupt(trainer: Trainer, epoch: int, logs: dict[str, float]) -> None:
+    """Before the checkpoint of this epoch is written."""
+    if epoch + 1 == INTERRUPTED:
+        raise KeyboardInterrupt
+
+
+def main() -> None:
+    args = parse_args("Interrupt a fit and go on.", "resume")
+    X, Y, X_test, Y_test = load_mnist()
+    X, Y = X[:N_ROWS], Y[:N_ROWS]
+    options: dict[str, Any] = {
+        "hidden": 128, "optimizer": "adam", "schedule": "cosine", "dropout": 0.2, "seed": args.seed,
+    }  # fmt: skip
+    whole = Trainer(**options, epochs=N_EPOCHS).fit(X, Y)
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "checkpoint.pickle"
+        callbacks: list[Any] = [interrupt, Checkpoint(file, best_only=False)]
+        try:
+            Trainer(**options, epochs=N_EPOCHS, callbacks=callbacks).fit(X, Y)
+        except KeyboardInterrupt:
+            print(f"interrupted in epoch {INTERRUPTED} of {N_EPOCHS}")
+        resumed: Trainer = pickle.loads(file.read_bytes())
+
+    first = dict(resumed.history)
+    print(f"the checkpoint has {resumed.n_iter_} epochs")
+    resumed.callbacks, resumed.warm_start = (), True
+    resumed.epochs = N_EPOCHS - resumed.n_iter_
+    resumed.fit(X, Y)
+    pairs = zip(whole.get_weights(), resumed.get_weights(), strict=True)
+    print(f"weights equal, bit for bit: {all(a.tobytes() == b.tobytes() for a, b in pairs)}")
+    curves = {name: (first[name], resumed.history[name]) for name in ("loss", "learning_rate")}
+    same = all(whole.history[name] == [*parts[0], *parts[1]] for name, parts in curves.items())
+    print(f"losses and learning rates equal: {same}")
+    print(f"test accuracy: {whole.score(X_test, Y_test):.2%}, {resumed.score(X_test, Y_test):.2%}")
+
+    def draw(*axes: Any) -> None:
+        epochs = np.arange(1, N_EPOCHS + 1)
+        for ax, (name, (before, after)) in zip(axes, curves.items(), strict=True):
+            ax.plot(epochs, whole.history[name], color="0.6", linewidth=5, label="uninterrupted")
+            ax.plot(epochs[: len(before)], before, "o-", color="C0", label="until the interrupt")
+            ax.plot(epochs[len(before) :], after, "o-", color="C3", label="after it")
+            ax.set(xlabel="epoch", ylabel=name.replace("_", " "), ylim=(0, None))
+        axes[0].set(ylabel="training loss")
+        axes[1].set(ylabel="learning rate in the end of the epoch")
+        axes[0].legend(frameon=False)
+        axes[0].figure.suptitle(f"Going on after an interrupt: Adam, {N_ROWS:,} digits of MNIST")
+
+    write(args.plot, draw, 2)
+
+
+if __name__ == "__main__":
+    main()
