@@ -6,10 +6,12 @@ from .history import History
 from .many import Ensemble, fit_many
 from .predictor import NotFittedError
 from .trainer import Trainer
+from .verdict import FitWarning
 
 __all__ = [
     "EarlyStopping",
     "Ensemble",
+    "FitWarning",
     "History",
     "NotFittedError",
     "Trainer",

@@ -72,4 +72,7 @@ def told(given: Settings, became: Settings) -> dict[str, Any]:
     if "early_stopping" in values:
         stopping = values.pop("early_stopping")
         values["patience"] = stopping and stopping.patience
+    own = given.learning_rate is not None or given.optimizer.learning_rate is not None
+    if not (own or given.rates_are_scheduled):
+        values["learning_rate"] = given.resolved_rate(None)
     return values

@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -19,9 +20,17 @@ from .rates import learning_rates, monitored
 from .scores import check_metrics, further_scores, name_of, scores
 from .state import Learned
 from .training import Trained, TrainingRun
-from .validation import Settings
+from .validation import Settings, outside
+from .verdict import FitWarning, warn_of
+
+# Of the first rate.
+_SLOWEST = 1e-3
 
 Stream = Callable[[], Iterator[FitData]]
+
+
+class _DivergedError(FloatingPointError):
+    """An epoch whose numbers are not finite."""
 
 
 def start(
@@ -70,19 +79,26 @@ class Fit:
         settings = data.settings
         check_metrics(settings.metrics, data.signature.outputs)
         self._trainer, self._settings, self._data = trainer, settings, data
-        self._learned, self._rng = start(settings, data, known)
+        self._known, self._before = known, history or History()
         self._stream = stream
+        self._slowed_down = 1.0
+        self._begin()
         self._planned = 0
         if stream is None:
             self._run = TrainingRun(self._learned.network, data, settings)
             per_epoch = self._run.updates_per_epoch
             self._planned = self._learned.network.updates + settings.epochs * per_epoch
         self._deadline = began + (settings.time_budget or math.inf)
-        self._history = History({name: list(values) for name, values in (history or {}).items()})
-        self._done = len(self._history.get("loss", ()))  # epochs before this fit
         rows = self._run.rows if stream is None else None
         last = self._done + settings.epochs
         self._progress = Progress(settings.verbose, self._done, last, rows)
+
+    def _begin(self) -> None:
+        """Where the first epoch begins, and nothing has happened yet."""
+        settings = self._settings
+        self._learned, self._rng = start(settings, self._data, self._known)
+        self._history = History({name: list(values) for name, values in self._before.items()})
+        self._done = len(self._history.get("loss", ()))  # epochs before this fit
         self._callbacks = [
             callback.for_fit() if isinstance(callback, Callback) else callback
             for callback in (settings.early_stopping, *settings.callbacks)
@@ -91,13 +107,52 @@ class Fit:
 
     def run(self) -> None:
         """Train until the end; the trainer then has all that came of it."""
+        while True:
+            try:
+                self._run_epochs()
+                break
+            except _DivergedError as error:
+                self._slow_down(error)
+        trainer = self._trainer
+        if self._stream is None:
+            warn_of(
+                self._learned.network, self._data, self._history, first=self._done,
+                best=trainer.best_epoch_, ended_by_epochs=trainer.stop_reason_ == "epochs",
+            )  # fmt: skip
+
+    def _slow_down(self, error: "_DivergedError") -> None:
+        """Start again with a tenth of the rate, where it was not given."""
+        settings, trainer = self._settings, self._trainer
+        given = settings.rates_are_scheduled or trainer.learning_rate is not None
+        if (
+            given
+            or settings.optimizer.learning_rate is not None
+            or self._stream is not None
+            or (self._slowed_down <= _SLOWEST)
+        ):
+            raise error
+        rate = settings.resolved_rate(None) * self._slowed_down
+        self._slowed_down /= 10
+        trainer.auto_ = {**trainer.auto_, "learning_rate": rate / 10}
+        warnings.warn(
+            f"training diverged with learning_rate={rate:g}, which was not given: it starts again "
+            f"with {rate / 10:g}",
+            FitWarning,
+            stacklevel=outside(),
+        )
+        self._begin()
+
+    def _run_epochs(self) -> None:
         trainer = self._trainer
         last = self._done + self._settings.epochs
         vars(trainer).update(stop_training=False, stop_reason_="epochs", best_epoch_=self._done)
         self._tell("on_fit_begin")
         with self._progress:
             for epoch in range(self._done, last):
-                logs = self._epoch(epoch)
+                try:
+                    logs = self._epoch(epoch)
+                except FloatingPointError as error:
+                    raise _DivergedError(*error.args) from None
                 if logs is None:
                     trainer.stop_reason_ = "time_budget"
                     break
@@ -169,7 +224,7 @@ class Fit:
     def _rates(self, run: TrainingRun, network: Network) -> npt.NDArray[np.float64]:
         """Learning rates of the updates of a run."""
         updates = range(network.updates, network.updates + run.updates_per_epoch)
-        return learning_rates(
+        return self._slowed_down * learning_rates(
             self._settings, self._trainer.learning_rate, updates, self._planned,
             self._learned.monitored,
         )  # fmt: skip

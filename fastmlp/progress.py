@@ -1,5 +1,6 @@
 """What a fit shows while it runs: a bar, or a line for each epoch."""
 
+import os
 import sys
 import threading
 from types import TracebackType
@@ -8,7 +9,8 @@ from typing import Any
 Logs = dict[str, float]
 
 _NOT_SHOWN = ("learning_rate", "seconds")
-# What is cut off where a terminal is narrow comes last.
+# A bar's width without numbers, but for its epochs.
+_BESIDE = 54
 _BAR = "{desc} |{bar:10}| {rate_noinv_fmt}, {remaining} left{postfix}"
 _DONE = "{desc}{postfix}"
 _ENDLESS = "{desc} {rate_noinv_fmt}{postfix}"
@@ -70,8 +72,7 @@ class Progress:
         """Show the numbers of an epoch that is done, of so many rows."""
         if self._bar is not None:
             self._bar.set_description_str(self._count(epoch), refresh=False)
-            numbers = (f" {name} {value:.4f}" for name, value in _shown(logs))
-            self._bar.set_postfix_str("".join(numbers)[1:], refresh=False)
+            self._bar.set_postfix_str(self._numbers(logs), refresh=False)
         elif self._verbose:
             print(self._line(epoch, logs, rows), flush=True)
 
@@ -79,6 +80,17 @@ class Progress:
         """For what may be printed: the bar comes back when it is next refreshed."""
         if self._bar is not None:
             self._bar.clear()
+
+    def _numbers(self, logs: Logs) -> str:
+        """Those that there is room for, first those of the validation."""
+        room = (self._bar.ncols or 80) - _BESIDE - 2 * len(str(self._last))
+        text = ""
+        for name, value in sorted(_shown(logs), key=lambda item: not item[0].startswith("val_")):
+            number = f" {name} {value:.4f}"
+            if len(text) + len(number) > room:
+                break
+            text += number
+        return text[1:]
 
     def _count(self, epoch: int) -> str:
         return f"epoch {min(epoch + 1, self._last):{len(str(self._last))}}/{self._last}"
@@ -98,7 +110,7 @@ def _bar_class() -> Any:
     """tqdm's bar for where this runs, or None where no bar can be, or many would be."""
     is_notebook = "ipykernel" in sys.modules
     if threading.current_thread() is not threading.main_thread() or not (
-        is_notebook or sys.stdout.isatty()
+        is_notebook or _is_terminal()
     ):
         return None
     try:
@@ -106,3 +118,8 @@ def _bar_class() -> Any:
     except ImportError:  # an extra: lines do as well
         return None
     return tqdm
+
+
+def _is_terminal() -> bool:
+    """Whether lines can be written over: not where nobody knows how long they are."""
+    return sys.stdout.isatty() and os.get_terminal_size(sys.stdout.fileno()).columns > 0

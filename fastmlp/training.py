@@ -62,7 +62,7 @@ class TrainingRun:
         rows = len(data.X)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
         factor = data.signature.inputs.scaling.kernel_factor
-        self._batch_size = batch_size = min(settings.batch_size, rows)
+        self._batch_size = batch_size = min(int(settings.batch_size), rows)
         self._memory, self._plan, self._job = training_parts(
             network, data.X.dtype, batch_size, settings, skip_zeros,
             self._outputs.kernel(data.targets, weighted=self._weighted), factor,

@@ -55,7 +55,7 @@ def test_a_bar_in_a_terminal() -> None:
     assert re.search(r"epoch 1/4 \|.{10}\| .* samples/s, .* left", text)
     last = text.replace("\r\n", "\r").split("\r")[-3]
     assert re.match(
-        r"epoch 4/4, loss 0\.\d{4} accuracy \d\.\d{4} val_loss \d\.\d{4} val_accuracy \d\.\d{4}",
+        r"epoch 4/4, val_loss \d\.\d{4} val_accuracy \d\.\d{4} loss \d\.\d{4} accuracy \d\.\d{4}",
         last,
     )
     assert text.endswith("end\r\n")
@@ -99,7 +99,7 @@ def test_an_exception_leaves_a_finished_line(error: str, text: str) -> None:
         settings=", callbacks=stop",
         fit=f"try: model.fit(X, Y)\nexcept {error}: print('{text}')",
     )
-    assert re.search(rf"epoch 1/4, loss [^\r]*\r\n.*{text}\r\n", got)
+    assert re.search(rf"epoch 1/4, val_loss [^\r]*\r\n.*{text}\r\n", got)
 
 
 def test_a_stream_has_no_end_in_sight() -> None:

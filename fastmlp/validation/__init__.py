@@ -9,7 +9,7 @@ from .categories import Key
 from .features import Features
 from .frames import take_rows
 from .labels import check_classes, encode_labels, is_one_hot, read_targets
-from .names import Names, check_names, feature_names
+from .names import Names, check_names, feature_names, outside
 from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
 from .splits import check_validation_data, split_rows, split_validation
 from .tables import blocks
@@ -47,6 +47,7 @@ __all__ = [
     "guess_loss",
     "is_one_hot",
     "near_miss",
+    "outside",
     "read_targets",
     "shown",
     "some",

@@ -58,7 +58,7 @@ def check_names(known: Names | None, got: Names | None, name: str = "X") -> None
     if known is None or got is None:
         have, had = ("has", "had none") if known is None else ("has no", "had some")
         message = f"{name} {have} column names, but the fit {had}: columns are taken by their order"
-        warnings.warn(message, UserWarning, stacklevel=_outside())
+        warnings.warn(message, UserWarning, stacklevel=outside())
     elif known.tolist() != got.tolist():
         raise ValueError(f"{name} must have the columns of the fit; {_changes(known, got)}")
 
@@ -81,7 +81,7 @@ def _changes(known: Names, got: Names) -> str:
     return f"{order}: X[list(feature_names_in_)] restores it"
 
 
-def _outside() -> int:
+def outside() -> int:
     """The stacklevel at which a warning points to the caller of this package."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):

@@ -1,0 +1,110 @@
+"""What a fit that has ended says of itself, where something is wrong with it."""
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from .data import FitData
+from .network import Network
+from .outputs import Outputs, Targets
+from .validation import outside
+
+# Fewer epochs, and updates, say little.
+_EPOCHS, _UPDATES = 5, 500
+# A fall in the last epoch that is a large part of all.
+_STILL_FALLING = 0.05
+# What predictions of the mean reach but for chance, in R².
+_NOTHING = -0.05
+_DEAD, _SAMPLE_ROWS = 0.5, 256
+
+
+class FitWarning(UserWarning):
+    """A fit has ended, but something is wrong with it."""
+
+
+def warn_of(
+    network: Network, data: FitData, history: dict[str, list[float]], *, first: int, best: int,
+    ended_by_epochs: bool,
+) -> None:  # fmt: skip
+    """Warn once of whatever is wrong.
+
+    Parameters
+    ----------
+    network : Network
+        As the fit leaves it.
+    history : History
+        Of which the fit began at ``first``; ``best`` is the epoch of the network.
+    ended_by_epochs : bool
+        Whether nothing else ended the training.
+    """
+    if len(history["loss"]) - first < _EPOCHS and network.updates < _UPDATES:
+        return
+    found = [
+        *_worse_than_nothing(data, history, best),
+        *_dead_units(network, data),
+        *(_still_falling(history, first) if ended_by_epochs else ()),
+    ]
+    if found:
+        warnings.warn("; ".join(found), FitWarning, stacklevel=outside())
+
+
+def _worse_than_nothing(data: FitData, history: dict[str, list[float]], best: int) -> Iterator[str]:
+    outputs, targets, prefix = data.signature.outputs, data.targets, ""
+    if data.validation is not None:
+        targets, prefix = data.validation[1], "val_"
+    name = prefix + outputs.metric
+    if name not in history or len(targets) == 0:
+        return
+    value = history[name][best]
+    advice = "a smaller learning_rate, more epochs, scaling='auto' or other features may help"
+    if outputs.metric == "r2":
+        if outputs.loss.name == "squared_error" and value < _NOTHING:
+            yield f"predictions are worse than the mean of Y ({name} {value:.3f}): {advice}"
+        return
+    if outputs.kind == "labels":
+        return
+    share = _majority(outputs, targets)
+    if value < share - 3 * math.sqrt(share * (1 - share) / len(targets)):
+        yield (
+            f"predictions are worse than the most frequent class ({name} {value:.3f}, its share "
+            f"{share:.3f}): {advice}"
+        )
+
+
+def _majority(outputs: Outputs, targets: Targets) -> float:
+    """Share of the most frequent class."""
+    weights = targets.weights_of(np.arange(len(targets)))
+    return float(np.bincount(outputs.indices(targets), weights).max() / weights.sum())
+
+
+def _dead_units(network: Network, data: FitData) -> Iterator[str]:
+    """Layers of ReLU of which most units are 0 for all of some training rows."""
+    step = max(1, len(data.X) // _SAMPLE_ROWS)
+    rows = data.X[::step][:_SAMPLE_ROWS]
+    if len(rows) == 0 or set(network.activations) != {"relu"}:
+        return
+    values = rows.astype(network.dtype) * data.signature.inputs.scaling.kernel_factor
+    weights = network.get_weights()[:-2]
+    for number, (W, b) in enumerate(zip(weights[::2], weights[1::2], strict=True), 1):
+        values = np.maximum(values @ W + b, 0)
+        dead = int((values.max(axis=0) == 0).sum())
+        if dead > _DEAD * b.size:
+            yield (
+                f"{dead} of {b.size} units of hidden layer {number} are 0 for all rows: a smaller "
+                "learning_rate, activation='leaky_relu' or scaled features may help"
+            )
+
+
+def _still_falling(history: dict[str, list[float]], first: int) -> Iterator[str]:
+    name = "val_loss" if "val_loss" in history else "loss"
+    losses: Sequence[float] = history[name][first:]
+    if len(losses) < _EPOCHS:
+        return
+    fall, all_of_it = losses[-2] - losses[-1], max(losses) - min(losses)
+    if fall > _STILL_FALLING * all_of_it:
+        yield (
+            f"{name} still fell by {fall:.3g} in the last epoch, {fall / all_of_it:.0%} of all: "
+            "more epochs may help"
+        )
