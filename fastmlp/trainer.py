@@ -116,7 +116,8 @@ class Trainer(Predictor):
         these are of the training as it went, others are taken after the epoch.
     time_budget : float, optional
         Seconds from the start of the fit, compilation included, after which it ends: an unfinished
-        epoch is dropped, unless it is the first.
+        epoch is dropped, unless it is the first. An epoch ends early enough for its scores; what
+        callbacks do comes on top.
     input_scale : float, default 1.0
         Factor of X wherever it is read, such as 1 / 255 for uint8 images, which so need no copy in
         floating point.
