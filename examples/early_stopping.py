@@ -46,14 +46,14 @@ def main() -> None:
             epochs = range(1, N_EPOCHS + 1)
             ax.plot(epochs, history[metric], "--", color="C0", linewidth=1.2, label="training")
             ax.plot(epochs, history[f"val_{metric}"], color="C0", label="validation")
-            ax.axvspan(stopped.n_iter_, N_EPOCHS, color="0.92", label="saved by early stopping")
+            ax.axvspan(stopped.n_iter_, N_EPOCHS, color="0.9", label="saved by early stopping")
             best = stopped.best_epoch_
             ax.plot(best + 1, history[f"val_{metric}"][best], "o", color="C3", label="weights kept")
             ax.set(xlabel="epoch", ylabel=metric, xlim=(1, N_EPOCHS))
         axes[0].set(ylim=(0, 2 * max(to_the_end.history["val_loss"][1:])))
-        axes[1].set(ylim=(0.8, 1.005))
+        axes[1].set(ylim=(0.8, 1.005), yticks=[0.8, 0.85, 0.9, 0.95, 1])
         axes[1].yaxis.set_major_formatter("{x:.0%}")
-        axes[0].legend(frameon=False, loc="upper center")
+        axes[0].legend(loc="upper right", framealpha=1)
         axes[0].figure.suptitle(f"Early stopping: 784-256-10 network on {N_ROWS:,} digits of MNIST")
 
     write(args.plot, draw, 2)

@@ -64,7 +64,7 @@ def main() -> None:
             ax.plot(epochs[len(before) :], after, "o-", color="C3", label="after it")
             ax.set(xlabel="epoch", ylabel=name.replace("_", " "), ylim=(0, None))
         axes[0].set(ylabel="training loss")
-        axes[1].set(ylabel="learning rate in the end of the epoch")
+        axes[1].set(ylabel="learning rate at the end of the epoch")
         axes[0].legend(frameon=False)
         axes[0].figure.suptitle(f"Going on after an interrupt: Adam, {N_ROWS:,} digits of MNIST")
 

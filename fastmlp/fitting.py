@@ -28,6 +28,9 @@ _SLOWEST = 1e-3
 
 Stream = Callable[[], Iterator[FitData]]
 
+# Rows whose scores tell how long those of all will take.
+_REHEARSED = 2_000
+
 
 class _DivergedError(FloatingPointError):
     """An epoch whose numbers are not finite."""
@@ -89,6 +92,7 @@ class Fit:
             per_epoch = self._run.updates_per_epoch
             self._planned = self._learned.network.updates + settings.epochs * per_epoch
         self._deadline = began + (settings.time_budget or math.inf)
+        self._scoring = 0.0  # seconds that the scores of an epoch take
         rows = self._run.rows if stream is None else None
         last = self._done + settings.epochs
         self._progress = Progress(settings.verbose, self._done, last, rows)
@@ -116,7 +120,7 @@ class Fit:
         trainer = self._trainer
         if self._stream is None:
             warn_of(
-                self._learned.network, self._data, self._history, first=self._done,
+                trainer._learned.network, self._data, self._history, first=self._done,
                 best=trainer.best_epoch_, ended_by_epochs=trainer.stop_reason_ == "epochs",
             )  # fmt: skip
 
@@ -147,6 +151,8 @@ class Fit:
         last = self._done + self._settings.epochs
         vars(trainer).update(stop_training=False, stop_reason_="epochs", best_epoch_=self._done)
         self._tell("on_fit_begin")
+        if self._settings.time_budget is not None:
+            self._scoring = self._rehearsed()
         with self._progress:
             for epoch in range(self._done, last):
                 try:
@@ -167,10 +173,28 @@ class Fit:
                     if trainer.stop_reason_ == "epochs":
                         trainer.stop_reason_ = "callback"
                     break
-                if time.perf_counter() >= self._deadline:
+                if self._time_is_up():
                     trainer.stop_reason_ = "time_budget"
                     break
         self._tell("on_fit_end")
+
+    def _time_is_up(self) -> bool:
+        """Whether what is left is needed for the scores."""
+        return time.perf_counter() >= self._deadline - self._scoring
+
+    def _rehearsed(self) -> float:
+        """Seconds that the validation will take, judged by a few of its rows."""
+        if self._data.validation is None:
+            return 0.0
+        settings, signature = self._settings, self._data.signature
+        outputs, factor = signature.outputs, signature.inputs.scaling.kernel_factor
+        X, targets = self._data.validation
+        rows, seconds = (X[:_REHEARSED], targets.part(slice(_REHEARSED))), 0.0
+        for _ in range(2):  # the first time may compile
+            start = time.perf_counter()
+            scores(self._learned.network, rows, outputs, None, settings.threads, factor)
+            seconds = time.perf_counter() - start
+        return seconds * len(X) / len(rows[0])
 
     def _tell(self, what: str) -> None:
         for callback in self._callbacks:
@@ -182,7 +206,9 @@ class Fit:
         trained, rate = self._train()
         if not trained.is_complete and epoch > self._done:
             return None
+        start = time.perf_counter()
         logs = self._numbers(trained) | {"learning_rate": rate, "seconds": self._seconds}
+        self._scoring = time.perf_counter() - start
         learned = replace(
             self._learned,
             network=trained.network,
@@ -198,20 +224,18 @@ class Fit:
 
     def _train(self) -> tuple[Trained, float]:
         """What the epoch leaves, and its last learning rate."""
-        network, parts = self._learned.network, []
+        network, sums = self._learned.network, []
         self._rows, self._seconds = 0, 0.0
         for run in self._runs(network):
             rates = self._rates(run, network)
-            parts.append(self._train_on(run, network, rates))
-            network, self._rows = parts[-1].network, self._rows + run.rows
-            if not parts[-1].is_complete or time.perf_counter() > self._deadline:
+            part = self._train_on(run, network, rates)
+            network, self._rows = part.network, self._rows + run.rows
+            sums.append((part.loss * part.total, part.metric * part.total, part.total))
+            if not part.is_complete or self._time_is_up():
                 break
-        total = sum(part.total for part in parts)
-        loss, metric = (
-            sum(getattr(part, name) * part.total for part in parts) / total
-            for name in ("loss", "metric")
-        )
-        return Trained(network, loss, metric, total, parts[-1].is_complete), float(rates[-1])
+        loss, metric, total = map(sum, zip(*sums, strict=True))
+        trained = Trained(network, loss / total, metric / total, total, part.is_complete)
+        return trained, float(rates[-1])
 
     def _runs(self, network: Network) -> Iterator[TrainingRun]:
         """The runs that make an epoch: one, or one for each part of a stream."""
@@ -237,7 +261,8 @@ class Fit:
         key = int(self._rng.integers(1 << 63)) if settings.dropout else 0
         start = time.perf_counter()
         try:
-            trained = run.epoch(network, order, rates, key, self._deadline, self._progress.advance)
+            until = self._deadline - self._scoring
+            trained = run.epoch(network, order, rates, key, until, self._progress.advance)
         except FloatingPointError as error:
             raise FloatingPointError(
                 f"{error} in epoch {len(self._history.get('loss', ())) + 1} with "

@@ -140,7 +140,8 @@ class Trainer(Predictor):
         these are of the training as it went, others are taken after the epoch.
     time_budget : float, optional
         Seconds from the start of the fit, compilation included, after which it ends: an unfinished
-        epoch is dropped, unless it is the first.
+        epoch is dropped, unless it is the first. An epoch ends early enough for its scores; what
+        callbacks do comes on top.
     dtype : {"float32", "float64"}
         Type in which the network computes.
     threads : int, optional

@@ -25,6 +25,8 @@ from .validation import Settings
 _SLICE_SECONDS = 0.1
 # Work of the first call, before its speed has been measured.
 _FIRST_SLICE_FLOPS = 1e9
+# What a chunk takes beside its products: about a microsecond.
+_FLOPS_BESIDE = 1e4
 
 # A chunk of less work is done sooner than a team has met.
 _TEAM_FLOPS = 1e6
@@ -73,7 +75,8 @@ class TrainingRun:
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
         if skip_zeros:
             _scan(data.X, self._plan, self._memory, self._row_masks)
-        self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / _chunk_flops(network, batch_size)))
+        step_flops = _chunk_flops(network, batch_size) + _FLOPS_BESIDE
+        self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / step_flops))
         chunk = int(self._plan.runs["chunk"][0])
         self._starts = np.arange(0, rows, batch_size)
         full, rest = divmod(rows, batch_size)

@@ -13,7 +13,7 @@ import pytest
 import fastmlp
 
 FOLDER = Path(__file__).parents[1] / "examples"
-SCRIPTS = ("regression", "imbalanced", "overfitting")
+SCRIPTS = ("regression", "imbalanced", "overfitting", "early_stopping", "search", "resume")
 
 needs_compiler = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="an interpreted epoch takes too long"
@@ -105,6 +105,54 @@ def test_regularisation_helps(tmp_path: Path) -> None:
         assert other[3] > val_accuracy + 1
 
 
+@needs_compiler
+def test_early_stopping_saves_epochs(tmp_path: Path) -> None:
+    text = printed("early_stopping", tmp_path)
+    to_the_end, stopped = (numbers_of(text, name) for name in ("to the end", "early stopping"))
+    (epochs, _, _, _, loss, _), (fewer, _, best, least, less, accuracy) = to_the_end, stopped
+    assert (epochs, fewer) == (60, best + 5)
+    assert fewer < 30
+    assert least < 0.3
+    assert less < loss - 0.03
+    assert accuracy > 91
+    assert "it ended because of: early_stopping" in text
+
+
+@needs_compiler
+def test_a_search_finds_a_rate(tmp_path: Path) -> None:
+    text = printed("search", tmp_path)
+    assert text.startswith("60 networks in")
+    for name, low, high in (("sgd", 0.05, 1), ("adam", 0.0005, 0.02)):
+        rate, accuracy = numbers_of(text, f"{name}: best learning rate")
+        assert low < rate < high
+        assert 91 < accuracy < 96
+    assert numbers_of(text, "test accuracy of the best")[0] > 91
+
+
+@needs_compiler
+def test_an_interrupted_fit_goes_on(tmp_path: Path) -> None:
+    text = printed("resume", tmp_path)
+    assert "the checkpoint has 4 epochs" in text
+    assert "weights equal, bit for bit: True" in text
+    assert "losses and learning rates equal: True" in text
+    whole, resumed = numbers_of(text, "test accuracy:")
+    assert whole == resumed > 94
+    assert [path.name for path in tmp_path.iterdir()] == ["resume.png"]
+
+
+@needs_compiler
+def test_a_stream_needs_little_memory(tmp_path: Path) -> None:
+    result = run("streaming", tmp_path, "--chunks", "15")
+    assert result.returncode == 0, result.stderr
+    _, total = numbers_of(result.stdout, "rows:")
+    (most,) = numbers_of(result.stdout, "most memory at a time:")
+    assert total == 470
+    # The digits, padded, are 61 MB, two chunks 63.
+    assert 100 < most < 250
+    for which in ("shifted digits:", "2 epochs of the digits as they are:"):
+        assert numbers_of(result.stdout, f"test accuracy, {which}")[0] > 95
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_names_the_options(script: str, tmp_path: Path) -> None:
     result = run(script, tmp_path, "--help")
@@ -132,4 +180,4 @@ def test_no_plot_leaves_no_file(tmp_path: Path) -> None:
 
 def test_every_script_is_tested() -> None:
     names = {path.stem for path in FOLDER.glob("*.py")}
-    assert names == {*SCRIPTS, "mnist", "picture"}
+    assert names == {*SCRIPTS, "streaming", "mnist", "picture"}

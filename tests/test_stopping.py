@@ -4,6 +4,7 @@ import csv
 import pickle
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.callbacks import Checkpoint, CSVLog
+from fastmlp.kernels.runs.launch import Job
 from tests.models import X, Y, fitted, needs_compiler, numbers, same_weights, trainer
 
 pytestmark = needs_compiler
@@ -97,6 +99,37 @@ def test_a_budget_of_time() -> None:
     assert model.stop_reason_ == "time_budget"
     assert model.n_iter_ == len(model.history["loss"]) >= 1
     assert np.isfinite(model.history["loss"]).all()
+
+
+@pytest.mark.parametrize("budget", [0.7, 1.0, 2.05, 2.9, 5.0])
+@pytest.mark.parametrize("scoring", [0.0, 0.5])
+def test_a_budget_is_kept(budget: float, scoring: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on by 1 ms a batch, 1.2 s an epoch, and while there is scored."""
+    rows, labels = np.tile(X, (20, 1)), np.tile(Y, 20)
+    now, run = [0.0], Job.run
+
+    def training(job: Job, **options: Any) -> bool:
+        first = job.runs["first"][0]
+        asked = run(job, **options)
+        now[0] += 1e-3 * (job.runs["last"][0] - first)
+        return asked
+
+    def scored(network: Any, some: Any, *how: Any) -> dict[str, float]:
+        now[0] += scoring * len(some[0]) / len(rows)
+        return {"loss": 1.0, "accuracy": 0.5}
+
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    for module in ("trainer", "fitting", "training"):
+        monkeypatch.setattr(f"fastmlp.{module}.time", clock)
+    monkeypatch.setattr("fastmlp.training._FIRST_SLICE_FLOPS", 1.0)
+    monkeypatch.setattr(Job, "run", training)
+    monkeypatch.setattr("fastmlp.fitting.scores", scored)
+    monkeypatch.setattr("fastmlp.fitting._REHEARSED", 100)
+    model = trainer(batch_size=1, epochs=100, threads=1, time_budget=budget)
+    model.fit(rows, labels, validation_data=(rows, labels))
+    assert model.stop_reason_ == "time_budget"
+    assert model.n_iter_ == max(1, int(budget / (1.2 + scoring) + 1e-9))
+    assert now[0] <= budget + 0.3
 
 
 def test_an_unfinished_epoch_is_dropped_unless_it_is_the_first(

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -186,3 +187,20 @@ def test_something_else_than_a_state(state: Any) -> None:
     with pytest.raises(ValueError, match="damaged"):
         model.set_state({**model.get_state(), "learned": 5})
     assert np.array_equal(model.predict_proba(X), before)
+
+
+def test_memory_does_not_grow_with_the_number_of_chunks() -> None:
+    rows = np.random.default_rng(0).standard_normal((200, 20), np.float32)
+    labels = np.arange(200) % 3
+    model = Trainer((300, 300), optimizer="adam", epochs=1, seed=0).fit(rows, labels)
+
+    def most(count: int) -> int:
+        tracemalloc.start()
+        try:
+            model.fit_stream((rows, labels) for _ in range(count))
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = most(5), most(30)
+    assert many < 1.2 * few
