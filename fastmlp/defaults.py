@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from .callbacks import EarlyStopping
+from .schedules import OneCycle
 from .validation import Settings
 
 # Batches: a power of 2, about twenty of them an epoch where there are few rows.
@@ -19,6 +20,9 @@ _MOST_EPOCHS, _FEWEST_EPOCHS = 400, 10
 # Where early stopping ends the training, and where nothing does.
 _MOST_UPDATES, _UPDATES = 60_000, 3_000
 _PATIENCE_UPDATES, _PATIENCE = 3_000, (5, 20)
+# So many rows get a fixed number of updates, at a rate that falls to nothing: on MNIST
+# that reached 98.2% in 15 epochs, early stopping at a constant rate 97.6 to 98.0% in 17 to 22.
+_MANY_ROWS, _MANY_UPDATES, _HIGH_RATE = 20_000, 7_000, 0.003
 # Passes over a stream, whose rows are not known.
 _STREAM_EPOCHS = 10
 
@@ -38,9 +42,11 @@ def resolved(
         Whether more rows may come, of which none are kept for validation.
     """
     stopping: Any = settings.early_stopping
+    automatic = settings.epochs == "auto" and settings.early_stopping == "auto"
+    falls = automatic and settings.schedule == "auto" and n_rows >= _MANY_ROWS and not open_ended
     if stopping == "auto":
         may_stop = validated or (not open_ended and n_rows >= _FEWEST_TO_SPLIT)
-        stopping = EarlyStopping() if settings.epochs == "auto" and may_stop else None
+        stopping = EarlyStopping() if automatic and may_stop and not falls else None
     fraction: Any = settings.validation_fraction
     if fraction == "auto":
         wanted = stopping is not None and stopping.monitor.startswith(("auto", "val_"))
@@ -55,24 +61,33 @@ def resolved(
     if epochs == "auto" and open_ended:
         epochs = _STREAM_EPOCHS
     elif epochs == "auto":
-        updates = _UPDATES if stopping is None else _MOST_UPDATES
+        updates = _MANY_UPDATES if falls else _UPDATES if stopping is None else _MOST_UPDATES
         epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(updates / per_epoch)))
     if settings.early_stopping == "auto" and stopping is not None:
         low, high = _PATIENCE
         stopping = EarlyStopping(patience=min(high, max(low, _PATIENCE_UPDATES // per_epoch)))
+    schedule: Any = settings.schedule
+    if schedule == "auto":
+        schedule = OneCycle() if falls else None
+    rate = settings.learning_rate
+    if falls and rate is None and settings.optimizer.default_rate < _HIGH_RATE:
+        rate = None if settings.optimizer.learning_rate is not None else _HIGH_RATE
     return settings.changed(
-        early_stopping=stopping, validation_fraction=fraction, batch_size=batch, epochs=epochs
-    )
+        early_stopping=stopping, validation_fraction=fraction, batch_size=batch, epochs=epochs,
+        schedule=schedule, learning_rate=rate,
+    )  # fmt: skip
 
 
 def told(given: Settings, became: Settings) -> dict[str, Any]:
     """What settings that were "auto" became, as plain values; for early stopping its patience."""
-    names = "epochs", "batch_size", "validation_fraction", "early_stopping"
+    names = "epochs", "batch_size", "validation_fraction", "early_stopping", "schedule"
     values = {name: getattr(became, name) for name in names if getattr(given, name) == "auto"}
     if "early_stopping" in values:
         stopping = values.pop("early_stopping")
         values["patience"] = stopping and stopping.patience
+    if "schedule" in values:
+        values["schedule"] = "constant" if became.schedule is None else "one_cycle"
     own = given.learning_rate is not None or given.optimizer.learning_rate is not None
     if not (own or given.rates_are_scheduled):
-        values["learning_rate"] = given.resolved_rate(None)
+        values["learning_rate"] = became.resolved_rate(became.learning_rate)
     return values

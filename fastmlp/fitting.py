@@ -84,6 +84,8 @@ class Fit:
         self._trainer, self._settings, self._data = trainer, settings, data
         self._known, self._before = known, history or History()
         self._stream = stream
+        # Whoever sets the trainer's rate in a callback counts more.
+        self._auto_rate = settings.learning_rate if trainer.learning_rate is None else None
         self._slowed_down = 1.0
         self._begin()
         self._planned = 0
@@ -135,7 +137,7 @@ class Fit:
             or (self._slowed_down <= _SLOWEST)
         ):
             raise error
-        rate = settings.resolved_rate(None) * self._slowed_down
+        rate = settings.resolved_rate(self._auto_rate) * self._slowed_down
         self._slowed_down /= 10
         trainer.auto_ = {**trainer.auto_, "learning_rate": rate / 10}
         warnings.warn(
@@ -248,9 +250,10 @@ class Fit:
     def _rates(self, run: TrainingRun, network: Network) -> npt.NDArray[np.float64]:
         """Learning rates of the updates of a run."""
         updates = range(network.updates, network.updates + run.updates_per_epoch)
+        rate = self._trainer.learning_rate
+        rate = self._auto_rate if rate is None else rate
         return self._slowed_down * learning_rates(
-            self._settings, self._trainer.learning_rate, updates, self._planned,
-            self._learned.monitored,
+            self._settings, rate, updates, self._planned, self._learned.monitored
         )  # fmt: skip
 
     def _train_on(

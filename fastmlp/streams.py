@@ -73,7 +73,7 @@ def check_open_ended(settings: Settings, method: str) -> None:
     """A ValueError if a setting has no effect where rows come one after the other."""
     schedule = settings.schedule
     known = isinstance(schedule, Constant | InverseScaling | ReduceOnPlateau)
-    if schedule is not None and not (known or settings.rates_are_scheduled):
+    if schedule not in (None, "auto") and not (known or settings.rates_are_scheduled):
         raise ValueError(
             f"schedule must not go by the number of updates in {method}; got {schedule}"
         )

@@ -88,11 +88,13 @@ class Trainer(Predictor):
         ``SGD(momentum=0.9, nesterov=True)`` say more.
     learning_rate : float, optional
         Short for that of the optimizer; default 0.1 for SGD, which wants features of about unit
-        size, 0.001 for the others.
-    schedule : str, object of ``fastmlp.schedules``, or callable, optional
+        size, 0.001 for the others, but see ``schedule``.
+    schedule : str, object of ``fastmlp.schedules``, or callable, default "auto"
         Factor of the learning rate, update by update: "constant", "step", "exponential", "cosine",
         "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable gets the number
-        of the update, from 0, and gives the learning rate itself, as in Keras.
+        of the update, from 0, and gives the learning rate itself, as in Keras. "auto" is constant;
+        for 20,000 rows or more, where ``epochs`` and ``early_stopping`` are "auto" too, it is
+        "one_cycle", 7,000 updates long, with a default rate of 0.003.
     l2, l1 : float, default 0.0
         Penalties l2 / 2 * sum W^2 and l1 * sum abs(W), added to the mean loss of a batch, of the
         weights of all layers, not of biases. Where targets are scaled, see ``fit``, they act on the
@@ -131,8 +133,8 @@ class Trainer(Predictor):
     early_stopping : bool or EarlyStopping, default "auto"
         True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
         data ``loss``, has not fallen for 10 epochs, and restore the weights of the best one. "auto"
-        does so where ``epochs`` is "auto" and there are 40 rows or more, or validation data; its
-        patience is 3,000 updates, 5 to 20 epochs.
+        does so where ``epochs`` is "auto" and there are 40 rows or more, or validation data (but
+        see ``schedule``); its patience is 3,000 updates, 5 to 20 epochs.
     metrics : str, callable, or sequence of them, default "auto"
         What is recorded beside the loss: "accuracy" (of classes; of rows of labels, those that are
         right in every column), "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss",
@@ -225,7 +227,7 @@ class Trainer(Predictor):
         label_smoothing: float = 0.0,
         optimizer: str | Optimizer = "adam",
         learning_rate: float | None = None,
-        schedule: str | Schedule | ReduceOnPlateau | Callable[[int], float] | None = None,
+        schedule: str | Schedule | ReduceOnPlateau | Callable[[int], float] | None = "auto",
         l2: float = 0.0,
         l1: float = 0.0,
         clip_norm: float | None = None,

@@ -68,6 +68,8 @@ def _loss(name: str, value: Any) -> Loss | None:
 def _schedule(name: str, value: Any) -> Any:
     if value is None or (callable(value) and not isinstance(value, type)):
         return value
+    if isinstance(value, str) and value == "auto":
+        return value
     return named(SCHEDULES, (Schedule, ReduceOnPlateau), "schedules")["check"](name, value)
 
 
@@ -170,7 +172,7 @@ class Settings:
     label_smoothing: float = field(default=0.0, metadata=FRACTION)
     optimizer: Optimizer = field(default="adam", metadata=_OPTIMIZER)  # type: ignore[assignment]
     learning_rate: float | None = field(default=None, metadata=RATE)
-    schedule: Any = field(default=None, metadata={"check": _schedule})
+    schedule: Any = field(default="auto", metadata={"check": _schedule})
     l2: float = field(default=0.0, metadata=NOT_NEGATIVE)
     l1: float = field(default=0.0, metadata=NOT_NEGATIVE)
     clip_norm: float | None = field(default=None, metadata=RATE)
