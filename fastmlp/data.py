@@ -1,19 +1,18 @@
 """What one fit was given, checked once; and what further rows must agree with."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .inputs import Inputs, Scaling, given_scaling, learn_inputs
 from .losses import Loss, SoftmaxCrossEntropy
 from .outputs import Outputs, Targets, learn_outputs
 from .validation import (
-    Names,
+    Features,
     Settings,
     check_classes,
-    check_features,
-    check_names,
     check_sample_weight,
     check_validation_data,
     class_weights,
@@ -32,52 +31,47 @@ class Signature:
 
     Parameters
     ----------
-    n_features : int
+    inputs : Inputs
     outputs : Outputs
-        What its outputs stand for.
-    names : array of str, optional
-        What the features are called.
-    input_scale : float
-        Factor of the features as they are read.
+        What they stand for.
     fitted : bool
         Whether names (or that there are none) and outputs come from a fit. Weights that were given
         go with any.
     """
 
-    n_features: int
+    inputs: Inputs
     outputs: Outputs
-    names: Names | None = None
-    input_scale: float = 1.0
     fitted: bool = True
 
     def plain(self) -> dict[str, Any]:
         """Plain arrays and values."""
-        return {**vars(self), "outputs": self.outputs.plain()}
+        return {**vars(self), "inputs": self.inputs.plain(), "outputs": self.outputs.plain()}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Signature":
         """The signature that gave :meth:`plain`."""
-        attributes = {field.name: plain[field.name] for field in fields(cls)}
-        signature = cls(**attributes | {"outputs": Outputs.from_plain(plain["outputs"])})
-        if signature.names is not None and len(signature.names) != signature.n_features:
-            raise ValueError(f"{signature.n_features} features have {len(signature.names)} names")
-        return signature
+        inputs, outputs = Inputs.from_plain(plain["inputs"]), Outputs.from_plain(plain["outputs"])
+        return cls(inputs, outputs, plain["fitted"])
 
     def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X") -> Array:
-        """Rows like those of the fit."""
-        names = feature_names(X, name)
-        if self.fitted:
-            check_names(self.names, names, name)
-        return check_features(X, dtype, n_features=self.n_features, name=name)
+        """Rows as kernels take them, from rows like those of the fit."""
+        return self.inputs.read(self.inputs.features(X, name, named=self.fitted), dtype)
+
+    def targets(
+        self, Y: Any, n_rows: int, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
+    ) -> tuple[Targets, slice | Array]:
+        """Targets like those of the fit, without those of weight 0, and which rows that leaves."""
+        targets = read_targets(Y, n_rows, name=f"{prefix}Y")
+        kept, weights = _weighted(n_rows, sample_weight, prefix)
+        return self.outputs.encoded(targets[kept], weights, dtype, f"{prefix}Y"), kept
 
     def rows_and_targets(
         self, X: Any, Y: Any, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
     ) -> tuple[Array, Targets]:
         """Rows like those of the fit and their targets; those of weight 0 are left out."""
         rows = self.rows(X, dtype, f"{prefix}X")
-        targets = read_targets(Y, len(rows), name=f"{prefix}Y")
-        rows, targets, weights = _weighted(rows, targets, sample_weight, prefix)
-        return rows, self.outputs.encoded(targets, weights, dtype, f"{prefix}Y")
+        targets, kept = self.targets(Y, len(rows), sample_weight, dtype, prefix)
+        return rows[kept], targets
 
 
 @dataclass(frozen=True)
@@ -113,25 +107,33 @@ def fit_data(
         For whatever cannot be trained on, or does not agree with what is known.
     """
     dtype = settings.dtype
-    if known is None or not known.fitted:
-        names = feature_names(X)
-        rows = check_features(X, dtype, n_features=known.n_features if known else None)
-    else:
-        names, rows = known.names, known.rows(X, dtype)
-    Y = read_targets(Y, len(rows))
-    rows, Y, weights = _weighted(rows, Y, sample_weight)
+    if known is not None:
+        _check_scaling(settings.scaling, known.inputs.scaling)
+    fitted = known.inputs if known is not None and known.fitted else None
+    features = fitted.features(X) if fitted else Features(X)
+    Y = read_targets(Y, len(features))
+    kept, weights = _weighted(len(features), sample_weight)
+    Y = Y[kept]
     if classes is not None:
         classes = check_classes(classes, np.shape(classes)[0] if np.ndim(classes) else 0)
-    n_train = len(rows)
+    n_train = len(Y)
     if validation_data is None:
-        n_train = split_validation(len(rows), settings.validation_fraction)
+        n_train = split_validation(len(Y), settings.validation_fraction)
     train, rest = split_rows(Y, n_train, settings.validation_split, settings.seed)
+    own = None if weights is None else weights[train]
+    if fitted:
+        inputs, rows = fitted, fitted.read(features, dtype)
+    else:
+        training = train if isinstance(kept, slice) else kept[train]
+        given = known.inputs if known else None
+        inputs, rows = learn_inputs(features, feature_names(X), training, own, settings, given)
+    rows = rows[kept]
     if known is None:
         outputs = learn_outputs(Y, weights, settings.loss, settings.label_smoothing, train, classes)
     else:
         outputs = _continued(known, Y, weights, settings)
     _check_smoothing(settings, outputs)
-    signature = Signature(rows.shape[1], outputs, names, settings.input_scale)
+    signature = Signature(inputs, outputs)
     targets = outputs.encoded(Y, weights, dtype)
     held_back = None
     if validation_data is not None:
@@ -145,15 +147,30 @@ def fit_data(
     return FitData(rows, targets, signature, held_back)
 
 
+def _check_scaling(setting: Any, known: Scaling) -> None:
+    """A network that is continued has its scaling, with which "auto" agrees."""
+    given = given_scaling(setting)
+    same = given is not None and given.kind == known.kind
+    if (
+        setting not in ("auto", known.kind)
+        if given is None
+        else not (same and np.array_equal(given.factor, known.factor))
+    ):
+        raise ValueError(
+            "warm_start continues a network as it is; got "
+            f"scaling={setting!r}, but the network has {known}"
+        )
+
+
 def _weighted(
-    rows: Array, Y: Array, sample_weight: Any, prefix: str = ""
-) -> tuple[Array, Array, npt.NDArray[np.float64] | None]:
-    """Rows, targets and weights without those of weight 0."""
-    weights = check_sample_weight(sample_weight, len(rows), f"{prefix}sample_weight")
+    n_rows: int, sample_weight: Any, prefix: str = ""
+) -> tuple[slice | Array, npt.NDArray[np.float64] | None]:
+    """The rows whose weight is not 0, and their weights."""
+    weights = check_sample_weight(sample_weight, n_rows, f"{prefix}sample_weight")
     if weights is None or weights.all():
-        return rows, Y, weights
-    kept = weights > 0
-    return rows[kept], Y[kept], weights[kept]
+        return slice(None), weights
+    kept = np.flatnonzero(weights)
+    return kept, weights[kept]
 
 
 def _continued(known: Signature, Y: Array, weights: Any, settings: Settings) -> Outputs:

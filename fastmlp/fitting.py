@@ -34,7 +34,7 @@ def start(
     bits = np.random.PCG64(settings.seed)
     rng = np.random.Generator(bits)
     if known is None:
-        sizes = (data.signature.n_features, *settings.hidden, data.signature.outputs.count)
+        sizes = (data.signature.inputs.count, *settings.hidden, data.signature.outputs.count)
         activations = settings.activations(len(settings.hidden))
         weights = initial_weights(rng, sizes, activations, settings.initializer)
         network = Network(weights, settings.dtype, activations)
@@ -84,6 +84,9 @@ class Fit:
         self._scoring = 0.0  # seconds that the scores of an epoch take
         self._history = History({name: list(values) for name, values in (history or {}).items()})
         self._done = len(self._history.get("loss", ()))  # epochs before this fit
+        rows = self._run.rows if stream is None else None
+        last = self._done + settings.epochs
+        self._progress = Progress(settings.verbose, self._done, last, rows)
         self._callbacks = [
             callback.for_fit() if isinstance(callback, Callback) else callback
             for callback in (settings.early_stopping, *settings.callbacks)
@@ -98,13 +101,15 @@ class Fit:
         self._tell("on_fit_begin")
         if self._settings.time_budget is not None:
             self._scoring = self._rehearsed()
-        with Progress(self._settings.verbose, last) as progress:
+        with self._progress:
             for epoch in range(self._done, last):
                 logs = self._epoch(epoch)
                 if logs is None:
                     trainer.stop_reason_ = "time_budget"
                     break
-                progress.show(epoch, logs, self._rows)
+                self._progress.show(epoch, logs, self._rows)
+                if self._settings.callbacks:
+                    self._progress.make_way()
                 # Every callback is told of the epoch, also when an earlier one stops the training.
                 for callback in self._callbacks:
                     callback(trainer, epoch, logs)
@@ -126,14 +131,13 @@ class Fit:
         """Seconds that the validation will take, judged by a few of its rows."""
         if self._data.validation is None:
             return 0.0
-        settings, outputs = self._settings, self._data.signature.outputs
+        signature, threads = self._data.signature, self._settings.threads
+        factor = signature.inputs.scaling.kernel_factor
         X, targets = self._data.validation
         rows, seconds = (X[:_REHEARSED], targets.part(slice(_REHEARSED))), 0.0
         for _ in range(2):  # the first time may compile
             start = time.perf_counter()
-            scores(
-                self._learned.network, rows, outputs, None, settings.threads, settings.input_scale
-            )
+            scores(self._learned.network, rows, signature.outputs, None, threads, factor)
             seconds = time.perf_counter() - start
         return seconds * len(X) / len(rows[0])
 
@@ -202,7 +206,9 @@ class Fit:
         key = int(self._rng.integers(1 << 63)) if settings.dropout else 0
         start = time.perf_counter()
         try:
-            trained = run.epoch(network, order, rates, key, self._deadline - self._scoring)
+            trained = run.epoch(
+                network, order, rates, key, self._deadline - self._scoring, self._progress.advance
+            )
         except FloatingPointError as error:
             raise FloatingPointError(
                 f"{error} in epoch {len(self._history.get('loss', ())) + 1} with "
@@ -214,8 +220,9 @@ class Fit:
 
     def _numbers(self, trained: Trained) -> dict[str, float]:
         """Losses and metrics of the epoch."""
-        settings, outputs = self._settings, self._data.signature.outputs
-        how = outputs, settings.metrics, settings.threads, settings.input_scale
+        settings, signature = self._settings, self._data.signature
+        outputs, factor = signature.outputs, signature.inputs.scaling.kernel_factor
+        how = outputs, settings.metrics, settings.threads, factor
         logs = {"loss": trained.loss}
         if settings.metrics is None:
             logs[outputs.metric] = trained.metric

@@ -164,11 +164,11 @@ class Ensemble:
         """Loss and metric of the averaged predictions; raises as ``Trainer.evaluate``."""
         learned = self.members[0]._fitted()
         outputs = learned.signature.outputs
-        dtype = learned.network.dtype
-        rows, targets = learned.signature.rows_and_targets(X, Y, sample_weight, dtype)
         name = "predict" if outputs.metric == "r2" else "predict_proba"
-        mean = np.mean([getattr(member, name)(rows) for member in self.members], axis=0)
-        return score_predictions(outputs, mean, targets)
+        mean = np.mean(self._all(name, X), axis=0)
+        dtype = learned.network.dtype
+        targets, kept = learned.signature.targets(Y, len(mean), sample_weight, dtype)
+        return score_predictions(outputs, mean[kept], targets)
 
     def score(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None

@@ -26,10 +26,10 @@ class _Workspace:
     """Memory and job for the predictions of many rows; one call at a time uses it."""
 
     def __init__(
-        self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, input_scale: float,
+        self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, input_factor: float,
         unit: Any, totals: bool,
     ) -> None:  # fmt: skip
-        in_place = network.reads_in_place(dtype, input_scale)
+        in_place = network.reads_in_place(dtype, input_factor)
         plan = make_plan(
             network.layer_sizes, network.dtype, chunk=chunk, members=n_threads, together=False,
             consecutive=in_place, activations=network.activations,
@@ -41,14 +41,14 @@ class _Workspace:
             plan, memory, reader="consecutive" if in_place else reader_of(dtype), unit=unit,
             activations=network.activations, totals=totals,
         )  # fmt: skip
-        self.job.set(input_scale=input_scale)
+        self.job.set(input_factor=input_factor)
 
 
 class _RowWorkspace:
     """The same for single rows: they are copied, so that no address changes between two calls."""
 
-    def __init__(self, network: Network, dtype: np.dtype, input_scale: float, unit: Any) -> None:
-        space = _Workspace(network, 1, 1, dtype, input_scale, unit, False)
+    def __init__(self, network: Network, dtype: np.dtype, input_factor: float, unit: Any) -> None:
+        space = _Workspace(network, 1, 1, dtype, input_factor, unit, False)
         self.job = space.job
         self._order = np.zeros(1, np.int64)
         self.row = np.empty((1, network.layer_sizes[0]), dtype)
@@ -69,9 +69,9 @@ def _borrow(network: Network, kind: Any, *key: Any) -> tuple[Any, list[Any]]:
 
 
 def _predict_row(
-    network: Network, X: npt.NDArray[np.generic], input_scale: float, unit: Any
+    network: Network, X: npt.NDArray[np.generic], input_factor: float, unit: Any
 ) -> Floats:
-    space, free = _borrow(network, _RowWorkspace, X.dtype, input_scale, unit)
+    space, free = _borrow(network, _RowWorkspace, X.dtype, input_factor, unit)
     space.row[...] = X
     space.job.run()
     outputs: Floats = space.outputs.copy()
@@ -92,11 +92,11 @@ class _Rows:
 
     def __init__(
         self, network: Network, X: npt.NDArray[np.generic], threads: int | None,
-        input_scale: float, unit: Any, totals: bool,
+        input_factor: float, unit: Any, totals: bool,
     ) -> None:  # fmt: skip
         self.chunks = -(-len(X) // _CHUNK)
         n_threads = _team_size(network, len(X), threads)
-        key = _CHUNK, n_threads, X.dtype, input_scale, unit, totals
+        key = _CHUNK, n_threads, X.dtype, input_factor, unit, totals
         self._space, self._free = _borrow(network, _Workspace, *key)
         self.job, self.order = self._space.job, np.arange(len(X))
         self.job.set_rows(X, self.order, in_place=self._space.in_place)
@@ -117,17 +117,17 @@ def _check_finite(total: float) -> None:
 
 
 def predict(
-    network: Network, X: npt.NDArray[np.generic], threads: int | None, input_scale: float,
+    network: Network, X: npt.NDArray[np.generic], threads: int | None, input_factor: float,
     output: str,
 ) -> Floats:  # fmt: skip
     """Outputs of shape (n, outputs), in the network's dtype: what the loss ``output`` makes of
     them, or the plain ones for "identity"."""
     unit = OUTPUTS[output]
     if len(X) == 1:
-        outputs = _predict_row(network, X, input_scale, unit)
+        outputs = _predict_row(network, X, input_factor, unit)
     else:
         outputs = np.empty((len(X), network.layer_sizes[-1]), network.dtype)
-        _Rows(network, X, threads, input_scale, unit, False).run(predictions=outputs)
+        _Rows(network, X, threads, input_factor, unit, False).run(predictions=outputs)
     if output != "softmax_cross_entropy":
         _check_finite(float(outputs.sum(dtype=np.float64)))
     else:  # if one probability of a row is not a number, then all of that row
@@ -141,12 +141,12 @@ def evaluate(
     targets: Targets,
     outputs: Outputs,
     threads: int | None,
-    input_scale: float,
+    input_factor: float,
 ) -> tuple[float, float]:
     """(mean loss, metric) against ``targets``, as ``outputs`` takes them."""
     weighted = outputs.is_weighted(targets)
     unit = LOSSES[outputs.kernel(targets, weighted=weighted)].loss
-    rows = _Rows(network, X, threads, input_scale, unit, True)
+    rows = _Rows(network, X, threads, input_factor, unit, True)
     totals = np.empty((rows.chunks, 2))
     arrays = targets.taken(rows.order, network.dtype, weighted=weighted)
     table = outputs.table(targets).astype(network.dtype)

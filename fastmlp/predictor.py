@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .inputs import Scaling
 from .network import Floats
 from .prediction import predict
 from .scores import check_metrics, scores
@@ -34,14 +35,18 @@ class Predictor:
 
     @property
     def n_features_in_(self) -> int:
-        return self._fitted().signature.n_features
+        return self._fitted().signature.inputs.columns.n_given
 
     @property
     def feature_names_in_(self) -> npt.NDArray[np.object_]:
-        names = self._fitted().signature.names
+        names = self._fitted().signature.inputs.names
         if names is None:
             raise AttributeError("X of the fit had no column names")
         return names
+
+    @property
+    def scaling_(self) -> Scaling:
+        return self._fitted().signature.inputs.scaling
 
     @property
     def layer_sizes_(self) -> tuple[int, ...]:
@@ -85,7 +90,7 @@ class Predictor:
         learned = self._fitted()
         network, signature = learned.network, learned.signature
         rows = signature.rows(X, network.dtype)
-        return predict(network, rows, self.threads, signature.input_scale, output)
+        return predict(network, rows, self.threads, signature.inputs.scaling.kernel_factor, output)
 
     def evaluate(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -107,7 +112,7 @@ class Predictor:
         rows = signature.rows_and_targets(X, Y, sample_weight, network.dtype)
         metrics = check_setting("metrics", self.metrics)
         check_metrics(metrics, signature.outputs)
-        how = signature.outputs, metrics, self.threads, signature.input_scale
+        how = signature.outputs, metrics, self.threads, signature.inputs.scaling.kernel_factor
         return scores(network, rows, *how)
 
     def score(
@@ -117,14 +122,15 @@ class Predictor:
         learned = self._fitted()
         network, signature = learned.network, learned.signature
         rows = signature.rows_and_targets(X, Y, sample_weight, network.dtype)
-        how = signature.outputs, None, self.threads, signature.input_scale
+        how = signature.outputs, None, self.threads, signature.inputs.scaling.kernel_factor
         return scores(network, rows, *how)[signature.outputs.metric]
 
     def get_weights(self) -> list[Floats]:
         """[W1, b1, W2, b2, ...], W of shape (n_in, n_out), as copies.
 
         Where numbers were scaled for training, the last W and b are those whose outputs are in the
-        unit of the targets.
+        unit of the targets. The first W takes features as ``scaling_`` leaves them: weights alone
+        do not make the predictions, ``get_state`` has all.
         """
         learned = self._fitted()
         return learned.signature.outputs.in_units(learned.network.get_weights())

@@ -1,24 +1,53 @@
-"""What a fit shows while it runs."""
+"""What a fit shows while it runs: a bar, or a line for each epoch."""
 
+import sys
+import threading
 from types import TracebackType
+from typing import Any
+
+Logs = dict[str, float]
 
 _NOT_SHOWN = ("learning_rate", "seconds")
+# What is cut off where a terminal is narrow comes last.
+_BAR = "{desc} |{bar:10}| {rate_noinv_fmt}, {remaining} left{postfix}"
+_DONE = "{desc}{postfix}"
+_ENDLESS = "{desc} {rate_noinv_fmt}{postfix}"
+
+
+def say(text: str) -> None:
+    """Print a line, above a bar if there is one."""
+    tqdm = sys.modules.get("tqdm")
+    if tqdm is None:
+        print(text, flush=True)
+    else:
+        tqdm.tqdm.write(text)
 
 
 class Progress:
-    """Lines of text, one for each epoch.
+    """A live bar for a fit, or a line for each epoch.
 
     Parameters
     ----------
     verbose : int
-        0 shows nothing.
-    epochs : int
+        0 shows nothing, 1 a bar where the output is a terminal or a notebook and tqdm is there,
+        else lines; 2 lines.
+    first, last : int
+        Epochs: those that were done before, and where the count ends.
+    rows : int, optional
+        Rows of an epoch, where that is known.
     """
 
-    def __init__(self, verbose: int, epochs: int) -> None:
-        self._verbose, self._epochs = verbose, epochs
+    def __init__(self, verbose: int, first: int, last: int, rows: int | None) -> None:
+        self._verbose, self._first, self._last, self._rows = verbose, first, last, rows
+        self._bar: Any = None
 
     def __enter__(self) -> "Progress":
+        if self._verbose == 1 and (bar := _bar_class()) is not None:
+            total = self._rows and self._rows * (self._last - self._first)
+            self._bar = bar(
+                total=total, desc=self._count(self._first), bar_format=_BAR if total else _ENDLESS,
+                unit=" samples", unit_scale=True, miniters=1, file=sys.stdout, dynamic_ncols=True,
+            )  # fmt: skip
         return self
 
     def __exit__(
@@ -27,18 +56,53 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        pass
+        if self._bar is not None:
+            self._bar.bar_format = _DONE
+            self._bar.refresh()
+            self._bar.close()
 
-    def show(self, epoch: int, logs: dict[str, float], rows: int) -> None:
+    def advance(self, rows: int) -> None:
+        """Count rows that have been trained on."""
+        if self._bar is not None:
+            self._bar.update(rows)
+
+    def show(self, epoch: int, logs: Logs, rows: int) -> None:
         """Show the numbers of an epoch that is done, of so many rows."""
-        if self._verbose:
+        if self._bar is not None:
+            self._bar.set_description_str(self._count(epoch), refresh=False)
+            numbers = (f" {name} {value:.4f}" for name, value in _shown(logs))
+            self._bar.set_postfix_str("".join(numbers)[1:], refresh=False)
+        elif self._verbose:
             print(self._line(epoch, logs, rows), flush=True)
 
-    def _line(self, epoch: int, logs: dict[str, float], rows: int) -> str:
-        count = f"{epoch + 1:{len(str(self._epochs))}}/{self._epochs}"
-        numbers = "".join(
-            f"   {name} {value:7.4f}" for name, value in logs.items() if name not in _NOT_SHOWN
-        )
+    def make_way(self) -> None:
+        """For what may be printed: the bar comes back when it is next refreshed."""
+        if self._bar is not None:
+            self._bar.clear()
+
+    def _count(self, epoch: int) -> str:
+        return f"epoch {min(epoch + 1, self._last):{len(str(self._last))}}/{self._last}"
+
+    def _line(self, epoch: int, logs: Logs, rows: int) -> str:
+        numbers = "".join(f"   {name} {value:7.4f}" for name, value in _shown(logs))
         seconds = logs["seconds"]
         speed = rows / seconds
-        return f"epoch {count}{numbers}   {seconds:6.3f} s {speed:9,.0f} samples/s"
+        return f"{self._count(epoch)}{numbers}   {seconds:6.3f} s {speed:9,.0f} samples/s"
+
+
+def _shown(logs: Logs) -> list[tuple[str, float]]:
+    return [(name, value) for name, value in logs.items() if name not in _NOT_SHOWN]
+
+
+def _bar_class() -> Any:
+    """tqdm's bar for where this runs, or None where no bar can be, or many would be."""
+    is_notebook = "ipykernel" in sys.modules
+    if threading.current_thread() is not threading.main_thread() or not (
+        is_notebook or sys.stdout.isatty()
+    ):
+        return None
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:  # an extra: lines do as well
+        return None
+    return tqdm

@@ -43,14 +43,14 @@ def scores(
     outputs: Outputs,
     metrics: Metrics,
     threads: int | None,
-    input_scale: float,
+    input_factor: float,
 ) -> dict[str, float]:
     """Mean ``loss`` and ``metrics``, by default accuracy or r2, on rows and targets."""
     X, targets = rows
-    loss, score = evaluate(network, X, targets, outputs, threads, input_scale)
+    loss, score = evaluate(network, X, targets, outputs, threads, input_factor)
     if metrics is None:
         return {"loss": loss, outputs.metric: score}
-    return {"loss": loss} | further_scores(network, rows, outputs, metrics, threads, input_scale)
+    return {"loss": loss} | further_scores(network, rows, outputs, metrics, threads, input_factor)
 
 
 def further_scores(
@@ -59,13 +59,13 @@ def further_scores(
     outputs: Outputs,
     metrics: tuple[Any, ...],
     threads: int | None,
-    input_scale: float,
+    input_factor: float,
 ) -> dict[str, float]:
     """Those of metrics alone, from one prediction."""
     if not metrics:
         return {}
     X, targets = rows
-    raw = predict(network, X, threads, input_scale, outputs.loss.name)
+    raw = predict(network, X, threads, input_factor, outputs.loss.name)
     weights = targets.weights_of(np.arange(len(targets)))
     return {name_of(m): _score(m, raw, targets, outputs, weights) for m in metrics}
 

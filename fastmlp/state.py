@@ -17,7 +17,7 @@ from .network import Network
 from .validation import SETTINGS
 
 # Of what is pickled.
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Learned:
         """What gave :meth:`plain`; raises an exception of some kind for anything else."""
         network = Network.from_plain(plain["network"])
         signature = Signature.from_plain(plain["signature"])
-        sizes = (signature.n_features, signature.outputs.count)
+        sizes = (signature.inputs.count, signature.outputs.count)
         if sizes != (network.layer_sizes[0], network.layer_sizes[-1]):
             raise ValueError(f"a network of {network.layer_sizes} does not map {sizes}")
         if plain["random"] is not None:

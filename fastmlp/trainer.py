@@ -16,12 +16,14 @@ from .callbacks import Callback, EarlyStopping
 from .data import FitData, Signature, fit_data
 from .fitting import Fit
 from .history import History
+from .inputs import Columns, Inputs, Scaling
 from .kernels.language.jit import announcing
 from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer
 from .outputs import given_outputs
 from .predictor import Predictor
+from .progress import say
 from .schedules import ReduceOnPlateau, Schedule
 from .state import (
     Learned,
@@ -32,6 +34,7 @@ from .state import (
     set_learned,
 )
 from .streams import as_chunks, check_open_ended
+from .summary import summary
 from .validation import (
     SETTINGS,
     Settings,
@@ -102,6 +105,19 @@ class Trainer(Predictor):
         Rows of a mini-batch; more than there are means all.
     shuffle : bool, default True
         Draw a new order of the rows for every epoch; otherwise they are taken as given.
+    scaling : str, float or sequence of float, default "auto"
+        What is done to features on the way in, learned from the training rows, in the precision in
+        which they come: "standard" (mean 0, standard deviation 1), "robust" (median 0, quartiles 1
+        apart, smoothly clipped at 3), "quantile" (a piecewise linear map to the normal
+        distribution), "max_abs" (largest value 1), a factor, or one for each feature (each input,
+        where ``fit`` makes more of them); None for nothing. "auto" divides pixels (16 or more
+        features of one unit, none negative, many 0 or all uint8) by their largest value, leaves
+        those between 0 and 1 and features of about unit size alone, and takes "robust" for others.
+        ``scaling_`` tells what it chose.
+    missing : {"error", "impute"}
+        What gaps among the numbers of X are, which are NaN, None or NA: an error, or filled with
+        the median of the training rows; a column that had gaps among those gets another one of 0
+        and 1 that tells where.
     validation_fraction : float, default 0.0
         Part of the rows, the last ones, that is kept for validation.
     validation_split : {"last", "shuffled", "stratified"}
@@ -118,9 +134,6 @@ class Trainer(Predictor):
         Seconds from the start of the fit, compilation included, after which it ends: an unfinished
         epoch is dropped, unless it is the first. An epoch ends early enough for its scores; what
         callbacks do comes on top.
-    input_scale : float, default 1.0
-        Factor of X wherever it is read, such as 1 / 255 for uint8 images, which so need no copy in
-        floating point.
     dtype : {"float32", "float64"}
         Type in which the network computes.
     threads : int, optional
@@ -129,8 +142,10 @@ class Trainer(Predictor):
         Seed of the first weights and of the orders of rows.
     warm_start : bool, default False
         ``fit`` continues from the present weights instead of starting afresh.
-    verbose : {0, 1}
-        1 prints a line per epoch, and one before kernels are compiled.
+    verbose : {0, 1, 2}
+        1 shows a bar with loss, metrics, speed and the time that is left, in a terminal or a
+        notebook where tqdm is installed (``pip install 'fastmlp[progress]'``), and otherwise, as 2
+        does, a line per epoch. A first line tells when kernels are being compiled.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0,
         with the numbers of that epoch. What it returns does not matter, what it does counts: from
@@ -148,12 +163,15 @@ class Trainer(Predictor):
         Set by a callback, to stop after the present epoch; a fit begins with False.
     classes_ : array of shape (c,)
         The labels, sorted; column k of probabilities belongs to ``classes_[k]``.
+    scaling_ : Scaling
+        What is done to features: ``kind``, ``reason`` (of "auto"), ``centre``, ``factor``.
     n_features_in_ : int
+        Columns of X.
     feature_names_in_ : array of str, shape (n_features_in_,)
-        Names of the columns, where X was a table with names. Other tables must have them in the
-        same order.
+        Their names, where X was a table with names. Other tables must have them in the same order.
     layer_sizes_ : tuple of int
-        Features, units of the hidden layers, outputs of the present network.
+        Inputs, units of the hidden layers, outputs of the present network. Categories and gaps make
+        more inputs than there are features.
     n_iter_ : int
         Epochs of the last fit.
     best_epoch_ : int
@@ -204,12 +222,13 @@ class Trainer(Predictor):
         epochs: int = 15,
         batch_size: int = 32,
         shuffle: bool = True,
+        scaling: str | float | npt.ArrayLike | None = "auto",
+        missing: str = "error",
         validation_fraction: float = 0.0,
         validation_split: str = "last",
         early_stopping: bool | EarlyStopping = False,
         metrics: str | Callable[..., float] | Sequence[str | Callable[..., float]] = "auto",
         time_budget: float | None = None,
-        input_scale: float = 1.0,
         dtype: npt.DTypeLike = "float32",
         threads: int | None = None,
         seed: int | None = None,
@@ -233,12 +252,13 @@ class Trainer(Predictor):
         self.epochs = epochs
         self.batch_size = batch_size
         self.shuffle = shuffle
+        self.scaling = scaling
+        self.missing = missing
         self.validation_fraction = validation_fraction
         self.validation_split = validation_split
         self.early_stopping = early_stopping
         self.metrics = metrics
         self.time_budget = time_budget
-        self.input_scale = input_scale
         self.dtype = dtype
         self.threads = threads
         self.seed = seed
@@ -263,7 +283,8 @@ class Trainer(Predictor):
         given = [f"hidden={self.hidden!r}"]
         for name, parameter in inspect.signature(Trainer).parameters.items():
             value = getattr(self, name)
-            if name != "hidden" and value is not parameter.default and value != parameter.default:
+            # An array compares item by item.
+            if name != "hidden" and repr(value) != repr(parameter.default):
                 given.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(given)})"
 
@@ -280,8 +301,15 @@ class Trainer(Predictor):
         Parameters
         ----------
         X : array of shape (n, d)
-            Finite numbers, or a table of columns of such (pandas, Polars, PyArrow). C-contiguous
-            arrays of the trainer's dtype, and uint8, are read in place.
+            Finite numbers, or a table of columns of such, or of categories (pandas, Polars,
+            PyArrow). C-contiguous arrays of the trainer's dtype, and uint8, are read in place.
+
+            Columns of pandas' dtype category, Categorical and Enum of Polars, and dictionaries of
+            PyArrow are categories: each category of the training rows becomes a column of 0 and 1,
+            2,000 in all at the most. Other tables are matched by what the categories are called,
+            whatever their codes, also where they hold plain values; one that is unknown or missing
+            has no 1. The network's inputs are the columns of numbers, those of 0 and 1, and those
+            that tell of gaps, in this order.
         Y : array of shape (n,) or (n, c)
             Labels (integers, strings, booleans), one-hot rows, shares of classes, rows of 0 and 1,
             or numbers, see ``loss``. Numbers are centred and scaled inside, each column by its mean
@@ -331,7 +359,8 @@ class Trainer(Predictor):
         Parameters
         ----------
         X, Y, sample_weight
-            As for ``fit``. Centre and spread of numbers are those of the first call.
+            As for ``fit``. What is learned of the data beforehand (centre and spread of numbers,
+            categories, medians) comes from the first call.
         classes : array, optional
             All labels there are, sorted; at the first call, by default those of its Y.
 
@@ -371,7 +400,8 @@ class Trainer(Predictor):
         chunks : iterable, or callable that makes one
             Of (X, Y) or (X, Y, sample_weight), as for ``fit``; an epoch goes through all of them
             once, in their order, rows being shuffled within each. An iterable serves one epoch, a
-            callable is called for each. Centre and spread of numbers are those of the first chunk.
+            callable is called for each. What is learned of the data beforehand (centre and spread
+            of numbers, categories, medians) comes from the first chunk.
         classes : array, optional
             All labels there are, sorted; needed where the first chunk does not hold them all.
         validation_data : (X, Y) or (X, Y, sample_weight), optional
@@ -437,9 +467,7 @@ class Trainer(Predictor):
     def _announcing(self) -> AbstractContextManager[None]:
         if not self.verbose:
             return nullcontext()
-        return announcing(
-            lambda: print("compiling kernels, once on this machine: a few seconds", flush=True)
-        )
+        return announcing(lambda: say("compiling kernels, once on this machine: a few seconds"))
 
     def _continued(self, settings: Settings) -> Learned | None:
         """What a fit goes on from; the network then keeps its shape and dtype."""
@@ -463,7 +491,10 @@ class Trainer(Predictor):
         return learned
 
     def set_weights(
-        self, weights: Sequence[npt.ArrayLike], classes: npt.ArrayLike | None = None
+        self,
+        weights: Sequence[npt.ArrayLike],
+        classes: npt.ArrayLike | None = None,
+        scaling: Scaling | float | npt.ArrayLike | None = None,
     ) -> None:
         """Set [W1, b1, W2, b2, ...], as from ``get_weights``.
 
@@ -480,6 +511,10 @@ class Trainer(Predictor):
         classes : array of shape (c,), optional
             Labels of the output columns, as ``classes_``. Without them the labels stay; on a
             trainer without weights they are 0, 1, ... until a fit says otherwise.
+        scaling : Scaling, float or sequence of float, optional
+            What is done to features, as ``scaling_`` of another trainer. Without it the scaling
+            stays; a trainer without weights takes features as they come, or times the factor that
+            is the setting ``scaling``.
 
         Raises
         ------
@@ -496,6 +531,8 @@ class Trainer(Predictor):
         if classes is not None:
             labels = check_classes(classes, len(signature.outputs.labels))
             signature = replace(signature, outputs=replace(signature.outputs, classes=labels))
+        if scaling is not None:
+            signature = replace(signature, inputs=signature.inputs.scaled_by(scaling))
         learned = replace(learned, network=network.with_weights(checked), signature=signature)
         if self._fitting is None:
             learned = replace(learned, network=learned.network.restarted(network.rule), random=None)
@@ -503,8 +540,8 @@ class Trainer(Predictor):
 
     def _unlearned(self, weights: Sequence[npt.ArrayLike]) -> Learned:
         """Around weights that come from outside."""
-        names = "dtype", "hidden", "activation", "input_scale", "loss"
-        dtype, hidden, activation, input_scale, loss = (
+        names = "dtype", "hidden", "activation", "scaling", "loss"
+        dtype, hidden, activation, setting, loss = (
             check_setting(name, getattr(self, name)) for name in names
         )
         checked = check_weights(weights, dtype=dtype)
@@ -516,8 +553,23 @@ class Trainer(Predictor):
         network = Network(checked, dtype, activations)
         n_features, *_, n_outputs = network.layer_sizes
         outputs = given_outputs(loss, n_outputs)
-        signature = Signature(n_features, outputs, input_scale=input_scale, fitted=False)
+        inputs = Inputs(Columns(n_features))
+        if not isinstance(setting, str):
+            inputs = inputs.scaled_by(setting)
+        signature = Signature(inputs, outputs, fitted=False)
         return Learned(network, signature, hidden)
+
+    def summary(self) -> str:
+        """Layers with their units and parameters, and the memory of weights and of a fit.
+
+        A text to be printed: ``print(trainer.summary())``.
+
+        Raises
+        ------
+        NotFittedError
+            Before there are weights, as the data say how many inputs and outputs there are.
+        """
+        return summary(self._fitted(), self._settings())
 
     def get_state(self) -> dict[str, Any]:
         """What has been learned and recorded, as arrays and plain values, without the settings.

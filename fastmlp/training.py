@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -62,12 +63,13 @@ class TrainingRun:
         self._weighted = self._outputs.is_weighted(data.targets)
         rows = len(data.X)
         skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
+        factor = data.signature.inputs.scaling.kernel_factor
         self._batch_size = batch_size = min(settings.batch_size, rows)
         self._memory, self._plan, self._job = training_parts(
             network, data.X.dtype, batch_size, settings, skip_zeros,
-            self._outputs.kernel(data.targets, weighted=self._weighted),
+            self._outputs.kernel(data.targets, weighted=self._weighted), factor,
         )  # fmt: skip
-        self._in_place = _reads_in_place(network, data.X.dtype, settings)
+        self._in_place = _reads_in_place(network, data.X.dtype, settings, factor)
         self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
         self._company = _Company()
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
@@ -121,6 +123,7 @@ class TrainingRun:
         rates: npt.NDArray[np.float64],
         dropout_key: int = 0,
         deadline: float = math.inf,
+        report: Callable[[int], Any] = lambda rows: None,
     ) -> Trained:
         """Train on every row once, in ``order``, as far as time allows.
 
@@ -132,6 +135,8 @@ class TrainingRun:
             Learning rates.
         dropout_key : int
             Another one in every epoch, of 63 bits; what is dropped follows from it.
+        report : callable
+            Is told of rows that have been trained on, ten times a second or less.
         deadline : float
             Of ``time.perf_counter``: the epoch ends soon after it, but not before its first slice.
 
@@ -147,7 +152,7 @@ class TrainingRun:
         targets.take(order, self._taken)
         self._set_factors(network, rates)
         job.set(total_loss=0, hits=0, dropout_key=dropout_key)
-        done = self._run_slices(deadline)
+        done = self._run_slices(deadline, report)
         sums = float(job.runs["total_loss"][0]), float(job.runs["hits"][0])
         seen = targets if done == len(rates) else targets.part(order[: self._rows(done)])
         loss, metric = self._outputs.summed_up(*sums, seen)
@@ -180,10 +185,9 @@ class TrainingRun:
         totals *= self._outputs.averaged
         return np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
 
-    def _run_slices(self, deadline: float) -> int:
+    def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:
         """Run the chunks of an epoch; returns how many updates there were."""
-        step, job = 0, self._job
-        chunks_per_batch = int(self._plan.runs["chunks_per_batch"][0])
+        step, job, rows = 0, self._job, 0
         while step < self._n_steps and (step == 0 or time.perf_counter() < deadline):
             stop = min(step + self._slice_steps, self._n_steps)
             start = time.perf_counter()
@@ -197,7 +201,16 @@ class TrainingRun:
             speed = (done - step) / max(now - start, 1e-6)
             self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
             step = done
-        return self.updates_per_epoch if step == self._n_steps else step // chunks_per_batch
+            seen = self._rows(self._completed(step))
+            report(seen - rows)
+            rows = seen
+        return self._completed(step)
+
+    def _completed(self, steps: int) -> int:
+        """Mini-batches that so many chunks complete."""
+        if steps == self._n_steps:
+            return self.updates_per_epoch
+        return steps // int(self._plan.runs["chunks_per_batch"][0])
 
 
 class _Company:
@@ -231,22 +244,14 @@ def training_parts(
     settings: Settings,
     skip_zeros: bool = False,
     loss: str = "softmax_cross_entropy",
+    input_factor: float = 1.0,
 ) -> tuple[Floats, Plan, Job]:
-    """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``."""
-    plan = make_plan(
-        network.layer_sizes,
-        network.dtype,
-        chunk=min(batch_size, MAX_CHUNK),
-        batch_size=batch_size,
-        members=_team_size(network, batch_size, settings.threads),
-        state_vectors=RULES[network.rule].state_vectors,
-        skip_zeros=skip_zeros,
-        clipped=settings.clip_norm is not None,
-        activations=network.activations,
-    )
+    """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``; the kernels
+    multiply the input by ``input_factor``."""
+    plan = _plan(network, batch_size, settings, skip_zeros)
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
-    in_place = _reads_in_place(network, dtype, settings)
+    in_place = _reads_in_place(network, dtype, settings, input_factor)
     job = training_job(
         plan,
         memory,
@@ -260,10 +265,30 @@ def training_parts(
     )
     job.set(
         **settings.optimizer.numbers,
-        input_scale=settings.input_scale,
+        input_factor=input_factor,
         clip_norm=settings.clip_norm or 0.0,
     )
     return memory, plan, job
+
+
+def _plan(network: Network, batch_size: int, settings: Settings, skip_zeros: bool) -> Plan:
+    return make_plan(
+        network.layer_sizes,
+        network.dtype,
+        chunk=min(batch_size, MAX_CHUNK),
+        batch_size=batch_size,
+        members=_team_size(network, batch_size, settings.threads),
+        state_vectors=RULES[settings.optimizer.rule].state_vectors,
+        skip_zeros=skip_zeros,
+        clipped=settings.clip_norm is not None,
+        activations=network.activations,
+    )
+
+
+def fit_memory(network: Network, settings: Settings) -> int:
+    """Bytes that a fit by such settings takes, beside its rows and targets."""
+    plan = _plan(network, settings.batch_size, settings, False)
+    return plan.memory_size * network.dtype.itemsize
 
 
 def _before_rule(settings: Settings) -> set[str]:
@@ -275,10 +300,12 @@ def _before_rule(settings: Settings) -> set[str]:
     return {name for name, is_chosen in chosen.items() if is_chosen}
 
 
-def _reads_in_place(network: Network, dtype: np.dtype[np.generic], settings: Settings) -> bool:
+def _reads_in_place(
+    network: Network, dtype: np.dtype[np.generic], settings: Settings, input_factor: float
+) -> bool:
     """Whether rows need no copy: one whose features are dropped does."""
     copies = any(settings.dropouts(len(network.activations))[:1])
-    return not copies and network.reads_in_place(dtype, settings.input_scale)
+    return not copies and network.reads_in_place(dtype, input_factor)
 
 
 def _chunk_flops(network: Network, batch_size: int) -> int:

@@ -40,6 +40,7 @@ for _array in (X, Y):
 def trainer(hidden: Any = 8, **options: Any) -> Trainer:
     settings = {
         "seed": 0, "epochs": 3, "batch_size": 16, "optimizer": "adam", "learning_rate": 0.01,
+        "scaling": None,
     }  # fmt: skip
     return Trainer(hidden, **{**settings, **options})
 

@@ -138,7 +138,7 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
         "counts": lambda: rng.poisson(2, shape),
     }[TARGETS[case.loss]]()
     loss = case.loss.removesuffix("_weighted").removesuffix("_rows")
-    options = {"loss": loss, "input_scale": scale, "threads": case.threads, "dtype": dtype}
+    options = {"loss": loss, "scaling": scale, "threads": case.threads, "dtype": dtype}
     if len(case.sizes) > 2:
         options |= {"hidden": case.sizes[1:-1], "activation": case.activation}
     return weights, X, Y, options

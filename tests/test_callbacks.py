@@ -284,7 +284,7 @@ LATER: dict[str, dict[str, Any]] = {
     "seed": {"seed": 3},
     "threads": {"threads": 1},
     "validation_fraction": {"validation_fraction": 0.2},
-    "input_scale": {"input_scale": 0.25},
+    "scaling": {"scaling": 0.25},
     "callbacks": {"callbacks": ()},
 }
 

@@ -234,7 +234,7 @@ def epoch(
     weights, X, _, labels, scale = given
     settings = Settings(
         hidden=tuple(b.size for b in weights[1:-2:2]), learning_rate=RATE, dtype=dtype,
-        input_scale=scale, dropout=shares or 0.0,
+        scaling=scale, dropout=shares or 0.0,
         **{"batch_size": BATCH, "optimizer": "sgd", **options},
     )  # fmt: skip
     data = fit_data(X, labels, None, None, settings, None)

@@ -210,7 +210,7 @@ def test_a_fit_afresh_takes_new_names(table: Any) -> None:
 def test_a_fit_that_fails_keeps_the_names(table: Any) -> None:
     model = trainer().fit(table(), Y)
     for rows, labels in ((table(names=list("abcd")), Y[:-1]), (table(X * np.nan, list("abcd")), Y)):
-        with pytest.raises(ValueError, match=r"Y has 59 rows|is nan"):
+        with pytest.raises(ValueError, match=r"Y has 59 rows|is missing"):
             model.fit(rows, labels)
     assert model.feature_names_in_.tolist() == NAMES
 

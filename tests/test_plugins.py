@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fastmlp.data import FitData, Signature
+from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.language import functions, jit
 from fastmlp.kernels.plugins import activations, losses, pointwise, rules
 from fastmlp.losses import Loss
@@ -82,7 +83,9 @@ def test_parts_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     dtype = np.dtype("float64")
     network = Network(weights, dtype, ("softsign",)).restarted("sign_descent")
     outputs = Outputs(Quartic(), 2, centre=np.zeros(2), spread=np.ones(2), flat=False)
-    data = FitData(X.astype(dtype), outputs.encoded(y, None, dtype), Signature(4, outputs))
+    data = FitData(
+        X.astype(dtype), outputs.encoded(y, None, dtype), Signature(Inputs(Columns(4)), outputs)
+    )
     run = TrainingRun(network, data, Settings(hidden=9, batch_size=ROWS, dtype="float64"))
     wanted, means = expected(weights, y, epochs=2)
     for mean in means:

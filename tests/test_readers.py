@@ -58,7 +58,7 @@ def test_rows_in_place(reader: str, m: int, d: int, dtype: Any) -> None:
     rows = np.arange(m) * d if moves else np.full(m, -1)
     outputs = -1 if moves else start
     layer = a_layer(n_out=d, activations=start, outputs=outputs, stride=d, rows=rows)
-    run = a_run(row=FIRST, m=m, n_rows=n, order=order, places=rows, input_scale=1)
+    run = a_run(row=FIRST, m=m, n_rows=n, order=order, places=rows, input_factor=1)
     call(READERS[reader], memory, run, layer)
     assert np.array_equal(rows_as_found(memory, layer, rows), X[order[FIRST : FIRST + m]])
     assert_untouched(memory, before)
@@ -78,7 +78,7 @@ def test_copied_rows(reader: str, m: int, d: int, scale: float, dtype: Any) -> N
     before = flat.array()
     memory, rows = before.copy(), np.arange(m) * stride
     layer = a_layer(n_out=d, outputs=start, stride=stride, rows=rows)
-    run = a_run(row=FIRST, m=m, n_rows=n, input=X, order=order, copy=start, input_scale=scale)
+    run = a_run(row=FIRST, m=m, n_rows=n, input=X, order=order, copy=start, input_factor=scale)
     call(READERS[reader], memory, run, layer)
     block = start, (m, d), stride
     # The same product as in NumPy, rounded once.

@@ -9,6 +9,7 @@ import pytest
 
 from fastmlp import training
 from fastmlp.data import FitData, Signature
+from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.plugins import regularisation
 from fastmlp.losses import SoftmaxCrossEntropy
 from fastmlp.network import Network
@@ -115,7 +116,7 @@ def trained(
     ).restarted(settings.optimizer.rule)
     outputs = given_outputs(SoftmaxCrossEntropy(), len(weights[-1]))
     targets = outputs.encoded(labels, None, np.dtype(dtype))
-    data = FitData(X.astype(dtype), targets, Signature(X.shape[1], outputs))
+    data = FitData(X.astype(dtype), targets, Signature(Inputs(Columns(X.shape[1])), outputs))
     run = training.TrainingRun(network, data, settings)
     rates = np.full(run.updates_per_epoch, settings.resolved_rate(rate))
     for _ in range(2):

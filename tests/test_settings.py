@@ -152,7 +152,7 @@ def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
         ("validation_fraction", NAN, "nan"),
         ("threads", 0, "0"),
         ("seed", -1, "-1"),
-        ("verbose", 2, "2"),
+        ("verbose", 3, "3"),
         ("verbose", -1, "-1"),
     ],
 )
@@ -282,17 +282,18 @@ GIVEN: dict[str, list[Any]] = {
     "epochs": [1, np.int16(3)],
     "batch_size": [1, np.uint8(7), 10**30],
     "shuffle": [True, np.False_],
+    "scaling": ["auto", "robust", None, 1, np.float32(0.5), Fraction(1, 255), [1, 2, 0, -1], X[0]],
+    "missing": ["error", "impute"],
     "validation_fraction": [0, 0.25, np.float32(0.5), Fraction(1, 4)],
     "validation_split": ["last", "shuffled", "stratified"],
     "early_stopping": [False, True, EarlyStopping(patience=3), np.True_],
     "metrics": ["auto", "f1", ["accuracy", "log_loss"], (), own_metric],
     "time_budget": [None, 100, 1e9],
-    "input_scale": [1, 1 / 255, np.float32(0.5), Fraction(1, 255)],
     "dtype": ["float32", "float64", np.float32, np.float64, np.dtype("float64")],
     "threads": [None, 1, np.int8(2)],
     "seed": [None, 0, 2**200, np.uint64(2**63)],
     "warm_start": [True, np.False_],
-    "verbose": [0, 1, True],
+    "verbose": [0, 1, 2, True],
     "callbacks": [(), [], print, [Callback()], (Callback(), print), UserList([print])],
 }
 
@@ -358,17 +359,18 @@ WRONG: dict[str, list[Any]] = {
     "epochs": [0, -1, 2.0, None, True],
     "batch_size": [0, -1, 1.5, None, "32", True],
     "shuffle": [None, 1, "no"],
+    "scaling": ["minmax", 0, -1, INF, NAN, True, [], [1, NAN], [1, "a"], X, {1: 2}],
+    "missing": [None, "mean", True],
     "validation_fraction": [-0.1, 1, 1.5, NAN, None, "0.1"],
     "validation_split": ["first", None],
     "early_stopping": [None, 1, "val_loss", EarlyStopping],
     "metrics": ["rmse", None, 1, ["f1", 1]],
     "time_budget": [0, -1, NAN, INF, "1", True],
-    "input_scale": [0, -1, INF, NAN, None, True],
     "dtype": ["float16", "int64", None, int, np.float16, ">f4", "f4"],
     "threads": [0, -1, 1.5, "2", True],
     "seed": [-1, 1.5, "0", True, np.random.default_rng(0)],
     "warm_start": [None, 1],
-    "verbose": [2, -1, None, "1"],
+    "verbose": [3, -1, None, "1"],
     "callbacks": [None, 1, "stop", [1], [print, None], iter([print]), {print}],
 }
 
@@ -465,9 +467,9 @@ def test_a_list_that_changes_in_place_is_checked_again() -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize(("name", "value"), [("input_scale", 0.01), ("dtype", "float64")])
+@pytest.mark.parametrize(("name", "value"), [("scaling", 0.01), ("dtype", "float64")])
 def test_the_fitted_network_does_not_follow_settings(name: str, value: Any) -> None:
-    model = fitted(input_scale=2.0, validation_fraction=0.2)
+    model = fitted(scaling=2.0, validation_fraction=0.2)
     wanted = model.predict_proba(X), model.predict_proba(X[:1]), model.evaluate(X, Y)
     setattr(model, name, value)
     got = model.predict_proba(X), model.predict_proba(X[:1]), model.evaluate(X, Y)
@@ -475,7 +477,7 @@ def test_the_fitted_network_does_not_follow_settings(name: str, value: Any) -> N
     assert got[0].dtype == wanted[0].dtype
     assert got[2] == wanted[2]
     model.fit(X, Y)
-    new = fitted(**{"input_scale": 2.0, "validation_fraction": 0.2, name: value})
+    new = fitted(**{"scaling": 2.0, "validation_fraction": 0.2, name: value})
     assert np.array_equal(model.predict_proba(X), new.predict_proba(X))
     assert numbers(model.history) == numbers(new.history)
 
@@ -504,7 +506,7 @@ NEAR = {
     "shuffel": "shuffle",
     "drop_out": "dropout",
     "early_stoping": "early_stopping",
-    "input_scal": "input_scale",
+    "scalin": "scaling",
     "validation_fractions": "validation_fraction",
     "activations": "activation",
     "verbos": "verbose",
@@ -581,7 +583,7 @@ NAMES = {kind.__name__: kind for kind in (Huber, Cosine, EarlyStopping)}
         {"loss": Huber(delta=2.0), "schedule": Cosine(warmup=0.1), "dropout": (0.1, 0.2)},
         {"early_stopping": EarlyStopping(patience=3), "class_weight": {0: 1.0, 1: 2.0}},
         {"dtype": "float64", "threads": 1, "warm_start": True, "verbose": 1},
-        {"validation_fraction": 0.25, "initializer": "normal", "input_scale": 1 / 255},
+        {"validation_fraction": 0.25, "initializer": "normal", "scaling": 1 / 255},
     ],
 )
 def test_repr_makes_the_same_trainer(settings: dict[str, Any]) -> None:

@@ -466,7 +466,7 @@ def test_copies_without_weights(way: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_copies_with_given_weights(way: str) -> None:
-    model = trainer(7, warm_start=True, input_scale=0.5)
+    model = trainer(7, warm_start=True, scaling=0.5)
     model.set_weights(random_weights(4, 8, 3))
     other = WAYS[way](model)
     assert np.array_equal(other.predict_proba(X), model.predict_proba(X))
@@ -674,10 +674,10 @@ def restored(state: Any) -> Trainer:
     return model
 
 
-@pytest.mark.parametrize("version", [None, 0, 1, 3, "2", 1.5])
+@pytest.mark.parametrize("version", [None, 0, 1, 2, "3", 1.5])
 def test_an_unknown_format_is_an_error(version: Any) -> None:
     state = fitted().__getstate__() | {"format": version}
-    message = f"saved by another version of fastmlp: got format {version!r}, known is 2"
+    message = f"saved by another version of fastmlp: got format {version!r}, known is 3"
     with pytest.raises(ValueError, match=message):
         restored(state)
     with pytest.raises(ValueError, match="got format None"):
@@ -703,8 +703,11 @@ def test_a_lack_of_anything_is_an_error() -> None:
     state = fitted().__getstate__()
     paths = [("attributes",), ("history",), ("learned",)]
     paths += [("attributes", name) for name in (*SETTINGS, "n_iter_", "stop_training")]
-    outputs = state["learned"]["signature"]["outputs"]
-    paths += [("learned", "signature", "outputs", name) for name in outputs]
+    signature = state["learned"]["signature"]
+    for part in ("inputs", "outputs"):
+        paths += [("learned", "signature", part, name) for name in signature[part]]
+    columns = signature["inputs"]["columns"]
+    paths += [("learned", "signature", "inputs", "columns", name) for name in columns]
     for outer in ("", "network", "signature"):
         inner = ("learned", outer) if outer else ("learned",)
         paths += [
@@ -734,9 +737,17 @@ WRONG: dict[str, tuple[tuple[Any, ...], Any]] = {
     "loss": (("learned", "signature", "outputs", "loss"), {"name": "mse"}),
     "centre": (("learned", "signature", "outputs", "centre"), np.array([np.nan])),
     "spread": (("learned", "signature", "outputs", "spread"), np.array([0.0])),
+    "scaling": (("learned", "signature", "inputs", "scaling", "kind"), "log"),
+    "factors": (("learned", "signature", "inputs", "scaling", "factor"), np.ones(3)),
+    "points": (("learned", "signature", "inputs", "scaling", "points"), np.ones((2, 3))),
     "activations": (("learned", "network", "activations"), ("than",)),
-    "names": (("learned", "signature", "names"), np.array(["a"], object)),
-    "features": (("learned", "signature", "n_features"), 5),
+    "names": (("learned", "signature", "inputs", "names"), np.array(["a"], object)),
+    "features": (("learned", "signature", "inputs", "columns", "n_given"), 5),
+    "categories": (("learned", "signature", "inputs", "columns", "categories"), [[4, ["a"]]]),
+    "no keys": (("learned", "signature", "inputs", "columns", "categories"), [[0, [None]]]),
+    "medians": (("learned", "signature", "inputs", "columns", "medians"), np.zeros(3)),
+    "nan medians": (("learned", "signature", "inputs", "columns", "medians"), np.full(4, np.nan)),
+    "gaps": (("learned", "signature", "inputs", "columns", "gaps"), [0]),
 }
 
 

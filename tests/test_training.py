@@ -270,12 +270,12 @@ def test_skipping_zeros_changes_nothing(
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("hidden", [(), (33,)])
 @pytest.mark.parametrize("kind", ["uint8", "float64"])
-def test_input_scale(kind: str, hidden: tuple[int, ...], dtype: str) -> None:
+def test_a_factor(kind: str, hidden: tuple[int, ...], dtype: str) -> None:
     options, step, step_options = RULES["momentum"]
     weights, _, labels = problem((65, *hidden, 10), n=120)
     X, scale = images(120, 65).astype(kind), 2.0**-8
     trainer = trainer_from(
-        weights, dtype=dtype, epochs=3, batch_size=16, input_scale=scale, **options
+        weights, dtype=dtype, epochs=3, batch_size=16, scaling=scale, **options
     ).fit(X, labels)
     wanted = reference.train(
         weights, scale * X, labels, epochs=3, batch_size=16, step=step, **step_options

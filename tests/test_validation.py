@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from fastmlp.validation import (
-    check_features,
     check_weights,
     split_validation,
 )
 from tests.labels import encode_labels
+from tests.rows import check_features
 
 NAN, INF = float("nan"), float("inf")
 FLOATS = (np.float32, np.float64)
@@ -153,10 +153,13 @@ def test_first_bad_value_is_named(dtype: Any, value: float, shape: tuple[int, in
     X[-1, -1] = NAN
     if dtype == np.float64 and np.isfinite(value):
         row, column, value = shape[0] - 1, shape[1] - 1, NAN
-    match = re.escape(f"my X[{row}, {column}] is {value}; it must be finite in {np.dtype(dtype)}")
-    with pytest.raises(ValueError, match=f"^{match}$"):
+    message = f"my X[{row}, {column}] is {value}; it must be finite in {np.dtype(dtype)}"
+    if np.isnan(value):
+        gaps = ", ".join(map(str, sorted({column, shape[1] - 1})))
+        message = f"my X[{row}, {column}] is missing; there are gaps in {gaps}: fit with missing="
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         check_features(X, dtype, name="my X")
-    with pytest.raises(ValueError, match=f"^{match}$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         check_features(np.asfortranarray(X), dtype, name="my X")
 
 
@@ -208,9 +211,9 @@ def test_finite_check_needs_little_memory(bad: bool) -> None:
         ([[1, 2], [3]], "cannot be read as one array"),
         ([[1, 2], 3], "cannot be read as one array"),
         (np.ma.masked_array([[1.0, 2.0]], mask=[[False, True]]), "masked"),
-        (np.array([[1, None]], dtype=float), r"\[0, 1\] is nan"),
-        (np.array([[1.0, NAN]], dtype=object), r"\[0, 1\] is nan"),
-        (np.array([[1.0, None]], dtype=object), r"\[0, 1\] is missing \(None\): fill in"),
+        (np.array([[1, None]], dtype=float), r"\[0, 1\] is missing; there are gaps in 1: fit"),
+        (np.array([[1.0, NAN]], dtype=object), r"\[0, 1\] is missing"),
+        (np.array([[1.0, None]], dtype=object), r"\[0, 1\] is missing; there are gaps in 1: fit"),
     ],
 )
 def test_features_rejects_values(X: Any, match: str) -> None:
@@ -234,7 +237,10 @@ class Sparse:
         ([["1", "2"]], "real numbers; got dtype <U1"),
         ([[1, "2"]], r"real numbers; test X\[0, 1\] is text, '2': make numbers"),
         (np.array([["1", "2"]], dtype=object), r"real numbers; test X\[0, 0\] is text, '1'"),
-        (np.array([[1, "b"]], dtype=object), r"real numbers; test X\[0, 1\] is text, 'b': encode"),
+        (
+            np.array([[1, "b"]], dtype=object),
+            r"real numbers; test X\[0, 1\] is text, 'b': make",
+        ),
         (np.array([[1.0, 1j]], dtype=object), r"real numbers; test X\[0, 1\] is complex, 1j"),
         ([[10**400, 1]], "64-bit numbers .*; got int"),
         ([[1j]], "real numbers; got dtype complex128"),

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..fma_limit import fma_limit
 from .jobs import JOBS, MAIN_JOBS
-from .results import BUSY, OURS, Race, machine, tables, versions
+from .results import BUSY, OURS, Race, machine, tables, versions_of
 from .systems import SYSTEMS
 
 WORKER_SECONDS = 600
@@ -180,7 +180,8 @@ def main() -> None:
         sys.exit("no system finished")
     where = f"{machine()}, at most {race.threads} threads, {date.today()}"
     print(f"\n{tables(race)}\n\n{where}")
-    print(f"limit {race.limit:.0f} GFLOP/s float32; {versions(race.records.values())}")
+    used = versions_of(record.versions for record in race.records.values())
+    print(f"limit {race.limit:.0f} GFLOP/s float32; {used}")
     for warning in race.warnings():
         print(f"warning: {warning}")
     if args.plot:

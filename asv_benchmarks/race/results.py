@@ -160,8 +160,9 @@ def machine() -> str:
     return f"{cpu}, {platform.system()}, Python {platform.python_version()}"
 
 
-def versions(records: Iterable[Record]) -> str:
+def versions_of(several: Iterable[dict[str, str]]) -> str:
+    """All packages with their versions, the last where they differ."""
     found: dict[str, str] = {}
-    for record in records:
-        found.update(record.versions)
+    for versions in several:
+        found.update(versions)
     return ", ".join(f"{name} {version}" for name, version in sorted(found.items()))

@@ -19,10 +19,10 @@ class System:
         return [name for name in self.packages if find_spec(name) is None]
 
     def versions(self) -> dict[str, str]:
-        return {name: _version(name) for name in self.packages}
+        return {name: version_of(name) for name in self.packages}
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
     try:
         return version({"sklearn": "scikit-learn"}.get(package, package))
     except PackageNotFoundError:  # imported from a clone

@@ -3,13 +3,16 @@
 Its message names the argument, what was got and what is wanted.
 """
 
-from .advice import some
-from .features import check_features
+from .advice import shown, some
+from .arrays import finite
+from .categories import Key
+from .features import Features
 from .frames import take_rows
 from .labels import check_classes, encode_labels, is_one_hot, read_targets
 from .names import Names, check_names, feature_names
 from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
 from .splits import check_validation_data, split_rows, split_validation
+from .tables import blocks
 from .targets import (
     check_labels,
     check_numbers,
@@ -22,11 +25,13 @@ from .weights import check_weights
 
 __all__ = [
     "SETTINGS",
+    "Features",
+    "Key",
     "Names",
     "Settings",
     "as_callables",
+    "blocks",
     "check_classes",
-    "check_features",
     "check_labels",
     "check_names",
     "check_numbers",
@@ -38,10 +43,12 @@ __all__ = [
     "class_weights",
     "encode_labels",
     "feature_names",
+    "finite",
     "guess_loss",
     "is_one_hot",
     "near_miss",
     "read_targets",
+    "shown",
     "some",
     "split_rows",
     "split_validation",

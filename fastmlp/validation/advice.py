@@ -16,8 +16,11 @@ import numpy.typing as npt
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
-_ENCODE = "encode it first, as pd.get_dummies or a OneHotEncoder or OrdinalEncoder do"
-_FILL = "fill in missing values first, as an imputer does, or drop those rows"
+_ENCODE = (
+    'make it a category first, as .astype("category") of pandas does, .cast(pl.Categorical) of '
+    "Polars or .dictionary_encode() of PyArrow"
+)
+_FILL = 'fit with missing="impute", which fills them with medians, or drop those rows'
 _AS_FLOAT = "convert it first, as .astype(float) does"
 _CONVERT = "turn it into numbers first"
 _AS_LABELS = "labels are numbers or strings, which .astype(str) makes of it"
@@ -52,6 +55,8 @@ _METHODS = {
     "to_numpy": "call {0}.to_numpy() first",
     "numpy": "call {0}.numpy() first",
 }
+# By their names, as pandas may not be there.
+MISSING_TYPES = ("NoneType", "NAType", "NaTType")
 _READABLE = ("__array__", "__array_interface__", "__array_struct__")
 
 
@@ -80,18 +85,20 @@ def is_missing(value: Any) -> bool:
     """Whether a value is None, a NaN, or pandas' NA or NaT."""
     if isinstance(value, float | np.floating):
         return math.isnan(value)
-    # By their names, as pandas may not be there; NA == NA is neither true nor false.
-    return type(value).__name__ in ("NoneType", "NAType", "NaTType")
+    return type(value).__name__ in MISSING_TYPES  # NA == NA is neither true nor false
 
 
-def missing(place: str, value: Any, *, labels: bool = False) -> ValueError:
-    advice = "drop the rows without a label" if labels else _FILL
-    return ValueError(f"{place} is missing ({value}): {advice}")
+def missing_label(place: str, value: Any) -> ValueError:
+    return ValueError(f"{place} is missing ({value}): drop the rows without a label")
 
 
-def not_finite(place: str, value: Any, dtype: npt.DTypeLike, *, advise: bool = False) -> ValueError:
-    advice = f": {_FILL}" if advise and is_missing(value) else ""
-    return ValueError(f"{place} is {value}; it must be finite in {dtype}{advice}")
+def missing_number(place: str, columns: Sequence[Any]) -> ValueError:
+    """The error for the first gap among features; ``columns`` are all that have some."""
+    return ValueError(f"{place} is missing; there are gaps in {some(columns)}: {_FILL}")
+
+
+def not_finite(place: str, value: Any, dtype: npt.DTypeLike) -> ValueError:
+    return ValueError(f"{place} is {value}; it must be finite in {dtype}")
 
 
 def describe(place: str, value: Any, *, labels: bool = False) -> str:
@@ -106,9 +113,10 @@ def describe(place: str, value: Any, *, labels: bool = False) -> str:
 
 
 def categories(column: str, values: Iterable[Any]) -> str:
-    """What a column of categories is, and what to do about it."""
+    """What a column of categories is, where it cannot be one."""
     example = next((value for value in values if not is_missing(value)), None)
-    return f"{column} holds categories, such as {shown(example)}: {_ENCODE}"
+    advice = "where numbers are wanted, as pd.get_dummies makes them"
+    return f"{column} holds categories, such as {shown(example)}, {advice}"
 
 
 def refuse(values: Any, name: str) -> None:

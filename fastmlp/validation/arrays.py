@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .advice import describe, is_missing, missing, not_an_array, not_finite, refuse, shown
+from .advice import (
+    MISSING_TYPES,
+    describe,
+    is_missing,
+    missing_label,
+    not_an_array,
+    not_finite,
+    refuse,
+    shown,
+)
 
 Array = npt.NDArray[Any]
 Index = tuple[int, ...]
@@ -32,12 +41,13 @@ def element(name: str, index: Index) -> str:
 def as_array(values: Any, name: str, kinds: str = NUMBERS, place: Place | None = None) -> Array:
     """Return an array whose dtype is of one of `kinds`, where O stands for strings only.
 
-    `place` says what messages call the element at an index, by default name[index].
+    `place` says what messages call the element at an index, by default name[index]. What is missing
+    among numbers becomes a NaN.
 
     Raises
     ------
     TypeError, ValueError
-        If the values are no array, or of another kind, or some are missing among objects.
+        If the values are no array, or of another kind, or a label is missing.
     """
     array = values if type(values) is np.ndarray else _read(values, name)
     if array.dtype.kind in NUMBERS and array.dtype.isbuiltin != 2:
@@ -53,25 +63,44 @@ def as_array(values: Any, name: str, kinds: str = NUMBERS, place: Place | None =
 
 
 def finite(source: Array, dtype: npt.DTypeLike, name: str) -> Array:
-    """Convert to C order and `dtype`; the first value that is not finite there is an error."""
-    with np.errstate(all="ignore"):  # a sum of finite values may overflow: the search decides
-        array = np.require(source, dtype, ["C", "ALIGNED"])
-        if array.dtype.kind != "f":
-            return array
-        flat, step = array.reshape(-1), _BLOCK_BYTES // array.itemsize
-        for start in range(0, len(flat), step):
-            bad = first_not_finite(flat[start : start + step])
-            if bad is not None:
-                index = tuple(map(int, np.unravel_index(start + bad, array.shape)))
-                raise not_finite(element(name, index), source[index], array.dtype)
+    """Convert to C order and `dtype`; a value that is not finite there is an error."""
+    array, has_gaps = with_gaps(source, dtype, name)
+    if has_gaps:
+        index = first_index(np.isnan(array))
+        raise not_finite(element(name, index), source[index], array.dtype)
     return array
 
 
-def first_not_finite(values: Array) -> int | None:
-    """The flat index of the first NaN or infinity; the sum tells quickly that there is none."""
-    if math.isfinite(values.sum()) or (good := np.isfinite(values)).all():
-        return None
-    return int(good.argmin())
+def with_gaps(source: Array, dtype: npt.DTypeLike, name: str) -> tuple[Array, bool]:
+    """Convert to C order and `dtype`; also whether there are NaNs. An infinity is an error."""
+    has_gaps = False
+    with np.errstate(all="ignore"):  # a sum of finite values may overflow: the search decides
+        array = np.require(source, dtype, ["C", "ALIGNED"])
+        if array.dtype.kind != "f":
+            return array, False
+        flat, step = array.reshape(-1), _BLOCK_BYTES // array.itemsize
+        for start in range(0, len(flat), step):
+            bad, found = first_infinite(flat[start : start + step])
+            has_gaps |= found
+            if bad is not None:
+                index = tuple(map(int, np.unravel_index(start + bad, array.shape)))
+                raise not_finite(element(name, index), source[index], array.dtype)
+    return array, has_gaps
+
+
+def first_infinite(values: Array) -> tuple[int | None, bool]:
+    """The flat index of the first infinity, and whether there are NaNs; the sum tells quickly that
+    there is nothing."""
+    if math.isfinite(values.sum()):
+        return None, False
+    infinite = np.isinf(values)
+    bad = int(infinite.argmax()) if infinite.any() else None
+    return bad, bool(np.isnan(values).any())
+
+
+def first_index(flags: npt.NDArray[np.bool_]) -> Index:
+    """Where the first of some flags is set."""
+    return tuple(map(int, np.unravel_index(flags.argmax(), flags.shape)))
 
 
 def _read(values: Any, name: str) -> Array:
@@ -92,6 +121,10 @@ def _read(values: Any, name: str) -> Array:
 def _of_items(items: Array, array: Array, name: str, kinds: str, place: Place) -> Array:
     """Python objects as numbers, or as strings if all are."""
     types = set(map(type, items.flat))
+    gaps = {kind for kind in types if kind.__name__ in MISSING_TYPES}
+    if gaps and kinds == NUMBERS and all(map(_is_number, types - gaps)):
+        flat = [math.nan if type(item) in gaps else item for item in items.flat]
+        items, types = np.array(flat, object).reshape(items.shape), types - gaps
     if all(map(_is_number, types)):
         with suppress(OverflowError):  # [10**400, 0.5]
             numbers = np.array(items.tolist()).reshape(items.shape)
@@ -124,8 +157,8 @@ def _odd_item(items: Array, types: set[type], name: str, kinds: str, place: Plac
     # First what no filling of gaps would make a number: text with gaps is to be encoded.
     if found := first(is_strange):
         return TypeError(f"{name} must hold {_wanted(kinds)}; {describe(*found, labels=labels)}")
-    if found := first(is_missing):
-        return missing(*found, labels=labels)
+    if labels and (found := first(is_missing)):
+        return missing_label(*found)
     got = f"got {', '.join(sorted(kind.__name__ for kind in types))}"
     number, text = first(lambda item: not isinstance(item, str)), first(_is_text)
     if number and text:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .advice import some
-from .arrays import LABELS, Array, as_array, finite
+from .advice import missing_label, some
+from .arrays import LABELS, Array, as_array, finite, first_index
 from .frames import column_values, open_table
 
 
@@ -86,7 +86,10 @@ def _read(Y: Any, name: str) -> Array:
     """Labels as an array: one column of a table is 1-D, several are numbers."""
     table = None if type(Y) is np.ndarray else open_table(Y, name)
     if table is not None and table.shape[1] != 1:
-        return table.to_array(np.float64)
+        numbers = np.empty(table.shape)
+        if table.to_array(numbers):
+            raise missing_label(table.place(first_index(np.isnan(numbers))), np.nan)
+        return numbers
     return as_array(column_values(Y if table is None else table.column(0)), name, LABELS)
 
 

@@ -1,9 +1,10 @@
 """Settings of a Trainer: each checked alone when it is set, all together at a fit."""
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,13 +21,16 @@ INITIALIZERS = (
     "auto", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal",
     "orthogonal", "normal",
 )  # fmt: skip
+MISSING = ("error", "impute")
+SCALINGS = ("auto", "standard", "robust", "quantile", "max_abs")
 SPLITS = ("last", "shuffled", "stratified")
 # Of difflib: "epoch" and "batchsize" are near, "losses" is not.
 _NEAR = 0.85
 
 _ACTIVATION = one_of(tuple(ACTIVATIONS))["check"]
 _OPTIMIZER = named(OPTIMIZERS, Optimizer, "optimizers")
-_VERBOSE = rule(int, "0 or 1", (Integral, np.bool_), lambda value: 0 <= value <= 1)
+_FACTOR = rule(float, "a finite number", Real, math.isfinite)
+_VERBOSE = rule(int, "0, 1 or 2", (Integral, np.bool_), lambda value: 0 <= value <= 2)
 _DTYPES = ("float32", "float64", np.float32, np.float64)
 _DTYPE = rule(np.dtype, "'float32' or 'float64'", (str, type, np.dtype), _DTYPES.__contains__)
 
@@ -64,6 +68,22 @@ def _schedule(name: str, value: Any) -> Any:
     if value is None or (callable(value) and not isinstance(value, type)):
         return value
     return named(SCHEDULES, (Schedule, ReduceOnPlateau), "schedules")["check"](name, value)
+
+
+def _scaling(name: str, value: Any) -> str | float | tuple[float, ...] | None:
+    if value is None:
+        return None
+    wanted = f"None, one of {', '.join(map(repr, SCALINGS))}, a factor > 0, or one for each feature"
+    if isinstance(value, str):
+        if value in SCALINGS:
+            return value
+        raise ValueError(f"{name} must be {wanted}; got {value!r}")
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return RATE["check"](name, value)  # type: ignore[no-any-return]
+    factors = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(factors, list | tuple) or not factors:
+        raise TypeError(f"{name} must be {wanted}; got {value!r}")
+    return tuple(_FACTOR["check"](f"{name}[{i}]", factor) for i, factor in enumerate(factors))
 
 
 def _class_weight(name: str, value: Any) -> Any:
@@ -140,6 +160,8 @@ class Settings:
     epochs: int = field(default=15, metadata=COUNT)
     batch_size: int = field(default=32, metadata=COUNT)
     shuffle: bool = field(default=True, metadata=FLAG)
+    scaling: Any = field(default="auto", metadata={"check": _scaling})
+    missing: str = field(default="error", metadata=one_of(MISSING))
     validation_fraction: float = field(default=0.0, metadata=FRACTION)
     validation_split: str = field(default="last", metadata=one_of(SPLITS))
     early_stopping: EarlyStopping | None = field(  # type: ignore[assignment]
@@ -149,7 +171,6 @@ class Settings:
         default="auto", metadata={"check": _metrics}
     )
     time_budget: float | None = field(default=None, metadata=RATE)
-    input_scale: float = field(default=1.0, metadata=RATE)
     dtype: np.dtype[Any] = field(default=np.dtype("float32"), metadata=_DTYPE)
     threads: int | None = field(default=None, metadata=COUNT)
     seed: int | None = field(default=None, metadata=WHOLE)

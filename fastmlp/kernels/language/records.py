@@ -69,7 +69,7 @@ RUN = _record(
         ("outer", _I), ("outer_masked", _I),  # tables of tiles by their vectors
         # Arrays of the caller.
         ("input", _I),  # address of X (n x d)
-        ("input_scale", _F),  # its factor
+        ("input_factor", _F),  # its factor
         ("order", _I),  # table of the rows of X to take
         ("labels", _I),  # address of the int32 class indices, in the order taken
         ("targets", _I),  # address of the targets, output by output, in the order taken

@@ -33,7 +33,7 @@ def read_consecutive(memory, run, layer):
 def copy_numbers(memory, run, layer):
     """Rows of the network's dtype, times the scale of the input, to the member's own memory."""
     numbers, order = elements_like(run.input, memory), int64s(run.order)
-    scale, d = as_element(run.input_scale, memory), layer.n_out
+    scale, d = as_element(run.input_factor, memory), layer.n_out
     for s in range(run.m):
         source, row = order[run.row + s] * d, run.copy + s * layer.stride
         for j in range(d):
@@ -44,7 +44,7 @@ def copy_numbers(memory, run, layer):
 def copy_uint8(memory, run, layer):
     """The same for rows of uint8."""
     pixels, order = uint8s(run.input), int64s(run.order)
-    scale, d = as_element(run.input_scale, memory), layer.n_out
+    scale, d = as_element(run.input_factor, memory), layer.n_out
     for s in range(run.m):
         source, row = order[run.row + s] * d, run.copy + s * layer.stride
         for j in range(d):

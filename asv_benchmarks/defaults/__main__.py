@@ -1,0 +1,132 @@
+"""Run the race of defaults: ``python -m asv_benchmarks.defaults --sets check --plot race.png``."""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from ..race.__main__ import at_least_one, names, processors
+from ..race.results import machine, versions_of
+from .results import Comparison, Results, compare, each_set, table, threads_of
+from .sets import GROUPS
+from .systems import SYSTEMS
+
+WORKER_SECONDS = 3_600
+KINDS = ("classes", "numbers")
+
+
+def installed(chosen: list[str]) -> list[str]:
+    """The systems that can run; a line for each that cannot."""
+    found = []
+    for name in chosen:
+        missing = SYSTEMS[name].missing()
+        if missing:
+            print(f"{name}: skipped, not installed: {', '.join(missing)}")
+        else:
+            found.append(name)
+    return found
+
+
+def run_worker(system: str, name: str, splits: list[int], threads: int) -> str | None:
+    """The lines that a worker printed; None, after a line saying why, if it failed."""
+    command = [sys.executable, "-m", f"{__package__}.worker", "--system", system, "--set", name]
+    command += ["--threads", str(threads), "--splits", *map(str, splits)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=WORKER_SECONDS)
+    except subprocess.TimeoutExpired:
+        print(f"{name:32} {system:18} skipped: took over {WORKER_SECONDS} s")
+        return None
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        print(f"{name:32} {system:18} skipped: {reason}")
+        return None
+    return done.stdout
+
+
+def _records(printed: str) -> Iterator[str]:
+    """The lines of JSON: libraries print too."""
+    return (line for line in printed.splitlines() if line.startswith('{"system"'))
+
+
+def hold_race(results: Results, args: argparse.Namespace, systems: list[str]) -> None:
+    """Run what the file of results lacks, one process after the other."""
+    for group in args.sets:
+        for chosen in GROUPS[group]:
+            for system in systems:
+                splits = results.missing(system, chosen.name, args.splits)
+                if args.again:
+                    splits = list(range(args.splits))
+                if not splits:
+                    continue
+                printed = run_worker(system, chosen.name, splits, args.threads)
+                for line in _records(printed or ""):
+                    record = json.loads(line)
+                    results.add(record)
+                    shown = record.get("failure") or f"{record['score']:.4f}"
+                    seconds = record["fit_seconds"] + record["predict_seconds"]
+                    print(f"{chosen.name:32} {system:18} {seconds:8.2f} s  {shown}", flush=True)
+
+
+def comparisons(results: Results, args: argparse.Namespace) -> list[Comparison]:
+    found = [
+        compare(results, group, GROUPS[group], kind, args.systems, args.splits)
+        for group in args.sets
+        for kind in KINDS
+    ]
+    return [comparison for comparison in found if comparison]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {__package__}",
+        description="fastmlp and its peers with their defaults on tables as users have them.",
+    )
+    default_groups = [name for name in GROUPS if name != "held-back"]
+    parser.add_argument(
+        "--sets", type=names(GROUPS), default=default_groups, help=", ".join(GROUPS)
+    )
+    parser.add_argument(
+        "--systems", type=names(SYSTEMS), default=list(SYSTEMS), help=", ".join(SYSTEMS)
+    )
+    parser.add_argument("--splits", type=at_least_one, default=3, help="splits of every set")
+    parser.add_argument("--threads", type=at_least_one, default=processors(), help="at the most")
+    parser.add_argument(
+        "--results", type=Path, metavar="PATH", default=Path("defaults.jsonl"),
+        help="what is there is not run again; what is run is added",
+    )  # fmt: skip
+    parser.add_argument("--again", action="store_true", help="run what is there, too")
+    parser.add_argument("--no-run", action="store_true", help="only show what is there")
+    parser.add_argument("--each", action="store_true", help="show the scores on every set")
+    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw the result")
+    args = parser.parse_args()
+    for path in filter(None, (args.plot, args.results)):
+        if not path.absolute().parent.is_dir():  # now rather than after the race
+            parser.error(f"no such folder: {path.parent}")
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    results = Results(args.results)
+    if not args.no_run:
+        hold_race(results, args, installed(args.systems))
+    found = comparisons(results, args)
+    if not found:
+        sys.exit("no system finished all splits of a set")
+    for comparison in found:
+        print(f"\n{table(comparison)}")
+        if args.each:
+            print(f"\n{each_set(comparison)}")
+    where = f"{machine()}, at most {threads_of(results, found)} threads, {date.today()}"
+    print(f"\n{where}\n{versions_of(r['versions'] for r in results.records.values())}")
+    if args.plot:
+        from .picture import draw
+
+        draw(found, args.plot, where)
+
+
+if __name__ == "__main__":
+    main()

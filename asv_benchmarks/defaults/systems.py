@@ -1,0 +1,173 @@
+"""The systems of the race as users make them: defaults, one hidden layer of 128 where one asks.
+
+To add one: a function that makes it, importing what it needs, and a line in ``SYSTEMS``. What it
+makes has ``fit(X, y)`` and ``predict(X)``, for labels and numbers alike.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from ..race.jobs import Array
+from ..race.systems import version_of
+
+OURS, LINEAR = "fastmlp", "linear"
+HIDDEN = 128
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a system is told: the kind of targets, a seed and the threads that it may use."""
+
+    kind: str
+    seed: int
+    threads: int
+
+    @property
+    def classes(self) -> bool:
+        return self.kind == "classes"
+
+
+@dataclass(frozen=True)
+class System:
+    """A system: ``make(run)`` gives a model; the packages and variables that it needs."""
+
+    make: Callable[[Run], Any]
+    packages: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def missing(self) -> list[str]:
+        """Packages, or modules of one, that are not installed."""
+        return [name for name in self.packages if not _found(name)]
+
+    def versions(self) -> dict[str, str]:
+        names = {name.partition(".")[0] for name in self.packages}
+        return {name: version_of(name) for name in sorted(names)}
+
+
+def _found(name: str) -> bool:
+    package, _, _ = name.partition(".")
+    return find_spec(package) is not None and find_spec(name) is not None
+
+
+def _trainer(run: Run, settings: dict[str, Any]) -> Any:
+    from fastmlp import Trainer
+
+    loss = {} if run.classes else {"loss": "squared_error"}
+    return Trainer(**(settings | loss), seed=run.seed, threads=run.threads)
+
+
+def fastmlp_default(run: Run) -> Any:
+    return _trainer(run, {"hidden": HIDDEN})
+
+
+def fastmlp_linear(run: Run) -> Any:
+    return _trainer(run, {"hidden": ()})
+
+
+def fastmlp_tabular(run: Run) -> Any:
+    return _trainer(run, import_module("fastmlp.presets").tabular)
+
+
+def fastmlp_ensemble(run: Run) -> Any:
+    from fastmlp import Ensemble
+
+    return Ensemble(fastmlp_tabular(run), 8)
+
+
+def _scaled(model: Any) -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), model)
+
+
+def linear(run: Run) -> Any:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    # With its 100 iterations it may end early.
+    return _scaled(LogisticRegression(max_iter=1_000) if run.classes else Ridge())
+
+
+def sklearn_mlp(run: Run) -> Any:
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    model = MLPClassifier if run.classes else MLPRegressor
+    return model(hidden_layer_sizes=(HIDDEN,), random_state=run.seed)
+
+
+def sklearn_mlp_scaled(run: Run) -> Any:
+    return _scaled(sklearn_mlp(run))
+
+
+def hist_gradient_boosting(run: Run) -> Any:
+    from sklearn import ensemble
+
+    boosting = f"HistGradientBoosting{'Classifier' if run.classes else 'Regressor'}"
+    return getattr(ensemble, boosting)(random_state=run.seed)
+
+
+def lightgbm(run: Run) -> Any:
+    from lightgbm import LGBMClassifier, LGBMRegressor
+
+    model = LGBMClassifier if run.classes else LGBMRegressor
+    return model(random_state=run.seed, n_jobs=run.threads, verbose=-1)
+
+
+def realmlp(run: Run) -> Any:
+    """Its defaults: a fifth of the rows for validation, one network, the best epoch."""
+    from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
+
+    model = RealMLP_TD_S_Classifier if run.classes else RealMLP_TD_S_Regressor
+    return model(device="cpu", random_state=run.seed, n_threads=run.threads)
+
+
+class Keras:
+    """The network of its tutorials: Normalization, Dense, Adam; batches of 32 are its default."""
+
+    EPOCHS = 20
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._model: Any = None
+
+    def fit(self, X: Array, y: Array) -> None:
+        import keras
+
+        keras.utils.set_random_seed(self._run.seed)
+        X = X.astype(np.float32)
+        normalization = keras.layers.Normalization()
+        normalization.adapt(X)
+        layers = [normalization, keras.layers.Dense(HIDDEN, activation="relu")]
+        if self._run.classes:
+            layers.append(keras.layers.Dense(int(y.max()) + 1, activation="softmax"))
+        else:
+            layers.append(keras.layers.Dense(1))
+        self._model = keras.Sequential([keras.Input(X.shape[1:]), *layers])
+        loss = "sparse_categorical_crossentropy" if self._run.classes else "mean_squared_error"
+        self._model.compile("adam", loss)
+        targets = y.astype(np.int32 if self._run.classes else np.float32)
+        self._model.fit(X, targets, epochs=self.EPOCHS, verbose=0)
+
+    def predict(self, X: Array) -> Array:
+        outputs = np.asarray(self._model.predict(X.astype(np.float32), verbose=0))
+        return outputs.argmax(axis=1) if self._run.classes else outputs[:, 0]
+
+
+SYSTEMS = {
+    "fastmlp": System(fastmlp_default, ("fastmlp",)),
+    "fastmlp-linear": System(fastmlp_linear, ("fastmlp",)),
+    "fastmlp-tabular": System(fastmlp_tabular, ("fastmlp.presets",)),
+    "fastmlp-tabular-8": System(fastmlp_ensemble, ("fastmlp.presets",)),
+    "linear": System(linear, ("sklearn",)),
+    "sklearn-mlp": System(sklearn_mlp, ("sklearn",)),
+    "sklearn-mlp-scaled": System(sklearn_mlp_scaled, ("sklearn",)),
+    "sklearn-boosting": System(hist_gradient_boosting, ("sklearn",)),
+    "lightgbm": System(lightgbm, ("lightgbm",)),
+    "realmlp-td-s": System(realmlp, ("pytabkit", "torch")),
+    "keras": System(Keras, ("keras", "jax"), {"KERAS_BACKEND": "jax"}),
+}

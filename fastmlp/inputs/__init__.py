@@ -1,0 +1,12 @@
+"""What the inputs of a network stand for: rows as users have them -> rows as kernels take them.
+
+Columns of categories become columns of 0 and 1, gaps are filled, and features are scaled on the way
+in, all by what was learned from the training rows.
+"""
+
+from .columns import Columns, learn_columns
+from .learn import given_scaling
+from .meaning import Inputs, learn_inputs
+from .scaling import Scaling
+
+__all__ = ["Columns", "Inputs", "Scaling", "given_scaling", "learn_columns", "learn_inputs"]

@@ -1,0 +1,151 @@
+"""Scaling of features, as it has been learned or was given."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..validation import finite, some
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
+
+# Values per block: the arithmetic of a block stays in the cache of a core.
+_BLOCK_VALUES = 1 << 14
+# Where the smooth clip ends, and what is so large that it is there.
+_CLIP = 3.0
+_BEYOND = 1e6
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """What is done to each feature before it enters the network.
+
+    Parameters
+    ----------
+    kind : str
+        "none", "factor", "max_abs", "standard", "robust" or "quantile".
+    reason : str
+        Why it was chosen, where the setting was "auto".
+    factor : float or array of shape (d,)
+        Of each feature, of all for a float.
+    centre : array of shape (d,), optional
+        Subtracted before.
+    points : array of shape (k, d), optional
+        Of "quantile": quantiles of the features.
+    levels : array of shape (k, d), optional
+        Of "quantile": what they become, quantiles of the normal distribution.
+    """
+
+    kind: str = "none"
+    reason: str = ""
+    factor: float | Floats = 1.0
+    centre: Floats | None = None
+    points: Floats | None = None
+    levels: Floats | None = None
+
+    def __str__(self) -> str:
+        what = "features as they come" if self.kind == "none" else f"{self.kind} scaling"
+        if self.kind == "factor":
+            what = f"features times {some(np.atleast_1d(self.factor))}"
+        return f"{what} ({self.reason})" if self.reason else what
+
+    def __repr__(self) -> str:
+        return f"<Scaling: {self}>"
+
+    @property
+    def kernel_factor(self) -> float:
+        """Factor that kernels apply as they read rows."""
+        return float(self.factor) if np.ndim(self.factor) == 0 else 1.0
+
+    @property
+    def leaves_rows(self) -> bool:
+        """Whether rows go to the kernels as they come."""
+        return np.ndim(self.factor) == 0 and self.centre is None and self.points is None
+
+    def check(self, n_features: int, name: str = "scaling") -> "Scaling":
+        """Itself, if it is of so many features; otherwise a ValueError."""
+        given = [self.factor, self.centre, self.points, self.levels]
+        arrays = [value for value in given if isinstance(value, np.ndarray)]
+        for array in arrays:
+            if array.shape[-1] != n_features:
+                raise ValueError(
+                    f"{name} must be for {n_features} features; got {array.shape[-1]} of them"
+                )
+        return self
+
+    def apply(self, rows: Array, dtype: np.dtype[Any], name: str = "X") -> Array:
+        """Rows as kernels take them: C-contiguous, in ``dtype``; uint8 only where they stay.
+
+        Parameters
+        ----------
+        rows : array of shape (n, d)
+            Finite, in the precision in which the data came.
+
+        Raises
+        ------
+        ValueError
+            If a value is not finite in ``dtype``.
+        """
+        if self.leaves_rows:
+            stay = rows.dtype in (np.uint8, dtype) and rows.flags.c_contiguous
+            return rows if stay else finite(rows, dtype, name)
+        result = np.empty(rows.shape, dtype)
+        step = max(1, _BLOCK_VALUES // rows.shape[1])
+        with np.errstate(all="ignore"):  # what overflows ends at the clip, or is found by kernels
+            for start in range(0, len(rows), step):
+                block = slice(start, start + step)
+                # Float64 for all, so that the same numbers give the same, whatever holds them.
+                result[block] = self._change(rows[block].astype(np.float64))
+        return result
+
+    def _change(self, rows: Floats) -> Floats:
+        if self.points is not None:
+            return self._to_normal(rows)
+        if self.centre is not None:
+            rows -= self.centre
+        rows *= self.factor
+        return _smooth_clip(rows) if self.kind == "robust" else rows
+
+    def _to_normal(self, rows: Floats) -> Floats:
+        columns = [
+            np.interp(rows[:, j], self.points[:, j], self.levels[:, j])  # type: ignore[index]
+            for j in range(rows.shape[1])
+        ]
+        return np.stack(columns, axis=1)
+
+    def plain(self) -> dict[str, Any]:
+        """Plain arrays and values."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Scaling":
+        """The scaling that gave :meth:`plain`."""
+        scaling = cls(**plain)
+        if scaling.kind not in KINDS:
+            raise ValueError(f"scaling of kind {scaling.kind!r}")
+        arrays = {
+            name: np.asarray(plain[name], np.float64)
+            for name in ("factor", "centre", "points", "levels")
+            if plain[name] is not None
+        }
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise ValueError("scaling that is not finite")
+        if arrays["factor"].ndim == 0:
+            arrays.pop("factor")
+        return replace(scaling, **arrays)  # type: ignore[arg-type]
+
+
+KINDS = ("none", "factor", "max_abs", "standard", "robust", "quantile")
+
+
+def _smooth_clip(z: Floats) -> Floats:
+    """z / sqrt(1 + (z / 3)^2), which stays within -3 and 3 (arXiv 2407.04491, section 3.1)."""
+    np.clip(z, -_BEYOND, _BEYOND, out=z)
+    root = z * (1 / _CLIP)
+    root *= root
+    root += 1
+    np.sqrt(root, out=root)
+    z /= root
+    return z
