@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastmlp import FitWarning, Trainer
-from fastmlp.optimizers import Adam
+from fastmlp.optimizers import SGD
 from tests.models import X, Y, needs_compiler, same_weights, trainer
 
 pytestmark = needs_compiler
@@ -52,8 +52,53 @@ def test_worse_than_the_most_frequent_class() -> None:
     few = np.arange(60) % 10 == 0
 
     def spoil(model: Trainer, epoch: int, logs: Any) -> None:
-        *rest, b = model.get_weights()
+        *rest, _ = model.get_weights()
         model.set_weights([*(0 * w + 1 for w in rest), np.array([0, 1e3])])
 
     with pytest.warns(FitWarning, match="worse than the most frequent class"):
         trainer(epochs=5, callbacks=spoil).fit(X, few, validation_data=(X, few))
+
+
+# ---------------------------------------------------------------------------------------- restarts
+
+
+def diverging(**options: Any) -> Trainer:
+    settings: dict[str, Any] = {
+        "optimizer": "sgd", "learning_rate": None, "loss": "squared_error", "epochs": 4,
+    }  # fmt: skip
+    return trainer(**settings | options)
+
+
+def test_a_restart_is_reported_and_ends_well() -> None:
+    seen: list[int] = []
+    model = diverging(callbacks=lambda model, epoch, logs: seen.append(epoch))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        model.fit(30 * X, X[:, 0].astype(float))
+    texts = [str(warning.message) for warning in told if warning.category is FitWarning]
+    assert "diverged with learning_rate=0.1, which was not given" in texts[0]
+    assert model.auto_["learning_rate"] < 0.1
+    assert model.history["learning_rate"] == pytest.approx([model.auto_["learning_rate"]] * 4)
+    assert (model.n_iter_, len(model.history["loss"])) == (4, 4)
+    assert seen[-4:] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("where", ["trainer", "optimizer"])
+def test_a_rate_that_was_given_is_kept(where: str) -> None:
+    own = {"learning_rate": 0.1} if where == "trainer" else {"optimizer": SGD(learning_rate=0.1)}
+    with pytest.raises(FloatingPointError, match=r"learning_rate=0\.1"):
+        diverging(**own).fit(30 * X, X[:, 0].astype(float))
+
+
+def test_it_is_given_up_and_the_trainer_keeps_its_state() -> None:
+    targets = X[:, 0].astype(float)
+    model = diverging().fit(X, targets)
+    weights, history = model.get_weights(), dict(model.history)
+    with (
+        pytest.warns(FitWarning, match="starts again") as told,
+        pytest.raises(FloatingPointError),
+    ):
+        model.fit(1e15 * X, targets)
+    assert len(told) == 3
+    assert same_weights(model.get_weights(), weights)
+    assert dict(model.history) == history
