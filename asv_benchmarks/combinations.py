@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asv_benchmarks import as_they_come
 from fastmlp import Trainer
 
 N_ROWS, N_FEATURES, N_UNITS, N_OUTPUTS = 12_000, 784, 128, 10
@@ -79,6 +80,7 @@ def trainer_of(case: str, epochs: int = 1) -> Trainer:
         If this version of fastmlp does not know the setting.
     """
     plain: Settings = {"hidden": N_UNITS, "optimizer": "sgd", "batch_size": 32, "seed": 0}
+    plain |= as_they_come(Trainer)
     try:
         return Trainer(**plain | {"learning_rate": 0.001, "epochs": epochs} | CASES[case]())
     except (ImportError, TypeError, ValueError) as error:

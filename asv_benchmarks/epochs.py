@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asv_benchmarks import as_they_come
 from fastmlp import Trainer
 
 MNIST = Path(__file__).parents[1] / "examples" / "mnist.npz"
@@ -95,6 +96,7 @@ def fit(case: Case) -> Trainer:
         threads=case.threads,
         dtype=case.dtype,
         seed=0,
+        **as_they_come(Trainer),
     ).fit(*load(case))
 
 

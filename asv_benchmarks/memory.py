@@ -4,13 +4,16 @@ from typing import Any
 
 import numpy as np
 
+from asv_benchmarks import as_they_come
 from fastmlp import Trainer
 
 N_ROWS, N_FEATURES = 48_000, 784
 
 
 def fit(X: Any, Y: Any) -> None:
-    Trainer(hidden=128, optimizer="adam", batch_size=128, epochs=1, seed=0).fit(X, Y)
+    Trainer(
+        hidden=128, optimizer="adam", batch_size=128, epochs=1, seed=0, **as_they_come(Trainer)
+    ).fit(X, Y)
 
 
 class Memory:

@@ -17,12 +17,17 @@ from contextlib import contextmanager
 from functools import partial
 from statistics import median, quantiles
 from threading import Thread
+from typing import Any
 
 import numpy as np
 
+from asv_benchmarks import as_they_come
 from fastmlp import Trainer
 
 ROUNDS = 9
+SETTINGS: dict[str, Any] = {
+    "optimizer": "sgd", "batch_size": 32, "seed": 0, **as_they_come(Trainer),
+}  # fmt: skip
 _BUSY = "while True: pass"
 # Fits for each line that it is sent.
 _FITTING = "from asv_benchmarks.neighbours import fit\nwhile input(): fit(); print(flush=True)"
@@ -33,7 +38,7 @@ SMALL, LABELS = _rng.standard_normal((200, 20), np.float32), np.arange(200) % 3
 
 
 def fit(threads: int | None = None, epochs: int = 3) -> Trainer:
-    return Trainer(epochs=epochs, learning_rate=0.01, threads=threads, seed=0).fit(X, Y)
+    return Trainer(epochs=epochs, learning_rate=0.01, threads=threads, **SETTINGS).fit(X, Y)
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -64,7 +69,9 @@ def processes(count: int, code: str) -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def beside_busy_processes(count: int) -> None:
-    small, alone = (Trainer(16, epochs=1, seed=0, threads=n).fit(SMALL, LABELS) for n in (None, 1))
+    small, alone = (
+        Trainer(16, epochs=1, threads=n, **SETTINGS).fit(SMALL, LABELS) for n in (None, 1)
+    )
     predictions = [partial(trainer.predict_proba, SMALL) for trainer in (small, alone)]
     with processes(count, _BUSY):
         both, one = in_turn(fit, partial(fit, 1))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asv_benchmarks import as_they_come
 from fastmlp import Trainer
 
 N_ROWS = 10_000
@@ -18,7 +19,10 @@ def trained() -> tuple[Trainer, npt.NDArray[Any], npt.NDArray[Any]]:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((N_ROWS, 784), np.float32)
     Y = np.arange(N_ROWS) % 10
-    trainer = Trainer(hidden=128, batch_size=100, epochs=1, learning_rate=0.001, seed=0)
+    trainer = Trainer(
+        hidden=128, optimizer="sgd", batch_size=100, epochs=1, learning_rate=0.001, seed=0,
+        **as_they_come(Trainer),
+    )  # fmt: skip
     trainer.fit(X[:1_000], Y[:1_000])
     trainer.predict_proba(X)
     trainer.predict_proba(X[:1])

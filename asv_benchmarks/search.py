@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from asv_benchmarks import as_they_come
 from asv_benchmarks.neighbours import in_turn, processes
 from fastmlp import Trainer, fit_many
 
@@ -48,7 +49,13 @@ def digits() -> tuple[Any, Any]:
 
 
 def networks(count: int, threads: int | None = None) -> list[Trainer]:
-    return [Trainer(64, epochs=EPOCHS, seed=i, threads=threads) for i in range(count)]
+    return [
+        Trainer(
+            64, optimizer="sgd", batch_size=32, epochs=EPOCHS, seed=i, threads=threads,
+            **as_they_come(Trainer),
+        )
+        for i in range(count)
+    ]  # fmt: skip
 
 
 def one_by_one(count: int) -> None:
@@ -70,7 +77,8 @@ def searches() -> None:
     def ours() -> None:
         cases = [(case, train, test) for case in settings for train, test in folds]
         trainers = [
-            Trainer(**case, optimizer="adam", epochs=SEARCH_EPOCHS, seed=0) for case, *_ in cases
+            Trainer(**case, optimizer="adam", epochs=SEARCH_EPOCHS, seed=0, **as_they_come(Trainer))
+            for case, *_ in cases
         ]
         fit_many(trainers, X, Y, rows=[train for _, train, _ in cases])
         scored = zip(trainers, cases, strict=True)
@@ -117,7 +125,10 @@ def at_once() -> None:
 def budgets() -> None:
     rng = np.random.default_rng(0)
     X, Y = rng.standard_normal((200_000, 100), np.float32), np.arange(200_000) % 10
-    trainer = Trainer((512, 512), epochs=1000, seed=0, time_budget=0.01)
+    trainer = Trainer(
+        (512, 512), optimizer="sgd", batch_size=32, epochs=1000, seed=0, time_budget=0.01,
+        **as_they_come(Trainer),
+    )  # fmt: skip
     for validation in (None, (X[:20_000], Y[:20_000])):
         trainer.fit(X[:1000], Y[:1000], validation_data=validation)  # compiled
         beyond = []

@@ -21,6 +21,8 @@ def main() -> None:
     options: dict[str, Any] = {
         "hidden": 256,
         "optimizer": "adam",
+        "batch_size": 32,
+        "scaling": None,
         "epochs": N_EPOCHS,
         "validation_fraction": 0.2,
         "validation_split": "stratified",

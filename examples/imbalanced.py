@@ -80,8 +80,10 @@ def main() -> None:
     rng = np.random.default_rng(args.seed)
     X, Y = machines(rng, N_TRAIN)
     X_test, Y_test = machines(rng, N_TEST)
+    settings: dict[str, Any] = {"optimizer": "sgd", "batch_size": 32, "epochs": 10}
+    settings |= {"scaling": None, "seed": args.seed}  # scaled here
     trainers = {
-        name: Trainer(32, epochs=10, class_weight=weight, seed=args.seed).fit(scaled(X), Y)
+        name: Trainer(32, **settings, class_weight=weight).fit(scaled(X), Y)
         for name, weight in (("unweighted", None), ("balanced", "balanced"))
     }
     report(Y_test, {name: trainer.predict(scaled(X_test)) for name, trainer in trainers.items()})

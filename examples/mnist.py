@@ -21,6 +21,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "batch_size": 32,
         "epochs": 6,
         "validation_fraction": 0.2,
+        "validation_split": "last",
+        "scaling": None,
         "initializer": "glorot_uniform",
     },
     "scratch": {  # the notebook's network from scratch: one step on all the rows per epoch
@@ -30,6 +32,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "epochs": 200,
         "initializer": "normal",
         "shuffle": False,
+        "scaling": None,
     },
 }
 

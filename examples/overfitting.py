@@ -58,9 +58,11 @@ def main() -> None:
     rng = np.random.default_rng(args.seed)
     X, Y = rows(rng, N_TRAIN)
     validation = rows(rng, N_VALIDATION)
+    common: dict[str, Any] = {"batch_size": 32, "epochs": 60}
+    common |= {"learning_rate": 0.001, "scaling": None, "seed": args.seed}
     histories: dict[str, History] = {}
     for name, settings in RUNS.items():
-        trainer = Trainer(256, epochs=60, learning_rate=0.001, seed=args.seed, **settings)
+        trainer = Trainer(256, **common | settings)
         histories[name] = trainer.fit(X, Y, validation_data=validation).history
     report(histories)
 

@@ -80,6 +80,7 @@ def main() -> None:
     X_test, Y_test = flats(rng, N_TEST)
     settings: dict[str, Any] = {"hidden": [64, 64], "epochs": 30, "schedule": "cosine"}
     settings |= {"optimizer": "adam", "learning_rate": 0.003, "seed": args.seed}
+    settings |= {"batch_size": 32, "scaling": None}  # scaled here
 
     mean = Trainer(loss="squared_error", **settings).fit(scaled(X), Y)
     errors = mean.predict(scaled(X_test)) - Y_test

@@ -32,6 +32,7 @@ def main() -> None:
     X, Y = X[:N_ROWS], Y[:N_ROWS]
     options: dict[str, Any] = {
         "hidden": 128, "optimizer": "adam", "schedule": "cosine", "dropout": 0.2, "seed": args.seed,
+        "batch_size": 32, "scaling": None,
     }  # fmt: skip
     whole = Trainer(**options, epochs=N_EPOCHS).fit(X, Y)
 

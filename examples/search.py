@@ -27,6 +27,7 @@ def main() -> None:
     settings = [(name, rate) for name, rates in RATES.items() for rate in rates]
     cases = list(itertools.product(settings, range(N_FOLDS)))
     options: dict[str, Any] = {"hidden": 64, "epochs": N_EPOCHS, "seed": args.seed}
+    options |= {"batch_size": 32, "scaling": None}
     trainers = [Trainer(optimizer=name, learning_rate=r, **options) for (name, r), _ in cases]
     start = time.perf_counter()
     fit_many(trainers, X, Y, rows=[fold != number for _, number in cases])

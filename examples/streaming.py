@@ -53,6 +53,7 @@ def main() -> None:
         test = scaled(data["test_images"]), data["test_labels"]
 
     options: dict[str, Any] = {"hidden": 256, "optimizer": "adam", "batch_size": 128}
+    options["scaling"] = None  # the images come in 0..1
     trainer = Trainer(**options, epochs=1, seed=args.seed)
     fastmlp.warmup(trainer, n_features=784)
     tracemalloc.start()

@@ -12,7 +12,7 @@ from .schedules import OneCycle
 from .validation import Settings
 
 # Batches: a power of 2, about twenty of them an epoch where there are few rows.
-_SMALLEST_BATCH, _LARGEST_BATCH, _BATCHES = 16, 128, 20
+_SMALLEST_BATCH, LARGEST_BATCH, _BATCHES = 16, 128, 20
 _VALIDATION_FRACTION = 0.15
 # Fewer rows are all trained on: what is kept of them would say little.
 _FEWEST_TO_SPLIT = 40
@@ -55,7 +55,7 @@ def resolved(
     batch: Any = settings.batch_size
     if batch == "auto":
         power = round(math.log2(max(1, n_train / _BATCHES)))
-        batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, 2**power))
+        batch = min(LARGEST_BATCH, max(_SMALLEST_BATCH, 2**power))
     per_epoch = math.ceil(n_train / batch)
     epochs: Any = settings.epochs
     if epochs == "auto" and open_ended:

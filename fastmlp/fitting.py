@@ -123,7 +123,8 @@ class Fit:
         if self._stream is None:
             warn_of(
                 trainer._learned.network, self._data, self._history, first=self._done,
-                best=trainer.best_epoch_, ended_by_epochs=trainer.stop_reason_ == "epochs",
+                best=trainer.best_epoch_,
+                may_fall=self._known is None and trainer.stop_reason_ == "epochs",
             )  # fmt: skip
 
     def _slow_down(self, error: "_DivergedError") -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .callbacks import Callback, EarlyStopping
 from .data import FitData, Signature, fit_data
-from .defaults import told
+from .defaults import LARGEST_BATCH, told
 from .fitting import Fit
 from .history import History
 from .inputs import Columns, Inputs, Scaling
@@ -588,7 +588,10 @@ class Trainer(Predictor):
         NotFittedError
             Before there are weights, as the data say how many inputs and outputs there are.
         """
-        return summary(self._fitted(), self._settings())
+        changes: dict[str, Any] = {}
+        if self.batch_size == "auto":
+            changes["batch_size"] = self.auto_.get("batch_size", LARGEST_BATCH)
+        return summary(self._fitted(), self._settings(**changes))
 
     def get_state(self) -> dict[str, Any]:
         """What has been learned and recorded, as arrays and plain values, without the settings.

@@ -13,8 +13,10 @@ from .validation import outside
 
 # Fewer epochs, and updates, say little.
 _EPOCHS, _UPDATES = 5, 500
-# A fall in the last epoch that is a large part of all.
-_STILL_FALLING = 0.05
+# A fall that is a large part of all, in each of the last epochs.
+_STILL_FALLING, _STEPS = 0.05, 3
+# In fewer epochs any loss does.
+_SHORT = 10
 # What predictions of the mean reach but for chance, in R².
 _NOTHING = -0.05
 _DEAD, _SAMPLE_ROWS = 0.5, 256
@@ -26,7 +28,7 @@ class FitWarning(UserWarning):
 
 def warn_of(
     network: Network, data: FitData, history: dict[str, list[float]], *, first: int, best: int,
-    ended_by_epochs: bool,
+    may_fall: bool,
 ) -> None:  # fmt: skip
     """Warn once of whatever is wrong.
 
@@ -36,15 +38,16 @@ def warn_of(
         As the fit leaves it.
     history : History
         Of which the fit began at ``first``; ``best`` is the epoch of the network.
-    ended_by_epochs : bool
-        Whether nothing else ended the training.
+    may_fall : bool
+        Whether losses that still fall are worth a word: nothing but the number of epochs ended the
+        training, and it did not go on from an earlier one, whose part of all is not known.
     """
     if len(history["loss"]) - first < _EPOCHS and network.updates < _UPDATES:
         return
     found = [
         *_worse_than_nothing(data, history, best),
         *_dead_units(network, data),
-        *(_still_falling(history, first) if ended_by_epochs else ()),
+        *(_still_falling(history, first) if may_fall else ()),
     ]
     if found:
         warnings.warn("; ".join(found), FitWarning, stacklevel=outside())
@@ -100,10 +103,11 @@ def _dead_units(network: Network, data: FitData) -> Iterator[str]:
 def _still_falling(history: dict[str, list[float]], first: int) -> Iterator[str]:
     name = "val_loss" if "val_loss" in history else "loss"
     losses: Sequence[float] = history[name][first:]
-    if len(losses) < _EPOCHS:
+    if len(losses) < _SHORT:
         return
     fall, all_of_it = losses[-2] - losses[-1], max(losses) - min(losses)
-    if fall > _STILL_FALLING * all_of_it:
+    # One such step may be chance.
+    if min(-np.diff(losses[-1 - _STEPS :])) > _STILL_FALLING * all_of_it:
         yield (
             f"{name} still fell by {fall:.3g} in the last epoch, {fall / all_of_it:.0%} of all: "
             "more epochs may help"

@@ -147,6 +147,9 @@ def at(epoch: int, do: Callable[[Trainer], Any]) -> Callable[..., None]:
 # ----------------------------------------------------------------------------- weights that it sets
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*are 0 for all rows:fastmlp.FitWarning"
+)  # they are meant to be
 @pytest.mark.parametrize("options", OPTIMIZERS.values(), ids=OPTIMIZERS)
 @pytest.mark.parametrize("hidden", [(), 8, (9, 5)])
 def test_the_training_goes_on_from_weights_that_were_set(hidden: Any, options: Any) -> None:

@@ -179,7 +179,9 @@ def test_pixels_train_alike_whatever_their_unit() -> None:
 def test_only_training_rows_are_learned_from(kind: str) -> None:
     others = RAW.copy()
     others[60:] *= 1e3
-    fraction = trainer(scaling=kind, validation_fraction=1 / 3).fit(others, LABELS)
+    fraction = trainer(scaling=kind, validation_fraction=1 / 3, validation_split="last").fit(
+        others, LABELS
+    )
     pair = trainer(scaling=kind).fit(
         RAW[:60], LABELS[:60], validation_data=(others[60:], LABELS[60:])
     )

@@ -37,9 +37,10 @@ def test_settings_defaults() -> None:
     config = Settings()
     assert config.hidden == (128,)
     assert config.dtype == np.dtype("float32")
-    assert (config.optimizer, config.learning_rate, config.schedule) == (SGD(), None, None)
-    assert (config.loss, config.metrics, config.early_stopping) == (None, None, None)
-    assert (config.batch_size, config.epochs, config.callbacks) == (32, 15, ())
+    assert (config.optimizer, config.learning_rate, config.schedule) == (Adam(), None, None)
+    assert (config.loss, config.metrics, config.early_stopping) == (None, None, "auto")
+    assert (config.batch_size, config.epochs, config.callbacks) == ("auto", "auto", ())
+    assert (config.validation_fraction, config.validation_split) == ("auto", "auto")
     assert (config.threads, config.seed, config.verbose) == (None, None, 0)
 
 
@@ -548,7 +549,7 @@ def test_a_name_that_a_subclass_has_is_its_own() -> None:
 
     model = Counting()
     model.epoch = 3
-    assert (model.epoch, model.epochs) == (3, 15)
+    assert (model.epoch, model.epochs) == (3, "auto")
 
 
 def test_what_a_fit_leaves_cannot_be_assigned() -> None:

@@ -70,7 +70,7 @@ def test_monitored_by_a_function() -> None:
     with pytest.raises(ValueError, match="mode must be 'min' or 'max'"):
         fit("auto")
     with pytest.raises(ValueError, match=r"monitor must be one of loss, .*; got 'val_loss'"):
-        trainer(early_stopping=EarlyStopping("val_loss")).fit(X, Y)
+        trainer(early_stopping=EarlyStopping("val_loss"), validation_fraction=0).fit(X, Y)
 
 
 def test_each_fit_has_a_state_of_its_own() -> None:

@@ -58,8 +58,8 @@ def test_attributes_after_a_fit() -> None:
     assert model.n_features_in_ == 4
     assert model.n_iter_ == 4
     assert repr(model) == (
-        "Trainer(hidden=8, optimizer='adam', learning_rate=0.01, epochs=4, batch_size=16, "
-        "scaling=None, seed=0)"
+        "Trainer(hidden=8, learning_rate=0.01, epochs=4, batch_size=16, scaling=None, "
+        "validation_split='last', seed=0)"
     )
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from asv_benchmarks import as_they_come
+
 from .jobs import Array
 from .run import Run
 
@@ -19,6 +21,7 @@ def train(run: Run, fastmlp: Any) -> list[Array]:
         threads=run.threads,
         warm_start=True,
         seed=1,
+        **as_they_come(fastmlp.Trainer),
         callbacks=lambda *_: run.lap(),
     )
     trainer.set_weights(run.initial_weights())

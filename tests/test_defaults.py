@@ -1,0 +1,89 @@
+"""What settings that are "auto" become, and what they reach on raw tables."""
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastmlp import Trainer
+from fastmlp.callbacks import EarlyStopping
+from fastmlp.defaults import resolved
+from fastmlp.validation import Settings
+from tests.models import needs_compiler
+
+# Rows: batch, epochs, share to validate on, patience.
+BY_ROWS = {
+    30: (16, 400, 0.0, None),
+    150: (16, 400, 0.15, 20),
+    1_000: (32, 400, 0.15, 20),
+    60_000: (128, 151, 0.15, 7),
+    1_000_000: (128, 10, 0.15, 5),
+}
+
+
+@pytest.mark.parametrize("n_rows", BY_ROWS)
+def test_by_the_number_of_rows(n_rows: int) -> None:
+    became = resolved(Settings(), n_rows, validated=False)
+    stopping = became.early_stopping
+    patience = stopping.patience if stopping else None
+    got = became.batch_size, became.epochs, became.validation_fraction, patience
+    assert got == BY_ROWS[n_rows]
+
+
+def test_explicit_values_are_left_alone() -> None:
+    given = Settings(batch_size=7, epochs=3, validation_fraction=0.3, early_stopping=True)
+    became = resolved(given, 1_000, validated=False)
+    assert (became.batch_size, became.epochs, became.validation_fraction) == (7, 3, 0.3)
+    assert became.early_stopping == EarlyStopping()
+
+
+def test_epochs_that_are_given_train_on_all_rows() -> None:
+    became = resolved(Settings(epochs=5), 1_000, validated=False)
+    assert (became.early_stopping, became.validation_fraction) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("stopping", "validated", "kept"),
+    [(True, False, 0.15), (True, True, 0), (EarlyStopping("loss"), False, 0)],
+)
+def test_rows_kept_for_early_stopping(stopping: Any, validated: bool, kept: float) -> None:
+    became = resolved(Settings(early_stopping=stopping), 1_000, validated=validated)
+    assert became.validation_fraction == kept
+
+
+def test_streams_keep_nothing() -> None:
+    became = resolved(Settings(), 1_000, validated=False, open_ended=True)
+    got = became.epochs, became.validation_fraction, became.early_stopping
+    assert got == (10, 0, None)
+
+
+@needs_compiler
+def test_auto_tells_it_and_is_kept() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    model = Trainer(8, seed=0).fit(X, X[:, 0] > 0)
+    assert model.auto_["batch_size"] == 16
+    assert model.auto_["patience"] == 20
+    assert model.auto_["learning_rate"] == 0.001
+    for other in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert other.auto_ == model.auto_
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "digits", "diabetes"])
+def test_raw_tables_beside_a_linear_model(name: str) -> None:
+    """Rows sorted by label, as iris and wine are, train too."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X, Y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    test = np.arange(len(X)) % 4 == 0
+    numbers = name == "diabetes"
+    linear = make_pipeline(StandardScaler(), Ridge() if numbers else LogisticRegression())
+    floor = linear.fit(X[~test], Y[~test]).score(X[test], Y[test])
+    model = Trainer(128, loss="squared_error" if numbers else "auto", seed=0)
+    assert model.fit(X[~test], Y[~test]).score(X[test], Y[test]) > floor - 0.03
