@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .defaults import resolved
 from .kernels.runs.plan import MAX_CHUNK
 from .losses import Loss, SoftmaxCrossEntropy
 from .trainer import Trainer
-from .validation import SETTINGS, check_setting
+from .validation import SETTINGS, Settings, check_setting
+
+_SOME_ROWS = 1_000
 
 # What decides nothing that is compiled, and might not go with the rows made up here.
 _LEFT_OUT: dict[str, Any] = {
@@ -60,9 +63,16 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
     rows = np.random.default_rng(0).standard_normal((n_rows, n_features), np.float32)
     X = rows.astype(probe.dtype)
     if trainer.warm_start or not has_weights:
-        probe.fit(X, _targets(settings["loss"], n_rows, n_classes))
+        Y = _targets(settings["loss"], n_rows, n_classes)
+        probe.fit(X, Y, validation_data=(X, Y) if _validates(trainer) else None)
     probe.predict(X)
     probe.predict(X[:1])
+
+
+def _validates(trainer: Trainer) -> bool:
+    """Whether a fit will keep rows for validation."""
+    settings = Settings(**{name: getattr(trainer, name) for name in SETTINGS})
+    return bool(resolved(settings, _SOME_ROWS, validated=False).validation_fraction > 0)
 
 
 def _targets(loss: Loss, n_rows: int, n_outputs: int) -> npt.NDArray[Any]:

@@ -181,6 +181,7 @@ def test_setting_the_same_weights_changes_nothing(hidden: Any, options: Any, dty
     assert numbers(model.history) == numbers(wanted.history)
 
 
+@pytest.mark.filterwarnings("ignore::fastmlp.FitWarning")  # as the labels deserve
 def test_the_best_weights_can_be_restored() -> None:
     best: dict[str, Any] = {"loss": math.inf}
 

@@ -264,7 +264,9 @@ def test_too_many_categories() -> None:
     with pytest.raises(ValueError, match=message):
         check_features(data, np.float32)
     # Only those of the training rows count.
-    model = trainer(epochs=1, validation_fraction=0.9).fit(data, np.arange(3000) % 2)
+    model = trainer(epochs=1, validation_fraction=0.9, validation_split="last").fit(
+        data, np.arange(3000) % 2
+    )
     assert model.layer_sizes_[0] == 300 + 300 + 3
 
 

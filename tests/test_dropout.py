@@ -235,7 +235,7 @@ def epoch(
     settings = Settings(
         hidden=tuple(b.size for b in weights[1:-2:2]), learning_rate=RATE, dtype=dtype,
         scaling=scale, dropout=shares or 0.0,
-        **{"batch_size": BATCH, "optimizer": "sgd", **options},
+        **{"batch_size": BATCH, "optimizer": "sgd", "epochs": 1, **options},
     )  # fmt: skip
     data = fit_data(X, labels, None, None, settings, None)
     network = Network(

@@ -33,7 +33,7 @@ def trained(Y: Array, sample_weight: Array | None = None, **options: Any) -> Tra
     """One that has gone downhill on all rows until it rests."""
     settings: dict[str, Any] = {
         "hidden": (), "optimizer": SGD(0.15, momentum=0.9, nesterov=True), "epochs": 1000,
-        "batch_size": ROWS, "dtype": "float64", "seed": 0,
+        "batch_size": ROWS, "dtype": "float64", "seed": 0, "scaling": None,
     }  # fmt: skip
     return Trainer(**settings | options).fit(X, Y, sample_weight=sample_weight)
 

@@ -83,10 +83,10 @@ def test_parts_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     dtype = np.dtype("float64")
     network = Network(weights, dtype, ("softsign",)).restarted("sign_descent")
     outputs = Outputs(Quartic(), 2, centre=np.zeros(2), spread=np.ones(2), flat=False)
-    data = FitData(
-        X.astype(dtype), outputs.encoded(y, None, dtype), Signature(Inputs(Columns(4)), outputs)
-    )
-    run = TrainingRun(network, data, Settings(hidden=9, batch_size=ROWS, dtype="float64"))
+    settings = Settings(hidden=9, batch_size=ROWS, dtype="float64")
+    signature = Signature(Inputs(Columns(4)), outputs)
+    data = FitData(X.astype(dtype), outputs.encoded(y, None, dtype), signature, settings)
+    run = TrainingRun(network, data, settings)
     wanted, means = expected(weights, y, epochs=2)
     for mean in means:
         trained = run.epoch(network, np.arange(len(X)), np.full(run.updates_per_epoch, RATE))

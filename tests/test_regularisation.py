@@ -116,7 +116,9 @@ def trained(
     ).restarted(settings.optimizer.rule)
     outputs = given_outputs(SoftmaxCrossEntropy(), len(weights[-1]))
     targets = outputs.encoded(labels, None, np.dtype(dtype))
-    data = FitData(X.astype(dtype), targets, Signature(Inputs(Columns(X.shape[1])), outputs))
+    data = FitData(
+        X.astype(dtype), targets, Signature(Inputs(Columns(X.shape[1])), outputs), settings
+    )
     run = training.TrainingRun(network, data, settings)
     rates = np.full(run.updates_per_epoch, settings.resolved_rate(rate))
     for _ in range(2):

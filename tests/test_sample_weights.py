@@ -40,7 +40,7 @@ def trainer(problem: str, **options: Any) -> Trainer:
     settings: dict[str, Any] = {
         "hidden": 6, "activation": "tanh", "loss": PROBLEMS[problem][0], "epochs": 5, "l2": 0.01,
         "optimizer": SGD(0.1, momentum=0.5), "batch_size": 10_000, "shuffle": False, "seed": 1,
-        "dtype": "float64",
+        "dtype": "float64", "scaling": None,
     }  # fmt: skip
     return Trainer(**settings | options)
 

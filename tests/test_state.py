@@ -807,7 +807,7 @@ def test_pickles_between_processors(
     rows, labels = datasets.load_digits(return_X_y=True)
     rows, file = (rows / 16).astype(np.float32), tmp_path / "trainers"
     models = [
-        Trainer(24, **options, seed=0, epochs=12, warm_start=True, threads=1)
+        Trainer(24, **options, seed=0, epochs=12, batch_size=32, warm_start=True, threads=1)
         for options in OPTIMIZERS.values()
     ]
     for model in models:

@@ -29,7 +29,7 @@ NEW = _rng.normal(size=(7, 5))
 def trainer(loss: Any = "auto", **options: Any) -> Trainer:
     settings = {
         "hidden": 6, "optimizer": Adam(0.02), "epochs": 15, "batch_size": 16, "seed": 0,
-        "dtype": "float64",
+        "dtype": "float64", "scaling": None,
     }  # fmt: skip
     return Trainer(**{**settings, **options}, loss=loss)
 
