@@ -53,7 +53,7 @@ def units_of(code: str, cache: Path) -> list[str]:
     return done.stdout.split()
 
 
-DENSE = "Trainer(32, epochs=1, threads=1).fit(X, Y)"
+DENSE = "Trainer(32, epochs=1, threads=1, optimizer='sgd').fit(X, Y)"
 
 # What must not be compiled for a dense fit by gradient descent, and what would need it.
 UNUSED = {

@@ -10,7 +10,8 @@ from fastmlp import Trainer, losses
 from fastmlp.optimizers import SGD
 from tests.models import NAN, Array, needs_compiler
 
-pytestmark = needs_compiler
+# A few steps on such targets deserve it.
+pytestmark = [needs_compiler, pytest.mark.filterwarnings("ignore::fastmlp.FitWarning")]
 
 ROWS = 41
 _rng = np.random.default_rng(0)
@@ -40,7 +41,7 @@ def trainer(problem: str, **options: Any) -> Trainer:
     settings: dict[str, Any] = {
         "hidden": 6, "activation": "tanh", "loss": PROBLEMS[problem][0], "epochs": 5, "l2": 0.01,
         "optimizer": SGD(0.1, momentum=0.5), "batch_size": 10_000, "shuffle": False, "seed": 1,
-        "dtype": "float64", "scaling": None,
+        "dtype": "float64", "scaling": None, "validation_split": "last",
     }  # fmt: skip
     return Trainer(**settings | options)
 
