@@ -10,6 +10,8 @@ import pytest
 from fastmlp import Trainer
 from fastmlp.callbacks import EarlyStopping
 from fastmlp.defaults import resolved
+from fastmlp.optimizers import Adam
+from fastmlp.schedules import OneCycle
 from fastmlp.validation import Settings
 from tests.models import needs_compiler
 
@@ -18,8 +20,9 @@ BY_ROWS = {
     30: (16, 400, 0.0, None),
     150: (16, 400, 0.15, 20),
     1_000: (32, 400, 0.15, 20),
-    60_000: (128, 151, 0.15, 7),
-    1_000_000: (128, 10, 0.15, 5),
+    19_999: (128, 400, 0.15, 20),
+    60_000: (128, 15, 0.0, None),
+    1_000_000: (128, 10, 0.0, None),
 }
 
 
@@ -30,6 +33,32 @@ def test_by_the_number_of_rows(n_rows: int) -> None:
     patience = stopping.patience if stopping else None
     got = became.batch_size, became.epochs, became.validation_fraction, patience
     assert got == BY_ROWS[n_rows]
+    many = n_rows >= 20_000
+    assert became.schedule == (OneCycle() if many else None)
+    assert became.learning_rate == (0.003 if many else None)
+
+
+def test_what_is_said_of_many_rows_counts() -> None:
+    stops = resolved(Settings(early_stopping=True), 60_000, validated=False)
+    assert (stops.schedule, stops.validation_fraction) == (None, 0.15)
+    for given in ({"learning_rate": 0.5}, {"optimizer": Adam(0.5)}, {"optimizer": "sgd"}):
+        became = resolved(Settings(**given), 60_000, validated=False)
+        assert became.schedule == OneCycle()
+        assert became.learning_rate == given.get("learning_rate")
+    constant = resolved(Settings(schedule=None), 60_000, validated=False)
+    assert (constant.schedule, constant.validation_fraction) == (None, 0.15)
+
+
+@needs_compiler
+def test_many_rows_in_a_fit() -> None:
+    X = np.random.default_rng(0).normal(size=(20_000, 3))
+    model = Trainer(8, seed=0, batch_size=2_000, epochs="auto").fit(X, X[:, 0] > 0)
+    assert model.auto_["schedule"] == "one_cycle"
+    assert model.auto_["epochs"] == model.n_iter_ == 400
+    rates = model.history["learning_rate"]
+    assert max(rates) == pytest.approx(0.003, rel=0.01)
+    assert rates[-1] < 1e-7
+    assert model.score(X, X[:, 0] > 0) > 0.98
 
 
 def test_explicit_values_are_left_alone() -> None:
