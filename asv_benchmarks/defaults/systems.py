@@ -6,7 +6,6 @@ makes has ``fit(X, y)`` and ``predict(X)``, for labels and numbers alike.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -69,14 +68,10 @@ def fastmlp_linear(run: Run) -> Any:
     return _trainer(run, {"hidden": ()})
 
 
-def fastmlp_tabular(run: Run) -> Any:
-    return _trainer(run, import_module("fastmlp.presets").tabular)
-
-
 def fastmlp_ensemble(run: Run) -> Any:
     from fastmlp import Ensemble
 
-    return Ensemble(fastmlp_tabular(run), 8)
+    return Ensemble(fastmlp_default(run), 8)
 
 
 def _scaled(model: Any) -> Any:
@@ -161,8 +156,7 @@ class Keras:
 SYSTEMS = {
     "fastmlp": System(fastmlp_default, ("fastmlp",)),
     "fastmlp-linear": System(fastmlp_linear, ("fastmlp",)),
-    "fastmlp-tabular": System(fastmlp_tabular, ("fastmlp.presets",)),
-    "fastmlp-tabular-8": System(fastmlp_ensemble, ("fastmlp.presets",)),
+    "fastmlp-8": System(fastmlp_ensemble, ("fastmlp",)),
     "linear": System(linear, ("sklearn",)),
     "sklearn-mlp": System(sklearn_mlp, ("sklearn",)),
     "sklearn-mlp-scaled": System(sklearn_mlp_scaled, ("sklearn",)),
