@@ -158,7 +158,7 @@ for name, work in works.items():
     assert same(results(fitted), wanted) and same(results(trainer().fit(X, Y)), wanted)
 # Nothing is held: a team comes together.
 from fastmlp.kernels.runs import launch
-assert not launch._launches.team.locked()
+assert not launch._launches.teams
 # A thread whose start was interrupted is listed for ever, though it never lives.
 deadline = time.perf_counter() + 5
 while alive() > 1 and time.perf_counter() < deadline:

@@ -31,8 +31,8 @@ class _Launches:
     """What this process has under way; a forked child starts anew."""
 
     def __init__(self, *, forked: bool) -> None:
-        # One team at a time. Nobody waits for it: who does not get it works alone.
-        self.team = threading.Lock()
+        # One team at a time: of those who ask, who came first. Nobody waits: others work alone.
+        self.teams: dict[object, None] = {}
         # GNU's OpenMP kills a forked child that starts its threads.
         self.forked = forked
 
@@ -107,16 +107,22 @@ class Job:
         if self._is_single:
             self._call_alone()
             return False
-        launches = _launches
-        if alone or not launches.team.acquire(blocking=False):
+        is_first = False
+        if not alone:
+            launches, claim = _launches, object()
+            # An exception of a signal handler may come in after any call: a lock would stay taken
+            # where it comes between acquire and try. This claim is given back by one call.
+            try:
+                launches.teams[claim] = None
+                is_first = list(launches.teams)[0] is claim  # noqa: RUF015, next may see a change
+                if is_first:
+                    self.runs["asked"] = len(self.runs)
+                    self._run_together(launches.forked)
+            finally:
+                launches.teams.pop(claim, None)
+        if not is_first:
             self._run_alone()
-            return False
-        try:
-            self.runs["asked"] = len(self.runs)
-            self._run_together(launches.forked)
-        finally:
-            launches.team.release()
-        return True
+        return is_first
 
     def _run_alone(self) -> None:
         """By the calling thread: the whole of what a team shares, or each member's part."""
