@@ -37,7 +37,7 @@ def test_settings_defaults() -> None:
     config = Settings()
     assert config.hidden == (128,)
     assert config.dtype == np.dtype("float32")
-    assert (config.optimizer, config.learning_rate, config.schedule) == (Adam(), None, None)
+    assert (config.optimizer, config.learning_rate, config.schedule) == (Adam(), None, "auto")
     assert (config.loss, config.metrics, config.early_stopping) == (None, None, "auto")
     assert (config.batch_size, config.epochs, config.callbacks) == ("auto", "auto", ())
     assert (config.validation_fraction, config.validation_split) == ("auto", "auto")
