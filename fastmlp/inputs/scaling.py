@@ -57,12 +57,13 @@ class Scaling:
     @property
     def kernel_factor(self) -> float:
         """Factor that kernels apply as they read rows."""
-        return float(self.factor) if np.ndim(self.factor) == 0 else 1.0
+        return 1.0 if isinstance(self.factor, np.ndarray) else float(self.factor)
 
     @property
     def leaves_rows(self) -> bool:
         """Whether rows go to the kernels as they come."""
-        return np.ndim(self.factor) == 0 and self.centre is None and self.points is None
+        learned = isinstance(self.factor, np.ndarray) or self.centre is not None
+        return not learned and self.points is None
 
     def check(self, n_features: int, name: str = "scaling") -> "Scaling":
         """Itself, if it is of so many features; otherwise a ValueError."""
