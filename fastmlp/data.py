@@ -159,12 +159,11 @@ def fit_data(
 def _check_scaling(setting: Any, known: Scaling) -> None:
     """A network that is continued has its scaling, with which "auto" agrees."""
     given = given_scaling(setting)
-    same = given is not None and given.kind == known.kind
-    if (
-        setting not in ("auto", known.kind)
-        if given is None
-        else not (same and np.array_equal(given.factor, known.factor))
-    ):
+    if given is None:
+        agrees = setting in ("auto", known.kind)
+    else:
+        agrees = given.kind == known.kind and np.array_equal(given.factor, known.factor)
+    if not agrees:
         raise ValueError(
             "warm_start continues a network as it is; got "
             f"scaling={setting!r}, but the network has {known}"

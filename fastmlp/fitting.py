@@ -15,7 +15,7 @@ from .data import FitData
 from .history import History
 from .initializers import initial_weights
 from .network import Network
-from .progress import Progress
+from .progress import Progress, say
 from .rates import learning_rates, monitored
 from .scores import check_metrics, further_scores, name_of, scores
 from .state import Learned
@@ -113,6 +113,9 @@ class Fit:
 
     def run(self) -> None:
         """Train until the end; the trainer then has all that came of it."""
+        if self._settings.verbose:
+            chosen = (f"{name}={value!r}" for name, value in self._trainer.auto_.items())
+            say(", ".join([*chosen, str(self._data.signature.inputs.scaling)]))
         while True:
             try:
                 self._run_epochs()

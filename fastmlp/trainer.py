@@ -155,7 +155,8 @@ class Trainer(Predictor):
     verbose : {0, 1, 2}
         1 shows a bar with loss, metrics, speed and the time that is left, in a terminal or a
         notebook where tqdm is installed (``pip install 'fastmlp[progress]'``), and otherwise, as 2
-        does, a line per epoch. A first line tells when kernels are being compiled.
+        does, a line per epoch. First a line tells what "auto" became, and one when kernels are
+        being compiled.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0,
         with the numbers of that epoch. What it returns does not matter, what it does counts: from

@@ -82,6 +82,11 @@ def test_rows_kept_for_early_stopping(stopping: Any, validated: bool, kept: floa
     assert became.validation_fraction == kept
 
 
+def test_a_fraction_that_leaves_nothing_is_named() -> None:
+    with pytest.raises(ValueError, match=r"validation_fraction=0.99 leaves 0 of 10 to train on"):
+        Trainer(8, validation_fraction=0.99).fit(np.eye(10), np.arange(10) % 2)
+
+
 def test_streams_keep_nothing() -> None:
     became = resolved(Settings(), 1_000, validated=False, open_ended=True)
     got = became.epochs, became.validation_fraction, became.early_stopping

@@ -73,6 +73,13 @@ def test_lines_without_tqdm() -> None:
     assert len(re.findall(r"epoch \d/4   loss", text)) == 4
 
 
+def test_what_auto_became_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    model = Trainer(8, seed=0, epochs=1, verbose=2).fit(1e3 * X, Y)
+    first = capsys.readouterr().out.splitlines()[0]
+    assert f"batch_size={model.auto_['batch_size']}, " in first
+    assert first.endswith("robust scaling (auto: features of any unit)")
+
+
 def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     trainer(verbose=1).fit(X, Y)
     assert len(re.findall(r"epoch \d/3   loss", capsys.readouterr().out)) == 3

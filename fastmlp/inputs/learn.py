@@ -79,9 +79,9 @@ def _are_of_unit_size(rows: Array, weights: Floats | None, low: Floats, high: Fl
 def _learned(
     kind: str, reason: str, rows: Array, weights: Floats | None, low: Floats, high: Floats
 ) -> Scaling:
-    if kind == "max_abs":
-        return Scaling(kind, reason, _inverse(np.maximum(high, -low), np.maximum(high, -low)))
     size = np.maximum(np.abs(low), np.abs(high))
+    if kind == "max_abs":
+        return Scaling(kind, reason, _inverse(size, size))
     if kind == "standard":
         means, spreads = _moments(rows, weights)
         return Scaling(kind, reason, _inverse(spreads, size), means)
