@@ -51,22 +51,27 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
     if settings["loss"].targets == "labels" and n_classes == 2:
         n_classes = 1  # one output tells two classes
     if has_weights:
-        n_features, *_, n_classes = trainer.layer_sizes_
+        n_features = trainer._fitted().signature.inputs.columns.n_inputs
+        n_classes = trainer.layer_sizes_[-1]
         settings["dtype"] = trainer.get_weights()[0].dtype  # the setting may be another by now
         settings["loss"] = trainer._fitted().signature.outputs.loss
     probe = Trainer(**settings)
     if has_weights:
-        probe.set_weights(trainer.get_weights())
+        probe.set_weights(trainer.get_weights(), scaling=trainer.scaling_)
     # Larger batches are worked on in the same way.
     batch = 0 if isinstance(trainer.batch_size, str) else trainer.batch_size
     n_rows = max(min(batch, 2 * MAX_CHUNK), 2 * n_classes, 200)
     rows = np.random.default_rng(0).standard_normal((n_rows, n_features), np.float32)
     X = rows.astype(probe.dtype)
-    if trainer.warm_start or not has_weights:
-        Y = _targets(settings["loss"], n_rows, n_classes)
-        probe.fit(X, Y, validation_data=(X, Y) if _validates(trainer) else None)
-    probe.predict(X)
-    probe.predict(X[:1])
+    # Features of unit size, and others, are scaled in other ways if that is automatic.
+    either = not has_weights and isinstance(trainer.scaling, str) and trainer.scaling == "auto"
+    for unit in (1, 100) if either else (1,):
+        X *= unit
+        if trainer.warm_start or not has_weights:
+            Y = _targets(settings["loss"], n_rows, n_classes)
+            probe.fit(X, Y, validation_data=(X, Y) if _validates(trainer) else None)
+        probe.predict(X)
+        probe.predict(X[:1])
 
 
 def _validates(trainer: Trainer) -> bool:

@@ -193,12 +193,12 @@ class Fit:
         if self._data.validation is None:
             return 0.0
         settings, signature = self._settings, self._data.signature
-        outputs, factor = signature.outputs, signature.inputs.scaling.kernel_factor
+        outputs, scaling = signature.outputs, signature.inputs.scaling
         X, targets = self._data.validation
         rows, seconds = (X[:_REHEARSED], targets.part(slice(_REHEARSED))), 0.0
         for _ in range(2):  # the first time may compile
             start = time.perf_counter()
-            scores(self._learned.network, rows, outputs, None, settings.threads, factor)
+            scores(self._learned.network, rows, outputs, None, settings.threads, scaling)
             seconds = time.perf_counter() - start
         return seconds * len(X) / len(rows[0])
 
@@ -282,8 +282,8 @@ class Fit:
     def _numbers(self, trained: Trained) -> dict[str, float]:
         """Losses and metrics of the epoch."""
         settings, signature = self._settings, self._data.signature
-        outputs, factor = signature.outputs, signature.inputs.scaling.kernel_factor
-        how = outputs, settings.metrics, settings.threads, factor
+        outputs, scaling = signature.outputs, signature.inputs.scaling
+        how = outputs, settings.metrics, settings.threads, scaling
         logs = {"loss": trained.loss}
         if settings.metrics is None:
             logs[outputs.metric] = trained.metric

@@ -136,7 +136,7 @@ class Network:
         shape = (layer["panels"], n_in + 1, layer["panel"])
         return packed[start : start + np.prod(shape)].reshape(shape), None
 
-    def reads_in_place(self, dtype: np.dtype[Any], input_factor: float) -> bool:
+    def reads_in_place(self, dtype: np.dtype[Any]) -> bool:
         """Whether kernels can read input of ``dtype`` where the caller keeps it.
 
         The output layer of a linear model takes whole vectors, beyond the end of a row. And rows
@@ -145,4 +145,4 @@ class Network:
         """
         row_bytes = self.layer_sizes[0] * self.dtype.itemsize
         suitable = len(self.layer_sizes) > 2 and row_bytes % 512 != 0
-        return dtype == self.dtype and input_factor == 1 and suitable
+        return dtype == self.dtype and suitable

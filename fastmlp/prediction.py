@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .inputs import Scaling
 from .kernels.plugins.losses import LOSSES, OUTPUTS
-from .kernels.plugins.readers import reader_of
 from .kernels.runs.jobs import prediction_job
 from .kernels.runs.plan import aligned_zeros, make_plan
 from .kernels.runs.threads import usable_threads
 from .network import Floats, Network
 from .outputs import Outputs, Targets
+from .reading import copying_reader, reads_in_place, set_scaling
 
 _CHUNK = 96
 
@@ -26,10 +27,10 @@ class _Workspace:
     """Memory and job for the predictions of many rows; one call at a time uses it."""
 
     def __init__(
-        self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, input_factor: float,
+        self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, scaling: Scaling,
         unit: Any, totals: bool,
     ) -> None:  # fmt: skip
-        in_place = network.reads_in_place(dtype, input_factor)
+        in_place = reads_in_place(network, dtype, scaling)
         plan = make_plan(
             network.layer_sizes, network.dtype, chunk=chunk, members=n_threads, together=False,
             consecutive=in_place, activations=network.activations,
@@ -38,20 +39,22 @@ class _Workspace:
         memory[: network.packed.size] = network.packed
         self.in_place = in_place
         self.job = prediction_job(
-            plan, memory, reader="consecutive" if in_place else reader_of(dtype), unit=unit,
-            activations=network.activations, totals=totals,
+            plan, memory, unit=unit, activations=network.activations, totals=totals,
+            reader="consecutive" if in_place else copying_reader(dtype, scaling),
         )  # fmt: skip
-        self.job.set(input_factor=input_factor)
+        set_scaling(self.job, scaling, network.dtype)
 
 
 class _RowWorkspace:
     """The same for single rows: they are copied, so that no address changes between two calls."""
 
-    def __init__(self, network: Network, dtype: np.dtype, input_factor: float, unit: Any) -> None:
-        space = _Workspace(network, 1, 1, dtype, input_factor, unit, False)
+    def __init__(
+        self, network: Network, n_features: int, dtype: np.dtype, scaling: Scaling, unit: Any
+    ) -> None:
+        space = _Workspace(network, 1, 1, dtype, scaling, unit, False)
         self.job = space.job
         self._order = np.zeros(1, np.int64)
-        self.row = np.empty((1, network.layer_sizes[0]), dtype)
+        self.row = np.empty((1, n_features), dtype)
         self.outputs = np.empty((1, network.layer_sizes[-1]), network.dtype)
         self.job.set_rows(self.row, self._order, in_place=space.in_place)
         self.job.set(first=0, last=1)
@@ -69,9 +72,9 @@ def _borrow(network: Network, kind: Any, *key: Any) -> tuple[Any, list[Any]]:
 
 
 def _predict_row(
-    network: Network, X: npt.NDArray[np.generic], input_factor: float, unit: Any
+    network: Network, X: npt.NDArray[np.generic], scaling: Scaling, unit: Any
 ) -> Floats:
-    space, free = _borrow(network, _RowWorkspace, X.dtype, input_factor, unit)
+    space, free = _borrow(network, _RowWorkspace, X.shape[1], X.dtype, scaling, unit)
     space.row[...] = X
     space.job.run()
     outputs: Floats = space.outputs.copy()
@@ -92,11 +95,11 @@ class _Rows:
 
     def __init__(
         self, network: Network, X: npt.NDArray[np.generic], threads: int | None,
-        input_factor: float, unit: Any, totals: bool,
+        scaling: Scaling, unit: Any, totals: bool,
     ) -> None:  # fmt: skip
         self.chunks = -(-len(X) // _CHUNK)
         n_threads = _team_size(network, len(X), threads)
-        key = _CHUNK, n_threads, X.dtype, input_factor, unit, totals
+        key = _CHUNK, n_threads, X.dtype, scaling, unit, totals
         self._space, self._free = _borrow(network, _Workspace, *key)
         self.job, self.order = self._space.job, np.arange(len(X))
         self.job.set_rows(X, self.order, in_place=self._space.in_place)
@@ -117,17 +120,17 @@ def _check_finite(total: float) -> None:
 
 
 def predict(
-    network: Network, X: npt.NDArray[np.generic], threads: int | None, input_factor: float,
+    network: Network, X: npt.NDArray[np.generic], threads: int | None, scaling: Scaling,
     output: str,
 ) -> Floats:  # fmt: skip
     """Outputs of shape (n, outputs), in the network's dtype: what the loss ``output`` makes of
     them, or the plain ones for "identity"."""
     unit = OUTPUTS[output]
     if len(X) == 1:
-        outputs = _predict_row(network, X, input_factor, unit)
+        outputs = _predict_row(network, X, scaling, unit)
     else:
         outputs = np.empty((len(X), network.layer_sizes[-1]), network.dtype)
-        _Rows(network, X, threads, input_factor, unit, False).run(predictions=outputs)
+        _Rows(network, X, threads, scaling, unit, False).run(predictions=outputs)
     if output != "softmax_cross_entropy":
         _check_finite(float(outputs.sum(dtype=np.float64)))
     else:  # if one probability of a row is not a number, then all of that row
@@ -141,12 +144,12 @@ def evaluate(
     targets: Targets,
     outputs: Outputs,
     threads: int | None,
-    input_factor: float,
+    scaling: Scaling,
 ) -> tuple[float, float]:
     """(mean loss, metric) against ``targets``, as ``outputs`` takes them."""
     weighted = outputs.is_weighted(targets)
     unit = LOSSES[outputs.kernel(targets, weighted=weighted)].loss
-    rows = _Rows(network, X, threads, input_factor, unit, True)
+    rows = _Rows(network, X, threads, scaling, unit, True)
     totals = np.empty((rows.chunks, 2))
     arrays = targets.taken(rows.order, network.dtype, weighted=weighted)
     table = outputs.table(targets).astype(network.dtype)

@@ -90,7 +90,7 @@ class Predictor:
         learned = self._fitted()
         network, signature = learned.network, learned.signature
         rows = signature.rows(X, network.dtype)
-        return predict(network, rows, self.threads, signature.inputs.scaling.kernel_factor, output)
+        return predict(network, rows, self.threads, signature.inputs.scaling, output)
 
     def evaluate(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -112,7 +112,7 @@ class Predictor:
         rows = signature.rows_and_targets(X, Y, sample_weight, network.dtype)
         metrics = check_setting("metrics", self.metrics)
         check_metrics(metrics, signature.outputs)
-        how = signature.outputs, metrics, self.threads, signature.inputs.scaling.kernel_factor
+        how = signature.outputs, metrics, self.threads, signature.inputs.scaling
         return scores(network, rows, *how)
 
     def score(
@@ -122,7 +122,7 @@ class Predictor:
         learned = self._fitted()
         network, signature = learned.network, learned.signature
         rows = signature.rows_and_targets(X, Y, sample_weight, network.dtype)
-        how = signature.outputs, None, self.threads, signature.inputs.scaling.kernel_factor
+        how = signature.outputs, None, self.threads, signature.inputs.scaling
         return scores(network, rows, *how)[signature.outputs.metric]
 
     def get_weights(self) -> list[Floats]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .inputs import Scaling
 from .metrics import METRICS
 from .network import Network
 from .outputs import Outputs, Targets
@@ -43,14 +44,14 @@ def scores(
     outputs: Outputs,
     metrics: Metrics,
     threads: int | None,
-    input_factor: float,
+    scaling: Scaling,
 ) -> dict[str, float]:
     """Mean ``loss`` and ``metrics``, by default accuracy or r2, on rows and targets."""
     X, targets = rows
-    loss, score = evaluate(network, X, targets, outputs, threads, input_factor)
+    loss, score = evaluate(network, X, targets, outputs, threads, scaling)
     if metrics is None:
         return {"loss": loss, outputs.metric: score}
-    return {"loss": loss} | further_scores(network, rows, outputs, metrics, threads, input_factor)
+    return {"loss": loss} | further_scores(network, rows, outputs, metrics, threads, scaling)
 
 
 def further_scores(
@@ -59,13 +60,13 @@ def further_scores(
     outputs: Outputs,
     metrics: tuple[Any, ...],
     threads: int | None,
-    input_factor: float,
+    scaling: Scaling,
 ) -> dict[str, float]:
     """Those of metrics alone, from one prediction."""
     if not metrics:
         return {}
     X, targets = rows
-    raw = predict(network, X, threads, input_factor, outputs.loss.name)
+    raw = predict(network, X, threads, scaling, outputs.loss.name)
     weights = targets.weights_of(np.arange(len(targets)))
     return {name_of(m): _score(m, raw, targets, outputs, weights) for m in metrics}
 

@@ -114,12 +114,15 @@ class Trainer(Predictor):
     scaling : str, float or sequence of float, default "auto"
         What is done to features on the way in, learned from the training rows, in the precision in
         which they come: "standard" (mean 0, standard deviation 1), "robust" (median 0, quartiles 1
-        apart, smoothly clipped at 3), "quantile" (a piecewise linear map to the normal
+        apart, smoothly clipped at 3), "piecewise" (the same, and beside each feature of more than
+        two values up to 16 inputs that tell between which of its quantiles it lies, which the
+        kernels make as they read rows), "quantile" (a piecewise linear map to the normal
         distribution), "max_abs" (largest value 1), a factor, or one for each feature (each input,
         where ``fit`` makes more of them); None for nothing. "auto" divides pixels (16 or more
         features of one unit, none negative, many 0 or all uint8) by their largest value, leaves
-        those between 0 and 1 and features of about unit size alone, and takes "robust" for others.
-        ``scaling_`` tells what it chose.
+        those between 0 and 1 and features of about unit size alone, and takes "piecewise" for
+        others, or "robust" in a linear model and for more than 256 features. ``scaling_`` tells
+        what it chose.
     missing : {"error", "impute"}
         What gaps among the numbers of X are, which are NaN, None or NA: an error, or filled with
         the median of the training rows; a column that had gaps among those gets another one of 0
@@ -543,25 +546,29 @@ class Trainer(Predictor):
         TypeError, ValueError
             If the arrays do not fit together or do not fit the trained network.
         """
-        learned = self._learned or self._unlearned(weights)
+        learned = self._learned or self._unlearned(weights, scaling)
         network, signature = learned.network, learned.signature
-        n_features, *hidden, n_outputs = network.layer_sizes
+        n_inputs, *hidden, n_outputs = network.layer_sizes
         checked = check_weights(
-            weights, n_features=n_features, n_outputs=n_outputs, hidden=tuple(hidden),
+            weights, n_features=n_inputs, n_outputs=n_outputs, hidden=tuple(hidden),
         )  # fmt: skip
         checked = check_weights(signature.outputs.from_units(checked), dtype=network.dtype)
         if classes is not None:
             labels = check_classes(classes, len(signature.outputs.labels))
             signature = replace(signature, outputs=replace(signature.outputs, classes=labels))
         if scaling is not None:
-            signature = replace(signature, inputs=signature.inputs.scaled_by(scaling))
+            inputs = signature.inputs.scaled_by(scaling)
+            if inputs.count != n_inputs:
+                got = f"{inputs.count} with {inputs.scaling}"
+                raise ValueError(f"scaling must make {n_inputs} inputs of the features; got {got}")
+            signature = replace(signature, inputs=inputs)
         learned = replace(learned, network=network.with_weights(checked), signature=signature)
         if self._fitting is None:
             learned = replace(learned, network=learned.network.restarted(network.rule), random=None)
         self._learned = learned
 
-    def _unlearned(self, weights: Sequence[npt.ArrayLike]) -> Learned:
-        """Around weights that come from outside."""
+    def _unlearned(self, weights: Sequence[npt.ArrayLike], scaling: Any) -> Learned:
+        """Around weights that come from outside, and the scaling that goes with them, if any."""
         names = "dtype", "hidden", "activation", "scaling", "loss"
         dtype, hidden, activation, setting, loss = (
             check_setting(name, getattr(self, name)) for name in names
@@ -573,9 +580,10 @@ class Trainer(Predictor):
             got = f"got activation={activation!r} and {count} hidden layers"
             raise ValueError(f"activation must be one name, or one for each hidden layer; {got}")
         network = Network(checked, dtype, activations)
-        n_features, *_, n_outputs = network.layer_sizes
+        n_inputs, *_, n_outputs = network.layer_sizes
         outputs = given_outputs(loss, n_outputs)
-        inputs = Inputs(Columns(n_features))
+        pieces = scaling.pieces if isinstance(scaling, Scaling) else None
+        inputs = Inputs(Columns(n_inputs - (pieces.count if pieces else 0)))
         if not isinstance(setting, str):
             inputs = inputs.scaled_by(setting)
         signature = Signature(inputs, outputs, fitted=False)

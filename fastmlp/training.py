@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .data import FitData
+from .inputs import AS_THEY_COME, Scaling
 from .kernels.language.simd import TILE_ROWS
-from .kernels.plugins.readers import reader_of
 from .kernels.plugins.rules import RULES
 from .kernels.runs.jobs import scan_job, training_job
 from .kernels.runs.launch import Job
@@ -19,6 +19,7 @@ from .kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight
 from .kernels.runs.team import stayed, team_array_size
 from .kernels.runs.threads import usable_threads
 from .network import Floats, Network
+from .reading import copying_reader, reads_in_place, set_scaling
 from .validation import Settings
 
 # Python sees an interrupt between two calls of a kernel.
@@ -62,14 +63,15 @@ class TrainingRun:
         self._outputs = data.signature.outputs
         self._weighted = self._outputs.is_weighted(data.targets)
         rows = len(data.X)
-        skip_zeros = len(network.layer_sizes) > 2 and _has_many_zeros(data.X)
-        factor = data.signature.inputs.scaling.kernel_factor
+        scaling = data.signature.inputs.scaling
+        suitable = len(network.layer_sizes) > 2 and scaling.pieces is None
+        skip_zeros = suitable and _has_many_zeros(data.X)
         self._batch_size = batch_size = min(int(settings.batch_size), rows)
         self._memory, self._plan, self._job = training_parts(
             network, data.X.dtype, batch_size, settings, skip_zeros,
-            self._outputs.kernel(data.targets, weighted=self._weighted), factor,
+            self._outputs.kernel(data.targets, weighted=self._weighted), scaling,
         )  # fmt: skip
-        self._in_place = _reads_in_place(network, data.X.dtype, settings, factor)
+        self._in_place = _reads_in_place(network, data.X.dtype, settings, scaling)
         self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
         self._company = _Company()
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
@@ -244,18 +246,18 @@ def training_parts(
     settings: Settings,
     skip_zeros: bool = False,
     loss: str = "softmax_cross_entropy",
-    input_factor: float = 1.0,
+    scaling: Scaling = AS_THEY_COME,
 ) -> tuple[Floats, Plan, Job]:
-    """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``; the kernels
-    multiply the input by ``input_factor``."""
+    """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``; ``scaling`` says
+    what kernels do to the input."""
     plan = _plan(network, batch_size, settings, skip_zeros)
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
-    in_place = _reads_in_place(network, dtype, settings, input_factor)
+    in_place = _reads_in_place(network, dtype, settings, scaling)
     job = training_job(
         plan,
         memory,
-        reader="scattered" if in_place else reader_of(dtype),
+        reader="scattered" if in_place else copying_reader(dtype, scaling),
         loss=loss,
         activations=network.activations,
         rule=network.rule,
@@ -263,11 +265,8 @@ def training_parts(
         dropout=settings.dropouts(len(network.activations)),
         before_rule=_before_rule(settings),
     )
-    job.set(
-        **settings.optimizer.numbers,
-        input_factor=input_factor,
-        clip_norm=settings.clip_norm or 0.0,
-    )
+    set_scaling(job, scaling, network.dtype)
+    job.set(**settings.optimizer.numbers, clip_norm=settings.clip_norm or 0.0)
     return memory, plan, job
 
 
@@ -301,11 +300,11 @@ def _before_rule(settings: Settings) -> set[str]:
 
 
 def _reads_in_place(
-    network: Network, dtype: np.dtype[np.generic], settings: Settings, input_factor: float
+    network: Network, dtype: np.dtype[np.generic], settings: Settings, scaling: Scaling
 ) -> bool:
     """Whether rows need no copy: one whose features are dropped does."""
     copies = any(settings.dropouts(len(network.activations))[:1])
-    return not copies and network.reads_in_place(dtype, input_factor)
+    return not copies and reads_in_place(network, dtype, scaling)
 
 
 def _chunk_flops(network: Network, batch_size: int) -> int:

@@ -88,7 +88,7 @@ def _dead_units(network: Network, data: FitData) -> Iterator[str]:
     rows = data.X[::step][:_SAMPLE_ROWS]
     if len(rows) == 0 or set(network.activations) != {"relu"}:
         return
-    values = rows.astype(network.dtype) * data.signature.inputs.scaling.kernel_factor
+    values = data.signature.inputs.scaling.as_read(rows, network.dtype)
     weights = network.get_weights()[:-2]
     for number, (W, b) in enumerate(zip(weights[::2], weights[1::2], strict=True), 1):
         values = np.maximum(values @ W + b, 0)

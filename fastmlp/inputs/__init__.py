@@ -7,6 +7,14 @@ in, all by what was learned from the training rows.
 from .columns import Columns, learn_columns
 from .learn import given_scaling
 from .meaning import Inputs, learn_inputs
-from .scaling import Scaling
+from .scaling import AS_THEY_COME, Scaling
 
-__all__ = ["Columns", "Inputs", "Scaling", "given_scaling", "learn_columns", "learn_inputs"]
+__all__ = [
+    "AS_THEY_COME",
+    "Columns",
+    "Inputs",
+    "Scaling",
+    "given_scaling",
+    "learn_columns",
+    "learn_inputs",
+]

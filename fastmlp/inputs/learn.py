@@ -1,11 +1,13 @@
 """Scaling of features, learned from the training rows."""
 
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .pieces import MOST_FEATURES, learn_pieces, piece_count
 from .scaling import Scaling
 
 Array = npt.NDArray[Any]
@@ -32,18 +34,23 @@ def given_scaling(setting: Any) -> Scaling | None:
     return Scaling("factor", factor=setting if np.ndim(setting) == 0 else np.array(setting))
 
 
-def learn_scaling(setting: str, rows: Array, weights: Floats | None) -> Scaling:
+def learn_scaling(
+    setting: str, rows: Array, weights: Floats | None, *, linear: bool = False
+) -> Scaling:
     """Learn what is done to features.
 
     Parameters
     ----------
     setting : str
         A kind that is learned, or "auto": features of one unit, such as pixels, are all divided by
-        their largest value, those of about unit size stay, others get robust scaling.
+        their largest value, those of about unit size stay, others get piecewise scaling, or robust
+        scaling where very many or none have more than two values.
     rows : array of shape (n, d)
         The training rows.
     weights : array of shape (n,), optional
         A weight of k counts as k rows.
+    linear : bool
+        Of a linear model "auto" makes no pieces: it stays linear.
     """
     low, high = rows.min(axis=0).astype(np.float64), rows.max(axis=0).astype(np.float64)
     if setting != "auto":
@@ -54,7 +61,9 @@ def learn_scaling(setting: str, rows: Array, weights: Floats | None) -> Scaling:
         return Scaling("factor", f"auto: pixels up to {largest:.6g}", factor=1 / largest)
     if _are_of_unit_size(rows, weights, low, high):
         return Scaling(reason="auto: features centred, of about unit size")
-    return _learned("robust", "auto: features of any unit", rows, weights, low, high)
+    suitable = not linear and 0 < _divisible(rows, low, high) <= MOST_FEATURES
+    kind = "piecewise" if suitable else "robust"
+    return _learned(kind, "auto: features of any unit", rows, weights, low, high)
 
 
 def _pixel_range(rows: Array, low: Floats, high: Floats) -> float | None:
@@ -85,12 +94,34 @@ def _learned(
     if kind == "standard":
         means, spreads = _moments(rows, weights)
         return Scaling(kind, reason, _inverse(spreads, size), means)
+    if kind == "piecewise":
+        return _in_pieces(reason, rows, weights, low, high)
     if kind == "robust":
         lower, centre, upper = _quantiles(rows, weights, np.array([0.25, 0.5, 0.75]))
         # Half the range for features of which most values are the same, as those of one category.
         spreads = np.where(upper > lower, upper - lower, high / 2 - low / 2)
         return Scaling(kind, reason, _inverse(spreads, size), centre)
     return _to_normal(kind, reason, rows, weights, low, high)
+
+
+def _divisible(rows: Array, low: Floats, high: Floats) -> int:
+    """Features that have more than two values."""
+    sample = _sample(rows)
+    return int(((sample > low) & (sample < high)).any(axis=0).sum())
+
+
+def _in_pieces(
+    reason: str, rows: Array, weights: Floats | None, low: Floats, high: Floats
+) -> Scaling:
+    """Robust scaling, after which features are cut."""
+    robust = _learned("robust", reason, rows, weights, low, high)
+    shares = np.linspace(0, 1, piece_count(_divisible(rows, low, high)) + 1)
+    inner = _quantiles(rows, weights, shares[1:-1])
+    quantiles, sample = (
+        robust.apply(values, np.dtype(np.float64))
+        for values in (np.vstack([low, inner, high]), _sample(rows))
+    )
+    return replace(robust, kind="piecewise", pieces=learn_pieces(quantiles, sample))
 
 
 def _to_normal(
@@ -139,10 +170,13 @@ def _moments(rows: Array, weights: Floats | None) -> tuple[Floats, Floats]:
     return means, spreads
 
 
+def _sample(rows: Array) -> Array:
+    return rows[:: -(-len(rows) // _SAMPLE_ROWS)]
+
+
 def _quantiles(rows: Array, weights: Floats | None, shares: Floats) -> Floats:
     """Values below which such shares of the rows are, shape (len(shares), d)."""
-    step = -(-len(rows) // _SAMPLE_ROWS)
-    rows, weights = rows[::step], None if weights is None else weights[::step]
+    rows, weights = _sample(rows), None if weights is None else _sample(weights)
     result = np.empty((len(shares), rows.shape[1]))
     for block in _column_blocks(rows):
         # The one definition that weights go with, so that a weight of k is k rows.

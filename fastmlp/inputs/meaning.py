@@ -41,7 +41,7 @@ class Inputs:
     @property
     def count(self) -> int:
         """Inputs of the network."""
-        return self.columns.n_inputs
+        return self.scaling.n_inputs(self.columns.n_inputs)
 
     def features(self, X: Any, name: str = "X", *, named: bool = True) -> Features:
         """Rows like those of the fit, not yet read.
@@ -73,7 +73,7 @@ class Inputs:
                     f"got {given!r}"
                 )
             given = given_scaling(check_setting("scaling", given))
-        return replace(self, scaling=given.check(self.count))
+        return replace(self, scaling=given.check(self.columns.n_inputs))
 
     def plain(self) -> dict[str, Any]:
         """Plain arrays and values."""
@@ -122,12 +122,13 @@ def learn_inputs(
     scaling = given.scaling if given else given_scaling(settings.scaling)
     precision = _precision(scaling, settings.dtype)
     columns, rows = learn_columns(features, train, weights, precision, settings.missing)
-    if given and given.count != columns.n_inputs:
+    if given and given.columns.n_inputs != columns.n_inputs:
         got = f"got {columns.n_given}"
         if columns.n_given != columns.n_inputs:
             got += f", which make {columns.n_inputs} columns of numbers"
-        raise ValueError(f"{features.name} must have {given.count} features; {got}")
+        raise ValueError(f"{features.name} must have {given.columns.n_inputs} features; {got}")
     if scaling is None:
-        scaling = learn_scaling(settings.scaling, rows[train], weights)
+        is_linear = len(settings.hidden) == 0
+        scaling = learn_scaling(settings.scaling, rows[train], weights, linear=is_linear)
     inputs = Inputs(columns, names, scaling.check(columns.n_inputs))
     return inputs, scaling.apply(rows, settings.dtype, features.name)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..validation import finite, some
+from .pieces import Pieces
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -25,7 +26,7 @@ class Scaling:
     Parameters
     ----------
     kind : str
-        "none", "factor", "max_abs", "standard", "robust" or "quantile".
+        "none", "factor", "max_abs", "standard", "robust", "piecewise" or "quantile".
     reason : str
         Why it was chosen, where the setting was "auto".
     factor : float or array of shape (d,)
@@ -36,6 +37,9 @@ class Scaling:
         Of "quantile": quantiles of the features.
     levels : array of shape (k, d), optional
         Of "quantile": what they become, quantiles of the normal distribution.
+    pieces : Pieces, optional
+        Of "piecewise": of features after all that, further inputs, which kernels make as they read
+        rows.
     """
 
     kind: str = "none"
@@ -44,11 +48,14 @@ class Scaling:
     centre: Floats | None = None
     points: Floats | None = None
     levels: Floats | None = None
+    pieces: Pieces | None = None
 
     def __str__(self) -> str:
         what = "features as they come" if self.kind == "none" else f"{self.kind} scaling"
         if self.kind == "factor":
             what = f"features times {some(np.atleast_1d(self.factor))}"
+        if self.pieces is not None:
+            what += f" and {self.pieces.count} pieces"
         return f"{what} ({self.reason})" if self.reason else what
 
     def __repr__(self) -> str:
@@ -65,15 +72,29 @@ class Scaling:
         learned = isinstance(self.factor, np.ndarray) or self.centre is not None
         return not learned and self.points is None
 
+    @property
+    def reads_as_is(self) -> bool:
+        """Whether kernels change nothing as they read rows."""
+        return self.kernel_factor == 1 and self.pieces is None
+
+    def as_read(self, rows: Array, dtype: np.dtype[Any]) -> Array:
+        """What kernels make of rows as they read them: the inputs of a network of ``dtype``."""
+        rows = rows.astype(dtype) * dtype.type(self.kernel_factor)
+        return rows if self.pieces is None else self.pieces.beside(rows)
+
+    def n_inputs(self, n_features: int) -> int:
+        """Inputs that so many features become."""
+        return n_features + (0 if self.pieces is None else self.pieces.count)
+
     def check(self, n_features: int, name: str = "scaling") -> "Scaling":
         """Itself, if it is of so many features; otherwise a ValueError."""
         given = [self.factor, self.centre, self.points, self.levels]
-        arrays = [value for value in given if isinstance(value, np.ndarray)]
-        for array in arrays:
-            if array.shape[-1] != n_features:
-                raise ValueError(
-                    f"{name} must be for {n_features} features; got {array.shape[-1]} of them"
-                )
+        counts = [value.shape[-1] for value in given if isinstance(value, np.ndarray)]
+        if self.pieces is not None:
+            counts.append(len(self.pieces.ends) - 1)
+        for count in counts:
+            if count != n_features:
+                raise ValueError(f"{name} must be for {n_features} features; got {count} of them")
         return self
 
     def apply(self, rows: Array, dtype: np.dtype[Any], name: str = "X") -> Array:
@@ -107,7 +128,7 @@ class Scaling:
         if self.centre is not None:
             rows -= self.centre
         rows *= self.factor
-        return _smooth_clip(rows) if self.kind == "robust" else rows
+        return _smooth_clip(rows) if self.kind in ("robust", "piecewise") else rows
 
     def _to_normal(self, rows: Floats) -> Floats:
         columns = [
@@ -118,7 +139,8 @@ class Scaling:
 
     def plain(self) -> dict[str, Any]:
         """Plain arrays and values."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        plain = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {**plain, "pieces": self.pieces and vars(self.pieces)}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Scaling":
@@ -135,10 +157,12 @@ class Scaling:
             raise ValueError("scaling that is not finite")
         if arrays["factor"].ndim == 0:
             arrays.pop("factor")
-        return replace(scaling, **arrays)  # type: ignore[arg-type]
+        pieces = None if scaling.pieces is None else Pieces.from_plain(scaling.pieces)
+        return replace(scaling, **arrays, pieces=pieces)  # type: ignore[arg-type]
 
 
-KINDS = ("none", "factor", "max_abs", "standard", "robust", "quantile")
+AS_THEY_COME = Scaling()
+KINDS = ("none", "factor", "max_abs", "standard", "robust", "piecewise", "quantile")
 
 
 def _smooth_clip(z: Floats) -> Floats:

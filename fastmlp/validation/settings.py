@@ -23,7 +23,7 @@ INITIALIZERS = (
     "orthogonal", "normal",
 )  # fmt: skip
 MISSING = ("error", "impute")
-SCALINGS = ("auto", "standard", "robust", "quantile", "max_abs")
+SCALINGS = ("auto", "standard", "robust", "piecewise", "quantile", "max_abs")
 SPLITS = ("auto", "last", "shuffled", "stratified")
 # Of difflib: "epoch" and "batchsize" are near, "losses" is not.
 _NEAR = 0.85

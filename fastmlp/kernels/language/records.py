@@ -70,6 +70,10 @@ RUN = _record(
         # Arrays of the caller.
         ("input", _I),  # address of X (n x d)
         ("input_factor", _F),  # its factor
+        ("features", _I),  # its columns, where the network has more inputs: pieces, see ``readers``
+        ("piece_ends", _I),  # table j -> where the pieces of feature j begin
+        ("piece_slopes", _I), ("piece_offsets", _I),  # addresses of the lines of the pieces
+        ("piece_reach", _F),  # where they end
         ("order", _I),  # table of the rows of X to take
         ("labels", _I),  # address of the int32 class indices, in the order taken
         ("targets", _I),  # address of the targets, output by output, in the order taken

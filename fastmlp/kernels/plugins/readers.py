@@ -51,11 +51,28 @@ def copy_uint8(memory, run, layer):
             memory[row + j] = scale * as_element(pixels[source + j], memory)
 
 
+@unit
+def copy_pieces(memory, run, layer):
+    """Rows of the network's dtype, each followed by the pieces of its features: straight lines
+    that end at -reach and reach."""
+    numbers, order, d = elements_like(run.input, memory), int64s(run.order), run.features
+    ends, slopes = int64s(run.piece_ends), elements_like(run.piece_slopes, memory)
+    offsets, reach = elements_like(run.piece_offsets, memory), as_element(run.piece_reach, memory)
+    for s in range(run.m):
+        source, row = order[run.row + s] * d, run.copy + s * layer.stride
+        for j in range(d):
+            x = numbers[source + j]
+            memory[row + j] = x
+            for p in range(ends[j], ends[j + 1]):
+                memory[row + d + p] = min(max(slopes[p] * x + offsets[p], -reach), reach)
+
+
 READERS = {
     "scattered": read_scattered,
     "consecutive": read_consecutive,
     "numbers": copy_numbers,
     "uint8": copy_uint8,
+    "pieces": copy_pieces,
 }
 
 

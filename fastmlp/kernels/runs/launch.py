@@ -80,6 +80,11 @@ class Job:
         """Give fields of the run the addresses of arrays, which the caller keeps alive."""
         self.set(**{name: array.ctypes.data for name, array in arrays.items()})
 
+    def keep(self, **arrays: npt.NDArray[Any]) -> None:
+        """The same for arrays that the job itself keeps alive."""
+        self._kept = list(arrays.values())
+        self.point(**arrays)
+
     def set(self, **values: Any) -> None:
         """Set fields of the run: one value for all members, or one for each."""
         for name, value in values.items():
