@@ -49,11 +49,17 @@ def start(
         network = Network(weights, settings.dtype, activations)
     else:
         network = known.network
+        if settings.weight_averaging and known.latest is not None:
+            network = known.latest
         if known.random is not None and known.random[0] == settings.seed:
             bits.state = known.random[1]
     network = network.under(settings.optimizer.rule)
-    past = known.monitored if known else ()
-    return Learned(network, data.signature, settings.hidden, monitored=past), rng
+    if known is None:
+        return Learned(network, data.signature, settings.hidden), rng
+    learned = replace(known, signature=data.signature, hidden=settings.hidden, random=None)
+    if network is known.latest:
+        return learned, rng
+    return learned.settled(network), rng
 
 
 class Fit:
@@ -213,11 +219,12 @@ class Fit:
         if not trained.is_complete and epoch > self._done:
             return None
         start = time.perf_counter()
-        logs = self._numbers(trained) | {"learning_rate": rate, "seconds": self._seconds}
+        learned = self._learned.averaged_with(trained.network, self._settings.weight_averaging)
+        numbers = self._numbers(trained, learned.network)
+        logs = numbers | {"learning_rate": rate, "seconds": self._seconds}
         self._scoring = time.perf_counter() - start
         learned = replace(
-            self._learned,
-            network=trained.network,
+            learned,
             random=(self._settings.seed, self._rng.bit_generator.state),
             monitored=(*self._learned.monitored, *monitored(self._settings.schedule, logs)),
         )
@@ -230,7 +237,7 @@ class Fit:
 
     def _train(self) -> tuple[Trained, float]:
         """What the epoch leaves, and its last learning rate."""
-        network, sums = self._learned.network, []
+        network, sums = self._learned.latest or self._learned.network, []
         self._rows, self._seconds = 0, 0.0
         for run in self._runs(network):
             rates = self._rates(run, network)
@@ -279,8 +286,8 @@ class Fit:
         self._seconds += time.perf_counter() - start
         return trained
 
-    def _numbers(self, trained: Trained) -> dict[str, float]:
-        """Losses and metrics of the epoch."""
+    def _numbers(self, trained: Trained, network: Network) -> dict[str, float]:
+        """Losses and metrics of the epoch, of the network that it leads to."""
         settings, signature = self._settings, self._data.signature
         outputs, scaling = signature.outputs, signature.inputs.scaling
         how = outputs, settings.metrics, settings.threads, scaling
@@ -293,9 +300,9 @@ class Fit:
             rest = tuple(metric for metric in settings.metrics if metric not in known)
             rows = self._data.X, self._data.targets
             if self._stream is None:
-                known |= further_scores(trained.network, rows, outputs, rest, *how[2:])
+                known |= further_scores(network, rows, outputs, rest, *how[2:])
             logs |= {n: known[n] for n in map(name_of, settings.metrics) if n in known}
         if self._data.validation is not None:
-            validated = scores(trained.network, self._data.validation, *how)
+            validated = scores(network, self._data.validation, *how)
             logs |= {f"val_{name}": value for name, value in validated.items()}
         return logs

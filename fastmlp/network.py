@@ -64,6 +64,13 @@ class Network:
         """This network after ``updates`` more updates, which led to these weights and state."""
         return self._changed(packed=packed, state=state, updates=self.updates + updates)
 
+    def averaged_with(self, other: "Network", share: float) -> "Network":
+        """This network with weights of which ``other`` has a share."""
+        dtype = self.dtype.type
+        packed = dtype(share) * other.packed
+        packed += dtype(1 - share) * self.packed
+        return self._changed(packed=packed)
+
     def plain(self) -> dict[str, Any]:
         """Plain arrays: how weights are packed depends on the machine, and on the plan."""
         vectors = self.state.reshape(-1, self._weight_count)

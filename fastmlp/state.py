@@ -6,7 +6,7 @@ That form depends on no machine: plain arrays, and the number of a format.
 import pickle
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from .network import Network
 from .validation import SETTINGS
 
 # Of what is pickled.
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Learned:
     Parameters
     ----------
     network : Network
+        What predicts.
     signature : Signature
     hidden : tuple of int
         What the setting was when the network was made.
@@ -36,6 +37,10 @@ class Learned:
         Generator of the orders of rows, as the last finished epoch left it; None starts afresh.
     monitored : tuple of float
         What a schedule has monitored, epoch by epoch.
+    latest : Network, optional
+        What the training left, where the network has averaged weights.
+    averaged : int
+        Epochs that they are averages of.
     """
 
     network: Network
@@ -43,11 +48,30 @@ class Learned:
     hidden: tuple[int, ...]
     random: tuple[int | None, Any] | None = None
     monitored: tuple[float, ...] = ()
+    latest: Network | None = None
+    averaged: int = 0
+
+    def settled(self, network: Network) -> "Learned":
+        """With another network, from which the training goes on."""
+        return replace(self, network=network, latest=None, averaged=0)
+
+    def averaged_with(self, latest: Network, kept: float) -> "Learned":
+        """After an epoch, of weights of which the average keeps a share; of the first their mean.
+
+        The average has the optimiser's state, so that whoever settles it can go on from it.
+        """
+        if kept == 0:
+            return self.settled(latest)
+        count = self.averaged + 1
+        kept = min(kept, 1 - 1 / count)
+        network = latest.averaged_with(self.network, kept) if kept else latest
+        return replace(self, network=network, latest=latest, averaged=count)
 
     def plain(self) -> dict[str, Any]:
         """The same as plain arrays and values."""
         return {
             **vars(self), "network": self.network.plain(), "signature": self.signature.plain(),
+            "latest": self.latest and self.latest.plain(),
         }  # fmt: skip
 
     @classmethod
@@ -60,8 +84,12 @@ class Learned:
             raise ValueError(f"a network of {network.layer_sizes} does not map {sizes}")
         if plain["random"] is not None:
             _, np.random.PCG64(0).state = plain["random"]  # an error unless it is one
+        latest = plain["latest"] and Network.from_plain(plain["latest"])
+        if latest and (latest.layer_sizes, latest.dtype) != (network.layer_sizes, network.dtype):
+            raise ValueError(f"a training of {latest.layer_sizes} in {latest.dtype}")
         monitored = tuple(map(float, plain["monitored"]))
-        return cls(**plain | {"network": network, "signature": signature, "monitored": monitored})
+        rest = {"averaged": int(plain["averaged"]), "latest": latest, "monitored": monitored}
+        return cls(**plain | {"network": network, "signature": signature} | rest)
 
 
 def learned_state(trainer: Any) -> dict[str, Any]:

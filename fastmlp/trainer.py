@@ -109,6 +109,11 @@ class Trainer(Predictor):
     batch_size : int, default "auto"
         Rows of a mini-batch; more than there are means all. "auto" is a power of 2 from 16 to 128,
         about twenty batches an epoch where there are few rows.
+    weight_averaging : float, default "auto"
+        What is validated, kept and predicts are weights averaged over the epochs: after each, this
+        share of the average so far and the rest of the epoch's weights, of the first epochs their
+        mean. The training goes on from its own. 0 for none. "auto" is 0.9 where early stopping is
+        automatic and ends the training, with a default rate of 0.003, otherwise 0.
     shuffle : bool, default True
         Draw a new order of the rows for every epoch; otherwise they are taken as given.
     scaling : str, float or sequence of float, default "auto"
@@ -239,6 +244,7 @@ class Trainer(Predictor):
         clip_norm: float | None = None,
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
+        weight_averaging: float | str = "auto",
         shuffle: bool = True,
         scaling: str | float | npt.ArrayLike | None = "auto",
         missing: str = "error",
@@ -269,6 +275,7 @@ class Trainer(Predictor):
         self.clip_norm = clip_norm
         self.epochs = epochs
         self.batch_size = batch_size
+        self.weight_averaging = weight_averaging
         self.shuffle = shuffle
         self.scaling = scaling
         self.missing = missing
@@ -562,7 +569,7 @@ class Trainer(Predictor):
                 got = f"{inputs.count} with {inputs.scaling}"
                 raise ValueError(f"scaling must make {n_inputs} inputs of the features; got {got}")
             signature = replace(signature, inputs=inputs)
-        learned = replace(learned, network=network.with_weights(checked), signature=signature)
+        learned = replace(learned.settled(network.with_weights(checked)), signature=signature)
         if self._fitting is None:
             learned = replace(learned, network=learned.network.restarted(network.rule), random=None)
         self._learned = learned

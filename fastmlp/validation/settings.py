@@ -178,6 +178,7 @@ class Settings:
     clip_norm: float | None = field(default=None, metadata=RATE)
     epochs: Any = field(default="auto", metadata=_or_auto(COUNT))
     batch_size: Any = field(default="auto", metadata=_or_auto(COUNT))
+    weight_averaging: Any = field(default="auto", metadata=_or_auto(FRACTION))
     shuffle: bool = field(default=True, metadata=FLAG)
     scaling: Any = field(default="auto", metadata={"check": _scaling})
     missing: str = field(default="error", metadata=one_of(MISSING))
