@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .pieces import MOST_FEATURES, learn_pieces, piece_count
+from .pieces import FEWEST, learn_pieces, piece_count
 from .scaling import Scaling
 
 Array = npt.NDArray[Any]
@@ -44,7 +44,7 @@ def learn_scaling(
     setting : str
         A kind that is learned, or "auto": features of one unit, such as pixels, are all divided by
         their largest value, those of about unit size stay, others get piecewise scaling, or robust
-        scaling where very many or none have more than two values.
+        scaling where those of more than two values are very many, or their rows few.
     rows : array of shape (n, d)
         The training rows.
     weights : array of shape (n,), optional
@@ -61,8 +61,8 @@ def learn_scaling(
         return Scaling("factor", f"auto: pixels up to {largest:.6g}", factor=1 / largest)
     if _are_of_unit_size(rows, weights, low, high):
         return Scaling(reason="auto: features centred, of about unit size")
-    suitable = not linear and 0 < _divisible(rows, low, high) <= MOST_FEATURES
-    kind = "piecewise" if suitable else "robust"
+    divisible = 0 if linear else _divisible(rows, low, high)
+    kind = "piecewise" if divisible and piece_count(divisible, len(rows)) else "robust"
     return _learned(kind, "auto: features of any unit", rows, weights, low, high)
 
 
@@ -115,7 +115,8 @@ def _in_pieces(
 ) -> Scaling:
     """Robust scaling, after which features are cut."""
     robust = _learned("robust", reason, rows, weights, low, high)
-    shares = np.linspace(0, 1, piece_count(_divisible(rows, low, high)) + 1)
+    count = piece_count(_divisible(rows, low, high), len(rows)) or FEWEST
+    shares = np.linspace(0, 1, count + 1)
     inner = _quantiles(rows, weights, shares[1:-1])
     quantiles, sample = (
         robust.apply(values, np.dtype(np.float64))

@@ -17,10 +17,9 @@ Floats = npt.NDArray[np.float64]
 # The paper has 0 to 1. On the tables to tune on 1/2 for half the height gave accuracy +0.003 and
 # R² +0.008, 1/4 R² +0.004 more, 1/8 about the same as 1/4: large inputs overfit.
 REACH = 0.15
-# Features have fewer pieces where there are many of them, but not fewer than these.
-_MOST, _FEWEST, _MOST_OF_ALL = 16, 4, 1024
-# More features are too many for pieces of all of them, unless one asks for these.
-MOST_FEATURES = _MOST_OF_ALL // _FEWEST
+# Features have fewer pieces where there are many of them, or few rows for each; fewer than these
+# are not worth it.
+_MOST, FEWEST, _MOST_OF_ALL, _ROWS = 16, 4, 1024, 64
 # Shorter pieces, of features of about unit size, could not be told apart in float32.
 _SHORTEST = 1e-6
 
@@ -91,9 +90,10 @@ def learn_pieces(quantiles: Floats, rows: Array) -> Pieces:
     return Pieces(np.cumsum([0, *counts]), slopes, -REACH - slopes * starts)
 
 
-def piece_count(n_features: int) -> int:
-    """Pieces of each of so many features."""
-    return max(_FEWEST, min(_MOST, _MOST_OF_ALL // max(1, n_features)))
+def piece_count(n_features: int, n_rows: int) -> int:
+    """Pieces of each of so many features; 0 if these are too many for so few rows, or at all."""
+    count = min(_MOST, _MOST_OF_ALL // max(1, n_features), n_rows // _ROWS)
+    return count if count >= FEWEST else 0
 
 
 def _cuts(quantiles: Floats, values: Floats) -> Floats:
