@@ -94,7 +94,8 @@ class Trainer(Predictor):
         "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable gets the number
         of the update, from 0, and gives the learning rate itself, as in Keras. "auto" is constant;
         for 20,000 rows or more, where ``epochs`` and ``early_stopping`` are "auto" too, it is
-        "one_cycle", 7,000 updates long, with a default rate of 0.003.
+        "one_cycle", 7,000 updates long, with a default rate of 0.003; for linear models always,
+        3,000 long for fewer rows, with a rate of 0.01.
     l2, l1 : float, default 0.0
         Penalties l2 / 2 * sum W^2 and l1 * sum abs(W), added to the mean loss of a batch, of the
         weights of all layers, not of biases. Where targets are scaled, see ``fit``, they act on the
@@ -126,8 +127,8 @@ class Trainer(Predictor):
         where ``fit`` makes more of them); None for nothing. "auto" divides pixels (16 or more
         features of one unit, none negative, many 0 or all uint8) by their largest value, leaves
         those between 0 and 1 and features of about unit size alone, and takes "piecewise" for
-        others, or "robust" in a linear model and for more than 256 features. ``scaling_`` tells
-        what it chose.
+        others: "standard" in a linear model, "robust" where features have fewer than 64 rows for
+        each of 4 pieces, or are more than 256. ``scaling_`` tells what it chose.
     missing : {"error", "impute"}
         What gaps among the numbers of X are, which are NaN, None or NA: an error, or filled with
         the median of the training rows; a column that had gaps among those gets another one of 0

@@ -50,7 +50,7 @@ def learn_scaling(
     weights : array of shape (n,), optional
         A weight of k counts as k rows.
     linear : bool
-        Of a linear model "auto" makes no pieces: it stays linear.
+        Whether it is for a linear model, which "auto" leaves linear, with standard scaling.
     """
     low, high = rows.min(axis=0).astype(np.float64), rows.max(axis=0).astype(np.float64)
     if setting != "auto":
@@ -61,8 +61,11 @@ def learn_scaling(
         return Scaling("factor", f"auto: pixels up to {largest:.6g}", factor=1 / largest)
     if _are_of_unit_size(rows, weights, low, high):
         return Scaling(reason="auto: features centred, of about unit size")
-    divisible = 0 if linear else _divisible(rows, low, high)
-    kind = "piecewise" if divisible and piece_count(divisible, len(rows)) else "robust"
+    if linear:
+        kind = "standard"
+    else:
+        divisible = _divisible(rows, low, high)
+        kind = "piecewise" if divisible and piece_count(divisible, len(rows)) else "robust"
     return _learned(kind, "auto: features of any unit", rows, weights, low, high)
 
 
