@@ -1,5 +1,6 @@
 """Fast training of multilayer perceptrons on the CPU, in kernels compiled by Numba."""
 
+from . import presets
 from .callbacks import EarlyStopping
 from .compilation import warmup
 from .history import History
@@ -17,6 +18,7 @@ __all__ = [
     "Trainer",
     "__version__",
     "fit_many",
+    "presets",
     "warmup",
 ]
 

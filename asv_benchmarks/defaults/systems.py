@@ -68,10 +68,16 @@ def fastmlp_linear(run: Run) -> Any:
     return _trainer(run, {"hidden": ()})
 
 
+def fastmlp_tabular(run: Run) -> Any:
+    from fastmlp import presets
+
+    return _trainer(run, presets.tabular)
+
+
 def fastmlp_ensemble(run: Run) -> Any:
     from fastmlp import Ensemble
 
-    return Ensemble(fastmlp_default(run), 8)
+    return Ensemble(fastmlp_tabular(run), 8)
 
 
 def _scaled(model: Any) -> Any:
@@ -156,7 +162,8 @@ class Keras:
 SYSTEMS = {
     "fastmlp": System(fastmlp_default, ("fastmlp",)),
     "fastmlp-linear": System(fastmlp_linear, ("fastmlp",)),
-    "fastmlp-8": System(fastmlp_ensemble, ("fastmlp",)),
+    "fastmlp-tabular": System(fastmlp_tabular, ("fastmlp",)),
+    "fastmlp-tabular-8": System(fastmlp_ensemble, ("fastmlp",)),
     "linear": System(linear, ("sklearn",)),
     "sklearn-mlp": System(sklearn_mlp, ("sklearn",)),
     "sklearn-mlp-scaled": System(sklearn_mlp_scaled, ("sklearn",)),
