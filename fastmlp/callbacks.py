@@ -60,6 +60,11 @@ class EarlyStopping(Callback):
     restore_best: bool = field(default=True, metadata=FLAG)
     mode: str = field(default="auto", metadata=_MODE)
 
+    @property
+    def is_validated(self) -> bool:
+        """Whether it wants rows to validate on."""
+        return self.monitor.startswith(("auto", "val_"))
+
     def for_fit(self) -> "_Watch":
         """The watch of one fit."""
         return _Watch(self)

@@ -58,7 +58,7 @@ def resolved(
         stopping = EarlyStopping() if automatic and may_stop and not falls else None
     fraction: Any = settings.validation_fraction
     if fraction == "auto":
-        wanted = stopping is not None and stopping.monitor.startswith(("auto", "val_"))
+        wanted = stopping is not None and stopping.is_validated
         fraction = _VALIDATION_FRACTION if wanted and not (validated or open_ended) else 0.0
     n_train = max(1, math.floor(n_rows * (1 - fraction)))  # none is an error, but not here
     batch: Any = settings.batch_size

@@ -128,13 +128,15 @@ class Fit:
                 break
             except _DivergedError as error:
                 self._slow_down(error)
+
+    def judge(self) -> None:
+        """Warn of what is wrong with what came of it."""
         trainer = self._trainer
-        if self._stream is None:
-            warn_of(
-                trainer._learned.network, self._data, self._history, first=self._done,
-                best=trainer.best_epoch_,
-                may_fall=self._known is None and trainer.stop_reason_ == "epochs",
-            )  # fmt: skip
+        warn_of(
+            trainer._learned.network, self._data, self._history, first=self._done,
+            best=trainer.best_epoch_,
+            may_fall=self._known is None and trainer.stop_reason_ == "epochs",
+        )  # fmt: skip
 
     def _slow_down(self, error: "_DivergedError") -> None:
         """Start again with a tenth of the rate, where it was not given."""

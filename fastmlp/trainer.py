@@ -25,6 +25,7 @@ from .optimizers import Optimizer
 from .outputs import given_outputs
 from .predictor import Predictor
 from .progress import say
+from .refit import refitted
 from .schedules import ReduceOnPlateau, Schedule
 from .state import (
     Learned,
@@ -144,6 +145,11 @@ class Trainer(Predictor):
         data ``loss``, has not fallen for 10 epochs, and restore the weights of the best one. "auto"
         does so where ``epochs`` is "auto" and there are 40 rows or more, or validation data (but
         see ``schedule``); its patience is 3,000 updates, 5 to 20 epochs.
+    refit : bool, default False
+        When early stopping has found the best epoch, train afresh on all rows, those kept for
+        validation too, up to the same epoch. History and callbacks know of the first training
+        alone, which stays where the second one diverges or is interrupted. Where "auto" keeps no
+        rows for validation, all are trained on anyway.
     metrics : str, callable, or sequence of them, default "auto"
         What is recorded beside the loss: "accuracy" (of classes; of rows of labels, those that are
         right in every column), "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss",
@@ -252,6 +258,7 @@ class Trainer(Predictor):
         validation_fraction: float | str = "auto",
         validation_split: str = "auto",
         early_stopping: bool | str | EarlyStopping = "auto",
+        refit: bool = False,
         metrics: str | Callable[..., float] | Sequence[str | Callable[..., float]] = "auto",
         time_budget: float | None = None,
         dtype: npt.DTypeLike = "float32",
@@ -283,6 +290,7 @@ class Trainer(Predictor):
         self.validation_fraction = validation_fraction
         self.validation_split = validation_split
         self.early_stopping = early_stopping
+        self.refit = refit
         self.metrics = metrics
         self.time_budget = time_budget
         self.dtype = dtype
@@ -368,8 +376,17 @@ class Trainer(Predictor):
             known = self._continued(settings)
             signature = known.signature if known else None
             data = fit_data(X, Y, sample_weight, validation_data, settings, signature)
+            if settings.refit and validation_data is not None:
+                raise ValueError(
+                    "refit has no effect beside validation_data, whose rows are not trained on; "
+                    "got refit=True"
+                )
             self.auto_ = told(settings, data.settings)
-            Fit(self, data, known, began=began).run()
+            fit = Fit(self, data, known, began=began)
+            fit.run()
+            fit.judge()
+            if settings.refit and data.validation is not None:
+                self._learned = refitted(self, data, X, Y, sample_weight) or self._learned
         return self
 
     def partial_fit(
@@ -404,8 +421,7 @@ class Trainer(Predictor):
             validation, a time budget, or a schedule that must know the number of updates.
         """
         with self._being_fitted() as began:
-            settings = self._settings(epochs=1, warm_start=True)
-            check_open_ended(settings, "partial_fit")
+            settings = self._open_ended("partial_fit", epochs=1, warm_start=True)
             known = self._continued(settings)
             data = self._first_data((X, Y, sample_weight), None, settings, known, classes)
             Fit(
@@ -448,8 +464,7 @@ class Trainer(Predictor):
             updates. Metrics other than accuracy and r2 are those of ``validation_data`` alone.
         """
         with self._being_fitted() as began:
-            settings = self._settings()
-            check_open_ended(settings, "fit_stream")
+            settings = self._open_ended("fit_stream")
             known = self._continued(settings)
             stream = as_chunks(chunks, settings.epochs)
             if not callable(chunks):
@@ -477,6 +492,14 @@ class Trainer(Predictor):
 
     def _settings(self, **changes: Any) -> Settings:
         return Settings(**{name: getattr(self, name) for name in SETTINGS} | changes)
+
+    def _open_ended(self, method: str, **changes: Any) -> Settings:
+        """Settings for rows that come one after the other."""
+        if self.refit:
+            raise ValueError(f"refit has no effect in {method}; got {self.refit}")
+        settings = self._settings(**changes)
+        check_open_ended(settings, method)
+        return settings
 
     @contextmanager
     def _being_fitted(self) -> Iterator[float]:

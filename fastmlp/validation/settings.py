@@ -185,6 +185,7 @@ class Settings:
     validation_fraction: Any = field(default="auto", metadata=_or_auto(FRACTION))
     validation_split: str = field(default="auto", metadata=one_of(SPLITS))
     early_stopping: Any = field(default="auto", metadata={"check": _early_stopping})
+    refit: bool = field(default=False, metadata=FLAG)
     metrics: tuple[Any, ...] | None = field(  # type: ignore[assignment]
         default="auto", metadata={"check": _metrics}
     )
@@ -207,6 +208,8 @@ class Settings:
                 value = setting.metadata["check"](setting.name, value)
             object.__setattr__(self, setting.name, value)
         self._check_layers()
+        if self.refit:
+            self._check_refit()
         own = self.optimizer.learning_rate
         got = f"got learning_rate={self.learning_rate!r}"
         if own is not None and self.learning_rate is not None:
@@ -233,6 +236,22 @@ class Settings:
         if count == 0 and isinstance(self.dropout, float) and self.dropout > 0:
             wanted = "(share,) drops features"
             raise ValueError(f"dropout has no effect without hidden layers, {wanted}; {got}")
+
+    def _check_refit(self) -> None:
+        """Whether there may be rows to train on once more, from the beginning."""
+        stopping, fraction = self.early_stopping, self.validation_fraction
+        if stopping is None or (stopping == "auto" and self.epochs != "auto"):
+            got = f"early_stopping={stopping!r} and epochs={self.epochs!r}"
+            raise ValueError(f"refit has no effect without early stopping; got {got}")
+        watches_loss = isinstance(stopping, EarlyStopping) and not stopping.is_validated
+        if fraction == 0 or (fraction == "auto" and watches_loss):
+            got = f"validation_fraction={fraction!r} and early_stopping={stopping!r}"
+            raise ValueError(
+                f"refit has no effect where no rows are kept for validation; got {got}"
+            )
+        for name in ("warm_start", "time_budget"):
+            if value := getattr(self, name):
+                raise ValueError(f"refit trains afresh, without {name}; got {name}={value!r}")
 
     def changed(self, **values: Any) -> "Settings":
         """The same with other values, as they are stored."""
