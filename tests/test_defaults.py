@@ -18,9 +18,9 @@ from tests.models import needs_compiler
 # Rows: batch, epochs, share to validate on, patience.
 BY_ROWS = {
     30: (16, 400, 0.0, None),
-    150: (16, 400, 0.15, 20),
-    1_000: (32, 400, 0.15, 20),
-    19_999: (128, 400, 0.15, 20),
+    150: (16, 400, 0.15, 10),
+    1_000: (32, 400, 0.15, 10),
+    19_999: (128, 400, 0.15, 10),
     60_000: (128, 15, 0.0, None),
     1_000_000: (128, 10, 0.0, None),
 }
@@ -35,7 +35,26 @@ def test_by_the_number_of_rows(n_rows: int) -> None:
     assert got == BY_ROWS[n_rows]
     many = n_rows >= 20_000
     assert became.schedule == (OneCycle() if many else None)
-    assert became.learning_rate == (0.003 if many else None)
+    assert became.learning_rate == (0.003 if many or stopping else None)
+    assert became.weight_averaging == (0.9 if stopping else 0.0)
+
+
+@pytest.mark.parametrize("n_rows", [30, 1_000, 60_000])
+def test_linear_models_train_on_all_rows(n_rows: int) -> None:
+    became = resolved(Settings(hidden=()), n_rows, validated=False)
+    assert (became.early_stopping, became.validation_fraction) == (None, 0)
+    assert (became.schedule, became.learning_rate) == (OneCycle(), 0.01)
+    updates = became.epochs * -(-n_rows // became.batch_size)
+    assert updates >= {30: 800, 1_000: 3_000, 60_000: 7_000}[n_rows]
+
+
+def test_without_averaging_there_is_more_patience_and_a_lower_rate() -> None:
+    became = resolved(Settings(weight_averaging=0), 1_000, validated=False)
+    assert became.weight_averaging == 0
+    assert became.early_stopping == EarlyStopping(patience=20)
+    assert became.learning_rate is None
+    given = resolved(Settings(weight_averaging=0.5, learning_rate=0.1), 1_000, validated=False)
+    assert (given.weight_averaging, given.learning_rate) == (0.5, 0.1)
 
 
 def test_what_is_said_of_many_rows_counts() -> None:
@@ -99,8 +118,9 @@ def test_auto_tells_it_and_is_kept() -> None:
     X = rng.normal(size=(200, 3))
     model = Trainer(8, seed=0).fit(X, X[:, 0] > 0)
     assert model.auto_["batch_size"] == 16
-    assert model.auto_["patience"] == 20
-    assert model.auto_["learning_rate"] == 0.001
+    assert model.auto_["patience"] == 10
+    assert model.auto_["learning_rate"] == 0.003
+    assert model.auto_["weight_averaging"] == 0.9
     for other in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert other.auto_ == model.auto_
 

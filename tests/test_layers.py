@@ -14,8 +14,9 @@ ROOT = Path(fastmlp.__file__).parent
 # Top first; modules of one layer do not import each other.
 LAYERS = (
     {"fastmlp"},
-    {"fastmlp.compilation", "fastmlp.many"},
+    {"fastmlp.compilation", "fastmlp.many", "fastmlp.presets"},
     {"fastmlp.trainer"},
+    {"fastmlp.refit"},
     {"fastmlp.fitting", "fastmlp.streams", "fastmlp.predictor", "fastmlp.summary"},
     {
         "fastmlp.training",
@@ -26,6 +27,7 @@ LAYERS = (
         "fastmlp.verdict",
     },
     {"fastmlp.prediction"},
+    {"fastmlp.reading"},
     {"fastmlp.network", "fastmlp.history", "fastmlp.data", "fastmlp.initializers"},
     {"fastmlp.defaults"},
     {"fastmlp.outputs", "fastmlp.inputs"},

@@ -27,7 +27,7 @@ FIRST, AFTER = 3, 2  # rows before and behind those of the chunk
 
 
 def test_no_reader_is_forgotten() -> None:
-    assert set(READERS) == IN_PLACE | COPYING
+    assert set(READERS) == IN_PLACE | COPYING | {"pieces"}
     assert {reader_of(np.dtype(kind)) for kind in ("uint8", "float32", "float64")} == COPYING
 
 
@@ -85,4 +85,37 @@ def test_copied_rows(reader: str, m: int, d: int, scale: float, dtype: Any) -> N
     wanted = dtype.type(scale) * X[order[FIRST : FIRST + m]].astype(dtype)
     assert np.array_equal(block_of(memory, *block), wanted)
     assert np.array_equal(rows_as_found(memory, layer, rows), wanted)
+    assert_untouched(memory, before, block)
+
+
+@pytest.mark.parametrize("d", COUNTS[1:])
+@pytest.mark.parametrize("m", COUNTS)
+def test_rows_with_pieces(m: int, d: int, dtype: Any) -> None:
+    n, reach = FIRST + m + AFTER, 0.15
+    rng = np.random.default_rng(d)
+    X = spread(rng, (n, d), dtype)
+    ends = np.cumsum([0, *rng.integers(0, 20, d)])
+    count = int(ends[-1])
+    slopes, offsets = spread(rng, (count,), dtype), spread(rng, (count,), dtype)
+    stride = d + count + 5
+    order, flat = order_of(n), Flat(dtype, NAN)
+    start = flat.put(np.full(m * stride, NAN))
+    before = flat.array()
+    memory = before.copy()
+    layer = a_layer(n_out=d + count, outputs=start, stride=stride)
+    run = a_run(
+        row=FIRST, m=m, n_rows=n, input=X, order=order, copy=start, features=d, piece_ends=ends,
+        piece_slopes=slopes, piece_offsets=offsets, piece_reach=reach,
+    )  # fmt: skip
+    call(READERS["pieces"], memory, run, layer)
+    block = start, (m, d + count), stride
+    rows = X[order[FIRST : FIRST + m]]
+    features = np.repeat(np.arange(d), np.diff(ends))
+    products, reach = rows[:, features] * slopes, dtype.type(reach)
+    found = block_of(memory, *block)
+    assert np.array_equal(found[:, :d], rows)
+    # Product and sum may be rounded once or twice.
+    error = np.finfo(dtype).eps * (np.abs(products) + np.abs(offsets))
+    wanted = np.clip(products + offsets, -reach, reach)
+    assert (np.abs(found[:, d:] - wanted) <= error).all()
     assert_untouched(memory, before, block)

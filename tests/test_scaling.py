@@ -25,7 +25,7 @@ RAW = np.stack(
     axis=1,
 )  # fmt: skip
 LABELS = (RAW[:, 0] > 50).astype(int) + (RAW[:, 4] > 0)
-KINDS = ("standard", "robust", "quantile", "max_abs")
+KINDS = ("standard", "robust", "piecewise", "quantile", "max_abs")
 
 
 def learned(setting: Any, rows: Array, weights: Array | None = None) -> Scaling:
@@ -88,7 +88,7 @@ def test_a_constant_feature_is_harmless(kind: str) -> None:
         assert abs(column[0]) < 1e-12
 
 
-@pytest.mark.parametrize("kind", ["standard", "robust", "quantile"])
+@pytest.mark.parametrize("kind", ["standard", "robust", "piecewise", "quantile"])
 @pytest.mark.parametrize("given", ["float64", "int64", "table"])
 def test_large_offsets_lose_nothing(kind: str, given: str) -> None:
     offsets = np.array([1_000_000, 1_700_000_000])
@@ -141,8 +141,12 @@ AUTO: dict[str, tuple[Array, str, float]] = {
     "pixels between 0 and 1": (PIXELS / 255, "none", 1.0),
     "0 and 1": ((PIXELS > 99).astype(float), "none", 1.0),
     "unit size": (RNG.standard_normal((400, 9)), "none", 1.0),
-    "not centred": (RNG.standard_normal((400, 9)) + 3, "robust", 1.0),
-    "an outlier": (np.vstack([RNG.standard_normal((400, 9)), np.full(9, 1e3)]), "robust", 1.0),
+    "few rows": (RNG.standard_normal((255, 9)) + 3, "robust", 1.0),
+    "enough rows": (RNG.standard_normal((256, 9)) + 3, "piecewise", 1.0),
+    "an outlier": (np.vstack([RNG.standard_normal((400, 9)), np.full(9, 1e3)]), "piecewise", 1.0),
+    "many features": (RNG.standard_normal((256, 256)) + 3, "piecewise", 1.0),
+    "too many features": (RNG.standard_normal((256, 257)) + 3, "robust", 1.0),
+    "two values": (RNG.integers(0, 2, (400, 9)) * 7.0 + 1, "robust", 1.0),
     "few columns of bytes": (RNG.integers(0, 99, (50, 4)).astype(np.uint8), "robust", 1.0),
     "constants": (np.ones((9, 3)), "robust", 1.0),
 }
@@ -156,6 +160,13 @@ def test_auto(name: str) -> None:
     assert scaling.kernel_factor == pytest.approx(factor, rel=0.03)
     assert scaling.reason.startswith("auto: ")
     assert scaling.reason in str(scaling)
+
+
+def test_auto_of_a_linear_model_is_standard() -> None:
+    settings = Settings(hidden=())
+    rows = RNG.lognormal(size=(400, 9))
+    inputs, _ = learn_inputs(Features(rows), None, slice(None), None, settings)
+    assert inputs.scaling.kind == "standard"
 
 
 @needs_compiler
@@ -214,7 +225,8 @@ def test_chunks_are_scaled_by_the_first() -> None:
 
 @needs_compiler
 @pytest.mark.parametrize(
-    "setting", [*KINDS, "auto", None, 0.5, (1.0, 0.1, 1e-9, 1.0, 1.0, 0.0, 2.0)]
+    "setting",
+    ["standard", "robust", "quantile", "max_abs", "auto", None, 0.5, (1, 0.1, 1e-9, 1, 1, 0.0, 2)],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_predictions_are_those_of_scaled_rows(setting: Any, dtype: str) -> None:

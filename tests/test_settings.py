@@ -240,6 +240,15 @@ def test_names_are_listed() -> None:
         ({"hidden": (), "dropout": 0.5}, "dropout has no effect without hidden layers"),
         ({"activation": ["relu", "tanh"]}, "activation must be one name, or one for each hidden"),
         ({"dropout": [0.1]}, "dropout must be one number for all hidden layers, or one for the in"),
+        ({"refit": True, "epochs": 3}, "refit has no effect without early stopping; got early_sto"),
+        ({"refit": True, "early_stopping": False}, "refit has no effect without early stopping"),
+        ({"refit": True, "validation_fraction": 0}, "no effect without rows kept for validation"),
+        (
+            {"refit": True, "early_stopping": EarlyStopping("loss")},
+            "refit has no effect without rows kept for validation; got validation_fraction='auto'",
+        ),
+        ({"refit": True, "warm_start": True}, "refit trains afresh, without warm_start; got"),
+        ({"refit": True, "time_budget": 3}, "refit trains afresh, without time_budget; got"),
     ],
 )
 def test_settings_contradictions(arguments: dict[str, Any], match: str) -> None:
@@ -282,12 +291,14 @@ GIVEN: dict[str, list[Any]] = {
     "clip_norm": [None, 1, 0.5],
     "epochs": [1, np.int16(3)],
     "batch_size": [1, np.uint8(7), 10**30],
+    "weight_averaging": [0, 0.5, np.float32(0.9), Fraction(1, 2)],
     "shuffle": [True, np.False_],
     "scaling": ["auto", "robust", None, 1, np.float32(0.5), Fraction(1, 255), [1, 2, 0, -1], X[0]],
     "missing": ["error", "impute"],
     "validation_fraction": [0, 0.25, np.float32(0.5), Fraction(1, 4)],
     "validation_split": ["last", "shuffled", "stratified"],
     "early_stopping": [False, True, EarlyStopping(patience=3), np.True_],
+    "refit": [True, np.False_],
     "metrics": ["auto", "f1", ["accuracy", "log_loss"], (), own_metric],
     "time_budget": [None, 100, 1e9],
     "dtype": ["float32", "float64", np.float32, np.float64, np.dtype("float64")],
@@ -332,7 +343,8 @@ def test_settings_are_kept_as_given(name: str) -> None:
 @pytest.mark.parametrize("name", GIVEN)
 def test_a_fit_leaves_settings_as_they_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     for value in GIVEN[name]:
-        model = Trainer(**{"hidden": 4, "epochs": 1, "seed": 0, name: value})
+        epochs = "auto" if name == "refit" else 1  # it needs early stopping
+        model = Trainer(**{"hidden": 4, "epochs": epochs, "seed": 0, name: value})
         before = {setting: getattr(model, setting) for setting in SETTINGS}
         model.fit(X, Y).predict(X)
         model.set_weights(model.get_weights())
@@ -359,12 +371,14 @@ WRONG: dict[str, list[Any]] = {
     "clip_norm": [0, -1, NAN, INF, "1"],
     "epochs": [0, -1, 2.0, None, True],
     "batch_size": [0, -1, 1.5, None, "32", True],
+    "weight_averaging": [1, -0.1, NAN, None, "0.9", True],
     "shuffle": [None, 1, "no"],
     "scaling": ["minmax", 0, -1, INF, NAN, True, [], [1, NAN], [1, "a"], X, {1: 2}],
     "missing": [None, "mean", True],
     "validation_fraction": [-0.1, 1, 1.5, NAN, None, "0.1"],
     "validation_split": ["first", None],
     "early_stopping": [None, 1, "val_loss", EarlyStopping],
+    "refit": [None, 1, "yes"],
     "metrics": ["rmse", None, 1, ["f1", 1]],
     "time_budget": [0, -1, NAN, INF, "1", True],
     "dtype": ["float16", "int64", None, int, np.float16, ">f4", "f4"],

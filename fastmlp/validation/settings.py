@@ -246,9 +246,7 @@ class Settings:
         watches_loss = isinstance(stopping, EarlyStopping) and not stopping.is_validated
         if fraction == 0 or (fraction == "auto" and watches_loss):
             got = f"validation_fraction={fraction!r} and early_stopping={stopping!r}"
-            raise ValueError(
-                f"refit has no effect where no rows are kept for validation; got {got}"
-            )
+            raise ValueError(f"refit has no effect without rows kept for validation; got {got}")
         for name in ("warm_start", "time_budget"):
             if value := getattr(self, name):
                 raise ValueError(f"refit trains afresh, without {name}; got {name}={value!r}")
