@@ -1,7 +1,8 @@
 """What settings that are "auto" become, by the number of rows and by other settings.
 
-Chosen by the test scores of the tables to tune on of ``asv_benchmarks/defaults``, and for many rows
-by those of MNIST; nothing is chosen by the tables that are held back.
+Chosen by the test scores of the tables to tune on of ``asv_benchmarks/defaults``, of late by those
+to check on too, and for many rows by those of MNIST; nothing is chosen by the tables that are held
+back.
 """
 
 import math
@@ -24,8 +25,8 @@ _PATIENCE, _AVERAGED_PATIENCE = 20, 10
 # So many rows get a fixed number of updates, at a rate that falls to nothing: on MNIST
 # that reached 98.2% in 15 epochs, early stopping at a constant rate 97.6 to 98.0% in 17 to 22.
 _MANY_ROWS, _MANY_UPDATES, _HIGH_RATE = 20_000, 7_000, 0.003
-# Where early stopping is automatic: on the tables to tune on and to check on together, averaging
-# by 0.9 gave accuracy +0.001 and R² +0.003, and a higher rate with it +0.001 and +0.003 more.
+# Where early stopping is automatic: averaged weights gave R² +0.003, a higher rate with them as
+# much again; accuracy stayed.
 _AVERAGING = 0.9
 # A linear model has little to overfit: it trains on all rows, as scikit-learn's. On the tables to
 # tune on that came within 0.001 of its logistic and ridge regression, early stopping only within

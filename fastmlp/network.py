@@ -41,7 +41,8 @@ class Network:
         self._layers, self._weight_count = weight_layout(self.layer_sizes, dtype.itemsize)
         self.packed = self._pack(weights)
         self.rule, self.updates, self.state = "sgd", 0, self._first_state("sgd")
-        # Memory that predictions left for the next ones, see ``prediction``.
+        # Memory that predictions left for the next ones, by this network or one that it became, see
+        # ``prediction``.
         self.workspaces: dict[tuple[Any, ...], list[Any]] = {}
 
     def get_weights(self) -> list[Floats]:
@@ -101,7 +102,7 @@ class Network:
 
     def _changed(self, **changes: Any) -> "Network":
         network = object.__new__(Network)
-        vars(network).update(vars(self), workspaces={}, **changes)
+        vars(network).update(vars(self), **changes)
         return network
 
     def _first_state(self, rule: str) -> Floats:

@@ -36,13 +36,19 @@ class _Workspace:
             consecutive=in_place, activations=network.activations,
         )  # fmt: skip
         memory = aligned_zeros(plan.memory_size, network.dtype)
-        memory[: network.packed.size] = network.packed
+        self._weights = memory[: network.packed.size]
+        self._held: Floats | None = None
         self.in_place = in_place
         self.job = prediction_job(
             plan, memory, unit=unit, activations=network.activations, totals=totals,
             reader="consecutive" if in_place else copying_reader(dtype, scaling),
         )  # fmt: skip
         set_scaling(self.job, scaling, network.dtype)
+
+    def hold(self, packed: Floats) -> None:
+        """Take weights, unless they are those that it has: a network's never change in place."""
+        if self._held is not packed:
+            self._weights[:] = self._held = packed
 
 
 class _RowWorkspace:
@@ -52,7 +58,7 @@ class _RowWorkspace:
         self, network: Network, n_features: int, dtype: np.dtype, scaling: Scaling, unit: Any
     ) -> None:
         space = _Workspace(network, 1, 1, dtype, scaling, unit, False)
-        self.job = space.job
+        self.job, self.hold = space.job, space.hold
         self._order = np.zeros(1, np.int64)
         self.row = np.empty((1, n_features), dtype)
         self.outputs = np.empty((1, network.layer_sizes[-1]), network.dtype)
@@ -66,9 +72,11 @@ def _borrow(network: Network, kind: Any, *key: Any) -> tuple[Any, list[Any]]:
     one each."""
     free = network.workspaces.setdefault((kind, *key), [])
     try:
-        return free.pop(), free
+        space = free.pop()
     except IndexError:
-        return kind(network, *key), free
+        space = kind(network, *key)
+    space.hold(network.packed)
+    return space, free
 
 
 def _predict_row(
