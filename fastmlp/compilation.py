@@ -16,7 +16,7 @@ _SOME_ROWS = 1_000
 # What decides nothing that is compiled, and might not go with the rows made up here.
 _LEFT_OUT: dict[str, Any] = {
     "callbacks": (), "class_weight": None, "early_stopping": False, "epochs": 1, "metrics": "auto",
-    "schedule": None, "seed": 0, "time_budget": None, "validation_fraction": 0.0,
+    "refit": False, "schedule": None, "seed": 0, "time_budget": None, "validation_fraction": 0.0,
     "validation_split": "auto",
 }  # fmt: skip
 
@@ -55,20 +55,19 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
         n_classes = trainer.layer_sizes_[-1]
         settings["dtype"] = trainer.get_weights()[0].dtype  # the setting may be another by now
         settings["loss"] = trainer._fitted().signature.outputs.loss
-    probe = Trainer(**settings)
-    if has_weights:
-        probe.set_weights(trainer.get_weights(), scaling=trainer.scaling_)
-    # Larger batches are worked on in the same way.
+    # Larger batches are worked on in the same way; fewer rows have no pieces.
     batch = 0 if isinstance(trainer.batch_size, str) else trainer.batch_size
-    n_rows = max(min(batch, 2 * MAX_CHUNK), 2 * n_classes, 200)
+    n_rows = max(min(batch, 2 * MAX_CHUNK), 2 * n_classes, 300)
     rows = np.random.default_rng(0).standard_normal((n_rows, n_features), np.float32)
-    X = rows.astype(probe.dtype)
+    Y = _targets(settings["loss"], n_rows, n_classes)
     # Features of unit size, and others, are scaled in other ways if that is automatic.
     either = not has_weights and isinstance(trainer.scaling, str) and trainer.scaling == "auto"
     for unit in (1, 100) if either else (1,):
-        X *= unit
+        probe = Trainer(**settings)
+        X = rows.astype(probe.dtype) * unit
+        if has_weights:
+            probe.set_weights(trainer.get_weights(), scaling=trainer.scaling_)
         if trainer.warm_start or not has_weights:
-            Y = _targets(settings["loss"], n_rows, n_classes)
             probe.fit(X, Y, validation_data=(X, Y) if _validates(trainer) else None)
         probe.predict(X)
         probe.predict(X[:1])

@@ -128,8 +128,8 @@ class Trainer(Predictor):
         where ``fit`` makes more of them); None for nothing. "auto" divides pixels (16 or more
         features of one unit, none negative, many 0 or all uint8) by their largest value, leaves
         those between 0 and 1 and features of about unit size alone, and takes "piecewise" for
-        others: "standard" in a linear model, "robust" where features have fewer than 64 rows for
-        each of 4 pieces, or are more than 256. ``scaling_`` tells what it chose.
+        others: "standard" in a linear model, "robust" where there are fewer than 256 rows, more
+        than 256 features, or mostly zeros. ``scaling_`` tells what it chose.
     missing : {"error", "impute"}
         What gaps among the numbers of X are, which are NaN, None or NA: an error, or filled with
         the median of the training rows; a column that had gaps among those gets another one of 0

@@ -146,6 +146,7 @@ AUTO: dict[str, tuple[Array, str, float]] = {
     "an outlier": (np.vstack([RNG.standard_normal((400, 9)), np.full(9, 1e3)]), "piecewise", 1.0),
     "many features": (RNG.standard_normal((256, 256)) + 3, "piecewise", 1.0),
     "too many features": (RNG.standard_normal((256, 257)) + 3, "robust", 1.0),
+    "mostly zeros": (RNG.standard_normal((400, 9)) * (RNG.random((400, 9)) < 0.1), "robust", 1.0),
     "two values": (RNG.integers(0, 2, (400, 9)) * 7.0 + 1, "robust", 1.0),
     "few columns of bytes": (RNG.integers(0, 99, (50, 4)).astype(np.uint8), "robust", 1.0),
     "constants": (np.ones((9, 3)), "robust", 1.0),

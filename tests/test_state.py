@@ -674,10 +674,10 @@ def restored(state: Any) -> Trainer:
     return model
 
 
-@pytest.mark.parametrize("version", [None, 0, 1, 2, "3", 1.5])
+@pytest.mark.parametrize("version", [None, 0, 1, 2, 3, "4", 1.5])
 def test_an_unknown_format_is_an_error(version: Any) -> None:
     state = fitted().__getstate__() | {"format": version}
-    message = f"saved by another version of fastmlp: got format {version!r}, known is 3"
+    message = f"saved by another version of fastmlp: got format {version!r}, known is 4"
     with pytest.raises(ValueError, match=message):
         restored(state)
     with pytest.raises(ValueError, match="got format None"):

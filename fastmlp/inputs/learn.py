@@ -21,6 +21,8 @@ _QUANTILES = 256
 # Pixels have one unit: there are many, and half of them come near the largest.
 _PIXELS = 16
 _ZEROS = 0.3
+# Kernels step over zeros, but not over pieces.
+_MOSTLY_ZERO = 0.8
 
 
 def given_scaling(setting: Any) -> Scaling | None:
@@ -44,7 +46,7 @@ def learn_scaling(
     setting : str
         A kind that is learned, or "auto": features of one unit, such as pixels, are all divided by
         their largest value, those of about unit size stay, others get piecewise scaling, or robust
-        scaling where those of more than two values are very many, or their rows few.
+        scaling where those of more than two values are very many or mostly 0, or their rows few.
     rows : array of shape (n, d)
         The training rows.
     weights : array of shape (n,), optional
@@ -61,11 +63,7 @@ def learn_scaling(
         return Scaling("factor", f"auto: pixels up to {largest:.6g}", factor=1 / largest)
     if _are_of_unit_size(rows, weights, low, high):
         return Scaling(reason="auto: features centred, of about unit size")
-    if linear:
-        kind = "standard"
-    else:
-        divisible = _divisible(rows, low, high)
-        kind = "piecewise" if divisible and piece_count(divisible, len(rows)) else "robust"
+    kind = "standard" if linear else "piecewise" if _suit_pieces(rows, low, high) else "robust"
     return _learned(kind, "auto: features of any unit", rows, weights, low, high)
 
 
@@ -107,10 +105,19 @@ def _learned(
     return _to_normal(kind, reason, rows, weights, low, high)
 
 
-def _divisible(rows: Array, low: Floats, high: Floats) -> int:
-    """Features that have more than two values."""
+def _divisible(rows: Array, low: Floats, high: Floats) -> npt.NDArray[np.bool_]:
+    """Which features have more than two values."""
     sample = _sample(rows)
-    return int(((sample > low) & (sample < high)).any(axis=0).sum())
+    return np.asarray(((sample > low) & (sample < high)).any(axis=0))
+
+
+def _suit_pieces(rows: Array, low: Floats, high: Floats) -> bool:
+    """Whether there is something to cut, enough rows for it, and no zeros to be stepped over."""
+    divisible = _divisible(rows, low, high)
+    count = int(divisible.sum())
+    if count == 0 or piece_count(count, len(rows)) == 0:
+        return False
+    return bool(np.mean(_sample(rows)[:, divisible] == 0) < _MOSTLY_ZERO)
 
 
 def _in_pieces(
@@ -118,7 +125,7 @@ def _in_pieces(
 ) -> Scaling:
     """Robust scaling, after which features are cut."""
     robust = _learned("robust", reason, rows, weights, low, high)
-    count = piece_count(_divisible(rows, low, high), len(rows)) or FEWEST
+    count = piece_count(int(_divisible(rows, low, high).sum()), len(rows)) or FEWEST
     shares = np.linspace(0, 1, count + 1)
     inner = _quantiles(rows, weights, shares[1:-1])
     quantiles, sample = (
