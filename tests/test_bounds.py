@@ -17,6 +17,8 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp import prediction, training
+from fastmlp.inputs import Scaling
+from fastmlp.inputs.pieces import Pieces
 from fastmlp.kernels.plugins import rules
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS
@@ -48,7 +50,7 @@ BATCHES = [
     (9, 1, 1024), (31, 2, 1024), (33, 33, 1024), (97, 64, 1024), (75, 31, 9), (131, 127, 33),
 ]  # fmt: skip
 PACKED = (PACKED_INPUTS + 37, 300, 3), (MANY_SAMPLES + 45, MANY_SAMPLES + 13, 1024)
-KINDS = ("in place", "scaled", "uint8")
+KINDS = ("in place", "scaled", "uint8", "pieces")
 PREDICTED = (1, 2, 95, 97)
 
 
@@ -128,7 +130,7 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
     """Weights, rows, targets and the options that the loss, the rows and the threads need."""
     weights, X, labels = problem(case.sizes, n)
     X = images(*X.shape) if case.kind == "uint8" else X.astype(dtype)
-    scale = {"in place": 1.0, "scaled": 0.5, "uint8": 1 / 256}[case.kind]
+    scale = {"in place": 1.0, "scaled": 0.5, "uint8": 1 / 256, "pieces": "auto"}[case.kind]
     rng, shape = np.random.default_rng(n), (n, case.sizes[-1])
     Y = {
         "labels": lambda: labels,
@@ -138,9 +140,20 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
         "counts": lambda: rng.poisson(2, shape),
     }[TARGETS[case.loss]]()
     loss = case.loss.removesuffix("_weighted").removesuffix("_rows")
-    options = {"loss": loss, "scaling": scale, "threads": case.threads, "dtype": dtype}
+    options: dict[str, Any] = {
+        "loss": loss,
+        "scaling": scale,
+        "threads": case.threads,
+        "dtype": dtype,
+    }
     if len(case.sizes) > 2:
         options |= {"hidden": case.sizes[1:-1], "activation": case.activation}
+    if case.kind == "pieces":  # of the first features, in place of the others
+        count = case.sizes[0] // 2
+        ends = np.minimum(np.arange(case.sizes[0] - count + 1), count)
+        slopes, offsets = rng.normal(size=(2, count))
+        options["known"] = Scaling("piecewise", pieces=Pieces(ends, slopes, offsets))
+        X = np.ascontiguousarray(X[:, : len(ends) - 1])
     return weights, X, Y, options
 
 
@@ -242,11 +255,13 @@ def check_fences() -> None:
     of_rows = Fit(sizes, *batch, "adam", "huber", "gelu")
     prediction = Prediction(sizes, PLAIN, "relu", "scaled", threads=1)
     of_numbers = prediction._replace(loss="poisson")
+    of_pieces = prediction._replace(kind="pieces")
     for case, names in (
         (of_labels, ("input", "order", "labels", "rates", "shares", "l2s", "decays", "row_masks")),
         (of_rows, ("targets", "weights", "outputs")),
         (prediction, ("input", "order", "labels", "predictions", "totals")),
         (of_numbers, ("targets", "weights", "outputs")),
+        (of_pieces, ("input", "piece_ends", "piece_slopes", "piece_offsets")),
     ):
         assert exit_code(case, "") == 0
         assert exit_code(case, "memory") == 1

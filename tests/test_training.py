@@ -102,9 +102,10 @@ def problem(sizes: Sequence[int], n: int, seed: int = 0) -> tuple[list[Array], A
     return weights, X, rng.integers(sizes[-1], size=n)
 
 
-def trainer_from(weights: list[Array], **options: Any) -> Trainer:
+def trainer_from(weights: list[Array], known: Any = None, **options: Any) -> Trainer:
+    """One that goes on from weights, and from a ``known`` scaling."""
     trainer = Trainer(**{"warm_start": True, "shuffle": False, **options})
-    trainer.set_weights(weights)
+    trainer.set_weights(weights, scaling=known)
     return trainer
 
 
