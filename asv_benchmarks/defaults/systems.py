@@ -56,8 +56,9 @@ def _found(name: str) -> bool:
 def _trainer(run: Run, settings: dict[str, Any]) -> Any:
     from fastmlp import Trainer
 
-    loss = {} if run.classes else {"loss": "squared_error"}
-    return Trainer(**(settings | loss), seed=run.seed, threads=run.threads)
+    # Said as the peers' names say it, classifier or regressor.
+    loss = "softmax_cross_entropy" if run.classes else "squared_error"
+    return Trainer(**settings, loss=loss, seed=run.seed, threads=run.threads)
 
 
 def fastmlp_default(run: Run) -> Any:
