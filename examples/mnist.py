@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp import Trainer
+from fastmlp import Trainer, presets
 
 DATA = Path(__file__).with_name("mnist.npz")  # origin and licence: DATA.md
 N_TRAIN = 60_000
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "default": {},
+    "images": presets.images,  # more units, of which each sample drops some
     "keras": {  # the notebook's Keras model
         "optimizer": "sgd",
         "learning_rate": 0.01,
@@ -150,7 +151,7 @@ def main() -> None:
     X_train, Y_train, X_test, Y_test = load_mnist()
 
     start = time.perf_counter()
-    trainer = Trainer(hidden=128, verbose=1, **settings).fit(X_train, Y_train)
+    trainer = Trainer(verbose=1, **{"hidden": 128} | settings).fit(X_train, Y_train)
     seconds = time.perf_counter() - start
 
     accuracy = trainer.evaluate(X_test, Y_test)["accuracy"]
@@ -159,7 +160,8 @@ def main() -> None:
     if reference:
         print_comparison(trainer.history)
     if not args.no_plot:
-        title = f"784-128-10 on MNIST, config {args.config}: test accuracy {accuracy:.2%}"
+        sizes = "-".join(map(str, trainer.layer_sizes_))
+        title = f"{sizes} on MNIST, config {args.config}: test accuracy {accuracy:.2%}"
         plot(trainer.history, args.plot, title, reference)
 
 

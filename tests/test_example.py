@@ -112,6 +112,12 @@ def test_default_config_has_no_validation(tmp_path: Path) -> None:
 
 
 @needs_compiler
+def test_the_preset_of_images(tmp_path: Path) -> None:
+    result = run(tmp_path, "--config", "images", "--epochs", "1", "--no-plot")
+    assert accuracy_printed(result) > 0.95
+
+
+@needs_compiler
 def test_plot_option_writes_png(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "curves.png"
