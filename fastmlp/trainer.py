@@ -89,7 +89,7 @@ class Trainer(Predictor):
         ``SGD(momentum=0.9, nesterov=True)`` say more.
     learning_rate : float, optional
         Short for that of the optimizer; default 0.1 for SGD, which wants features of about unit
-        size, 0.001 for the others, but see ``schedule``.
+        size, 0.001 for the others, but see ``schedule`` and ``weight_averaging``.
     schedule : str, object of ``fastmlp.schedules``, or callable, default "auto"
         Factor of the learning rate, update by update: "constant", "step", "exponential", "cosine",
         "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable gets the number
