@@ -120,7 +120,8 @@ def main() -> None:
         print(f"\n{table(comparison)}")
         if args.each:
             print(f"\n{each_set(comparison)}")
-    where = f"{machine()}, at most {threads_of(results, found)} threads, {date.today()}"
+    threads = threads_of(results, found)
+    where = f"{machine()}, {threads} thread{'s' * (threads > 1)} at most, {date.today()}"
     print(f"\n{where}\n{versions_of(r['versions'] for r in results.records.values())}")
     if args.plot:
         from .picture import draw
