@@ -1,6 +1,7 @@
 """Training once more on all rows, for as long as turned out best with some of them kept."""
 
 import time
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,8 @@ from .data import FitData, fit_data
 from .fitting import Fit
 from .progress import say
 from .state import Learned
+from .validation import outside
+from .verdict import FitWarning
 
 
 def refitted(trainer: Any, found: FitData, X: Any, Y: Any, sample_weight: Any) -> Learned | None:
@@ -16,7 +19,7 @@ def refitted(trainer: Any, found: FitData, X: Any, Y: Any, sample_weight: Any) -
     Parameters
     ----------
     trainer : Trainer
-        Whose fit has ended early; it stays as it is.
+        Whose fit has ended; it keeps what it has learned.
     found : FitData
         Of that fit: its settings are used, as they became, but for what ended it.
     X, Y, sample_weight
@@ -34,7 +37,12 @@ def refitted(trainer: Any, found: FitData, X: Any, Y: Any, sample_weight: Any) -
     trainer.stop_training = False
     try:
         Fit(again, data, None, began=time.perf_counter()).run()
-    except FloatingPointError:
+    except FloatingPointError as error:
+        warnings.warn(
+            f"the training on all rows failed, so that on a part of them stays: {error}",
+            FitWarning,
+            stacklevel=outside(),
+        )
         return None
     return None if trainer.stop_training else again._learned
 

@@ -148,8 +148,8 @@ class Trainer(Predictor):
     refit : bool, default False
         When early stopping has found the best epoch, train afresh on all rows, those kept for
         validation too, up to the same epoch. History and callbacks know of the first training
-        alone, which stays where the second one diverges or is interrupted. Where "auto" keeps no
-        rows for validation, all are trained on anyway.
+        alone, which stays where the second one is interrupted, or diverges, which is warned of.
+        Where "auto" keeps no rows for validation, all are trained on anyway.
     metrics : str, callable, or sequence of them, default "auto"
         What is recorded beside the loss: "accuracy" (of classes; of rows of labels, those that are
         right in every column), "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss",
