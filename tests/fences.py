@@ -19,8 +19,7 @@ import pytest
 
 from fastmlp.kernels.runs import jobs, plan
 from fastmlp.outputs.targets import _PADDING
-
-Array = npt.NDArray[Any]
+from tests.basics import Array
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PROT_NONE = 0

@@ -1,26 +1,18 @@
 """Calling single kernels, the units of ``fastmlp.kernels``, on NumPy arrays and records."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
-import pytest
 
 from fastmlp.kernels.language.jit import c_function, unit_of
 from fastmlp.kernels.language.records import LAYER, RUN
 from fastmlp.kernels.language.simd import lanes
-
-needs_compiler = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
-)
-
-Array = npt.NDArray[Any]
+from tests.basics import NAN, Array
 
 COUNTS = (0, 1, 2, 9, 31, 33, 127)
-NAN, INF = float("nan"), float("inf")
 GAP = 5
 
 

@@ -1,32 +1,21 @@
 """Small trainers and rows, for tests of what a trainer does."""
 
-import os
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pytest
 
 from fastmlp import Trainer
-from fastmlp.optimizers import SGD
+from fastmlp.optimizers import OPTIMIZERS as NAMED
 from fastmlp.validation import SETTINGS
+from tests.basics import Array
+from tests.rules import RULES
 
-needs_compiler = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
-)
-
-Array = npt.NDArray[Any]
-
-NAN, INF = float("nan"), float("inf")
-OPTIMIZERS: dict[str, dict[str, Any]] = {
-    "sgd": {"optimizer": "sgd", "learning_rate": 0.05},
-    "momentum": {"optimizer": SGD(momentum=0.9), "learning_rate": 0.05},
-    "nesterov": {"optimizer": SGD(momentum=0.9, nesterov=True), "learning_rate": 0.05},
-    "adam": {"optimizer": "adam", "learning_rate": 0.01},
-    # Three vectors of state, and state that does not begin at zero.
-    "amsgrad": {"optimizer": "amsgrad", "learning_rate": 0.01},
-    "adagrad": {"optimizer": "adagrad", "learning_rate": 0.05},
+# Rules with up to three vectors of state, and with state that does not begin at zero. Optimizers
+# are given by name where there is one, as a pickle then holds nothing else of the package.
+OPTIMIZERS = {
+    name: RULES[name].options | ({"optimizer": name} if name in NAMED else {})
+    for name in ("sgd", "momentum", "nesterov", "adam", "amsgrad", "adagrad")
 }
 
 # Three groups of rows around centres that a small network tells apart.

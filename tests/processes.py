@@ -10,10 +10,6 @@ import pytest
 
 import fastmlp
 
-needs_compiler = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
-)
-
 LAYERS = ("omp", "workqueue", "tbb")
 
 ROOT = Path(fastmlp.__file__).parents[1]

@@ -7,11 +7,10 @@ import pytest
 
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from tests import reference
+from tests.basics import INF, NAN, Array, needs_compiler
+from tests.functions import numbers, subnormals, ulps
 from tests.kernels import (
     COUNTS,
-    INF,
-    NAN,
-    Array,
     Flat,
     a_layer,
     a_run,
@@ -19,10 +18,8 @@ from tests.kernels import (
     block_of,
     call,
     lanes_of,
-    needs_compiler,
     spread,
 )
-from tests.test_functions import numbers, subnormals, ulps
 
 pytestmark = needs_compiler
 

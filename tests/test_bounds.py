@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from fastmlp import prediction, training
@@ -25,18 +24,18 @@ from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS
 from fastmlp.kernels.plugins.readers import READERS
 from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
 from tests import reference
+from tests.basics import Array, needs_compiler
 from tests.fences import fences
-from tests.kernels import needs_compiler
-from tests.test_losses import KINDS as TARGETS
-from tests.test_losses import PLAIN, POINTWISE
-from tests.test_training import RULES, images, problem, trainer_from
+from tests.losses import KINDS as TARGETS
+from tests.losses import PLAIN, POINTWISE
+from tests.networks import images, problem, trainer_from
+from tests.rules import RULES
 
 pytestmark = [
     needs_compiler,
     pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect"),
 ]
 
-Array = npt.NDArray[Any]
 ROOT = Path(__file__).parents[1]
 
 # Layer sizes; rows, batch size, and rows that pass through the network at a time.
@@ -84,7 +83,7 @@ class Fit(NamedTuple):
         extra = dict(EXTRAS[self.extra])
         # Small steps, as whatever is squared or exponential must not run away.
         changes = {"learning_rate": 1e-4, "weight_decay": extra.pop("weight_decay", 0.0)}
-        optimizer = RULES[self.rule][0]["optimizer"]
+        optimizer = RULES[self.rule].options["optimizer"]
         known = {name: value for name, value in changes.items() if hasattr(optimizer, name)}
         options |= extra | {"optimizer": replace(optimizer, **known), "epochs": 1}
         of_input, of_hidden = self.dropout

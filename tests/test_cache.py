@@ -20,10 +20,9 @@ import fastmlp
 from fastmlp import kernels
 from fastmlp.kernels.language import object_cache
 from fastmlp.kernels.language.jit import Unit
+from tests.basics import needs_compiler
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
-)
+pytestmark = needs_compiler
 
 PACKAGE = Path(fastmlp.__file__).parent
 

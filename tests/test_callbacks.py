@@ -15,17 +15,8 @@ import pytest
 
 from fastmlp import Trainer
 from fastmlp.optimizers import SGD
-from tests.models import (
-    OPTIMIZERS,
-    X,
-    Y,
-    fitted,
-    needs_compiler,
-    numbers,
-    random_weights,
-    same_weights,
-    trainer,
-)
+from tests.basics import needs_compiler
+from tests.models import OPTIMIZERS, X, Y, fitted, numbers, random_weights, same_weights, trainer
 
 pytestmark = needs_compiler
 

@@ -19,9 +19,10 @@ from fastmlp import Trainer
 from fastmlp.inputs import Columns, learn_columns
 from fastmlp.inputs.columns import MOST_CATEGORIES
 from fastmlp.validation import Features, split_rows
+from tests.basics import NAN
 from tests.rows import check_features
 
-NAN, NA = float("nan"), pd.NA
+NA = pd.NA
 ALL = slice(None)
 RNG = np.random.default_rng(0)
 N = 200

@@ -4,6 +4,7 @@ Weights are given and rows come in order, so that any other system can replay th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations, count, cycle, islice, pairwise, product
 from typing import Any
 
@@ -14,13 +15,15 @@ from fastmlp import Trainer, losses, optimizers
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.losses import LOSSES
 from fastmlp.schedules import Cosine
-from tests import reference
-from tests.models import Array, needs_compiler
+from tests import reference, rules
+from tests.basics import Array, needs_compiler
+from tests.networks import TOLERANCE
+from tests.rules import decaying
 
 pytestmark = needs_compiler
 
 EPOCHS, ROWS = 3, 47
-TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
+SLOWER = 2  # than the rates of the rules, as some losses grow fast
 
 # The loss, what the reference calls its parameters, the number of outputs, smoothing.
 PROBLEMS: dict[str, tuple[losses.Loss, dict[str, Any], int]] = {
@@ -38,20 +41,13 @@ PROBLEMS: dict[str, tuple[losses.Loss, dict[str, Any], int]] = {
     "quantiles": (losses.Quantile((0.1, 0.6, 0.9)), {"q": (0.1, 0.6, 0.9)}, 3),
     "poisson": (losses.Poisson(), {}, 2),
 }
-# The class, its settings, and the step of the reference.
-RULES: dict[str, tuple[Any, dict[str, Any], Any]] = {
-    "sgd": (optimizers.SGD, {"learning_rate": 0.02}, reference.sgd_step),
-    "momentum": (optimizers.SGD, {"learning_rate": 0.01, "momentum": 0.9}, reference.sgd_step),
-    "nesterov": (
-        optimizers.SGD, {"learning_rate": 0.01, "momentum": 0.8, "nesterov": True},
-        reference.sgd_step,
-    ),
-    "adam": (optimizers.AdamW, {"learning_rate": 0.005}, reference.adam_step),
-    "amsgrad": (optimizers.AMSGrad, {"learning_rate": 0.005, "beta2": 0.9}, reference.amsgrad_step),
-    "rmsprop": (optimizers.RMSprop, {"learning_rate": 0.005}, reference.rmsprop_step),
-    "adagrad": (optimizers.Adagrad, {"learning_rate": 0.02}, reference.adagrad_step),
-    "lion": (optimizers.Lion, {"learning_rate": 0.002}, reference.lion_step),
-}  # fmt: skip
+# With a short memory, so that the largest is often not the last one.
+RULES = rules.RULES | {
+    "amsgrad": rules.RULES["amsgrad"]._replace(
+        options={"optimizer": optimizers.AMSGrad(beta2=0.9), "learning_rate": 0.01},
+        step_options={"beta2": 0.9, "epsilon": 1e-8},
+    )
+}
 
 CHOICES: dict[str, Sequence[Any]] = {
     "problem": tuple(PROBLEMS),
@@ -121,8 +117,8 @@ def test_every_two_choices_meet() -> None:
         assert {(row[a], row[b]) for row in DEEP} == set(product(choices[a], choices[b]))
     assert len(DEEP) < 2 * len(PROBLEMS) * len(ACTIVATIONS)  # not the full product
     assert {type(problem[0]) for problem in PROBLEMS.values()} == set(LOSSES.values())
-    rules = {rule(**settings).rule for rule, settings, _ in RULES.values()}
-    assert rules == {kind().rule for kind in optimizers.OPTIMIZERS.values()} | {
+    chosen = {rule.options["optimizer"].rule for rule in RULES.values()}
+    assert chosen == {kind().rule for kind in optimizers.OPTIMIZERS.values()} | {
         "momentum", "nesterov",
     }  # fmt: skip
 
@@ -150,28 +146,23 @@ def activations_of(first: str, layers: int) -> list[str]:
 
 def step_of(choice: dict[str, Any], updates: int, per_epoch: int) -> tuple[Any, Any, Any]:
     """An optimizer, a schedule, and the step of the reference that does what both say."""
-    kind, settings, step = RULES[choice["rule"]]
-    rate, decay = settings["learning_rate"], choice["weight_decay"]
-    optimizer = kind(**settings, weight_decay=decay)
-    if choice["schedule"] == "cosine":
-        schedule: Any = Cosine(warmup=0.3, final=0.1)
-        rates = rate * schedule.factors(np.arange(updates), per_epoch, updates)
-    elif choice["schedule"] == "function":
+    options, step, step_options, _ = RULES[choice["rule"]]
+    rate, decay = options["learning_rate"] / SLOWER, choice["weight_decay"]
+    optimizer, schedule = decaying(options["optimizer"], decay), None
+    if choice["schedule"] == "function":
         schedule, rates = (lambda update: rate / (1 + update)), rate / (1 + np.arange(updates))
-        options = {name: value for name, value in settings.items() if name != "learning_rate"}
-        optimizer = kind(**options, weight_decay=decay)
     else:
-        schedule, rates = None, np.full(updates, rate)
-    numbers = dict(optimizer.numbers)
-    if settings.get("nesterov"):
-        numbers["nesterov"] = True
+        optimizer, rates = replace(optimizer, learning_rate=rate), np.full(updates, rate)
+    if choice["schedule"] == "cosine":
+        schedule = Cosine(warmup=0.3, final=0.1)
+        rates = rate * schedule.factors(np.arange(updates), per_epoch, updates)
     number = count()
 
     def scheduled(weights: list[Array], grads: list[Array], state: dict[str, Any]) -> None:
         now = rates[next(number)]
         for w in weights:
             w *= 1 - now * decay
-        step(weights, grads, state, learning_rate=now, **numbers)
+        step(weights, grads, state, **{**step_options, "learning_rate": now})
 
     return optimizer, schedule, scheduled
 

@@ -9,7 +9,8 @@ import pytest
 from fastmlp import Trainer, training
 from fastmlp.kernels.runs import launch
 from fastmlp.kernels.runs.team import stayed, team_array_size
-from tests.processes import LAYERS, needs_compiler, run
+from tests.basics import needs_compiler
+from tests.processes import LAYERS, run
 
 # ------------------------------------------------------------------------- whether a team is asked
 

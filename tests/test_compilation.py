@@ -13,10 +13,9 @@ import fastmlp
 from fastmlp import Trainer
 from fastmlp.losses import LOSSES, Quantile
 from fastmlp.schedules import ReduceOnPlateau
+from tests.basics import needs_compiler
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
-)
+pytestmark = needs_compiler
 
 ROOT = Path(fastmlp.__file__).parents[1]
 

@@ -13,7 +13,7 @@ from fastmlp.defaults import resolved
 from fastmlp.optimizers import Adam
 from fastmlp.schedules import OneCycle
 from fastmlp.validation import Settings
-from tests.models import needs_compiler
+from tests.basics import needs_compiler
 
 # Rows: batch, epochs, share to validate on, patience.
 BY_ROWS = {

@@ -13,19 +13,9 @@ from fastmlp.network import Network
 from fastmlp.training import TrainingRun
 from fastmlp.validation import Settings
 from tests import reference
-from tests.kernels import (
-    COUNTS,
-    NAN,
-    Array,
-    Flat,
-    a_layer,
-    a_run,
-    assert_untouched,
-    call,
-    lanes_of,
-    needs_compiler,
-)
-from tests.test_reference import random_problem
+from tests.basics import INF, NAN, Array, needs_compiler
+from tests.kernels import COUNTS, Flat, a_layer, a_run, assert_untouched, call, lanes_of
+from tests.networks import TOLERANCE, random_problem
 
 KEY = 0x123456789ABCDEF
 SHARES = (0.1, 0.5, 0.8)
@@ -104,7 +94,7 @@ def test_what_is_not_finite_is_passed_on(dtype: Any) -> None:
     layer = a_layer(
         panel=lanes, panels=1, last_vectors=1, last=1, stride=lanes, number=1, **fields_of(0.5)
     )
-    for value in (NAN, float("inf")):
+    for value in (NAN, INF):
         memory = np.full(lanes, value, dtype)
         call(dropout.drop_outputs, memory, a_run(m=1, lanes=lanes, dropout_key=KEY), layer)
         assert not np.isfinite(memory).any()
@@ -210,7 +200,6 @@ def test_gradients_of_the_reference_equal_central_differences(hidden: list[int])
 
 
 RATE, BATCH = 0.1, 45
-TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 
 
 def problem(sizes: tuple[int, ...], n: int, kind: str, dtype: Any) -> tuple[Any, ...]:

@@ -2,50 +2,14 @@
 
 from typing import Any
 
-import numba
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
 from fastmlp.kernels.language.elements import emit_exp
-from fastmlp.kernels.language.jit import FASTMATH
 from fastmlp.kernels.language.simd import Emitter
-from tests.kernels import INF, NAN, Array, lanes_of, needs_compiler
+from tests.basics import INF, NAN, needs_compiler
+from tests.functions import vector_function
 
 pytestmark = needs_compiler
-
-# As the kernels are compiled.
-compiled = numba.njit(error_model="numpy", fastmath=set(FASTMATH))
-
-
-def vector_function(function: Any) -> Any:
-    """A function of an array from one of an Emitter and a vector."""
-
-    @intrinsic
-    def of_a_vector(typing_context, result, x, first):
-        def emit(context, builder, sig, args):
-            e = Emitter(builder, sig.args[0].dtype)
-            value = function(e, e.load(e.at(args[1], args[2])))
-            e.store(value, e.at(args[0], args[2]))
-            return context.get_dummy_value()
-
-        pointer = types.CPointer(x.dtype)
-        return types.void(pointer, pointer, types.int64), emit
-
-    @compiled
-    def of_vectors(result, x, lanes):
-        for first in range(0, x.size, lanes):
-            of_a_vector(result.ctypes, x.ctypes, first)
-
-    def of_array(x: Array) -> Array:
-        lanes = lanes_of(x.dtype)
-        padded = np.pad(x, (0, -len(x) % lanes))
-        result = np.empty_like(padded)
-        of_vectors(result, padded, lanes)
-        return result[: len(x)]
-
-    return of_array
-
 
 exponentials = vector_function(emit_exp)
 square_roots = vector_function(Emitter.square_root)

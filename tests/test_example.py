@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import fastmlp
+from tests.basics import needs_compiler
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "mnist.py"
 IDX_MD5 = {  # of the four original files, unpacked
@@ -23,10 +24,6 @@ IDX_MD5 = {  # of the four original files, unpacked
     "test_labels": "27ae3e4e09519cfbb04c329615203637",
 }
 NUMBER = r"\d+\.\d{4}"
-
-needs_compiler = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="an interpreted epoch takes too long"
-)
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,10 @@ from pathlib import Path
 import pytest
 
 import fastmlp
+from tests.basics import needs_compiler
 
 FOLDER = Path(__file__).parents[1] / "examples"
 SCRIPTS = ("regression", "imbalanced", "overfitting", "early_stopping", "search", "resume")
-
-needs_compiler = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="an interpreted epoch takes too long"
-)
 
 
 def run(script: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

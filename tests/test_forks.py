@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import LAYERS, needs_compiler, run
+from tests.basics import needs_compiler
+from tests.processes import LAYERS, run
 
 pytestmark = [
     needs_compiler,

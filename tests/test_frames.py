@@ -26,10 +26,11 @@ import pyarrow as pa
 import pytest
 
 from fastmlp.validation import check_names, feature_names
+from tests.basics import INF, NAN
 from tests.labels import encode_labels
 from tests.rows import check_features
 
-NAN, INF, NA = float("nan"), float("inf"), pd.NA
+NA = pd.NA
 FLOATS = (np.float32, np.float64)
 NUMPY_TYPES = ["?", "b", "B", "h", "H", "i", "I", "q", "Q", "e", "f", "d", "g", ">f8", ">i4"]
 DATE, MOMENT = dt.date(2020, 2, 29), dt.datetime(2020, 2, 29, 12)

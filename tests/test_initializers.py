@@ -7,7 +7,8 @@ from fastmlp import Trainer
 from fastmlp.initializers import initial_weights
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.validation.settings import INITIALIZERS
-from tests.models import X, Y, needs_compiler
+from tests.basics import needs_compiler
+from tests.models import X, Y
 
 SIZES = (300, 200)
 VARIANCES = {

@@ -15,7 +15,8 @@ from fastmlp import Trainer, losses, optimizers, schedules
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.losses import LOSSES
 from fastmlp.optimizers import OPTIMIZERS
-from tests.processes import needs_compiler, run
+from tests.basics import needs_compiler
+from tests.processes import run
 
 pytestmark = [
     needs_compiler,

@@ -14,12 +14,10 @@ import pytest
 
 from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS
 from tests import reference
+from tests.basics import INF, NAN, Array, needs_compiler
 from tests.kernels import (
     COUNTS,
     GAP,
-    INF,
-    NAN,
-    Array,
     Flat,
     a_layer,
     a_run,
@@ -27,9 +25,9 @@ from tests.kernels import (
     block_of,
     call,
     lanes_of,
-    needs_compiler,
     with_gaps,
 )
+from tests.losses import KINDS, PLAIN, POINTWISE, SOFTMAX
 
 pytestmark = needs_compiler
 
@@ -38,21 +36,6 @@ BLOCK = 16
 # The first row of a chunk among the targets of a run, and what lies there behind its samples: more
 # than a vector.
 ROW, PADDING = 3, 64
-
-KINDS = {
-    "softmax_cross_entropy": "labels",
-    "softmax_cross_entropy_weighted": "labels",
-    "softmax_cross_entropy_rows": "shares",
-    "binary_cross_entropy": "ones",
-    "squared_error": "numbers",
-    "absolute_error": "numbers",
-    "huber": "numbers",
-    "quantile": "numbers",
-    "poisson": "counts",
-}
-SOFTMAX = [name for name, kind in KINDS.items() if kind in ("labels", "shares")]
-POINTWISE = [name for name in KINDS if name not in SOFTMAX]
-PLAIN = "softmax_cross_entropy"  # takes no weights and no smoothing
 
 SHAPES = [(m, c) for m in COUNTS for c in (1, 2, 3, 9, 127)] + [(9, 1000)]
 

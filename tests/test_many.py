@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from fastmlp import EarlyStopping, Ensemble, Trainer, fit_many
-from tests.models import OPTIMIZERS, X, Y, needs_compiler, numbers, same_weights, trainer
+from tests.basics import needs_compiler
+from tests.models import OPTIMIZERS, X, Y, numbers, same_weights, trainer
 
 pytestmark = needs_compiler
 

@@ -12,7 +12,8 @@ from fastmlp import Ensemble, Trainer
 from fastmlp.inputs import Scaling, learn_inputs
 from fastmlp.inputs.pieces import REACH, piece_count
 from fastmlp.validation import Features, Settings
-from tests.models import NAN, Array, needs_compiler, numbers, same_weights
+from tests.basics import NAN, Array, needs_compiler
+from tests.models import numbers, same_weights
 
 RNG = np.random.default_rng(0)
 N = 640

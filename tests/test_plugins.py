@@ -15,7 +15,7 @@ from fastmlp.network import Network
 from fastmlp.outputs import Outputs
 from fastmlp.training import TrainingRun
 from fastmlp.validation import Settings
-from tests.kernels import needs_compiler
+from tests.basics import needs_compiler
 from tests.models import X, random_weights
 
 pytestmark = needs_compiler

@@ -13,10 +13,10 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import pytest
 
+from tests.basics import needs_compiler
+
 pytestmark = [
-    pytest.mark.skipif(
-        os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
-    ),
+    needs_compiler,
     pytest.mark.skipif(
         platform.machine() not in ("x86_64", "AMD64"), reason="names and features of x86 CPUs"
     ),

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from fastmlp import NotFittedError, Trainer
-from tests.models import X, Y, fitted, needs_compiler, trainer
+from tests.basics import needs_compiler
+from tests.models import X, Y, fitted, trainer
 from tests.processes import ROOT
 
 pytestmark = needs_compiler

@@ -6,19 +6,8 @@ import numpy as np
 import pytest
 
 from fastmlp.kernels.plugins.readers import READERS, reader_of
-from tests.kernels import (
-    COUNTS,
-    NAN,
-    Array,
-    Flat,
-    a_layer,
-    a_run,
-    assert_untouched,
-    block_of,
-    call,
-    needs_compiler,
-    spread,
-)
+from tests.basics import NAN, Array, needs_compiler
+from tests.kernels import COUNTS, Flat, a_layer, a_run, assert_untouched, block_of, call, spread
 
 pytestmark = needs_compiler
 

@@ -1,14 +1,13 @@
 """The examples in README.md run, and print what a reader may expect."""
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
-)
+from tests.basics import needs_compiler
+
+pytestmark = needs_compiler
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -12,7 +12,8 @@ import pytest
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.callbacks import Checkpoint
 from fastmlp.optimizers import SGD
-from tests.models import needs_compiler, same_weights
+from tests.basics import needs_compiler
+from tests.models import same_weights
 
 pytestmark = needs_compiler
 

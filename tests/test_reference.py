@@ -7,17 +7,9 @@ import pytest
 
 from fastmlp.kernels.plugins.losses import LOSSES
 from tests import reference
+from tests.networks import random_problem
 
 EPS = np.finfo(np.float64).eps
-
-
-def random_problem(sizes, m, seed=0):
-    """Weights with non-zero biases, rows and labels."""
-    rng = np.random.default_rng(seed)
-    weights = reference.initialize(rng, sizes, "he_normal")
-    for b in weights[1::2]:
-        b[...] = rng.normal(0.0, 0.3, size=b.shape)
-    return weights, rng.normal(size=(m, sizes[0])), rng.integers(sizes[-1], size=m)
 
 
 def loss_of(weights, X, labels):

@@ -10,7 +10,8 @@ import pytest
 from fastmlp import EarlyStopping, Ensemble, FitWarning, Trainer, presets
 from fastmlp.optimizers import SGD
 from fastmlp.refit import _StopsWith
-from tests.models import NAN, needs_compiler, same_weights
+from tests.basics import NAN, needs_compiler
+from tests.models import same_weights
 
 RNG = np.random.default_rng(2)
 X = RNG.lognormal(size=(300, 4))

@@ -1,7 +1,6 @@
 """Penalties, decay and clipping: their kernels, and whole runs against the reference."""
 
 import sys
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,23 +12,14 @@ from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.plugins import regularisation
 from fastmlp.losses import SoftmaxCrossEntropy
 from fastmlp.network import Network
-from fastmlp.optimizers import Adam, AdamW
 from fastmlp.outputs import given_outputs
 from fastmlp.validation import Settings
 from tests import reference
+from tests.basics import INF, NAN, Array, needs_compiler
 from tests.fences import fences
-from tests.kernels import (
-    COUNTS,
-    NAN,
-    Array,
-    Flat,
-    a_run,
-    assert_untouched,
-    call,
-    needs_compiler,
-    spread,
-)
-from tests.test_training import RULES, TOLERANCE, assert_close, problem
+from tests.kernels import COUNTS, Flat, a_run, assert_untouched, call, spread
+from tests.networks import TOLERANCE, assert_close, problem
+from tests.rules import RULES, decaying
 
 pytestmark = needs_compiler
 
@@ -100,13 +90,9 @@ def trained(
 ) -> list[Array]:  # fmt: skip
     """Weights after two epochs."""
     penalties = dict(options)
-    given = dict(RULES[rule][0])
-    optimizer, rate = given["optimizer"], given.get("learning_rate")
+    optimizer, rate = RULES[rule].options.values()
     if "weight_decay" in penalties:
-        decay = penalties.pop("weight_decay")
-        # Adam that decays is AdamW.
-        known = AdamW(**vars(optimizer)) if type(optimizer) is Adam else optimizer
-        optimizer = replace(known, weight_decay=decay)
+        optimizer = decaying(optimizer, penalties.pop("weight_decay"))
     settings = Settings(
         hidden=[len(b) for b in weights[1:-1:2]], dtype=dtype, batch_size=batch_size,
         threads=threads, optimizer=optimizer, learning_rate=rate, **penalties,
@@ -135,7 +121,7 @@ def test_run(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(training, "MAX_CHUNK", chunk)
     weights, X, labels = problem(sizes, n)
-    _, step, step_options = RULES[rule]
+    _, step, step_options, _ = RULES[rule]
     wanted, _ = reference.train(
         weights, X, labels, epochs=2, batch_size=batch_size, step=step, **step_options, **options
     )
@@ -149,7 +135,7 @@ def test_run(
         assert all(map(np.array_equal, ours[0], others))
 
 
-@pytest.mark.parametrize("value", [NAN, float("inf")])
+@pytest.mark.parametrize("value", [NAN, INF])
 def test_a_norm_that_is_not_finite_shows(value: float) -> None:
     weights, X, labels = problem((9, 33, 3), 20)
     X[3, 2] = value

@@ -7,42 +7,17 @@ import pytest
 
 from fastmlp.kernels.plugins.rules import RULES
 from tests import reference
-from tests.kernels import (
-    COUNTS,
-    NAN,
-    Array,
-    Flat,
-    a_run,
-    assert_untouched,
-    block_of,
-    call,
-    lanes_of,
-    needs_compiler,
-    spread,
-)
+from tests import rules as references
+from tests.basics import NAN, Array, needs_compiler
+from tests.kernels import COUNTS, Flat, a_run, assert_untouched, block_of, call, lanes_of, spread
 
 pytestmark = needs_compiler
 
-LEARNING_RATE, MOMENTUM = 0.05, 0.8
+LEARNING_RATE = 0.05
 STEPS = 3
 
-# The step of the reference, its options, and the names of the state that the rule keeps.
-REFERENCES: dict[str, tuple[Any, dict[str, Any], list[str]]] = {
-    "sgd": (reference.sgd_step, {}, []),
-    "momentum": (reference.sgd_step, {"momentum": MOMENTUM}, ["velocity"]),
-    "nesterov": (reference.sgd_step, {"momentum": MOMENTUM, "nesterov": True}, ["velocity"]),
-    "adam": (reference.adam_step, {"epsilon": 1e-7}, ["first_moment", "second_moment"]),
-    "amsgrad": (
-        reference.amsgrad_step,
-        {"epsilon": 1e-7},
-        ["first_moment", "second_moment", "largest_moment"],
-    ),
-    "rmsprop": (reference.rmsprop_step, {}, ["second_moment"]),
-    "adagrad": (reference.adagrad_step, {}, ["accumulator"]),
-    "lion": (reference.lion_step, {"beta2": 0.99}, ["first_moment"]),
-}
 SQUARES = {"second_moment", "largest_moment", "accumulator"}
-SETTINGS = {"momentum": MOMENTUM, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
+SETTINGS = {"beta1": 0.9, "beta2": 0.999}  # what steps of the reference take by themselves
 
 
 def updated(rule: str, w: Array, gradients: list[Array]) -> Array:
@@ -59,8 +34,9 @@ def updated(rule: str, w: Array, gradients: list[Array]) -> Array:
     before = memory.array()
     after = before.copy()
     blocks = (start, (vectors, count), distance), (slope, (1, count), count)
-    settings = SETTINGS | REFERENCES[rule][1]
-    settings.pop("nesterov", None)
+    settings = SETTINGS | references.RULES[rule].step_options
+    for name in ("nesterov", "learning_rate"):
+        settings.pop(name, None)
     steps = np.arange(1.0, len(gradients) + 1)
     rates = RULES[rule].step_sizes(np.full(len(steps), LEARNING_RATE), steps, settings)
     for rate, gradient in zip(rates, gradients, strict=True):
@@ -75,7 +51,7 @@ def updated(rule: str, w: Array, gradients: list[Array]) -> Array:
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("rule", RULES)
 def test_rule(rule: str, count: int, dtype: Any) -> None:
-    step, options, names = REFERENCES[rule]
+    _, step, options, names = references.RULES[rule]
     rng = np.random.default_rng(count)
     w, *gradients = (spread(rng, (count,), dtype) for _ in range(1 + STEPS))
     ours = updated(rule, w, gradients)
@@ -85,7 +61,7 @@ def test_rule(rule: str, count: int, dtype: Any) -> None:
     for gradient in gradients:
         before = weights[0].copy()
         exact = [gradient.astype(np.float64)]
-        step(weights, exact, state, learning_rate=LEARNING_RATE, **options)
+        step(weights, exact, state, **{**options, "learning_rate": LEARNING_RATE})
         scale += np.abs(weights[0] - before) + LEARNING_RATE
     wanted = [weights[0], *(state[name][0] for name in names)]
     largest = np.abs(gradients).max(axis=0).astype(np.float64)

@@ -11,7 +11,8 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from fastmlp import Trainer
 from fastmlp.inputs import Scaling, learn_inputs
 from fastmlp.validation import Features, Settings
-from tests.models import INF, Array, needs_compiler, numbers, same_weights
+from tests.basics import INF, Array, needs_compiler
+from tests.models import numbers, same_weights
 
 RNG = np.random.default_rng(0)
 N = 90

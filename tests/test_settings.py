@@ -17,9 +17,8 @@ from fastmlp.losses import Huber, SoftmaxCrossEntropy
 from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW
 from fastmlp.schedules import Cosine, ReduceOnPlateau, Step
 from fastmlp.validation import SETTINGS, Settings
-from tests.models import X, Y, fitted, needs_compiler, numbers, same_weights, trainer
-
-NAN, INF = float("nan"), float("inf")
+from tests.basics import INF, NAN, needs_compiler
+from tests.models import X, Y, fitted, numbers, same_weights, trainer
 
 
 def own_metric(y: Any, predicted: Any) -> float:

@@ -26,18 +26,8 @@ from fastmlp import NotFittedError, Trainer
 from fastmlp.kernels.runs.launch import Job
 from fastmlp.optimizers import SGD
 from fastmlp.validation import SETTINGS
-from tests.models import (
-    OPTIMIZERS,
-    Array,
-    X,
-    Y,
-    fitted,
-    needs_compiler,
-    numbers,
-    random_weights,
-    same_weights,
-    trainer,
-)
+from tests.basics import Array, needs_compiler
+from tests.models import OPTIMIZERS, X, Y, fitted, numbers, random_weights, same_weights, trainer
 
 pytestmark = needs_compiler
 

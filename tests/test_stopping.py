@@ -13,7 +13,8 @@ import pytest
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.callbacks import Checkpoint, CSVLog
 from fastmlp.kernels.runs.launch import Job
-from tests.models import X, Y, fitted, needs_compiler, numbers, same_weights, trainer
+from tests.basics import needs_compiler
+from tests.models import X, Y, fitted, numbers, same_weights, trainer
 
 pytestmark = needs_compiler
 

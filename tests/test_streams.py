@@ -11,7 +11,8 @@ import pytest
 
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.schedules import ReduceOnPlateau
-from tests.models import OPTIMIZERS, X, Y, needs_compiler, numbers, same_weights, trainer
+from tests.basics import needs_compiler
+from tests.models import OPTIMIZERS, X, Y, numbers, same_weights, trainer
 
 pytestmark = needs_compiler
 

@@ -18,10 +18,9 @@ from fastmlp.kernels.language.jit import c_function, unit_of
 from fastmlp.kernels.language.records import run_at
 from fastmlp.kernels.runs import launch, team
 from fastmlp.kernels.runs.plan import Plan, make_plan
+from tests.basics import needs_compiler
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
-)
+pytestmark = needs_compiler
 
 # ---------------------------------------------------------------------------- joining and waiting
 

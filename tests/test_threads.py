@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from fastmlp.kernels.runs.threads import cpu_quota, processors, usable_threads
-from tests.processes import needs_compiler, run
+from tests.basics import needs_compiler
+from tests.processes import run
 
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="this system has no affinities"

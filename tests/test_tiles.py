@@ -14,19 +14,16 @@ from fastmlp.kernels.language.simd import TILE_ROWS
 from fastmlp.kernels.products.inner import inner as inner_tile
 from fastmlp.kernels.products.tiles import OUTER, OUTER_MASKED
 from fastmlp.kernels.runs.plan import aligned_zeros
+from tests.basics import INF, NAN, Array, needs_compiler
 from tests.kernels import (
     COUNTS,
     GAP,
-    INF,
-    NAN,
-    Array,
     Flat,
     assert_untouched,
     bit_masks,
     block_of,
     call,
     lanes_of,
-    needs_compiler,
     spread,
     with_gaps,
 )

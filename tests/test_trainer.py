@@ -10,20 +10,8 @@ import numpy as np
 import pytest
 
 from fastmlp import NotFittedError, Trainer
-from tests.models import (
-    INF,
-    NAN,
-    Array,
-    X,
-    Y,
-    fitted,
-    needs_compiler,
-    numbers,
-    random_weights,
-    same_weights,
-    state,
-    trainer,
-)  # fmt: skip
+from tests.basics import INF, NAN, Array, needs_compiler
+from tests.models import X, Y, fitted, numbers, random_weights, same_weights, state, trainer
 
 pytestmark = needs_compiler
 

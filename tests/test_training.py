@@ -4,68 +4,20 @@ In this process Numba has as many threads as the machine has processors, so team
 only in the subprocesses of test_team.
 """
 
-import os
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from fastmlp import Trainer, training
 from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
 from fastmlp.kernels.runs.plan import MAX_CHUNK
-from fastmlp.optimizers import SGD, Adagrad, Adam, AMSGrad, Lion, RMSprop
 from tests import reference
+from tests.basics import Array, needs_compiler
+from tests.networks import DTYPES, TOLERANCE, assert_close, images, problem, trainer_from
+from tests.rules import RULES
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="only compiled kernels can run"
-)
-
-Array = npt.NDArray[Any]
-
-DTYPES = ("float32", "float64")
-TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
-
-# Options of Trainer, then the step of the reference and its options.
-RULES: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
-    "sgd": ({"optimizer": SGD(), "learning_rate": 0.1}, reference.sgd_step, {"learning_rate": 0.1}),
-    "momentum": (
-        {"optimizer": SGD(momentum=0.9), "learning_rate": 0.05},
-        reference.sgd_step,
-        {"learning_rate": 0.05, "momentum": 0.9},
-    ),
-    "nesterov": (
-        {"optimizer": SGD(momentum=0.8, nesterov=True), "learning_rate": 0.05},
-        reference.sgd_step,
-        {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True},
-    ),
-    "adam": (
-        {"optimizer": Adam(), "learning_rate": 0.01},
-        reference.adam_step,
-        {"learning_rate": 0.01, "epsilon": 1e-8},
-    ),
-    "amsgrad": (
-        {"optimizer": AMSGrad(), "learning_rate": 0.01},
-        reference.amsgrad_step,
-        {"learning_rate": 0.01, "epsilon": 1e-8},
-    ),
-    "rmsprop": (
-        {"optimizer": RMSprop(), "learning_rate": 0.01},
-        reference.rmsprop_step,
-        {"learning_rate": 0.01, "beta2": 0.9, "epsilon": 1e-7},
-    ),
-    "adagrad": (
-        {"optimizer": Adagrad(), "learning_rate": 0.05},
-        reference.adagrad_step,
-        {"learning_rate": 0.05, "epsilon": 1e-7},
-    ),
-    "lion": (
-        {"optimizer": Lion(), "learning_rate": 0.002},
-        reference.lion_step,
-        {"learning_rate": 0.002, "beta1": 0.9, "beta2": 0.99},
-    ),
-}
+pytestmark = needs_compiler
 
 # Layer sizes, rows, batch size.
 RUNS = [
@@ -91,34 +43,9 @@ RUNS = [
 ]
 
 
-def problem(sizes: Sequence[int], n: int, seed: int = 0) -> tuple[list[Array], Array, Array]:
-    """Weights with biases that are not zero, rows and labels; float32 holds all numbers exactly."""
-    rng = np.random.default_rng(seed)
-    weights = reference.initialize(rng, list(sizes), "he_normal")
-    for b in weights[1::2]:
-        b[...] = rng.normal(0.0, 0.3, b.shape)
-    weights = [w.astype(np.float32).astype(np.float64) for w in weights]
-    X = rng.normal(size=(n, sizes[0])).astype(np.float32)
-    return weights, X, rng.integers(sizes[-1], size=n)
-
-
-def trainer_from(weights: list[Array], known: Any = None, **options: Any) -> Trainer:
-    """One that goes on from weights, and from a ``known`` scaling."""
-    trainer = Trainer(**{"warm_start": True, "shuffle": False, **options})
-    trainer.set_weights(weights, scaling=known)
-    return trainer
-
-
 def permutations(seed: int, n: int, epochs: int) -> list[Any]:
     rng = np.random.default_rng(seed)
     return [rng.permutation(n) for _ in range(epochs)]
-
-
-def assert_close(ours: Array, wanted: Array, tolerance: float, name: str) -> None:
-    """Each error is compared with the largest element, so that none hides behind its array."""
-    error, scale = np.abs(ours - wanted).max(), np.abs(wanted).max()
-    assert ours.shape == wanted.shape
-    assert error <= tolerance * scale, f"{name}: error {error:.3g}, scale {scale:.3g}"
 
 
 def assert_same_run(trainer: Trainer, wanted: tuple[list[Array], Any], dtype: str) -> None:
@@ -139,7 +66,7 @@ def assert_same_run(trainer: Trainer, wanted: tuple[list[Array], Any], dtype: st
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("sizes", "n", "batch_size"), RUNS)
 def test_run(sizes: tuple[int, ...], n: int, batch_size: int, rule: str, dtype: str) -> None:
-    options, step, step_options = RULES[rule]
+    options, step, step_options, _ = RULES[rule]
     weights, X, labels = problem(sizes, n)
     trainer = trainer_from(weights, dtype=dtype, epochs=3, batch_size=batch_size, **options)
     trainer.fit(X, labels)
@@ -153,7 +80,7 @@ def test_run(sizes: tuple[int, ...], n: int, batch_size: int, rule: str, dtype: 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("sizes", [(9, 3), (33, 130, 3), (33, 130, 127, 3)])
 def test_shuffled_run(sizes: tuple[int, ...], rule: str, dtype: str) -> None:
-    options, step, step_options = RULES[rule]
+    options, step, step_options, _ = RULES[rule]
     weights, X, labels = problem(sizes, n=100)
     trainer = trainer_from(
         weights, dtype=dtype, epochs=4, batch_size=32, shuffle=True, seed=5, **options
@@ -185,7 +112,7 @@ def test_run_from_the_seed_alone(initializer: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rule", RULES)
 def test_fifty_steps(rule: str, dtype: str) -> None:
-    options, step, step_options = RULES[rule]
+    options, step, step_options, _ = RULES[rule]
     weights, X, labels = problem((127, 64, 10), n=320)
     trainer = trainer_from(weights, dtype=dtype, epochs=5, batch_size=32, **options)
     trainer.fit(X, labels)
@@ -197,7 +124,7 @@ def test_fifty_steps(rule: str, dtype: str) -> None:
 @pytest.mark.parametrize("threads", [1, 2, 4])
 @pytest.mark.parametrize("sizes", [(33, 10), (33, 300, 10), (33, 300, 270, 290, 10)])
 def test_run_by_several_threads(sizes: tuple[int, ...], threads: int, dtype: str) -> None:
-    options, step, step_options = RULES["momentum"]
+    options, step, step_options, _ = RULES["momentum"]
     weights, X, labels = problem(sizes, n=50)
     trainer = trainer_from(
         weights, dtype=dtype, epochs=2, batch_size=16, threads=threads, **options
@@ -206,20 +133,11 @@ def test_run_by_several_threads(sizes: tuple[int, ...], threads: int, dtype: str
     assert_same_run(trainer, wanted, dtype)
 
 
-def images(n: int, d: int) -> npt.NDArray[np.uint8]:
-    """Mostly black, as pictures of digits are: features and rows that are zero throughout."""
-    rng = np.random.default_rng(1)
-    X = rng.integers(256, size=(n, d)) * (rng.random((n, d)) < 0.1)
-    X[:, ::7] = 0
-    X[n // 2 :: 11] = 0
-    return X.astype(np.uint8)
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("hidden", [(), (33,), (130, 9)])
 def test_uint8_rows(hidden: tuple[int, ...], rule: str, dtype: str) -> None:
-    options, step, step_options = RULES[rule]
+    options, step, step_options, _ = RULES[rule]
     weights, _, labels = problem((127, *hidden, 10), n=50)
     weights[0] /= 256
     # As large as the pixels are small.
@@ -262,7 +180,7 @@ def test_skipping_zeros_changes_nothing(
             monkeypatch.setattr("fastmlp.training._has_many_zeros", lambda X, s=skipping: s)
             trainer = Trainer(
                 (40, 9), dtype=dtype, seed=4, epochs=2, batch_size=batch_size, threads=2,
-                **{**RULES[rule][0], "learning_rate": 1e-4},
+                **{**RULES[rule].options, "learning_rate": 1e-4},
             )  # fmt: skip
             runs.append(trainer.fit(given, labels))
         assert_bitwise_same(*runs)
@@ -272,7 +190,7 @@ def test_skipping_zeros_changes_nothing(
 @pytest.mark.parametrize("hidden", [(), (33,)])
 @pytest.mark.parametrize("kind", ["uint8", "float64"])
 def test_a_factor(kind: str, hidden: tuple[int, ...], dtype: str) -> None:
-    options, step, step_options = RULES["momentum"]
+    options, step, step_options, _ = RULES["momentum"]
     weights, _, labels = problem((65, *hidden, 10), n=120)
     X, scale = images(120, 65).astype(kind), 2.0**-8
     trainer = trainer_from(
@@ -298,7 +216,7 @@ def test_small_steps_add_up(rule: str) -> None:
     """
     weights, X, labels = problem((100, 64, 10), n=MAX_CHUNK)
     X = np.abs(X) * np.float32(0.3)
-    options = {**RULES[rule][0], "learning_rate": 1e-4, "batch_size": MAX_CHUNK, "epochs": 20}
+    options = {**RULES[rule].options, "learning_rate": 1e-4, "batch_size": MAX_CHUNK, "epochs": 20}
     single, double = (
         trainer_from(weights, dtype=dtype, **options).fit(X, labels).get_weights()
         for dtype in DTYPES
@@ -342,7 +260,7 @@ def test_threads_do_not_change_the_result(
     runs = [
         Trainer(
             hidden, threads=threads, dtype=dtype, seed=2, epochs=2, batch_size=batch_size,
-            validation_fraction=0.1, **RULES[rule][0],
+            validation_fraction=0.1, **RULES[rule].options,
         ).fit(X, labels)
         for threads in (1, 2, 4, 8)
     ]  # fmt: skip

@@ -5,8 +5,9 @@ import pytest
 
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from tests import reference
-from tests.kernels import needs_compiler
-from tests.test_training import DTYPES, RULES, TOLERANCE, problem, trainer_from
+from tests.basics import needs_compiler
+from tests.networks import DTYPES, TOLERANCE, problem, trainer_from
+from tests.rules import RULES
 
 pytestmark = needs_compiler
 
@@ -25,7 +26,7 @@ def test_run(
     names: tuple[str, ...], sizes: tuple[int, ...], dtype: str, rule: str, batch_size: int
 ) -> None:
     weights, X, labels = problem(sizes, 97)
-    options, step, step_options = RULES[rule]
+    options, step, step_options, _ = RULES[rule]
     trainer = trainer_from(
         weights, **options, dtype=dtype, epochs=2, batch_size=batch_size, shuffle=False,
         activation=names, hidden=sizes[1:-1],

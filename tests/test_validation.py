@@ -15,10 +15,10 @@ from fastmlp.validation import (
     check_weights,
     split_validation,
 )
+from tests.basics import INF, NAN
 from tests.labels import encode_labels
 from tests.rows import check_features
 
-NAN, INF = float("nan"), float("inf")
 FLOATS = (np.float32, np.float64)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from fastmlp import FitWarning, Trainer
 from fastmlp.optimizers import SGD
-from tests.models import X, Y, needs_compiler, same_weights, trainer
+from tests.basics import needs_compiler
+from tests.models import X, Y, same_weights, trainer
 
 pytestmark = needs_compiler
 

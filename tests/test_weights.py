@@ -6,19 +6,8 @@ import numpy as np
 import pytest
 
 from fastmlp import Trainer
-from tests.models import (
-    NAN,
-    OPTIMIZERS,
-    Array,
-    X,
-    Y,
-    fitted,
-    needs_compiler,
-    random_weights,
-    same_weights,
-    state,
-    trainer,
-)  # fmt: skip
+from tests.basics import NAN, Array, needs_compiler
+from tests.models import OPTIMIZERS, X, Y, fitted, random_weights, same_weights, state, trainer
 
 pytestmark = needs_compiler
 
