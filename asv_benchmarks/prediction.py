@@ -1,4 +1,4 @@
-"""How long does prediction take, for one row and for many? 784-128-10."""
+"""How long does prediction take, for one row and for many? 784-128-10; one row of 28-64-2 too."""
 
 from functools import cache
 from typing import Any
@@ -30,6 +30,17 @@ def trained() -> tuple[Trainer, npt.NDArray[Any], npt.NDArray[Any]]:
     return trainer, X, Y
 
 
+@cache
+def trained_small() -> tuple[Trainer, npt.NDArray[Any]]:
+    """A trainer of few weights and a row, where most of the time is spent outside of kernels."""
+    X = np.random.default_rng(0).standard_normal((1_000, 28), np.float32)
+    trainer = Trainer(hidden=64, epochs=1, seed=0, **as_they_come(Trainer))
+    trainer.fit(X, np.arange(1_000) % 2)
+    row = X[:1]
+    trainer.predict_proba(row)
+    return trainer, row
+
+
 class Prediction:
     def setup(self) -> None:
         self.trainer, self.X, self.Y = trained()
@@ -47,3 +58,18 @@ class Prediction:
 
     def time_evaluate_10000_rows(self) -> None:
         self.trainer.evaluate(self.X, self.Y)
+
+
+class OneRow:
+    """Per row, of few features and weights."""
+
+    number = 1_000
+
+    def setup(self) -> None:
+        self.trainer, self.row = trained_small()
+
+    def time_probabilities(self) -> None:
+        self.trainer.predict_proba(self.row)
+
+    def time_label(self) -> None:
+        self.trainer.predict(self.row)

@@ -56,7 +56,7 @@ class Signature:
 
     def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X") -> Array:
         """Rows as kernels take them, from rows like those of the fit."""
-        return self.inputs.read(self.inputs.features(X, name, named=self.fitted), dtype)
+        return self.inputs.rows(X, dtype, name, named=self.fitted)
 
     def targets(
         self, Y: Any, n_rows: int, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""

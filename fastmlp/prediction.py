@@ -15,6 +15,7 @@ from .kernels.runs.threads import usable_threads
 from .network import Floats, Network
 from .outputs import Outputs, Targets
 from .reading import copying_reader, reads_in_place, set_scaling
+from .validation import all_finite
 
 _CHUNK = 96
 
@@ -58,23 +59,29 @@ class _RowWorkspace:
         self, network: Network, n_features: int, dtype: np.dtype, scaling: Scaling, unit: Any
     ) -> None:
         space = _Workspace(network, 1, 1, dtype, scaling, unit, False)
-        self.job, self.hold = space.job, space.hold
+        self._job, self.hold = space.job, space.hold
         self._order = np.zeros(1, np.int64)
-        self.row = np.empty((1, n_features), dtype)
-        self.outputs = np.empty((1, network.layer_sizes[-1]), network.dtype)
-        self.job.set_rows(self.row, self._order, in_place=space.in_place)
-        self.job.set(first=0, last=1)
-        self.job.point(predictions=self.outputs)
+        self._row = np.empty((1, n_features), dtype)
+        self._outputs = np.empty((1, network.layer_sizes[-1]), network.dtype)
+        self._job.set_rows(self._row, self._order, in_place=space.in_place)
+        self._job.set(first=0, last=1)
+        self._job.point(predictions=self._outputs)
+
+    def run(self, X: npt.NDArray[np.generic]) -> Floats:
+        self._row[...] = X
+        self._job.run()
+        return self._outputs.copy()
 
 
-def _borrow(network: Network, kind: Any, *key: Any) -> tuple[Any, list[Any]]:
-    """A workspace that the network keeps, and where to put it back; calls at the same time get
-    one each."""
-    free = network.workspaces.setdefault((kind, *key), [])
+def _borrow(network: Network, key: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+    """A workspace of a kind and what it is for, which the network keeps, and where to put it back;
+    calls at the same time get one each."""
+    free = network.workspaces.setdefault(key, [])
     try:
         space = free.pop()
     except IndexError:
-        space = kind(network, *key)
+        kind, *arguments = key
+        space = kind(network, *arguments)
     space.hold(network.packed)
     return space, free
 
@@ -82,10 +89,8 @@ def _borrow(network: Network, kind: Any, *key: Any) -> tuple[Any, list[Any]]:
 def _predict_row(
     network: Network, X: npt.NDArray[np.generic], scaling: Scaling, unit: Any
 ) -> Floats:
-    space, free = _borrow(network, _RowWorkspace, X.shape[1], X.dtype, scaling, unit)
-    space.row[...] = X
-    space.job.run()
-    outputs: Floats = space.outputs.copy()
+    space, free = _borrow(network, (_RowWorkspace, X.shape[1], X.dtype, scaling, unit))
+    outputs: Floats = space.run(X)
     free.append(space)
     return outputs
 
@@ -107,8 +112,8 @@ class _Rows:
     ) -> None:  # fmt: skip
         self.chunks = -(-len(X) // _CHUNK)
         n_threads = _team_size(network, len(X), threads)
-        key = _CHUNK, n_threads, X.dtype, scaling, unit, totals
-        self._space, self._free = _borrow(network, _Workspace, *key)
+        key = _Workspace, _CHUNK, n_threads, X.dtype, scaling, unit, totals
+        self._space, self._free = _borrow(network, key)
         self.job, self.order = self._space.job, np.arange(len(X))
         self.job.set_rows(X, self.order, in_place=self._space.in_place)
         bounds = np.arange(n_threads + 1) * self.chunks // n_threads
@@ -120,8 +125,8 @@ class _Rows:
         self._free.append(self._space)
 
 
-def _check_finite(total: float) -> None:
-    if not math.isfinite(total):
+def _check_finite(finite: bool) -> None:
+    if not finite:
         raise FloatingPointError(
             "the network's output is not finite: its weights or the values of X are too large"
         )
@@ -140,9 +145,9 @@ def predict(
         outputs = np.empty((len(X), network.layer_sizes[-1]), network.dtype)
         _Rows(network, X, threads, scaling, unit, False).run(predictions=outputs)
     if output != "softmax_cross_entropy":
-        _check_finite(float(outputs.sum(dtype=np.float64)))
+        _check_finite(all_finite(outputs))
     else:  # if one probability of a row is not a number, then all of that row
-        _check_finite(outputs.item(0) if len(X) == 1 else float(outputs[:, 0].sum()))
+        _check_finite(math.isfinite(outputs.item(0) if len(X) == 1 else outputs[:, 0].sum()))
     return outputs
 
 
@@ -165,5 +170,5 @@ def evaluate(
     rows.job.set(target_stride=stride, smoothing=outputs.label_smoothing)
     rows.run(**arrays, outputs=table, totals=totals)
     loss, score = totals.sum(axis=0).tolist()
-    _check_finite(loss)
+    _check_finite(math.isfinite(loss))
     return outputs.summed_up(loss, score, targets)

@@ -64,9 +64,10 @@ class Predictor:
         FloatingPointError
             When the output is not finite: weights or values of X are too large.
         """
-        outputs = self._fitted().signature.outputs
+        learned = self._fitted()
+        outputs = learned.signature.outputs
         outputs.check_probabilities()
-        return outputs.probabilities(self._predict(X, outputs.loss.name))
+        return outputs.probabilities(self._predict(learned, X, outputs.loss.name))
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """What Y is expected to be; raises as ``predict_proba``.
@@ -75,8 +76,9 @@ class Predictor:
         more probable, shape (n, c); for numbers float64, shape (n,), or (n, columns) where Y had
         columns.
         """
-        outputs = self._fitted().signature.outputs
-        return outputs.predictions(self._predict(X, outputs.loss.name))
+        learned = self._fitted()
+        outputs = learned.signature.outputs
+        return outputs.predictions(self._predict(learned, X, outputs.loss.name))
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.floating]:
         """What stands before the last function; raises as ``predict_proba``.
@@ -84,10 +86,10 @@ class Predictor:
         The logits, shape (n, c), or (n,) for two classes from one output; for counts the logarithm
         of their expectation; other numbers as ``predict`` gives them.
         """
-        return self._fitted().signature.outputs.decisions(self._predict(X, "identity"))
-
-    def _predict(self, X: npt.ArrayLike, output: str) -> Floats:
         learned = self._fitted()
+        return learned.signature.outputs.decisions(self._predict(learned, X, "identity"))
+
+    def _predict(self, learned: Learned, X: npt.ArrayLike, output: str) -> Floats:
         network, signature = learned.network, learned.signature
         rows = signature.rows(X, network.dtype)
         return predict(network, rows, self.threads, signature.inputs.scaling, output)

@@ -13,6 +13,7 @@ from ..validation import (
     check_names,
     check_setting,
     feature_names,
+    is_ready,
 )
 from .columns import Columns, learn_columns
 from .learn import given_scaling, learn_scaling
@@ -52,6 +53,17 @@ class Inputs:
         if named:
             check_names(self.names, names, name)
         return Features(X, name, self.columns.n_given)
+
+    def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X", *, named: bool = True) -> Array:
+        """Rows as kernels take them, from rows like those of the fit.
+
+        ``named`` says whether names (or that there are none) are known.
+        """
+        columns = self.columns
+        special = columns.categories or columns.gaps or (named and self.names is not None)
+        if not special and is_ready(X, columns.n_given):
+            return self.scaling.apply(X, dtype, name)
+        return self.read(self.features(X, name, named=named), dtype)
 
     def read(self, features: Features, dtype: np.dtype[Any]) -> Array:
         """Rows as kernels take them."""

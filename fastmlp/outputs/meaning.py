@@ -198,7 +198,9 @@ class Outputs:
 
     def probabilities(self, outputs: Array) -> Array:
         """What ``predict_proba`` gives."""
-        return np.hstack([1 - outputs, outputs]) if self.kind == "pair" else outputs
+        if self.kind != "pair":
+            return outputs
+        return np.concatenate((1 - outputs, outputs), axis=1)
 
     def labels_of(self, probabilities: Array) -> Array:
         """The more probable labels; a pair of classes may have one column, or two."""

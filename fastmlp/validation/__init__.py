@@ -4,7 +4,7 @@ Its message names the argument, what was got and what is wanted.
 """
 
 from .advice import shown, some
-from .arrays import finite
+from .arrays import all_finite, finite, is_ready
 from .categories import Key
 from .features import Features
 from .frames import take_rows
@@ -29,6 +29,7 @@ __all__ = [
     "Key",
     "Names",
     "Settings",
+    "all_finite",
     "as_callables",
     "blocks",
     "check_classes",
@@ -46,6 +47,7 @@ __all__ = [
     "finite",
     "guess_loss",
     "is_one_hot",
+    "is_ready",
     "near_miss",
     "outside",
     "read_targets",

@@ -33,6 +33,26 @@ _BLOCK_BYTES = 1 << 20
 _UNREADABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError)
 
 
+# Arrays that kernels, or a scaling, can take as they come.
+_UINT8 = np.dtype(np.uint8)
+_READY = np.dtype(np.float32), np.dtype(np.float64), _UINT8
+
+
+def is_ready(X: Any, n_features: int) -> bool:
+    """Whether X is what reading would make of it: then reading can be left out, which takes longer
+    than the kernels do for a few rows."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype in _READY
+        and X.ndim == 2
+        and X.shape[1] == n_features
+        and 0 < X.nbytes <= _BLOCK_BYTES
+        and (flags := X.flags).c_contiguous
+        and flags.aligned
+        and (X.dtype is _UINT8 or all_finite(X))
+    )
+
+
 def element(name: str, index: Index) -> str:
     """What messages call an element of an array."""
     return f"{name}[{', '.join(map(str, index))}]"
@@ -86,6 +106,17 @@ def with_gaps(source: Array, dtype: npt.DTypeLike, name: str) -> tuple[Array, bo
                 index = tuple(map(int, np.unravel_index(start + bad, array.shape)))
                 raise not_finite(element(name, index), source[index], array.dtype)
     return array, has_gaps
+
+
+def all_finite(values: Array) -> bool:
+    """Whether a C-contiguous array, of floats and not empty, holds no NaN and no infinity.
+
+    A NaN is the largest and the smallest value. Of a row, a sum takes 1.5 us instead of 0.6: as it
+    may overflow, it needs ``np.errstate``.
+    """
+    flat = values.ravel()
+    largest, smallest = flat.item(flat.argmax()), flat.item(flat.argmin())
+    return math.isfinite(largest) and math.isfinite(smallest)
 
 
 def first_infinite(values: Array) -> tuple[int | None, bool]:
