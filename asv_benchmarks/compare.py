@@ -1,0 +1,181 @@
+"""Which of two commits is faster? Both on the jobs of the race, in turn.
+
+``python -m asv_benchmarks.compare 007d553 . --jobs dense,big`` prints, for each job and number of
+threads, the time of the second commit over that of the first: median and range of the pairs, and
+the best time of each. A ``.`` stands for the working tree. Below 1, the second commit is faster.
+
+Each commit has a process of its own, with its own cache of kernels, that waits while the other one
+works. They take turns of some tenths of a second, and who begins a pair alternates: the clock of
+the machine and what else runs on it are about the same for both halves of a pair. A turn is one
+fit, always from the same weights, of which the first epoch does not count. What is fitted is told
+by the files beside this one, for both commits; only ``fastmlp`` is that of the commit.
+"""
+
+import argparse
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from . import as_they_come
+from .fma_limit import fma_limit
+from .race import fastmlp_trainer
+from .race.__main__ import at_least_one, names, processors
+from .race.jobs import JOBS, MAIN_JOBS, Array, Job
+from .race.run import Run
+
+ROOT = Path(__file__).parents[1]
+WORKING_TREE = "."
+# What the epochs of a turn should take together.
+TURN_SECONDS = 0.3
+# Threads may go on spinning for some milliseconds after their work.
+PAUSE_SECONDS = 0.05
+
+ONE_ROW = "one-row"
+ONE_ROW_CALLS = 1_000
+COMPARED = JOBS | {ONE_ROW: Job((784, 128, 10), 1_000, 32, "sgd", 0.01)}
+
+Worker = subprocess.Popen[str]
+
+
+def predict_one_row(run: Run, fastmlp: Any) -> None:
+    """In place of a fit: an "epoch" is 1,000 predictions of a single row."""
+    trainer = fastmlp.Trainer(
+        hidden=run.job.layer_sizes[1:-1], epochs=1, batch_size=run.job.batch_size,
+        threads=run.threads, seed=1, **as_they_come(fastmlp.Trainer),
+    ).fit(run.X, run.Y)  # fmt: skip
+    row = run.X[:1]
+    run.start()
+    for _ in range(run.epochs):
+        for _ in range(ONE_ROW_CALLS):
+            trainer.predict_proba(row)
+        run.lap()
+
+
+@lru_cache(1)
+def load(name: str) -> tuple[Array, Array]:
+    return COMPARED[name].load()
+
+
+def serve() -> None:
+    """Be the process of a commit: a line of JSON with seconds of epochs for each that comes in."""
+    os.environ["NUMBA_CACHE_DIR"] = str(Path("cache").absolute())
+    fastmlp = import_module("fastmlp")
+    assert Path(str(fastmlp.__file__)).parents[1] == Path.cwd(), fastmlp.__file__
+    for line in sys.stdin:
+        name, threads, epochs = json.loads(line)
+        run = Run(COMPARED[name], *load(name), epochs=1 + epochs, threads=threads)
+        (predict_one_row if name == ONE_ROW else fastmlp_trainer.train)(run, fastmlp)
+        print(json.dumps(run.seconds[1:]), flush=True)
+
+
+def check_out(commit: str, folder: Path) -> None:
+    """Put the package of a commit into a folder, beside the present benchmarks and data."""
+    folder.mkdir()
+    if commit == WORKING_TREE:
+        shutil.copytree(ROOT / "fastmlp", folder / "fastmlp")
+    else:
+        archive = folder / "commit.zip"
+        command = ["git", "archive", "--output", str(archive), commit, "fastmlp"]
+        subprocess.run(command, cwd=ROOT, check=True)
+        shutil.unpack_archive(archive, folder)
+    for name in ("asv_benchmarks", "examples"):
+        (folder / name).symlink_to(ROOT / name)
+
+
+@contextmanager
+def workers(*commits: str) -> Iterator[list[Worker]]:
+    """The processes of the commits."""
+    command = [sys.executable, "-c", f"from {__spec__.name} import serve; serve()"]
+    pipe = subprocess.PIPE
+    with tempfile.TemporaryDirectory() as work:
+        folders = [Path(work, str(k)) for k in range(len(commits))]
+        for commit, folder in zip(commits, folders, strict=True):
+            check_out(commit, folder)
+        started = [
+            subprocess.Popen(command, cwd=folder, stdin=pipe, stdout=pipe, text=True)
+            for folder in folders
+        ]
+        try:
+            yield started
+        finally:
+            for worker in started:
+                worker.kill()
+                worker.communicate()
+
+
+def turn(worker: Worker, *request: Any) -> list[float]:
+    """Seconds of each epoch that a worker did."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    time.sleep(PAUSE_SECONDS)
+    print(json.dumps(request), file=worker.stdin, flush=True)
+    answer = worker.stdout.readline()
+    if not answer:
+        sys.exit("the process of a commit ended, see above")
+    seconds: list[float] = json.loads(answer)
+    return seconds
+
+
+def compare(pair: list[Worker], name: str, threads: int, pairs: int) -> str:
+    """The line of a job."""
+    limits = [fma_limit("float32", threads)]
+    for worker in pair:  # compiles
+        [seconds] = turn(worker, name, threads, 1)
+    epochs = math.ceil(TURN_SECONDS / seconds)
+    ratios, best = [], [math.inf, math.inf]
+    for number in range(pairs):
+        means = [0.0, 0.0]
+        for k in (0, 1) if number % 2 == 0 else (1, 0):
+            seconds_of_epochs = turn(pair[k], name, threads, epochs)
+            means[k], best[k] = mean(seconds_of_epochs), min(best[k], *seconds_of_epochs)
+        ratios.append(means[1] / means[0])
+    limits.append(fma_limit("float32", threads))
+    line = f"{name:14}{threads:7}{median(ratios):8.2f}{min(ratios):8.2f} to {max(ratios):4.2f}"
+    for seconds in best:
+        share = COMPARED[name].flops_per_epoch / seconds / 1e9 / max(limits)
+        line += f"{1e3 * seconds:9.2f} ms" + ("     " if name == ONE_ROW else f"{share:5.0%}")
+    return line
+
+
+def counts(text: str) -> list[int]:
+    """Type of an option: numbers between commas."""
+    return [at_least_one(number) for number in text.split(",")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {__spec__.name}", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("first", help="a commit, or . for the working tree")
+    parser.add_argument("second", nargs="?", default=WORKING_TREE, help="default: working tree")
+    parser.add_argument(
+        "--jobs", type=names(COMPARED), default=list(MAIN_JOBS), help=", ".join(COMPARED)
+    )
+    parser.add_argument("--pairs", type=at_least_one, default=9, help="default: 9")
+    parser.add_argument(
+        "--threads", type=counts, default=[processors()], help="one number or several, with commas"
+    )
+    args = parser.parse_args()
+    print(f"first {args.first}, second {args.second}; times of epochs, shares of the limit")
+    print(f"{'job':14}{'threads':>7}{'ratio':>8}{'range':>16}{'first':>17}{'second':>17}")
+    with workers(args.first, args.second) as pair:
+        for name in args.jobs:
+            for threads in args.threads:
+                print(compare(pair, name, threads, args.pairs), flush=True)
+
+
+if __name__ == "__main__":
+    main()
