@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -28,14 +29,13 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from . import as_they_come
-from .fma_limit import fma_limit
-from .race import fastmlp_trainer
-from .race.__main__ import at_least_one, names, processors
-from .race.jobs import JOBS, MAIN_JOBS, Array, Job
-from .race.run import Run
+from asv_benchmarks import as_they_come, options
+from asv_benchmarks.fma_limit import fma_limit
+from asv_benchmarks.options import ROOT
+from asv_benchmarks.race import fastmlp_trainer
+from asv_benchmarks.race.jobs import JOBS, MAIN_JOBS, Array, Job
+from asv_benchmarks.race.run import Run
 
-ROOT = Path(__file__).parents[1]
 WORKING_TREE = "."
 # What the epochs of a turn should take together.
 TURN_SECONDS = 0.3
@@ -71,6 +71,7 @@ def load(name: str) -> tuple[Array, Array]:
 def serve() -> None:
     """Be the process of a commit: a line of JSON with seconds of epochs for each that comes in."""
     os.environ["NUMBA_CACHE_DIR"] = str(Path("cache").absolute())
+    warnings.simplefilter("ignore")  # of fits that are too short to learn
     fastmlp = import_module("fastmlp")
     assert Path(str(fastmlp.__file__)).parents[1] == Path.cwd(), fastmlp.__file__
     for line in sys.stdin:
@@ -97,7 +98,7 @@ def check_out(commit: str, folder: Path) -> None:
 @contextmanager
 def workers(*commits: str) -> Iterator[list[Worker]]:
     """The processes of the commits."""
-    command = [sys.executable, "-c", f"from {__spec__.name} import serve; serve()"]
+    command = [sys.executable, "-c", "from asv_benchmarks.compare import serve; serve()"]
     pipe = subprocess.PIPE
     with tempfile.TemporaryDirectory() as work:
         folders = [Path(work, str(k)) for k in range(len(commits))]
@@ -149,25 +150,30 @@ def compare(pair: list[Worker], name: str, threads: int, pairs: int) -> str:
     return line
 
 
+def commit(text: str) -> str:
+    """Type of an argument: what git calls a commit, or the working tree."""
+    if text != WORKING_TREE:
+        command = ["git", "rev-parse", "--quiet", "--verify", f"{text}^{{commit}}"]
+        if subprocess.run(command, cwd=ROOT, capture_output=True).returncode != 0:
+            raise argparse.ArgumentTypeError(f"no commit {text}")
+    return text
+
+
 def counts(text: str) -> list[int]:
     """Type of an option: numbers between commas."""
-    return [at_least_one(number) for number in text.split(",")]
+    return [options.at_least_one(number) for number in text.split(",")]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {__spec__.name}", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = options.parser_of(__file__, __doc__)
+    parser.add_argument("first", type=commit, help="a commit, or . for the working tree")
+    parser.add_argument("second", type=commit, nargs="?", default=".", help="default: .")
+    options.add_names(parser, "--jobs", COMPARED, default=MAIN_JOBS)
+    options.add_count(parser, "--pairs", 9, "of turns, for each job and number of threads")
+    parser.add_argument(
+        "--threads", type=counts, default=[options.processors()], metavar="N,...",
+        help=f"default: {options.processors()}",
     )  # fmt: skip
-    parser.add_argument("first", help="a commit, or . for the working tree")
-    parser.add_argument("second", nargs="?", default=WORKING_TREE, help="default: working tree")
-    parser.add_argument(
-        "--jobs", type=names(COMPARED), default=list(MAIN_JOBS), help=", ".join(COMPARED)
-    )
-    parser.add_argument("--pairs", type=at_least_one, default=9, help="default: 9")
-    parser.add_argument(
-        "--threads", type=counts, default=[processors()], help="one number or several, with commas"
-    )
     args = parser.parse_args()
     print(f"first {args.first}, second {args.second}; times of epochs, shares of the limit")
     print(f"{'job':14}{'threads':>7}{'ratio':>8}{'range':>16}{'first':>17}{'second':>17}")
