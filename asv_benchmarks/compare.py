@@ -5,10 +5,11 @@ threads, the time of the second commit over that of the first: median and range 
 the best time of each. A ``.`` stands for the working tree. Below 1, the second commit is faster.
 
 Each commit has a process of its own, with its own cache of kernels, that waits while the other one
-works. They take turns of some tenths of a second, and who begins a pair alternates: the clock of
-the machine and what else runs on it are about the same for both halves of a pair. A turn is one
-fit, always from the same weights, of which the first epoch does not count. What is fitted is told
-by the files beside this one, for both commits; only ``fastmlp`` is that of the commit.
+works. They take turns of some tenths of a second, and the order within a pair alternates: the clock
+of the machine and what else runs on it are about the same for both halves of a pair. After three
+pairs both processes are new, since of one commit, too, one process may be 5% slower than another.
+A turn is one fit, always from the same weights, of which the first epoch does not count. The jobs
+are read from the files beside this one for both commits; only ``fastmlp`` is that of the commit.
 """
 
 import argparse
@@ -39,6 +40,7 @@ from asv_benchmarks.race.run import Run
 WORKING_TREE = "."
 # What the epochs of a turn should take together.
 TURN_SECONDS = 0.3
+PAIRS_OF_A_PROCESS = 3
 # Threads may go on spinning for some milliseconds after their work.
 PAUSE_SECONDS = 0.05
 
@@ -96,24 +98,20 @@ def check_out(commit: str, folder: Path) -> None:
 
 
 @contextmanager
-def workers(*commits: str) -> Iterator[list[Worker]]:
-    """The processes of the commits."""
+def workers(folders: list[Path]) -> Iterator[list[Worker]]:
+    """New processes, one in each folder."""
     command = [sys.executable, "-c", "from asv_benchmarks.compare import serve; serve()"]
     pipe = subprocess.PIPE
-    with tempfile.TemporaryDirectory() as work:
-        folders = [Path(work, str(k)) for k in range(len(commits))]
-        for commit, folder in zip(commits, folders, strict=True):
-            check_out(commit, folder)
-        started = [
-            subprocess.Popen(command, cwd=folder, stdin=pipe, stdout=pipe, text=True)
-            for folder in folders
-        ]
-        try:
-            yield started
-        finally:
-            for worker in started:
-                worker.kill()
-                worker.communicate()
+    started = [
+        subprocess.Popen(command, cwd=folder, stdin=pipe, stdout=pipe, text=True)
+        for folder in folders
+    ]
+    try:
+        yield started
+    finally:
+        for worker in started:
+            worker.kill()
+            worker.communicate()
 
 
 def turn(worker: Worker, *request: Any) -> list[float]:
@@ -129,24 +127,34 @@ def turn(worker: Worker, *request: Any) -> list[float]:
     return seconds
 
 
-def compare(pair: list[Worker], name: str, threads: int, pairs: int) -> str:
+def turns(
+    folders: list[Path], name: str, threads: int, pairs: int
+) -> Iterator[tuple[list[float], list[float]]]:
+    """For each pair, seconds of the epochs of the first commit and of the second."""
+    for start in range(0, pairs, PAIRS_OF_A_PROCESS):
+        with workers(folders) as (first, second):
+            for worker in (first, second):  # compiles
+                [seconds] = turn(worker, name, threads, 1)
+            request = name, threads, math.ceil(TURN_SECONDS / seconds)
+            for number in range(start, min(start + PAIRS_OF_A_PROCESS, pairs)):
+                if number % 2 == 0:
+                    yield turn(first, *request), turn(second, *request)
+                else:
+                    later = turn(second, *request)
+                    yield turn(first, *request), later
+
+
+def compare(folders: list[Path], name: str, threads: int, pairs: int) -> str:
     """The line of a job."""
-    limits = [fma_limit("float32", threads)]
-    for worker in pair:  # compiles
-        [seconds] = turn(worker, name, threads, 1)
-    epochs = math.ceil(TURN_SECONDS / seconds)
-    ratios, best = [], [math.inf, math.inf]
-    for number in range(pairs):
-        means = [0.0, 0.0]
-        for k in (0, 1) if number % 2 == 0 else (1, 0):
-            seconds_of_epochs = turn(pair[k], name, threads, epochs)
-            means[k], best[k] = mean(seconds_of_epochs), min(best[k], *seconds_of_epochs)
-        ratios.append(means[1] / means[0])
-    limits.append(fma_limit("float32", threads))
-    line = f"{name:14}{threads:7}{median(ratios):8.2f}{min(ratios):8.2f} to {max(ratios):4.2f}"
-    for seconds in best:
-        share = COMPARED[name].flops_per_epoch / seconds / 1e9 / max(limits)
-        line += f"{1e3 * seconds:9.2f} ms" + ("     " if name == ONE_ROW else f"{share:5.0%}")
+    before = fma_limit("float32", threads)
+    firsts, seconds = zip(*turns(folders, name, threads, pairs), strict=True)
+    limit = max(before, fma_limit("float32", threads))
+    ratios = [mean(b) / mean(a) for a, b in zip(firsts, seconds, strict=True)]
+    line = f"{name:18}{threads:7}{median(ratios):8.2f}{min(ratios):8.2f} to {max(ratios):4.2f}"
+    for epochs in (firsts, seconds):
+        best = min(map(min, epochs))
+        share = COMPARED[name].flops_per_epoch / best / 1e9 / limit
+        line += f"{1e3 * best:9.2f} ms" + ("     " if name == ONE_ROW else f"{share:5.0%}")
     return line
 
 
@@ -176,11 +184,14 @@ def main() -> None:
     )  # fmt: skip
     args = parser.parse_args()
     print(f"first {args.first}, second {args.second}; times of epochs, shares of the limit")
-    print(f"{'job':14}{'threads':>7}{'ratio':>8}{'range':>16}{'first':>17}{'second':>17}")
-    with workers(args.first, args.second) as pair:
+    print(f"{'job':18}{'threads':>7}{'ratio':>8}{'range':>16}{'first':>17}{'second':>17}")
+    with tempfile.TemporaryDirectory() as work:
+        folders = [Path(work, name) for name in ("first", "second")]
+        check_out(args.first, folders[0])
+        check_out(args.second, folders[1])
         for name in args.jobs:
             for threads in args.threads:
-                print(compare(pair, name, threads, args.pairs), flush=True)
+                print(compare(folders, name, threads, args.pairs), flush=True)
 
 
 if __name__ == "__main__":

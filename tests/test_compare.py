@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from unittest import mock
 
@@ -40,16 +41,17 @@ def test_a_worker_answers_with_the_epochs_after_the_first(job, monkeypatch, tmp_
 
 
 def test_the_ratio_is_that_of_the_second_over_the_first(monkeypatch):
-    """Turns of 1 s, in the first pair 1 and 3, in the others 1 and 2; who begins alternates."""
-    turns, took = [], {"first": iter([1, 1, 1, 1]), "second": iter([1, 3, 2, 2])}
+    """New processes after three pairs; their first turns do not count; the order alternates."""
+    turns, took = [], {"a": iter([9, 1, 1, 1, 9, 1]), "b": iter([9, 3, 2, 2, 9, 2])}
 
     def turn(worker, *_):
         turns.append(worker)
         return [float(next(took[worker]))]
 
     monkeypatch.setattr(compare, "turn", turn)
+    monkeypatch.setattr(compare, "workers", nullcontext)
     monkeypatch.setattr(compare, "fma_limit", lambda *_: 100.0)
-    line = compare.compare(["first", "second"], "dense", 2, pairs=3)
-    assert turns == ["first", "second"] * 2 + ["second", "first"] + ["first", "second"]
+    line = compare.compare(["a", "b"], "dense", 2, pairs=4)
+    assert "".join(turns) == "ab" + "ab" + "ba" + "ab" + "ab" + "ba"
     assert line.split()[:6] == ["dense", "2", "2.00", "2.00", "to", "3.00"]
-    assert line.split()[6:9] == ["1000.00", "ms", "20%"]
+    assert line.split()[6:] == ["1000.00", "ms", "20%", "2000.00", "ms", "10%"]
