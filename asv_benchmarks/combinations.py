@@ -5,7 +5,6 @@ case. ``python -m asv_benchmarks.combinations`` prints the ratios to plain ones:
 beside a plain one, round by round, and the best of all rounds counts.
 """
 
-import argparse
 import ast
 from collections.abc import Callable
 from functools import cache, partial
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asv_benchmarks import as_they_come
+from asv_benchmarks import as_they_come, options
 from fastmlp import Trainer
 
 N_ROWS, N_FEATURES, N_UNITS, N_OUTPUTS = 12_000, 784, 128, 10
@@ -152,9 +151,9 @@ def ratios(n: int, rounds: int) -> dict[str, tuple[float, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Epochs of each setting over plain ones.")
-    parser.add_argument("--rows", type=int, default=N_ROWS, help=f"default: {N_ROWS}")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
+    parser = options.parser_of(__file__, __doc__)
+    options.add_count(parser, "--rows", N_ROWS, "rows of an epoch")
+    options.add_count(parser, "--rounds", ROUNDS, "times that each case is tried")
     args = parser.parse_args()
     print(f"{f'{args.rows:,} rows, 784-128-10, batch 32':42}{'epoch':>10}{'ratio':>8}")
     for case, (seconds, ratio) in ratios(args.rows, args.rounds).items():

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from asv_benchmarks import as_they_come
+from asv_benchmarks import as_they_come, options
 from fastmlp import Trainer
 
 _DATA = """
@@ -39,9 +39,9 @@ add(1, 2)
 fill(np.zeros(10))
 """
 _EMPTY_CACHE = """
-import os, tempfile
-cache = tempfile.TemporaryDirectory()
-os.environ["NUMBA_CACHE_DIR"] = cache.name
+import atexit, os, shutil, tempfile
+os.environ["NUMBA_CACHE_DIR"] = cache = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, cache)
 """
 
 
@@ -83,8 +83,11 @@ def _seconds(code: str, setup: str) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def main(rounds: int = 5) -> None:
+def main() -> None:
     """Print medians of processes in turn."""
+    parser = options.parser_of(__file__, __doc__)
+    options.add_count(parser, "--rounds", 5, "processes of each kind")
+    rounds = parser.parse_args().rounds
     benchmark = FirstFit()
     kinds = {
         "two trivial functions": benchmark.timeraw_trivial_functions(),

@@ -89,6 +89,7 @@ def fit(case: Case) -> Trainer:
     """One epoch with a small learning rate."""
     return Trainer(
         hidden=case.sizes[1:-1],
+        loss="softmax_cross_entropy",  # 1,000 whole numbers could be quantities, too
         **optimizer_settings(case.optimizer),
         learning_rate=0.001,
         batch_size=case.batch_size,

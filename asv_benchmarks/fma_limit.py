@@ -2,6 +2,7 @@
 
 Each thread runs 12 independent chains ``a = a * b + c`` on whole vectors: enough to hide the
 latency of the instruction (4 or 5 cycles on 2 units), and all operands stay in registers.
+``python -m asv_benchmarks.fma_limit`` prints the rate.
 """
 
 import time
@@ -19,6 +20,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from asv_benchmarks import options
 
 ACCUMULATORS = 12
 _STEPS = 20_000_000
@@ -123,3 +126,16 @@ def fma_limit(dtype: npt.DTypeLike = "float32", threads: int = 1) -> float:
             list(pool.map(lambda memory: run(memory, _STEPS), memories))
             best = max(best, operations / (time.perf_counter() - start) / 1e9)
     return best
+
+
+def main() -> None:
+    parser = options.parser_of(__file__, __doc__)
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    options.add_count(parser, "--threads", options.processors(), "that run at the same time")
+    args = parser.parse_args()
+    limit = fma_limit(args.dtype, args.threads)
+    print(f"{limit:.1f} GFLOP/s {args.dtype}, threads: {args.threads}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,7 @@
-"""How near to the limits: percent of the multiply-add rate, and time to a test accuracy."""
+"""How near to the limits: percent of the multiply-add rate, and time to a test accuracy.
+
+``python -m asv_benchmarks.limits`` prints both.
+"""
 
 import math
 from functools import cache
@@ -8,11 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asv_benchmarks import as_they_come, options
+from asv_benchmarks.fma_limit import fma_limit
+from asv_benchmarks.race.jobs import JOBS, MNIST
 from fastmlp import Trainer
-
-from . import as_they_come
-from .fma_limit import fma_limit
-from .race.jobs import JOBS, MNIST
 
 THREADS = 2
 EPOCHS = 4
@@ -117,3 +119,18 @@ class Accuracy:
 
     def track_seconds_to_98(self) -> float:
         return median_seconds_to(0.98)
+
+
+def main() -> None:
+    options.parser_of(__file__, __doc__).parse_args()
+    rate = Rate()
+    for name in rate.params[0]:
+        rate.setup(name)
+        print(f"{name}: {rate.track_percent_of_limit(name):.0f}{rate.unit}")
+    Accuracy().setup()
+    for accuracy in (0.975, 0.98):
+        print(f"{accuracy:.1%}: {median_seconds_to(accuracy):.2f} s, median of {len(SEEDS)} seeds")
+
+
+if __name__ == "__main__":
+    main()

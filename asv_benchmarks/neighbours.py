@@ -14,14 +14,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from statistics import median, quantiles
 from threading import Thread
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from asv_benchmarks import as_they_come
+from asv_benchmarks import as_they_come, options
 from fastmlp import Trainer
 
 ROUNDS = 9
@@ -32,13 +33,15 @@ _BUSY = "while True: pass"
 # Fits for each line that it is sent.
 _FITTING = "from asv_benchmarks.neighbours import fit\nwhile input(): fit(); print(flush=True)"
 
-_rng = np.random.default_rng(0)
-X, Y = _rng.standard_normal((20_000, 784), np.float32), np.arange(20_000) % 10
-SMALL, LABELS = _rng.standard_normal((200, 20), np.float32), np.arange(200) % 3
+
+@cache
+def data(n: int = 20_000, n_features: int = 784) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Rows and labels."""
+    return np.random.default_rng(0).standard_normal((n, n_features), np.float32), np.arange(n) % 10
 
 
 def fit(threads: int | None = None, epochs: int = 3) -> Trainer:
-    return Trainer(epochs=epochs, learning_rate=0.01, threads=threads, **SETTINGS).fit(X, Y)
+    return Trainer(epochs=epochs, learning_rate=0.01, threads=threads, **SETTINGS).fit(*data())
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -69,10 +72,9 @@ def processes(count: int, code: str) -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def beside_busy_processes(count: int) -> None:
-    small, alone = (
-        Trainer(16, epochs=1, threads=n, **SETTINGS).fit(SMALL, LABELS) for n in (None, 1)
-    )
-    predictions = [partial(trainer.predict_proba, SMALL) for trainer in (small, alone)]
+    X, Y = data(200, 20)
+    small, alone = (Trainer(16, epochs=1, threads=n, **SETTINGS).fit(X, Y) for n in (None, 1))
+    predictions = [partial(trainer.predict_proba, X) for trainer in (small, alone)]
     with processes(count, _BUSY):
         both, one = in_turn(fit, partial(fit, 1))
         rows, rows_one = (1e3 * t for t in in_turn(*predictions, rounds=99))
@@ -86,7 +88,7 @@ def after_they_left() -> None:
     trainer = fit(epochs=20)
     usual, ends = median(trainer.history["seconds"]), []
     trainer.epochs, trainer.callbacks = 80, lambda *_: ends.append(time.perf_counter())
-    fitting = Thread(target=trainer.fit, args=(X, Y))
+    fitting = Thread(target=trainer.fit, args=data())
     with processes(1, _BUSY):
         fitting.start()
         time.sleep(1)
@@ -98,7 +100,7 @@ def after_they_left() -> None:
 
 
 def beside_a_fit() -> None:
-    trainer, rows = fit(epochs=1), X[:1000]
+    trainer, rows = fit(epochs=1), data()[0][:1000]
     predict = partial(trainer.predict_proba, rows)
     trainer.threads = 1
     [alone] = in_turn(predict, rounds=99)
@@ -139,6 +141,7 @@ def two_at_once() -> None:
 
 
 def main() -> None:
+    options.parser_of(__file__, __doc__).parse_args()
     for count in (0, 1, 2, 0):
         beside_busy_processes(count)
     after_they_left()

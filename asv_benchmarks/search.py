@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from asv_benchmarks import as_they_come
+from asv_benchmarks import as_they_come, options
 from asv_benchmarks.neighbours import in_turn, processes
 from fastmlp import Trainer, fit_many
 
@@ -146,6 +146,7 @@ def budgets() -> None:
 
 
 def main() -> None:
+    options.parser_of(__file__, __doc__).parse_args()
     warnings.filterwarnings("ignore", category=UserWarning)  # of scikit-learn: not converged
     at_once()
     budgets()

@@ -1,4 +1,4 @@
-"""Run the race of defaults: ``python -m asv_benchmarks.defaults --sets check --plot race.png``."""
+"""fastmlp and its peers with their defaults on tables as users have them."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from ..race.__main__ import at_least_one, names, processors
+from .. import options
 from ..race.results import machine, versions_of
 from .results import Comparison, Results, compare, each_set, table, threads_of
 from .sets import GROUPS
@@ -80,32 +80,21 @@ def comparisons(results: Results, args: argparse.Namespace) -> list[Comparison]:
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {__package__}",
-        description="fastmlp and its peers with their defaults on tables as users have them.",
-    )
+    parser = options.parser_of(__file__, __doc__)
     default_groups = [name for name in GROUPS if name != "held-back"]
-    parser.add_argument(
-        "--sets", type=names(GROUPS), default=default_groups, help=", ".join(GROUPS)
-    )
-    parser.add_argument(
-        "--systems", type=names(SYSTEMS), default=list(SYSTEMS), help=", ".join(SYSTEMS)
-    )
-    parser.add_argument("--splits", type=at_least_one, default=3, help="splits of every set")
-    parser.add_argument("--threads", type=at_least_one, default=processors(), help="at the most")
-    parser.add_argument(
-        "--results", type=Path, metavar="PATH", default=Path("defaults.jsonl"),
+    options.add_names(parser, "--sets", GROUPS, default=default_groups)
+    options.add_names(parser, "--systems", SYSTEMS, default=SYSTEMS)
+    options.add_count(parser, "--splits", 3, "splits of every set")
+    options.add_count(parser, "--threads", options.processors(), "at the most")
+    options.add_output(
+        parser, "--results", default=Path("defaults.jsonl"),
         help="what is there is not run again; what is run is added",
     )  # fmt: skip
     parser.add_argument("--again", action="store_true", help="run what is there, too")
     parser.add_argument("--no-run", action="store_true", help="only show what is there")
     parser.add_argument("--each", action="store_true", help="show the scores on every set")
-    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw the result")
-    args = parser.parse_args()
-    for path in filter(None, (args.plot, args.results)):
-        if not path.absolute().parent.is_dir():  # now rather than after the race
-            parser.error(f"no such folder: {path.parent}")
-    return args
+    options.add_output(parser, "--plot", help="draw the result")
+    return parser.parse_args()
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 ``python -m asv_benchmarks.defaults.worker --system linear --set iris --splits 0 1 2 --threads 2``
 """
 
-import argparse
 import json
 import os
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import options
 from ..race.jobs import Array
 from ..race.worker import limit_threads
 from .sets import SETS
@@ -51,11 +51,11 @@ def run_split(system_name: str, set_name: str, split: int, threads: int) -> dict
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--system", required=True)
-    parser.add_argument("--set", required=True)
+    parser = options.parser_of(__file__, __doc__)
+    parser.add_argument("--system", required=True, choices=SYSTEMS, metavar="NAME")
+    parser.add_argument("--set", required=True, choices=SETS, metavar="NAME")
     parser.add_argument("--splits", type=int, nargs="+", required=True)
-    parser.add_argument("--threads", type=int, required=True)
+    options.add_count(parser, "--threads", options.processors(), "of every library")
     args = parser.parse_args()
     limit_threads(args.threads)
     system = SYSTEMS[args.system]

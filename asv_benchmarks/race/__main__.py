@@ -1,8 +1,7 @@
-"""Run the race: ``python -m asv_benchmarks.race --rounds 3 --plot race.png``."""
+"""fastmlp and its peers on the same jobs, as a table for each job and a picture."""
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from .. import options
 from ..fma_limit import fma_limit
 from .jobs import JOBS, MAIN_JOBS
 from .results import BUSY, OURS, Race, machine, tables, versions_of
@@ -21,13 +21,6 @@ from .systems import SYSTEMS
 WORKER_SECONDS = 600
 # How often to look, and how long to wait each time, for a machine that seems busy.
 LOOKS, WAIT_SECONDS = 5, 2
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def installed(names: list[str]) -> list[str]:
@@ -127,46 +120,16 @@ def write_json(race: Race, path: Path) -> None:
     path.write_text(json.dumps(found, indent=1))
 
 
-def names(valid: dict[str, Any]) -> Any:
-    """Type of an option: names between commas."""
-
-    def parse(text: str) -> list[str]:
-        chosen = text.split(",")
-        unknown = [name for name in chosen if name not in valid]
-        if unknown:
-            raise argparse.ArgumentTypeError(
-                f"unknown: {', '.join(unknown)}; there are {', '.join(valid)}"
-            )
-        return chosen
-
-    return parse
-
-
-def at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {__package__}", description="fastmlp and its peers on the same jobs."
-    )
-    parser.add_argument("--jobs", type=names(JOBS), default=list(MAIN_JOBS), help=", ".join(JOBS))
-    parser.add_argument(
-        "--systems", type=names(SYSTEMS), default=list(SYSTEMS), help=", ".join(SYSTEMS)
-    )
-    parser.add_argument("--rounds", type=at_least_one, default=3, help="processes per system")
-    parser.add_argument("--epochs", type=at_least_one, default=3, help="timed, after the first")
-    parser.add_argument("--threads", type=at_least_one, default=processors(), help="at the most")
-    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw the result")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write all measurements")
-    args = parser.parse_args()
-    for path in filter(None, (args.plot, args.json)):
-        if not path.absolute().parent.is_dir():  # now rather than after the race
-            parser.error(f"no such folder: {path.parent}")
-    return args
+    parser = options.parser_of(__file__, __doc__)
+    options.add_names(parser, "--jobs", JOBS, default=MAIN_JOBS)
+    options.add_names(parser, "--systems", SYSTEMS, default=SYSTEMS)
+    options.add_count(parser, "--rounds", 3, "processes per system")
+    options.add_count(parser, "--epochs", 3, "timed, after the first")
+    options.add_count(parser, "--threads", options.processors(), "at the most")
+    options.add_output(parser, "--plot", help="draw the result")
+    options.add_output(parser, "--json", help="write all measurements")
+    return parser.parse_args()
 
 
 def main() -> None:

@@ -1,14 +1,16 @@
 """One system on one job in a process of its own; prints a line of JSON.
 
-``python -m asv_benchmarks.race.worker --system jax --job dense``
+``python -m asv_benchmarks.race.worker --system jax --job dense --threads 2``
 """
 
-import argparse
 import json
 import os
 import time
 from importlib import import_module
 from typing import Any
+
+from .. import options
+from .systems import SYSTEMS
 
 # Read by the libraries when they are imported.
 THREAD_VARIABLES = (
@@ -32,7 +34,6 @@ def measure(system_name: str, job_name: str, epochs: int, threads: int) -> dict[
     """Train for 1 + ``epochs`` epochs; the record that the parent reads."""
     from .jobs import JOBS
     from .run import Run, mean_loss
-    from .systems import SYSTEMS
 
     system, job = SYSTEMS[system_name], JOBS[job_name]
     os.environ.update(system.environment)
@@ -55,14 +56,18 @@ def measure(system_name: str, job_name: str, epochs: int, threads: int) -> dict[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--system", required=True)
-    parser.add_argument("--job", required=True)
-    parser.add_argument("--epochs", type=int, default=3, help="after the first")
-    parser.add_argument("--threads", type=int, required=True)
+    parser = options.parser_of(__file__, __doc__)
+    parser.add_argument("--system", required=True, choices=SYSTEMS, metavar="NAME")
+    parser.add_argument("--job", required=True, metavar="NAME")
+    options.add_count(parser, "--epochs", 3, "after the first")
+    options.add_count(parser, "--threads", options.processors(), "of every library")
     parser.add_argument("--cache", help="folder for compiled code, in place of the usual ones")
     args = parser.parse_args()
     limit_threads(args.threads)
+    from .jobs import JOBS  # imports numpy
+
+    if args.job not in JOBS:
+        parser.error(f"argument --job: there are {', '.join(JOBS)}")
     if args.cache:
         os.environ["NUMBA_CACHE_DIR"] = os.path.join(args.cache, "numba")
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.path.join(args.cache, "inductor")

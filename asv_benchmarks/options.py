@@ -1,0 +1,72 @@
+"""What the command lines of the scripts here have in common."""
+
+import argparse
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+def parser_of(file: str, doc: str | None) -> argparse.ArgumentParser:
+    """The parser of a script, from its ``__file__`` and its docstring, which is the help."""
+    parts = Path(file).absolute().relative_to(ROOT).with_suffix("").parts
+    return argparse.ArgumentParser(
+        prog=f"python -m {'.'.join(parts).removesuffix('.__main__')}",
+        description=doc and doc.replace("``", ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_names(
+    parser: argparse.ArgumentParser, option: str, valid: Iterable[str], default: Iterable[str]
+) -> None:
+    """An option that takes names between commas."""
+    valid = list(valid)
+
+    def parse(text: str) -> list[str]:
+        chosen = text.split(",")
+        unknown = [name for name in chosen if name not in valid]
+        if unknown:
+            raise argparse.ArgumentTypeError(
+                f"unknown: {', '.join(unknown)}; there are {', '.join(valid)}"
+            )
+        return chosen
+
+    parser.add_argument(
+        option, type=parse, default=list(default), metavar="NAME,...", help=", ".join(valid)
+    )
+
+
+def add_count(parser: argparse.ArgumentParser, option: str, default: int, help: str) -> None:
+    """An option that takes a whole number of at least 1."""
+    parser.add_argument(
+        option, type=at_least_one, default=default, metavar="N", help=f"{help} (default: {default})"
+    )
+
+
+def add_output(parser: argparse.ArgumentParser, option: str, **settings: Any) -> None:
+    """An option that takes the path of a file to write; its folder has to be there."""
+
+    def parse(text: str) -> Path:
+        path = Path(text)
+        if not path.absolute().parent.is_dir():  # now rather than after hours of work
+            raise argparse.ArgumentTypeError(f"no such folder: {path.parent}")
+        return path
+
+    parser.add_argument(option, type=parse, metavar="PATH", **settings)
+
+
+def at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
