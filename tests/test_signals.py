@@ -276,16 +276,24 @@ hit_every_line(interrupted, 1)
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("act", ["interrupted", "again"])
-@pytest.mark.parametrize("cache", ["", FROM_NOTHING], ids=["warm", "cold"])
-def test_any_line_of_a_first_fit(cache: str, act: str, layer: str) -> None:
+@pytest.mark.parametrize(
+    ("layer", "cache", "act", "times"),
+    [
+        ("omp", "", "interrupted", 3),
+        ("workqueue", "", "interrupted", 1),
+        ("tbb", "", "interrupted", 1),
+        ("omp", FROM_NOTHING, "interrupted", 1),
+        ("omp", "", "again", 1),
+    ],
+    ids=["omp", "workqueue", "tbb", "empty cache", "fits again"],
+)
+def test_any_line_of_a_first_fit(layer: str, cache: str, act: str, times: int) -> None:
     """A handler raises, or fits, at any line of the kernels' files and of Numba's."""
     code = f"""
 folders = ("/fastmlp/kernels/", "/numba/", "/llvmlite/")
-hit_every_line({act}, 2)
+hit_every_line({act}, {times})
 """
-    run(SCRIPT + FIRST_FITS + cache + code, layer, timeout=200, NUMBA_NUM_THREADS="4")
+    run(SCRIPT + FIRST_FITS + cache + code, layer, timeout=300, NUMBA_NUM_THREADS="4")
 
 
 @pytest.mark.parametrize("layer", LAYERS)
