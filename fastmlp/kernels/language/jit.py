@@ -47,7 +47,6 @@ _PARAMETERS: dict[str, Any] = {
     "panels_A": types.UniTuple(types.int64, 3), "panels_B": types.UniTuple(types.int64, 3),
 }  # fmt: skip
 
-
 _announcement: ContextVar[Callable[[], None] | None] = ContextVar("announcement", default=None)
 
 
@@ -119,6 +118,7 @@ class Unit:
     def address(self, dtype: types.Float | None = None) -> int:
         """Where the machine code is; compiled, or loaded from the disk, at first."""
         own = self._own(dtype)
+        # All that Numba and LLVM do for a unit is done undisturbed; here it is only announced.
         if own not in self._addresses and not undisturbed(partial(self._provide, own)):
             self._announce()
             undisturbed(partial(self._provide, own, compiles=True))

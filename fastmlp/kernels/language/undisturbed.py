@@ -28,11 +28,12 @@ def undisturbed(function: Callable[[], T]) -> T:
 
     The call is made to its end, whatever a signal handler raises while the caller waits for it.
     """
-    # The thread would wait for Numba's lock, if this one has it: in a signal handler, or for good.
+    # If this thread has Numba's lock (in a signal handler, or since one raised), the other would
+    # wait for it.
     if _is_closing or global_compiler_lock.is_locked():
         return function()
     outcome: list[tuple[T, None] | tuple[None, BaseException]] = []
-    # A child that a signal handler forks in here has no such thread.
+    # A child that a signal handler forks in here has no such thread, and starts one of its own.
     while not outcome:
         process, done = os.getpid(), threading.Lock()
         done.acquire()
@@ -42,7 +43,7 @@ def undisturbed(function: Callable[[], T]) -> T:
             _thread.start_new_thread(_call, (function, outcome, done))
         except RuntimeError as error:
             if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-                raise  # in a signal handler
+                raise  # by a signal handler
             return function()  # there may be no more threads
         while not done.acquire(timeout=1) and process == os.getpid():
             pass
@@ -52,11 +53,7 @@ def undisturbed(function: Callable[[], T]) -> T:
     return cast(T, result)
 
 
-def _call(
-    function: Callable[[], Any],
-    outcome: list[Any],
-    done: threading.Lock,
-) -> None:
+def _call(function: Callable[[], Any], outcome: list[Any], done: threading.Lock) -> None:
     with _calling:
         try:
             outcome.append((function(), None))
@@ -85,7 +82,7 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _at_exit() -> None:
-    """Wait for the call under way, which would crash in LLVM, and let no other thread begin."""
+    """Wait for the call under way, and let no other thread begin: Python ends without them."""
     global _is_closing
     _calling.acquire()
     _is_closing = True

@@ -50,7 +50,10 @@ def _numba_setting() -> int:
 
 @contextmanager
 def masked(threads: int) -> Iterator[None]:
-    """What :func:`_numba_setting` gives is another number within."""
+    """Within, Numba's regions that this thread starts have so many threads.
+
+    Numba's own functions take locks, which an exception of a signal handler would leave taken.
+    """
     mask = parallel._get_num_threads()
     try:
         parallel._set_num_threads(threads)
@@ -60,14 +63,10 @@ def masked(threads: int) -> Iterator[None]:
 
 
 def threading_layer() -> str:
-    """The layer that Numba starts its threads with, at first.
-
-    Numba's own functions take locks, of llvmlite too, that an exception of a signal handler would
-    leave taken.
-    """
+    """The layer of Numba's threads, which are started if they are not yet."""
     if not parallel._is_initialized:
         tbb = undisturbed(_tbb)
-        if tbb is not None:  # forks without harm where the thread forks that has started it
+        if tbb is not None:  # it minds a fork by another thread than the one that started it
             ctypes.CFUNCTYPE(None, ctypes.c_int)(tbb.launch_threads)(numba.config.NUMBA_NUM_THREADS)
         undisturbed(numba.get_num_threads)
     return str(numba.threading_layer())
