@@ -189,13 +189,13 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))
 COUNT = """
 from collections import Counter
 from fastmlp.kernels.language.jit import Unit
-compiled, compile_unit = Counter(), Unit._compile
+compiled, compile_unit = Counter(), Unit._compiled
 
-def count(unit, dtype, compilation):
+def count(unit, dtype):
     compiled[unit.symbol(dtype)] += 1
-    compile_unit(unit, dtype, compilation)
+    return compile_unit(unit, dtype)
 
-Unit._compile = count
+Unit._compiled = count
 """
 
 

@@ -113,7 +113,7 @@ def test_teams_that_fail_and_those_that_do_not(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(training, "_SLICE_SECONDS", 0)
     monkeypatch.setattr(training, "_FIRST_SLICE_FLOPS", 0)
     monkeypatch.setattr(training, "usable_threads", lambda threads: threads)
-    monkeypatch.setattr(launch, "_threading_layer", lambda: "workqueue")  # for two threads anywhere
+    monkeypatch.setattr(launch, "threading_layer", lambda: "workqueue")  # for two threads anywhere
     monkeypatch.setattr(launch.Job, "run", run)
     fitted = small().fit(X, Y)
     assert len(asked) == 2 * 10  # batches, each a slice

@@ -290,7 +290,7 @@ def test_any_team_gives_the_same(
     optimizer: str, dtype: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "usable_threads", lambda threads: threads)
-    monkeypatch.setattr("fastmlp.kernels.runs.launch._threading_layer", lambda: "workqueue")
+    monkeypatch.setattr("fastmlp.kernels.runs.launch.threading_layer", lambda: "workqueue")
     sizes, shares = (31, 300, 290, 4), (0.2, 0.5, 0.3)
     given, order = problem(sizes, 200, "numbers", dtype), np.random.default_rng(2).permutation(200)
     results = [

@@ -29,7 +29,9 @@ rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(1000, 50)).astype(np.float32), rng.integers(3, size=1000)
 
 def trainer(**options):
-    return fastmlp.Trainer((300, 100), **{"threads": 2, "epochs": 2, "seed": 0, **options})
+    return fastmlp.Trainer(
+        **{"hidden": (300, 100), "threads": 2, "epochs": 2, "seed": 0, **options}
+    )
 
 def results(fitted):
     scores = np.array(list(fitted.evaluate(X, Y).values()))
@@ -167,6 +169,132 @@ while alive() > 1 and time.perf_counter() < deadline:
 assert alive() == 1
 """
     run(SCRIPT + code, layer, timeout=60, NUMBA_NUM_THREADS="4")
+
+
+# A first fit, as often as wanted, and what comes in between two of its lines.
+FIRST_FITS = """
+import gc
+import threading
+from numba.np.ufunc import parallel
+from fastmlp.kernels.language import jit
+
+units = [one for one in gc.get_objects() if isinstance(one, jit.Unit)]
+engines = []
+
+def forget():
+    for unit in units:
+        unit._addresses.clear()
+    engines.append(jit._engine())  # what it has linked may still be called
+    jit._engine.cache_clear()
+    parallel._is_initialized, parallel._backend_init_process_lock = False, None
+
+def fit():
+    fitted = trainer(hidden=(300,), epochs=1).fit(X[:300, :5], Y[:300])
+    return [*fitted.get_weights(), fitted.predict_proba(X[:20, :5])]
+
+def fit_elsewhere():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(fit()), daemon=True)
+    thread.start()
+    thread.join(20)
+    return found[0] if found else []
+
+def traced(spot, nth, act):
+    def trace(frame, event, arg):
+        path = frame.f_code.co_filename
+        if not any(folder in path for folder in folders):
+            return None
+        if event == "line":
+            here = (path, frame.f_lineno)
+            seen[here] = seen.get(here, 0) + 1
+            if here == spot and seen[here] == nth:
+                act()
+        return trace
+
+    seen = {}
+    sys.settrace(trace)
+    try:
+        fit()
+    finally:
+        sys.settrace(None)
+    return seen
+
+def stop():
+    raise TimeoutError
+
+def interrupted(spot, nth):
+    try:
+        traced(spot, nth, stop)
+    except TimeoutError:
+        return True
+    return False
+
+def again(spot, nth):
+    found = []
+    traced(spot, nth, lambda: found.append(same(fit(), wanted)))
+    return found == [True]
+
+def hit_every_line(act, times):
+    forget()
+    lines = traced(None, 0, None)
+    hits = [(line, nth) for line, count in lines.items() for nth in range(1, min(count, times) + 1)]
+    missed = 0
+    for line, nth in hits:
+        forget()
+        missed += not act(line, nth)
+        assert same(fit_elsewhere(), wanted), (line, nth)
+        assert same(fit(), wanted), (line, nth)
+    assert missed < len(hits) / 10
+    print(len(hits), "hits", flush=True)
+
+wanted = fit()
+"""
+
+
+# Every kernel seems to be compiled anew: the calling thread cannot tell.
+FROM_NOTHING = """
+import time
+
+def keep(unit, dtype):
+    time.sleep(0.0005)
+    return compiled[unit.symbol(dtype)]
+
+symbols = [unit.symbol(dtype) for unit in units for dtype in unit._addresses]
+compiled = {symbol: jit.load_object(symbol) for symbol in symbols}
+jit.load_object = lambda symbol: None
+jit.save_object = lambda symbol, code: None
+jit.Unit._compiled = keep
+"""
+
+
+def test_an_exception_in_a_first_fit() -> None:
+    """At any line that deals with Numba: no lock stays taken, and every thread goes on."""
+    code = """
+folders = ("/kernels/language/", "/runs/launch.py", "/runs/threads.py", "/numba/", "/llvmlite/")
+hit_every_line(interrupted, 1)
+"""
+    run(SCRIPT + FIRST_FITS + code, timeout=60, NUMBA_NUM_THREADS="4")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("layer", "cache", "act", "times"),
+    [
+        ("omp", "", "interrupted", 3),
+        ("workqueue", "", "interrupted", 1),
+        ("tbb", "", "interrupted", 1),
+        ("omp", FROM_NOTHING, "interrupted", 1),
+        ("omp", "", "again", 1),
+    ],
+    ids=["omp", "workqueue", "tbb", "empty cache", "fits again"],
+)
+def test_any_line_of_a_first_fit(layer: str, cache: str, act: str, times: int) -> None:
+    """A handler raises, or fits, at any line of the kernels' files and of Numba's."""
+    code = f"""
+folders = ("/fastmlp/kernels/", "/numba/", "/llvmlite/")
+hit_every_line({act}, {times})
+"""
+    run(SCRIPT + FIRST_FITS + cache + code, layer, timeout=300, NUMBA_NUM_THREADS="4")
 
 
 @pytest.mark.parametrize("layer", LAYERS)

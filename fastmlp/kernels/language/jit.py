@@ -10,10 +10,7 @@ all units on disk, no part of Numba's compiler is started.
 import ctypes
 import dis
 import inspect
-import os
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, partial
@@ -29,6 +26,7 @@ from numba.extending import intrinsic
 from .object_cache import ObjectCode, load_object, save_object
 from .records import LAYER_TYPE, RUN_TYPE
 from .target import target_machine
+from .undisturbed import undisturbed
 
 # Neither nnan nor ninf: with them LLVM may assume away the non-finite values that
 # tell a diverged run.
@@ -48,28 +46,6 @@ _PARAMETERS: dict[str, Any] = {
     "A": types.UniTuple(types.int64, 3),
     "panels_A": types.UniTuple(types.int64, 3), "panels_B": types.UniTuple(types.int64, 3),
 }  # fmt: skip
-
-
-# Compiling one kernel twice at once is a waste. A signal handler may come here again.
-_COMPILATION = threading.RLock()
-# Threads that compile, each a unit.
-_compilers: set[threading.Thread] = set()
-
-
-def _before_fork() -> None:
-    """Wait until nothing is compiled: in the child the threads that do so would be gone, and
-    Numba's locks held for ever."""
-    _COMPILATION.acquire()
-    for thread in list(_compilers):
-        thread.join()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_COMPILATION.release,
-        after_in_child=_COMPILATION.release,
-    )
 
 _announcement: ContextVar[Callable[[], None] | None] = ContextVar("announcement", default=None)
 
@@ -138,70 +114,60 @@ class Unit:
         self.function = function
         self._options = _OPTIONS | ({"parallel": True} if parallel else {})
         self._addresses: dict[types.Float | None, int] = {}
-        self._compilations: dict[types.Float | None, Future[ObjectCode]] = {}
 
     def address(self, dtype: types.Float | None = None) -> int:
         """Where the machine code is; compiled, or loaded from the disk, at first."""
-        own = dtype if "memory" in self.parameters else None
-        if own not in self._addresses:
-            with _COMPILATION:
-                if own not in self._addresses:
-                    self._addresses[own] = self._linked(own)
-                    self._compilations.pop(own, None)
+        own = self._own(dtype)
+        # All that Numba and LLVM do for a unit is done undisturbed; here it is only announced.
+        if own not in self._addresses and not undisturbed(partial(self._provide, own)):
+            self._announce()
+            undisturbed(partial(self._provide, own, compiles=True))
         return self._addresses[own]
 
-    def _linked(self, dtype: types.Float | None) -> int:
+    def _own(self, dtype: types.Float | None) -> types.Float | None:
+        return dtype if "memory" in self.parameters else None
+
+    def _provide(self, dtype: types.Float | None, *, compiles: bool = False) -> bool:
+        """Link the unit and all that it calls; False if one is to be compiled before."""
+        own = self._own(dtype)
+        if own in self._addresses:
+            return True
         # Machine code is linked when it is loaded, so whatever it calls has to be there.
         for called in units_called(self.function):
-            called.address(dtype)
-        symbol = self.symbol(dtype)
-        code = load_object(symbol) if self._is_kept else None
-        if code is None:
-            code = self._compiled(dtype)
-            if self._is_kept:
-                save_object(symbol, code)
+            if not called._provide(own, compiles=compiles):
+                return False
+        symbol = self.symbol(own)
+        kept = load_object(symbol) if self._is_kept else None
+        if kept is None and not compiles:
+            return False
+        code = kept or self._compiled(own)
         address = _link(code)
         llvm.add_symbol(symbol, address)
-        return address
+        self._addresses[own] = address
+        if kept is None and self._is_kept:
+            save_object(symbol, code)
+        return True
 
     def symbol(self, dtype: types.Float | None) -> str:
         """The name by which the linker finds the unit."""
         return f"fastmlp_{self.name}" + f"_{dtype}" * ("memory" in self.parameters)
 
-    def _compiled(self, dtype: types.Float | None) -> ObjectCode:
-        if numba.config.DISABLE_JIT:
-            raise RuntimeError("fastmlp has compiled kernels only: unset NUMBA_DISABLE_JIT")
+    def _announce(self) -> None:
+        """Say that kernels are compiled, once within :func:`announcing`."""
         announce = _announcement.get()
         if announce is not None:
             announce()
             _announcement.set(None)
-        compilation = self._compilations.get(dtype)
-        if compilation is None:
-            compilation = Future()
-            threading.Thread(target=self._compile, args=(dtype, compilation), daemon=False).start()
-        return compilation.result()
 
-    def _compile(self, dtype: types.Float | None, compilation: Future[ObjectCode]) -> None:
-        """Compile, in a thread of its own: there no signal handler runs.
-
-        The exception of a handler (Ctrl-C, a time limit) in the middle of Numba may be lost, or
-        leave Numba unable to compile anything. So it goes to who waits for the result, and the
-        compilation ends undisturbed, for whoever asks next.
-        """
-        self._compilations[dtype] = compilation
-        _compilers.add(threading.current_thread())
-        try:
-            arguments = _types_of(self.parameters, dtype)
-            made = numba.njit(**self._options)(self.function)
-            made.compile(arguments)
-            result = made.overloads[arguments]
-            _, _, (code, _) = result.library.serialize_using_object_code()
-            compilation.set_result(ObjectCode(result.fndesc.llvm_func_name, code))
-        except BaseException as error:
-            del self._compilations[dtype]
-            compilation.set_exception(error)
-        finally:
-            _compilers.discard(threading.current_thread())
+    def _compiled(self, dtype: types.Float | None) -> ObjectCode:
+        if numba.config.DISABLE_JIT:
+            raise RuntimeError("fastmlp has compiled kernels only: unset NUMBA_DISABLE_JIT")
+        arguments = _types_of(self.parameters, dtype)
+        made = numba.njit(**self._options)(self.function)
+        made.compile(arguments)
+        result = made.overloads[arguments]
+        _, _, (code, _) = result.library.serialize_using_object_code()
+        return ObjectCode(result.fndesc.llvm_func_name, code)
 
 
 def unit(function: Callable[..., Any]) -> Any:

@@ -8,8 +8,10 @@ multiply-add. So what Numba is told (``NUMBA_CPU_NAME``, ``NUMBA_CPU_FEATURES``,
 import llvmlite.binding as llvm
 from numba.core.registry import cpu_target
 
+from .undisturbed import undisturbed
+
 # The target triple, the CPU and its features; with them a cache tells machines apart.
-TRIPLE, CPU, FEATURES = cpu_target.target_context.codegen().magic_tuple()
+TRIPLE, CPU, FEATURES = undisturbed(lambda: cpu_target.target_context.codegen().magic_tuple())
 
 X86 = TRIPLE.startswith(("x86_64", "i686"))
 ARM = TRIPLE.startswith(("aarch64", "arm64"))
@@ -37,7 +39,7 @@ def target_machine() -> llvm.TargetMachine:
     return machine
 
 
-_ASSEMBLY: str = target_machine().emit_assembly(llvm.parse_assembly(_PROBE))
+_ASSEMBLY: str = undisturbed(lambda: target_machine().emit_assembly(llvm.parse_assembly(_PROBE)))
 
 VECTOR_BYTES = 64 if "zmm" in _ASSEMBLY else 32 if "ymm" in _ASSEMBLY else 16
 REGISTERS = 32 if VECTOR_BYTES == 64 or ARM else 16

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..language.jit import c_function, parallel_unit, plugin, unit_of
 from .plan import Plan
+from .threads import masked, threading_layer
 
 
 @plugin
@@ -139,16 +140,12 @@ class Job:
         # Numba's locks may be held in a forked child by a thread that is gone. And its own layer of
         # threads aborts the process when two regions meet in it: another library may have started
         # one.
-        if forked or _threading_layer() == "workqueue":
+        if forked or threading_layer() == "workqueue":
             self._run_in_python_threads()
             return
         region = c_function(unit_of(_region).address(), 4)
-        mask = numba.get_num_threads()
-        try:
-            numba.set_num_threads(len(self.runs))
+        with masked(len(self.runs)):
             region(len(self.runs), self._address, *self._arguments)
-        finally:
-            numba.set_num_threads(mask)
 
     def _run_in_python_threads(self) -> None:
         """The calling thread and others take a member's part each, until none is left."""
@@ -169,12 +166,6 @@ class Job:
         with busy, suppress(IndexError):
             while True:
                 self._call(*self._arguments, left.pop())
-
-
-def _threading_layer() -> Any:
-    """The layer that Numba starts its threads with, which :func:`_region` is linked to."""
-    numba.get_num_threads()  # starts them
-    return numba.threading_layer()
 
 
 def _wait_for(busy: threading.Lock) -> None:

@@ -6,12 +6,16 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numba
 from numba.np.ufunc import parallel
+
+from ..language.undisturbed import undisturbed
 
 # Whether this thread of Python is one of several that each run on their own.
 _alone: ContextVar[bool] = ContextVar("alone", default=False)
@@ -44,6 +48,41 @@ def _numba_setting() -> int:
     return sys.maxsize if setting is None else int(setting())
 
 
+@contextmanager
+def masked(threads: int) -> Iterator[None]:
+    """Within, Numba's regions that this thread starts have so many threads.
+
+    Numba's own functions take locks, which an exception of a signal handler would leave taken.
+    """
+    mask = parallel._get_num_threads()
+    try:
+        parallel._set_num_threads(threads)
+        yield
+    finally:
+        parallel._set_num_threads(mask)
+
+
+def threading_layer() -> str:
+    """The layer of Numba's threads, which are started if they are not yet."""
+    if not parallel._is_initialized:
+        tbb = undisturbed(_tbb)
+        if tbb is not None:  # it minds a fork by another thread than the one that started it
+            ctypes.CFUNCTYPE(None, ctypes.c_int)(tbb.launch_threads)(numba.config.NUMBA_NUM_THREADS)
+        undisturbed(numba.get_num_threads)
+    return str(numba.threading_layer())
+
+
+def _tbb() -> Any:
+    """Numba's module for the layer of TBB, if that is what it will choose."""
+    layer = str(numba.config.THREADING_LAYER).lower()
+    first = numba.config.THREADING_LAYER_PRIORITY[0] if layer == "default" else layer
+    if first in ("tbb", "safe", "threadsafe", "forksafe"):
+        with suppress(ImportError):
+            parallel._check_tbb_version_compatible()
+            return import_module("numba.np.ufunc.tbbpool")
+    return None
+
+
 def processors() -> int:
     """Processors that this process may run on.
 
@@ -60,8 +99,7 @@ def processors() -> int:
 
 def _openmp_processors() -> int:
     """Processors in the places of GNU's OpenMP library; 0 without it, or if it binds nothing."""
-    if not getattr(parallel, "_is_initialized", True):
-        numba.get_num_threads()  # loads it, as the run to come would
+    threading_layer()  # loads it, as the run to come would
     try:
         library = ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD | os.RTLD_NOW)
         places = range(library.omp_get_num_places())
