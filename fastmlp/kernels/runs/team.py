@@ -39,9 +39,9 @@ _CLOSED = 1 << 40
 # Polls before the processor is offered to others: 3 us on an AVX-512 Xeon, where the members of a
 # team come to a barrier about 0.6 us apart. Longer means that somebody was not scheduled.
 _SPINS = 400
-# Nanoseconds with which an account begins: a thread that was asleep may come some milliseconds late.
-# Fits of 0.2 s took 0.53 to 0.57 of the time of one thread on an idle machine (with 1 ms at times
-# 1.1), 1.05, 0.97 and 1.1 beside one, two and four busy processes (with 8 ms 1.14, 1.33 and 1.15).
+# Nanoseconds with which an account begins: a thread that was asleep may be milliseconds late. Fits
+# of 0.2 s took 0.53 to 0.57 of the time of one thread on an idle machine (with 1 ms up to 1.1), and
+# 1.05, 0.97 and 1.1 beside one, two and four busy processes (with 8 ms 1.14, 1.33 and 1.15).
 CREDIT = 3_000_000
 # What is saved beyond this is forgotten: as long as a neighbour goes unnoticed at most.
 _MOST_CREDIT = 100_000_000
