@@ -105,8 +105,9 @@ def _by_row(values: Array) -> Array:
 def r2(y: Array, predicted: Array, weights: Numbers) -> float:
     """1 - squared errors / squares about the mean: the mean over the columns."""
     y, predicted = (a.reshape(len(a), -1) for a in (y, predicted))
-    errors = weights @ (y - predicted) ** 2
-    squares = weights @ (y - np.average(y, axis=0, weights=weights)) ** 2
+    errors = np.einsum("i,ij->j", weights, (y - predicted) ** 2)
+    about_mean = y - np.average(y, axis=0, weights=weights)
+    squares = np.einsum("i,ij->j", weights, about_mean**2)
     shares = np.divide(errors, squares, out=np.ones_like(errors), where=squares > 0)
     return float(np.mean(1 - shares))
 

@@ -16,7 +16,7 @@ from .kernels.plugins.rules import RULES
 from .kernels.runs.jobs import scan_job, training_job
 from .kernels.runs.launch import Job
 from .kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
-from .kernels.runs.team import stayed, team_array_size
+from .kernels.runs.team import CREDIT, stayed, team_array_size
 from .kernels.runs.threads import usable_threads
 from .network import Floats, Network
 from .reading import copying_reader, reads_in_place, set_scaling
@@ -106,7 +106,7 @@ class TrainingRun:
         job.point(team=self._team, row_masks=self._row_masks, outputs=self._table)
         job.point(**self._taken, **self._factors)
         stride = self._taken["targets"].shape[1] if "targets" in self._taken else 0
-        job.set(smoothing=self._outputs.label_smoothing, target_stride=stride)
+        job.set(smoothing=self._outputs.label_smoothing, target_stride=stride, credit=CREDIT)
 
     @property
     def updates_per_epoch(self) -> int:
@@ -199,7 +199,10 @@ class TrainingRun:
             done = int(job.runs["first"][0])
             now = time.perf_counter()
             if asked:
-                self._company.report(stayed(self._team, len(job.runs)))
+                complete = stayed(self._team, len(job.runs))
+                self._company.report(complete)
+                if not complete:
+                    job.set(credit=CREDIT)
             speed = (done - step) / max(now - start, 1e-6)
             self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
             step = done

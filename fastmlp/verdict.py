@@ -20,6 +20,8 @@ _SHORT = 10
 # What predictions of the mean reach but for chance, in R².
 _NOTHING = -0.05
 _DEAD, _SAMPLE_ROWS = 0.5, 256
+# Rows that are tried at a time: where most units live, the first ones show it.
+_BLOCK_ROWS = 32
 
 
 class FitWarning(UserWarning):
@@ -88,15 +90,22 @@ def _dead_units(network: Network, data: FitData) -> Iterator[str]:
     rows = data.X[::step][:_SAMPLE_ROWS]
     if len(rows) == 0 or set(network.activations) != {"relu"}:
         return
-    values = data.signature.inputs.scaling.as_read(rows, network.dtype)
     weights = network.get_weights()[:-2]
-    for number, (W, b) in enumerate(zip(weights[::2], weights[1::2], strict=True), 1):
-        values = np.maximum(values @ W + b, 0)
-        dead = int((values.max(axis=0) == 0).sum())
-        if dead > _DEAD * b.size:
+    layers = list(zip(weights[::2], weights[1::2], strict=True))
+    dead = [np.ones(b.size, bool) for _, b in layers]
+    for first in range(0, len(rows), _BLOCK_ROWS):
+        block = rows[first : first + _BLOCK_ROWS]
+        values = data.signature.inputs.scaling.as_read(block, network.dtype)
+        for (W, b), units in zip(layers, dead, strict=True):
+            values = np.maximum(np.einsum("ij,jk->ik", values, W) + b, 0)
+            units &= values.max(axis=0) == 0
+        if all(units.mean() <= _DEAD for units in dead):
+            return
+    for number, units in enumerate(dead, 1):
+        if units.mean() > _DEAD:
             yield (
-                f"{dead} of {b.size} units of hidden layer {number} are 0 for all rows: a smaller "
-                "learning_rate, activation='leaky_relu' or scaled features may help"
+                f"{units.sum()} of {units.size} units of hidden layer {number} are 0 for all rows: "
+                "a smaller learning_rate, activation='leaky_relu' or scaled features may help"
             )
 
 

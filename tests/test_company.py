@@ -1,6 +1,5 @@
 """Runs whose team changes, and several at once: the results are those of one thread alone."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -248,7 +247,7 @@ steps = sum(2 * -(-len(X) // options["batch_size"]) for X, _, options in problem
 assert len(slices.asked) > steps
 """
 
-TOO_LONG = """
+IN_DEBT = """
 training._Company.is_welcome = lambda company: True
 slices = Slices()
 check()
@@ -270,11 +269,10 @@ def test_a_team_that_parts_at_every_step() -> None:
 
 
 @needs_compiler
-def test_teams_that_have_no_patience(tmp_path: Path) -> None:
-    """Compiled so that whoever waits a little at a barrier lets the team part."""
-    few = "team._TOO_LONG = -1\nDATA, OPTIMIZERS = DATA[:1], OPTIMIZERS[::3]\n"
-    code = SCRIPT + few + CHECKS + TOO_LONG
-    run(code, timeout=200, NUMBA_NUM_THREADS="8", NUMBA_CACHE_DIR=str(tmp_path))
+def test_teams_that_begin_in_debt() -> None:
+    """Whoever waits a little at a barrier lets the team part."""
+    debt = "training.CREDIT = -10**18\nDATA, OPTIMIZERS = DATA[:1], OPTIMIZERS[::3]\n"
+    run(SCRIPT + debt + CHECKS + IN_DEBT, timeout=200, NUMBA_NUM_THREADS="8")
 
 
 @needs_compiler

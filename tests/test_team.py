@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,69 @@ def test_barrier(size: int) -> None:
     )
     # Each round doubles every value.
     assert (values[rounds % 2] == 2.0**rounds).all()
+
+
+# ------------------------------------------------------------------------------------- the account
+
+
+def wait_for_the_other(plan: Plan, balanced: int, credit: int) -> tuple[int, int]:
+    """Let a member wait 0.1 s for the other; returns when it began and ended, at most.
+
+    Its account held ``credit`` at the time ``balanced`` (of ``time.monotonic_ns``)."""
+    plan.runs["size"], plan.runs["credit"], plan.runs["balanced_at"] = 2, credit, balanced
+
+    def come_late() -> None:
+        time.sleep(0.1)
+        barrier(plan, 1)
+
+    other = threading.Thread(target=come_late)
+    other.start()
+    start = time.monotonic_ns()
+    barrier(plan, 0)
+    end = time.monotonic_ns()
+    other.join()
+    return start, end
+
+
+def parts(plan: Plan) -> bool:
+    return not team.stayed(counters_of(plan), 2)
+
+
+def counters_of(plan: Plan) -> Any:
+    """The counters of a team, of which all members count as present."""
+    size = team.team_array_size(len(plan.runs))
+    counters = np.ctypeslib.as_array(
+        (ctypes.c_int64 * size).from_address(int(plan.runs["team"][0]))
+    )
+    counters[team._SIZE] = len(plan.runs)
+    return counters
+
+
+def test_waiting_is_paid_from_the_account() -> None:
+    """Two members save the time of one, and lose that of two while one waits."""
+    plan, credit = open_team(2), team._MOST_CREDIT
+    before = time.monotonic_ns()
+    start, end = wait_for_the_other(plan, before, credit)
+    paid = credit - int(plan.runs["credit"][0])
+    assert 0 < paid <= (end - start) - (start - before)
+    assert before < plan.runs["balanced_at"][0] <= end
+    assert not parts(plan)
+
+
+def test_a_team_parts_when_the_account_is_overdrawn() -> None:
+    plan = open_team(2)
+    plan.runs["step"] = 7
+    wait_for_the_other(plan, time.monotonic_ns() + 10**9, 0)
+    assert plan.runs["credit"][0] < 0
+    assert counters_of(plan)[team._PARTING] == 9
+    assert parts(plan)
+
+
+def test_a_long_past_does_not_count() -> None:
+    plan = open_team(2)
+    wait_for_the_other(plan, time.monotonic_ns() - 10**12, 0)
+    assert plan.runs["credit"][0] == team._MOST_CREDIT
+    assert not parts(plan)
 
 
 # --------------------------------------------------------------------------------- whole processes

@@ -158,7 +158,8 @@ class Outputs:
         mean *= float(self.spread.max()) ** self.loss.degree / self.count
         if self.kind == "counts":  # of the counts themselves, not of their scaled ones
             weights = targets.weights_of(np.arange(len(targets)))
-            sums = targets.values.astype(np.float64) @ weights * self.spread  # type: ignore
+            values = np.asarray(targets.values, np.float64)
+            sums = np.einsum("ij,j->i", values, weights) * self.spread
             mean -= float((sums * np.log(self.spread)).sum()) / (targets.total * self.count)
         constant = int((squares(targets) == 0).sum())
         return mean, 1 - score - constant / self.count

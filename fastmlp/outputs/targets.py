@@ -82,8 +82,8 @@ def squares(targets: Targets) -> Numbers:
     """Weighted sums of squares about the mean, of each output's targets."""
     values = np.asarray(targets.values, np.float64)
     weights = targets.weights_of(np.arange(len(targets)))
-    means = values @ weights / targets.total
-    sums: Numbers = (values - means[:, None]) ** 2 @ weights
+    means = np.einsum("ij,j->i", values, weights) / targets.total
+    sums: Numbers = np.einsum("ij,j->i", (values - means[:, None]) ** 2, weights)
     # What is left of a constant by rounding is nothing.
     sums[sums <= (np.finfo(np.float32).eps * means) ** 2 * targets.total] = 0
     return sums

@@ -40,6 +40,8 @@ RUN = _record(
         ("size", _I),  # members of the team
         ("asked", _I),  # threads that were asked for
         ("team", _I),  # address of the counters that members wait on, see ``team``
+        ("credit", _I),  # nanoseconds that the team has saved over one thread of late
+        ("balanced_at", _I),  # when that was computed
         # What to do.
         ("first", _I), ("last", _I),  # chunks
         ("n_rows", _I),  # rows of an epoch, or to predict

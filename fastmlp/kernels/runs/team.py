@@ -6,9 +6,11 @@ number of threads would then wait for ever. So the team is whoever arrives: each
 registers, the first one waits a bounded time for the others and closes the team with those who
 came, and whoever comes later returns at once.
 
-A member that the system has put aside keeps all others at the barrier. Who has waited too long
-there names a step at whose end the team parts; the sum of the work does not depend on the team, so
-one thread may go on from there.
+A member that the system has put aside keeps all others at the barrier. So each member keeps an
+account of the time that the team has saved over one thread: P members that work save P - 1 times
+the time that passes, and lose P times the time that the member waits. Where it is overdrawn, one
+thread would have been faster of late, and the member names a step at whose end the team parts; the
+sum of the work does not depend on the team, so one thread may go on from there.
 
 ``team`` is an int64 array of zeros, one cache line of 8 apart: the number registered, the size
 of the closed team (0 while it is open), the number of the step behind the last one (0 while the
@@ -37,11 +39,14 @@ _CLOSED = 1 << 40
 # Polls before the processor is offered to others: 3 us on an AVX-512 Xeon, where the members of a
 # team come to a barrier about 0.6 us apart. Longer means that somebody was not scheduled.
 _SPINS = 400
-# Nanoseconds at a barrier after which the team parts. Systems give a busy neighbour 1.5 ms and more
-# at a time; on an idle machine nobody waits that long.
-_TOO_LONG = 1_000_000
-# A registration waits at most this many offers: 0.5 ms on the same machine when it is idle.
-_PATIENCE = 3000
+# Nanoseconds with which an account begins: a thread that was asleep may be milliseconds late. Fits
+# of 0.2 s took 0.53 to 0.57 of the time of one thread on an idle machine (with 1 ms up to 1.1), and
+# 1.05, 0.97 and 1.1 beside one, two and four busy processes (with 8 ms 1.14, 1.33 and 1.15).
+CREDIT = 3_000_000
+# What is saved beyond this is forgotten: as long as a neighbour goes unnoticed at most.
+_MOST_CREDIT = 100_000_000
+# Nanoseconds that the first member waits for the others.
+_PATIENCE = 4_000_000
 
 
 def stayed(team: npt.NDArray[np.int64], n_threads: int) -> bool:
@@ -149,11 +154,11 @@ def join(runs) -> int:
     member = _fetch_add(team, _REGISTERED, 1)
     if member >= _CLOSED:
         return -1
-    attempt, size = 0, 0
+    attempt, size, start = 0, 0, _nanoseconds()
     while size == 0:
         if member == 0:
             present = _load_acquire(team, _REGISTERED)
-            full = present == first.asked or attempt > _SPINS + _PATIENCE
+            full = present == first.asked or _nanoseconds() - start > _PATIENCE
             if full and _compare_and_swap(team, _REGISTERED, present, present + _CLOSED):
                 _store_release(team, _SIZE, present)
         size = _load_acquire(team, _SIZE)
@@ -166,6 +171,7 @@ def join(runs) -> int:
         layer = layer_at(run.layers, l)
         layer.first = layer.panels * member // size
         layer.last = layer.panels * (member + 1) // size
+    run.balanced_at = _nanoseconds()
     return member  # type: ignore[no-any-return]
 
 
@@ -196,11 +202,15 @@ def barrier(run):
 
 @unit
 def _wait_for(run, place, reached):
-    """Offer the processor until a member has come; if that takes too long, the team is to part."""
+    """Offer the processor until a member has come, and balance the account."""
     team, start = int64s(run.team), _nanoseconds()
     while _load_acquire(team, place) < reached:
         _offer_processor()
-    if _nanoseconds() - start > _TOO_LONG:
+    now = _nanoseconds()
+    credit = run.credit + (run.size - 1) * (now - run.balanced_at) - run.size * (now - start)
+    run.credit = credit if credit < _MOST_CREDIT else _MOST_CREDIT
+    run.balanced_at = now
+    if credit < 0:
         # Every member meets another barrier before the end of the next step, so all will know.
         _compare_and_swap(team, _PARTING, 0, run.step + 2)
 
