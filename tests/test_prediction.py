@@ -9,7 +9,8 @@ import pytest
 
 from fastmlp import Trainer, losses
 from fastmlp.validation import is_ready
-from tests.models import INF, NAN, random_weights
+from tests.basics import INF, NAN
+from tests.models import random_weights
 
 Array = npt.NDArray[Any]
 

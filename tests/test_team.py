@@ -140,13 +140,13 @@ def test_barrier(size: int) -> None:
 
 
 def wait_for_the_other(plan: Plan, balanced: int, credit: int) -> tuple[int, int]:
-    """Let a member wait 0.1 s for the other; returns when it began and ended, at most.
+    """Let a member wait 0.03 s for the other; returns when it began and ended, at most.
 
     Its account held ``credit`` at the time ``balanced`` (of ``time.monotonic_ns``)."""
     plan.runs["size"], plan.runs["credit"], plan.runs["balanced_at"] = 2, credit, balanced
 
     def come_late() -> None:
-        time.sleep(0.1)
+        time.sleep(0.03)
         barrier(plan, 1)
 
     other = threading.Thread(target=come_late)
