@@ -23,7 +23,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -119,8 +119,10 @@ def turn(worker: Worker, *request: Any) -> list[float]:
     assert worker.stdin is not None
     assert worker.stdout is not None
     time.sleep(PAUSE_SECONDS)
-    print(json.dumps(request), file=worker.stdin, flush=True)
-    answer = worker.stdout.readline()
+    answer = ""
+    with suppress(BrokenPipeError):
+        print(json.dumps(request), file=worker.stdin, flush=True)
+        answer = worker.stdout.readline()
     if not answer:
         sys.exit("the process of a commit ended, see above")
     seconds: list[float] = json.loads(answer)
@@ -133,9 +135,9 @@ def turns(
     """For each pair, seconds of the epochs of the first commit and of the second."""
     for start in range(0, pairs, PAIRS_OF_A_PROCESS):
         with workers(folders) as (first, second):
-            for worker in (first, second):  # compiles
-                [seconds] = turn(worker, name, threads, 1)
-            request = name, threads, math.ceil(TURN_SECONDS / seconds)
+            # These compile, too; the first epoch of a turn is not among its seconds.
+            [epoch] = min(turn(worker, name, threads, 1) for worker in (first, second))
+            request = name, threads, math.ceil(TURN_SECONDS / epoch)
             for number in range(start, min(start + PAIRS_OF_A_PROCESS, pairs)):
                 if number % 2 == 0:
                     yield turn(first, *request), turn(second, *request)

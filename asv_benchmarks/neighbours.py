@@ -2,7 +2,7 @@
 
 ``python -m asv_benchmarks.neighbours`` prints
 
-* for 0, 1 and 2 busy neighbours, the time of the default over that of ``threads=1`` at the same
+* for 0, 1, 2 and 4 busy neighbours, the time of the default over that of ``threads=1`` at the same
   moment, both in turn, medians of several;
 * how long after a neighbour left an epoch is as fast as without one;
 * the time of 1,000 rows predicted while another thread fits, over that on one thread alone;
@@ -142,7 +142,7 @@ def two_at_once() -> None:
 
 def main() -> None:
     options.parser_of(__file__, __doc__).parse_args()
-    for count in (0, 1, 2, 0):
+    for count in (0, 1, 2, 4, 0):
         beside_busy_processes(count)
     after_they_left()
     beside_a_fit()

@@ -222,7 +222,7 @@ class _Company:
     """Whether a team is worth a try: not for a while after one that had to wait.
 
     Beside a busy process one of two threads is put aside for some milliseconds at a time, while the
-    other one waits; one thread alone gets a core. A failed try costs about 4 ms.
+    other one waits; one thread alone gets a core. A failed try costs some milliseconds.
     """
 
     _SHORTEST, _LONGEST = 0.05, 0.4

@@ -56,6 +56,13 @@ def test_within_numbas_compiler_it_is_called_at_once() -> None:
         assert undisturbed(threading.get_ident) == threading.get_ident()
 
 
+def test_within_another_call_it_is_called_at_once() -> None:
+    assert (
+        len(set(undisturbed(lambda: [threading.get_ident(), undisturbed(threading.get_ident)])))
+        == 1
+    )
+
+
 def test_without_more_threads_it_is_called_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     context = contextvars.copy_context()
 

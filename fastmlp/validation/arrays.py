@@ -40,7 +40,8 @@ _READY = np.dtype(np.float32), np.dtype(np.float64), _UINT8
 
 def is_ready(X: Any, n_features: int) -> bool:
     """Whether X is what reading would make of it: then reading can be left out, which takes longer
-    than the kernels do for a few rows."""
+    than the kernels do for a few rows. Of many rows it is a small part, and checks them in blocks.
+    """
     return (
         type(X) is np.ndarray
         and X.dtype in _READY
@@ -111,7 +112,7 @@ def with_gaps(source: Array, dtype: npt.DTypeLike, name: str) -> tuple[Array, bo
 def all_finite(values: Array) -> bool:
     """Whether a C-contiguous array, of floats and not empty, holds no NaN and no infinity.
 
-    A NaN is the largest and the smallest value. Of a row, a sum takes 1.5 us instead of 0.6: as it
+    ``argmax`` and ``argmin`` give a NaN if there is one. Of a row, a sum takes 1.5 us instead of 0.6: as it
     may overflow, it needs ``np.errstate``.
     """
     flat = values.ravel()

@@ -4,6 +4,9 @@ Python runs signal handlers in its main thread, between any two instructions. Wh
 of one (Ctrl-C, a time limit) comes between the taking of a lock and the block that releases it, as
 llvmlite has them around each of its functions, the lock stays taken, and other threads wait for it
 for ever. So such calls are made in threads of their own, and the caller waits.
+
+A signal handler that needs a kernel while it interrupts somebody else's call of llvmlite, outside
+of Numba's compiler, would still wait for ever.
 """
 
 import _thread
@@ -11,16 +14,14 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from numba.core.compiler_lock import global_compiler_lock
 
 T = TypeVar("T")
 
-# Held by the thread that makes a call: one at a time, none while the process forks.
-_calling = threading.RLock()
-_is_closing = False
+# Held by the thread that makes a call: one at a time, none while the process forks or has ended.
+_calling: Any = threading.RLock()
 
 
 def undisturbed(function: Callable[[], T]) -> T:
@@ -28,9 +29,9 @@ def undisturbed(function: Callable[[], T]) -> T:
 
     The call is made to its end, whatever a signal handler raises while the caller waits for it.
     """
-    # If this thread has Numba's lock (in a signal handler, or since one raised), the other would
-    # wait for it.
-    if _is_closing or global_compiler_lock.is_locked():
+    # If this thread has one of the locks (in another call, in a signal handler, or since one
+    # raised), the other would wait for it.
+    if _calling._is_owned() or global_compiler_lock.is_locked():
         return function()
     outcome: list[tuple[T, None] | tuple[None, BaseException]] = []
     # A child that a signal handler forks in here has no such thread, and starts one of its own.
@@ -43,8 +44,9 @@ def undisturbed(function: Callable[[], T]) -> T:
             _thread.start_new_thread(_call, (function, outcome, done))
         except RuntimeError as error:
             if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-                raise  # by a signal handler
-            return function()  # there may be no more threads
+                raise  # not by the start, but by a signal handler, whose frame is the next one
+            with _calling:
+                return function()  # there may be no more threads
         while not done.acquire(timeout=1) and process == os.getpid():
             pass
     result, failure = outcome[0]
@@ -65,13 +67,18 @@ def _call(function: Callable[[], Any], outcome: list[Any], done: threading.Lock)
 def _before_fork() -> None:
     """Wait for the call under way: in the child its thread would be gone, and locks held for ever.
 
-    Python forks even if a signal handler raises in here.
+    Python forks even if a signal handler raises in here, and reports the exception.
     """
-    waiting = True
-    while waiting:
-        with suppress(BaseException), _calling:
-            waiting = False
-    _calling.acquire()
+    if _calling._is_owned():
+        _calling.acquire()
+    raised = None
+    while not _calling._is_owned():
+        try:
+            _calling.acquire()
+        except BaseException as error:
+            raised = error
+    if raised is not None:
+        raise raised
 
 
 if hasattr(os, "register_at_fork"):
@@ -80,9 +87,5 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-@atexit.register
-def _at_exit() -> None:
-    """Wait for the call under way, and let no other thread begin: Python ends without them."""
-    global _is_closing
-    _calling.acquire()
-    _is_closing = True
+# Python ends without waiting for such threads: let the call under way end, and no other begin.
+atexit.register(_calling.acquire)

@@ -10,10 +10,11 @@ from typing import Any
 import numba
 import numpy as np
 import numpy.typing as npt
+from numba.np.ufunc import parallel
 
 from ..language.jit import c_function, parallel_unit, plugin, unit_of
 from .plan import Plan
-from .threads import masked, threading_layer
+from .threads import threading_layer
 
 
 @plugin
@@ -144,8 +145,13 @@ class Job:
             self._run_in_python_threads()
             return
         region = c_function(unit_of(_region).address(), 4)
-        with masked(len(self.runs)):
+        # Numba's own functions take locks, which an exception of a signal handler may leave taken.
+        mask = parallel._get_num_threads()
+        try:
+            parallel._set_num_threads(len(self.runs))
             region(len(self.runs), self._address, *self._arguments)
+        finally:
+            parallel._set_num_threads(mask)
 
     def _run_in_python_threads(self) -> None:
         """The calling thread and others take a member's part each, until none is left."""

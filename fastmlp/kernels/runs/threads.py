@@ -48,26 +48,13 @@ def _numba_setting() -> int:
     return sys.maxsize if setting is None else int(setting())
 
 
-@contextmanager
-def masked(threads: int) -> Iterator[None]:
-    """Within, Numba's regions that this thread starts have so many threads.
-
-    Numba's own functions take locks, which an exception of a signal handler would leave taken.
-    """
-    mask = parallel._get_num_threads()
-    try:
-        parallel._set_num_threads(threads)
-        yield
-    finally:
-        parallel._set_num_threads(mask)
-
-
 def threading_layer() -> str:
     """The layer of Numba's threads, which are started if they are not yet."""
     if not parallel._is_initialized:
         tbb = undisturbed(_tbb)
-        if tbb is not None:  # it minds a fork by another thread than the one that started it
-            ctypes.CFUNCTYPE(None, ctypes.c_int)(tbb.launch_threads)(numba.config.NUMBA_NUM_THREADS)
+        if tbb is not None:  # only the thread that starts its threads can end them before a fork
+            launch = ctypes.PYFUNCTYPE(None, ctypes.c_int)(tbb.launch_threads)
+            launch(numba.config.NUMBA_NUM_THREADS)
         undisturbed(numba.get_num_threads)
     return str(numba.threading_layer())
 
