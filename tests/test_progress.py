@@ -62,6 +62,7 @@ def test_a_bar_in_a_terminal() -> None:
     assert text.endswith("end\r\n")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("verbose", [0, 2])
 def test_no_bar(verbose: int) -> None:
     text = shown(verbose)
@@ -98,6 +99,7 @@ def test_what_callbacks_print_has_lines_of_its_own() -> None:
     assert lines.count("hello") == 4
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("error", "text"), [("KeyboardInterrupt", "interrupted"), ("ZeroDivisionError", "failed")]
 )

@@ -73,6 +73,7 @@ def interrupted(work):
 """
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_handler_that_works(layer: str) -> None:
     code = """
@@ -100,6 +101,8 @@ assert beside and all(beside)
     run(SCRIPT + HANDLER + code, layer, timeout=60, NUMBA_NUM_THREADS="4")
 
 
+@pytest.mark.threading
+@pytest.mark.full
 def test_a_handler_in_the_middle_of_a_compilation(tmp_path: Path) -> None:
     code = """
 def handler(*_):
@@ -128,6 +131,7 @@ assert same(results(trainer().fit(X, Y)), first)
     run(SCRIPT + code, timeout=200, NUMBA_CACHE_DIR=str(tmp_path))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_handler_that_raises(layer: str) -> None:
     """At any moment: the exception comes through at once, the next fit is as ever."""
@@ -298,6 +302,7 @@ hit_every_line({act}, {times})
     run(SCRIPT + FIRST_FITS + cache + code, layer, timeout=300, NUMBA_NUM_THREADS="4")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_last_save(layer: str, tmp_path: Path) -> None:
     """On SIGTERM the handler of a fit keeps the weights of the last epoch, and ends the process."""
