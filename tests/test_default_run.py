@@ -18,8 +18,9 @@ from fastmlp.optimizers import OPTIMIZERS
 from fastmlp.schedules import SCHEDULES
 from fastmlp.validation import SETTINGS
 from fastmlp.validation.settings import INITIALIZERS
+from tests.basics import needs_compiler
 from tests.conftest import COLLECTED
-from tests.models import X, Y, needs_compiler, trainer
+from tests.models import X, Y, trainer
 
 # Entries of tables, and the test whose parameters name them all.
 TABLES: dict[str, Collection[str]] = {
