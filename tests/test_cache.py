@@ -355,6 +355,7 @@ def test_an_empty_module_has_no_digest(monkeypatch: pytest.MonkeyPatch) -> None:
         object_cache._module_digest("a_module")
 
 
+@pytest.mark.full
 def test_code_of_another_optimisation_is_not_served(cache: Path) -> None:
     others = files(cache)
     run(PREDICT, NUMBA_CACHE_DIR=str(cache), NUMBA_OPT="0")

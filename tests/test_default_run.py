@@ -41,6 +41,8 @@ CRASHES = {
     "the last signal": "test_signals.py::test_a_last_save",
     "interrupts": "test_state.py::test_interrupts_from_outside",
     "interrupts of a compilation": "test_cache.py::test_exceptions_of_others_in_mid_compilation",
+    "exceptions in a first fit": "test_signals.py::test_an_exception_in_a_first_fit",
+    "forks in a first fit": "test_undisturbed.py::test_a_fork_before_the_call_has_begun",
     "a damaged cache": "test_cache.py::test_damaged_files_do_no_harm_and_are_replaced",
     "a cache of several processes": "test_cache.py::test_many_processes_at_once",
     "no cache": "test_cache.py::test_where_nothing_can_be_kept",
