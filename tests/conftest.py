@@ -1,5 +1,8 @@
-"""What several test modules share."""
+"""What several test modules share, and which cases of a grid the default run takes."""
 
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -9,3 +12,39 @@ import pytest
 @pytest.fixture(params=["float32", "float64"], scope="module")
 def dtype(request: pytest.FixtureRequest) -> Any:
     return np.dtype(request.param)
+
+
+COLLECTED = pytest.StashKey[list[pytest.Item]]()
+
+
+@pytest.hookimpl(tryfirst=True)  # before the option -m selects
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark as full what the default run leaves out of a grid of parameters.
+
+    Every two values of the parameters that meet in the grid meet in the cases that are left; of
+    costly cases the first is left.
+    """
+    config.stash[COLLECTED] = items[:]
+    grids: dict[Any, list[Any]] = defaultdict(list)
+    for item in items:
+        if hasattr(item, "callspec") and not item.get_closest_marker("full"):
+            grids[item.parent, item.originalname].append(item)
+    for cases in grids.values():
+        costly = [case for case in cases if case.get_closest_marker("costly")]
+        others = [case for case in cases if not case.get_closest_marker("costly")]
+        taken = {*costly[:1], *cover(others)}
+        for case in cases:
+            if case not in taken:
+                case.add_marker(pytest.mark.full)
+
+
+def cover(cases: list[Any]) -> Iterator[Any]:
+    """Cases in which all pairs of values meet, greedily those with most new pairs."""
+    values = [[(name, id(value)) for name, value in case.callspec.params.items()] for case in cases]
+    pairs = [set(combinations(of_case, min(2, len(of_case)))) for of_case in values]
+    left = set().union(*pairs)
+    while left:
+        gains = [len(of_case & left) for of_case in pairs]
+        best = gains.index(max(gains))
+        yield cases[best]
+        left -= pairs[best]

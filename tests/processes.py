@@ -13,12 +13,15 @@ import fastmlp
 LAYERS = ("omp", "workqueue", "tbb")
 
 ROOT = Path(fastmlp.__file__).parents[1]
-# Settings of whoever runs the tests that would change what a script finds.
-_SETTINGS = ("OMP_", "GOMP_", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")
+# Settings of whoever runs the tests that would change what a script finds, but for the layer.
+_SETTINGS = ("OMP_", "GOMP_", "NUMBA_NUM_THREADS")
 
 
 def run(code: str, layer: str = "", timeout: float = 60, **environment: str) -> str:
-    """What a process prints that runs ``code``; it must end in time, without an error."""
+    """What a process prints that runs ``code``; it must end in time, without an error.
+
+    Without a ``layer`` it is that of the tests.
+    """
     if layer and not _has(layer):
         pytest.skip(f"Numba has no layer {layer} here")
     done = _process(code, layer, timeout, environment)

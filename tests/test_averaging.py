@@ -130,6 +130,7 @@ def test_without_it_training_goes_on_from_what_predicts() -> None:
         assert np.allclose(a, b, rtol=0, atol=1e-6)
 
 
+@pytest.mark.threading
 def test_a_time_budget_and_threads() -> None:
     budget = trainer(epochs=10**6, time_budget=0.2).fit(X, Y)
     assert budget.stop_reason_ == "time_budget"

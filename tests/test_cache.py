@@ -110,6 +110,7 @@ def cache(filled: tuple[Path, str], tmp_path: Path) -> Path:
 # ------------------------------------------------------------------------------------------ serving
 
 
+@pytest.mark.full
 def test_the_next_process_compiles_nothing(tmp_path: Path) -> None:
     folder = {"NUMBA_CACHE_DIR": str(tmp_path)}
     first = run(FIT, "float64", **folder)
@@ -142,8 +143,12 @@ def test_damaged_files_do_no_harm_and_are_replaced(filled: tuple[Path, str], cac
     assert run(SERVED + PREDICT, NUMBA_CACHE_DIR=str(cache)) == filled[1]
 
 
-def test_many_processes_at_once(filled: tuple[Path, str], tmp_path: Path) -> None:
-    for turn in range(2):
+@pytest.mark.costly
+@pytest.mark.parametrize(("processes", "turns"), [(2, 1), (8, 2)])
+def test_many_processes_at_once(
+    processes: int, turns: int, filled: tuple[Path, str], tmp_path: Path
+) -> None:
+    for turn in range(turns):
         environment = {
             **os.environ,
             "NUMBA_CACHE_DIR": str(tmp_path / str(turn)),
@@ -154,7 +159,7 @@ def test_many_processes_at_once(filled: tuple[Path, str], tmp_path: Path) -> Non
                 [sys.executable, "-c", PREDICT], env=environment, text=True,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             )
-            for _ in range(8)
+            for _ in range(processes)
         ]  # fmt: skip
         for one in at_once:
             printed, errors = one.communicate(timeout=300)
@@ -199,6 +204,7 @@ Unit._compiled = count
 """
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("failure", FAILING)
 def test_where_nothing_can_be_kept(failure: str, filled: tuple[Path, str], tmp_path: Path) -> None:
     """Each kernel is compiled once, and one warning says why the next process will do it again."""
@@ -349,6 +355,7 @@ def test_an_empty_module_has_no_digest(monkeypatch: pytest.MonkeyPatch) -> None:
         object_cache._module_digest("a_module")
 
 
+@pytest.mark.full
 def test_code_of_another_optimisation_is_not_served(cache: Path) -> None:
     others = files(cache)
     run(PREDICT, NUMBA_CACHE_DIR=str(cache), NUMBA_OPT="0")
@@ -364,6 +371,7 @@ def pack(target: Path, old: str = "", new: str = "") -> None:
             archive.writestr(str(file.relative_to(PACKAGE.parent)), source)
 
 
+@pytest.mark.full
 def test_a_package_in_a_zip(filled: tuple[Path, str], tmp_path: Path) -> None:
     archive, homes = tmp_path / "fastmlp.zip", tmp_path / "home"
     # Numba keeps the code of such packages in the user's own folder.
@@ -383,6 +391,7 @@ def test_a_package_in_a_zip(filled: tuple[Path, str], tmp_path: Path) -> None:
     assert len(files(homes)) == 2 * len(compiled)
 
 
+@pytest.mark.full
 def test_a_package_of_byte_code_alone(filled: tuple[Path, str], tmp_path: Path) -> None:
     copy = shutil.copytree(PACKAGE, tmp_path / "fastmlp", ignore=lambda *_: ["__pycache__"])
     assert compileall.compile_dir(copy, quiet=1, legacy=True)

@@ -89,6 +89,7 @@ def same(one: Trainer, other: Trainer) -> bool:
     return all(map(np.array_equal, one.get_weights(), other.get_weights()))
 
 
+@pytest.mark.threading
 @needs_compiler
 def test_teams_that_fail_and_those_that_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failure the run goes on alone; only asked-for teams are told of."""
@@ -123,6 +124,7 @@ def test_teams_that_fail_and_those_that_do_not(monkeypatch: pytest.MonkeyPatch) 
     assert same(fitted, small(threads=1).fit(X, Y))
 
 
+@pytest.mark.threading
 @needs_compiler
 def test_nobody_waits_for_somebody_elses_region(monkeypatch: pytest.MonkeyPatch) -> None:
     alone, many = small(threads=1).fit(X, Y), np.tile(X, (200, 1))
@@ -257,17 +259,22 @@ assert not all(slices.stayed)
 AS_IT_IS = "check()\ncheck_rows()\n"
 
 
+@pytest.mark.costly
 @needs_compiler
 @pytest.mark.parametrize("layer", ["omp", "workqueue"])
 def test_slices_alone_and_together(layer: str) -> None:
     run(SCRIPT + CHECKS + ALONE_AND_TOGETHER, layer, NUMBA_NUM_THREADS="8")
 
 
+@pytest.mark.threading
+@pytest.mark.full
 @needs_compiler
 def test_a_team_that_parts_at_every_step() -> None:
     run(SCRIPT + CHECKS + PARTING, NUMBA_NUM_THREADS="8")
 
 
+@pytest.mark.threading
+@pytest.mark.full
 @needs_compiler
 def test_teams_that_begin_in_debt() -> None:
     """Whoever waits a little at a barrier lets the team part."""
@@ -275,6 +282,8 @@ def test_teams_that_begin_in_debt() -> None:
     run(SCRIPT + debt + CHECKS + IN_DEBT, timeout=200, NUMBA_NUM_THREADS="8")
 
 
+@pytest.mark.threading
+@pytest.mark.full
 @needs_compiler
 def test_teams_as_they_come() -> None:
     run(SCRIPT + CHECKS + AS_IT_IS, NUMBA_NUM_THREADS="8")
@@ -338,6 +347,7 @@ assert len(right) == 16 * 24 and all(right)
 """
 
 
+@pytest.mark.costly
 @needs_compiler
 @pytest.mark.parametrize("layer", LAYERS)
 def test_fits_and_predictions_at_once(layer: str) -> None:
@@ -371,6 +381,7 @@ assert counts == [True] and right == [True] * 8
 """
 
 
+@pytest.mark.costly
 @needs_compiler
 @pytest.mark.parametrize("layer", LAYERS)
 def test_beside_another_librarys_region(layer: str) -> None:

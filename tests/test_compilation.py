@@ -78,6 +78,7 @@ def test_only_what_runs_is_compiled(tmp_path: Path) -> None:
     assert sum("tiles_outer" in unit for unit in units) == 1
 
 
+@pytest.mark.full
 def test_what_is_named_is_compiled(tmp_path: Path) -> None:
     code = "\n".join(dict.fromkeys(UNUSED.values()))
     units = units_of(code, tmp_path)
@@ -85,6 +86,7 @@ def test_what_is_named_is_compiled(tmp_path: Path) -> None:
         assert any(part in unit for unit in units), (part, units)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "trainer",
     ["Trainer(40, threads=2)", "Trainer((70, 9), threads=1, optimizer='adam', dtype='float64')"],
@@ -122,6 +124,7 @@ def test_bad_arguments_of_warmup() -> None:
         fastmlp.warmup(Trainer((), activation="tanh"))
 
 
+@pytest.mark.full
 def test_with_verbose_a_line_tells_of_the_compilation(tmp_path: Path) -> None:
     code = "Trainer(9, epochs=1, verbose=1).fit(X, Y)"
     first, second = (units_of(code, tmp_path) for _ in range(2))

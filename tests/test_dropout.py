@@ -131,6 +131,7 @@ def test_share_that_stays(key: int, p: float) -> None:
         assert abs((z**2).sum() - z.size) <= 5 * np.sqrt(2 * z.size)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("p", SHARES)
 @pytest.mark.parametrize("key", [0, KEY])
 def test_neighbours_are_independent(key: int, p: float) -> None:
@@ -284,6 +285,7 @@ def test_an_epoch(
         assert np.abs(ours - w).max() <= tolerance * np.abs(w).max()
 
 
+@pytest.mark.threading
 @needs_compiler
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_any_team_gives_the_same(

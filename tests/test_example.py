@@ -70,6 +70,7 @@ def test_data_are_the_original_files(mnist: ModuleType, name: str) -> None:
     assert hashlib.md5(idx_bytes(array), usedforsecurity=False).hexdigest() == IDX_MD5[name]
 
 
+@pytest.mark.full
 def test_load_mnist(mnist: ModuleType) -> None:
     X_train, Y_train, X_test, Y_test = mnist.load_mnist()
     for X, Y, n in ((X_train, Y_train, 60_000), (X_test, Y_test, 10_000)):
@@ -84,6 +85,7 @@ def test_load_mnist(mnist: ModuleType) -> None:
     np.testing.assert_array_equal(X_test[0], pixels.astype(np.float32) / np.float32(255))
 
 
+@pytest.mark.full
 @needs_compiler
 def test_keras_config_prints_epoch_accuracy_and_comparison(tmp_path: Path) -> None:
     result = run(tmp_path, "--config", "keras", "--epochs", "1", "--no-plot")
@@ -108,12 +110,14 @@ def test_default_config_has_no_validation(tmp_path: Path) -> None:
     assert "val_" not in result.stdout
 
 
+@pytest.mark.full
 @needs_compiler
 def test_the_preset_of_images(tmp_path: Path) -> None:
     result = run(tmp_path, "--config", "images", "--epochs", "1", "--no-plot")
     assert accuracy_printed(result) > 0.95
 
 
+@pytest.mark.full
 @needs_compiler
 def test_plot_option_writes_png(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
@@ -138,6 +142,7 @@ def test_without_matplotlib_names_the_extra(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.full
 def test_unknown_config_lists_the_choices(tmp_path: Path) -> None:
     result = run(tmp_path, "--config", "nope")
     assert result.returncode == 2

@@ -55,6 +55,7 @@ def numbers_of(text: str, start: str) -> list[float]:
     return numbers(line.strip().removeprefix(start))
 
 
+@pytest.mark.full
 @needs_compiler
 def test_regression_is_near_the_truth(tmp_path: Path) -> None:
     text = printed("regression", tmp_path)
@@ -70,6 +71,7 @@ def test_regression_is_near_the_truth(tmp_path: Path) -> None:
     assert abs(inside - 80) < 4
 
 
+@pytest.mark.full
 @needs_compiler
 def test_balanced_weights_find_rare_classes(tmp_path: Path) -> None:
     text = printed("imbalanced", tmp_path)
@@ -85,6 +87,7 @@ def test_balanced_weights_find_rare_classes(tmp_path: Path) -> None:
     assert plain > weighted > 85
 
 
+@pytest.mark.full
 @needs_compiler
 def test_regularisation_helps(tmp_path: Path) -> None:
     text = printed("overfitting", tmp_path)
@@ -102,6 +105,7 @@ def test_regularisation_helps(tmp_path: Path) -> None:
         assert other[3] > val_accuracy + 1
 
 
+@pytest.mark.full
 @needs_compiler
 def test_early_stopping_saves_epochs(tmp_path: Path) -> None:
     text = printed("early_stopping", tmp_path)
@@ -115,6 +119,7 @@ def test_early_stopping_saves_epochs(tmp_path: Path) -> None:
     assert "it ended because of: early_stopping" in text
 
 
+@pytest.mark.full
 @needs_compiler
 def test_a_search_finds_a_rate(tmp_path: Path) -> None:
     text = printed("search", tmp_path)
@@ -126,6 +131,7 @@ def test_a_search_finds_a_rate(tmp_path: Path) -> None:
     assert numbers_of(text, "test accuracy of the best")[0] > 91
 
 
+@pytest.mark.full
 @needs_compiler
 def test_an_interrupted_fit_goes_on(tmp_path: Path) -> None:
     text = printed("resume", tmp_path)
@@ -137,6 +143,7 @@ def test_an_interrupted_fit_goes_on(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["resume.png"]
 
 
+@pytest.mark.full
 @needs_compiler
 def test_a_stream_needs_little_memory(tmp_path: Path) -> None:
     result = run("streaming", tmp_path, "--chunks", "15")
@@ -150,6 +157,7 @@ def test_a_stream_needs_little_memory(tmp_path: Path) -> None:
         assert numbers_of(result.stdout, f"test accuracy, {which}")[0] > 95
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_names_the_options(script: str, tmp_path: Path) -> None:
     result = run(script, tmp_path, "--help")
@@ -158,6 +166,7 @@ def test_help_names_the_options(script: str, tmp_path: Path) -> None:
         assert option in result.stdout
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_picture_into_missing_folder_is_refused_before_training(
     script: str, tmp_path: Path
@@ -168,6 +177,7 @@ def test_picture_into_missing_folder_is_refused_before_training(
     assert not result.stdout
 
 
+@pytest.mark.full
 @needs_compiler
 def test_no_plot_leaves_no_file(tmp_path: Path) -> None:
     result = run("imbalanced", tmp_path, "--no-plot", "--seed", "1")

@@ -135,6 +135,7 @@ assert same()
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("layer", LAYERS)
 def test_children(layer: str) -> None:
     parts = [f"print({name!r}, flush=True)\n{code}" for name, code in SCENARIOS.items()]
@@ -162,6 +163,8 @@ first = all_scores(1, None)
 """
 
 
+@pytest.mark.threading
+@pytest.mark.full
 def test_joblib() -> None:
     """Two workers do not ask for more threads together than there are processors."""
     code = """
@@ -173,6 +176,7 @@ assert all(threads <= max(1, processors // 2) for *_, threads in second)
     run(SCRIPT + JOBLIB + code)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("layer", LAYERS)
 def test_other_backends_of_joblib(layer: str) -> None:
     code = """
@@ -183,6 +187,8 @@ for threads in (4, None):
     run(SCRIPT + JOBLIB + code, layer, NUMBA_NUM_THREADS="4")
 
 
+@pytest.mark.threading
+@pytest.mark.full
 def test_in_the_middle_of_a_compilation(tmp_path: Path) -> None:
     """By another thread, and by a signal handler of the thread that waits for it."""
     code = """

@@ -185,6 +185,7 @@ def test_nothing_is_forgotten() -> None:
     assert {type(loss[0]) for loss in OUTPUTS.values()} == set(LOSSES.values())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", CASES)
 def test_same_as_jax(name: str, trained: dict[str, Any]) -> None:
     trainer, theirs, targets = case(**CASES[name])

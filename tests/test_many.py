@@ -25,6 +25,7 @@ def several() -> list[Trainer]:
     return search
 
 
+@pytest.mark.threading
 def test_they_are_as_if_fitted_one_by_one() -> None:
     many, one_by_one = several(), several()
     assert fit_many(many, X, Y) == many
@@ -34,6 +35,7 @@ def test_they_are_as_if_fitted_one_by_one() -> None:
         assert numbers(model.history) == numbers(wanted.history)
 
 
+@pytest.mark.threading
 @pytest.mark.parametrize("as_frame", [False, True])
 def test_rows_for_each(as_frame: bool) -> None:
     folds: list[Any] = [np.arange(60) % 3 != fold for fold in range(3)] + [np.arange(50), None]
@@ -53,6 +55,7 @@ def test_weights_and_validation() -> None:
     assert numbers(model.history) == numbers(wanted.history)
 
 
+@pytest.mark.threading
 def test_one_that_fails_does_not_stop_the_others() -> None:
     def broken(*_: Any) -> None:
         raise RuntimeError("broken")
@@ -77,6 +80,7 @@ def test_bad_trainers() -> None:
 # ------------------------------------------------------------------------------------ ensembles
 
 
+@pytest.mark.threading
 def test_an_ensemble_of_classifiers() -> None:
     labels = np.array(["a", "b", "c"])[Y]
     ensemble = Ensemble(trainer(epochs=1), 3).fit(X, labels)

@@ -88,9 +88,9 @@ AVX512 = f"{AVX2},+avx512f,+avx512cd,+avx512bw,+avx512dq,+avx512vl"
 # What Numba is told, the vectors and multiply-adds that this means (None: those of this machine),
 # and the dtype of the network.
 SETTINGS = {
+    "no CPU": ({"CPU_NAME": "generic"}, (16, False), "float32"),
     "SSE2": ({"CPU_NAME": "x86-64", "CPU_FEATURES": ""}, (16, False), "float64"),
     "AVX2": ({"CPU_NAME": "haswell", "CPU_FEATURES": AVX2}, (32, True), "float64"),
-    "no CPU": ({"CPU_NAME": "generic"}, (16, False), "float32"),
     "AVX without FMA": ({"CPU_NAME": "ivybridge", "CPU_FEATURES": "+avx"}, (32, False), "float32"),
     "AVX off": ({"ENABLE_AVX": "0"}, None, "float32"),
     "no features": ({"CPU_FEATURES": ""}, None, "float32"),
@@ -109,6 +109,7 @@ def runs_here(features: str) -> bool:
     )
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_what_numba_is_told(setting: str, tmp_path: Path) -> None:
     told, target, dtype = SETTINGS[setting]

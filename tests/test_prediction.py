@@ -175,6 +175,7 @@ def test_no_two_answers_share_memory() -> None:
     assert np.array_equal(model.predict_proba(ROWS[:1]), wanted)
 
 
+@pytest.mark.threading
 def test_rows_of_several_threads() -> None:
     model = fitted()
     wanted = [model.predict_proba(ROWS[i : i + 1]) for i in range(8)]

@@ -62,6 +62,7 @@ def test_a_bar_in_a_terminal() -> None:
     assert text.endswith("end\r\n")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("verbose", [0, 2])
 def test_no_bar(verbose: int) -> None:
     text = shown(verbose)
@@ -69,6 +70,7 @@ def test_no_bar(verbose: int) -> None:
     assert len(re.findall(r"epoch \d/4   loss", text)) == (4 if verbose else 0)
 
 
+@pytest.mark.full
 def test_lines_without_tqdm() -> None:
     text = shown(before="sys.modules['tqdm'] = sys.modules['tqdm.auto'] = None")
     assert len(re.findall(r"epoch \d/4   loss", text)) == 4
@@ -86,6 +88,7 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) ->
     assert len(re.findall(r"epoch \d/3   loss", capsys.readouterr().out)) == 3
 
 
+@pytest.mark.full
 def test_several_networks_have_lines() -> None:
     text = shown(fit="import fastmlp; fastmlp.fit_many([model, trainer(verbose=1)], X, Y)")
     assert "|" not in text
@@ -98,6 +101,7 @@ def test_what_callbacks_print_has_lines_of_its_own() -> None:
     assert lines.count("hello") == 4
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("error", "text"), [("KeyboardInterrupt", "interrupted"), ("ZeroDivisionError", "failed")]
 )
@@ -110,6 +114,7 @@ def test_an_exception_leaves_a_finished_line(error: str, text: str) -> None:
     assert re.search(rf"epoch 1/4, val_loss [^\r]*\r\n.*{text}\r\n", got)
 
 
+@pytest.mark.full
 def test_a_stream_has_no_end_in_sight() -> None:
     text = shown(
         settings="", fit="model.validation_fraction = 0; model.fit_stream(lambda: [(X, Y), (X, Y)])"

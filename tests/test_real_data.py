@@ -93,6 +93,7 @@ def test_resumed_is_as_never_interrupted(
     assert same_weights(stopped.fit(X, Y).get_weights(), whole.get_weights())
 
 
+@pytest.mark.full
 def test_a_budget_within_an_epoch(digits: Rows) -> None:
     X, Y = (np.tile(part, (25,) + (1,) * (part.ndim - 1)) for part in digits)
     model = Trainer((512, 512), batch_size=8, time_budget=1e-3, epochs=50, seed=0, threads=1)

@@ -115,6 +115,7 @@ def test_whoever_is_stopped_keeps_the_first_training(
         assert same_weights(model.get_weights(), first)
 
 
+@pytest.mark.threading
 def test_several_at_once() -> None:
     ensemble = Ensemble(trainer(), 3).fit(X, LABELS)
     for seed, member in enumerate(ensemble.members):

@@ -258,7 +258,9 @@ MARKS = [
 
 
 @pytest.mark.skipif(sys.gettrace() is not None, reason="traced already, as by a debugger")
-def test_an_interrupt_at_any_line() -> None:
+@pytest.mark.costly
+@pytest.mark.parametrize("step", [10, 1])
+def test_an_interrupt_at_any_line(step: int) -> None:
     """It finds weights, history, order of rows and signature of one and the same epoch."""
     options: dict[str, Any] = {**OPTIMIZERS["momentum"], "validation_fraction": 0.2, "epochs": 2}
     old = fitted(**options, hidden=3)
@@ -278,7 +280,7 @@ def test_an_interrupt_at_any_line() -> None:
         model.warm_start = done > 0
         finish(model, 3 - done)
         assert same_weights(model.get_weights(), wanted[3].get_weights()), line
-        line += 1
+        line += step
     assert len(MARKS) == 2
     assert found == {0, 1, 2}
     assert line > 100
@@ -341,6 +343,7 @@ def run(code: str, **environment: str) -> str:
     return done.stdout
 
 
+@pytest.mark.threading
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals of POSIX")
 def test_interrupts_from_outside() -> None:
     assert int(run(SIGNALS)) > 0
@@ -534,7 +537,10 @@ def test_copies_within_a_fit(warm_start: bool) -> None:
         assert same_weights(other.get_weights(), fitted(**{**options, "epochs": 4}).get_weights())
 
 
-def test_copies_while_another_thread_predicts() -> None:
+@pytest.mark.threading
+@pytest.mark.costly
+@pytest.mark.parametrize("rounds", [1, 5])
+def test_copies_while_another_thread_predicts(rounds: int) -> None:
     model = fitted((9, 5))
     wanted, stop = model.predict_proba(X), threading.Event()
     failures: list[Any] = []
@@ -549,7 +555,7 @@ def test_copies_while_another_thread_predicts() -> None:
     for thread in threads:
         thread.start()
     try:
-        for _ in range(5):
+        for _ in range(rounds):
             for make in WAYS.values():
                 assert_equal(make(model), model)
     finally:
@@ -559,6 +565,7 @@ def test_copies_while_another_thread_predicts() -> None:
     assert not failures
 
 
+@pytest.mark.threading
 def test_copies_while_another_thread_fits() -> None:
     """Each is of one epoch: weights, history and state."""
     epochs: list[list[Array]] = []
@@ -579,6 +586,7 @@ def test_copies_while_another_thread_fits() -> None:
             assert same_weights(other.get_weights(), epochs[other.n_iter_ - 1])
 
 
+@pytest.mark.threading
 def test_another_thread_cannot_fit_the_same_trainer() -> None:
     errors: list[Exception] = []
 
@@ -602,6 +610,7 @@ def predictions_and_more(model: Trainer) -> tuple[Array, Trainer]:
     return model.predict_proba(X), model.fit(X, Y)
 
 
+@pytest.mark.threading
 def test_processes_that_are_spawned() -> None:
     models = [
         fitted(hidden, **options, warm_start=True)
@@ -785,6 +794,7 @@ with open(sys.argv[1], "wb") as file:
 """
 
 
+@pytest.mark.full
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names of x86 CPUs")
 @pytest.mark.parametrize(
     ("cpu", "features", "vector_bytes"), [("haswell", "+avx,+avx2,+fma", 32), ("x86-64", "", 16)]

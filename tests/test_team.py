@@ -281,8 +281,7 @@ def run_script(script: str, settings: dict[str, str]) -> None:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("OMP_")
-        and name not in ("NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")
+        if not name.startswith("OMP_") and name != "NUMBA_NUM_THREADS"
     }
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
@@ -296,6 +295,8 @@ def run_script(script: str, settings: dict[str, str]) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.threading
+@pytest.mark.costly
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_same_result_as_one_thread(setting: str) -> None:
     run_script(SCRIPT + SCENARIOS, SETTINGS[setting])
@@ -323,6 +324,7 @@ def mask(request: pytest.FixtureRequest) -> Any:
     numba.set_num_threads(before)
 
 
+@pytest.mark.threading
 @pytest.mark.parametrize("threads", [None, 1, 2, 8])
 def test_mask_after_a_fit(mask: int, threads: int | None) -> None:
     fitted = trainer(threads=threads).fit(X, Y)
@@ -330,12 +332,14 @@ def test_mask_after_a_fit(mask: int, threads: int | None) -> None:
     assert numba.get_num_threads() == mask
 
 
+@pytest.mark.threading
 def test_mask_after_bad_input(mask: int) -> None:
     with pytest.raises(ValueError, match="must be 2-D"):
         trainer().fit(X[0], Y)
     assert numba.get_num_threads() == mask
 
 
+@pytest.mark.threading
 def test_mask_in_and_after_a_raising_callback(mask: int) -> None:
     def fail(trainer: Any, epoch: int, logs: Any) -> None:
         assert numba.get_num_threads() == mask

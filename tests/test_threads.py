@@ -165,6 +165,7 @@ def test_numbas_limit() -> None:
     run(SIX + code, NUMBA_NUM_THREADS="2")
 
 
+@pytest.mark.threading
 @needs_compiler
 def test_numbas_mask_is_that_of_the_thread_that_fits() -> None:
     code = """
@@ -206,6 +207,7 @@ def fits(count, threads=None):
 """
 
 
+@pytest.mark.threading
 @needs_compiler
 @needs_affinity
 def test_affinity() -> None:
@@ -221,6 +223,7 @@ assert (before, one, fits(1)) == ([len(allowed)], [1, 1], [len(allowed)])
     run(FITS + "import fastmlp.kernels.runs.threads as t; t.cpu_quota = lambda: 99\n" + code)
 
 
+@pytest.mark.threading
 @needs_compiler
 @needs_affinity
 def test_affinity_before_the_start() -> None:
@@ -259,6 +262,7 @@ library.GOMP_parallel(body, None, 2, 0)
 """
 
 
+@pytest.mark.costly
 @needs_compiler
 @needs_affinity
 @pytest.mark.parametrize(
@@ -290,6 +294,7 @@ print(*counts)
 # ------------------------------------------------------------------------ the caller's thread mask
 
 
+@pytest.mark.costly
 @needs_compiler
 @pytest.mark.parametrize("layer", ["omp", "workqueue", "tbb"])
 def test_the_callers_mask_is_left_alone(layer: str) -> None:

@@ -420,6 +420,7 @@ def test_a_fit_after_divergence() -> None:
     assert state(model)[0] == before[0]
 
 
+@pytest.mark.threading
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_floating_point_mode_of_the_caller(threads: int) -> None:
     """Kernels may flush subnormal numbers, the code around them keeps them."""

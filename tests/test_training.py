@@ -39,8 +39,11 @@ RUNS = [
     ((13, 33, 4), 2 * MAX_CHUNK + 300, 2 * MAX_CHUNK + 1),
     ((9, 31, 2, 3), 2 * MAX_CHUNK, 2 * MAX_CHUNK),
     # Inputs transposed for the update, in several blocks, and not for the short last batch.
-    ((PACKED_INPUTS + 37, 300, 290, 3), 2 * MANY_SAMPLES + 51, MANY_SAMPLES + 13),
-]
+    pytest.param(
+        (PACKED_INPUTS + 37, 300, 290, 3), 2 * MANY_SAMPLES + 51, MANY_SAMPLES + 13,
+        marks=pytest.mark.costly,
+    ),
+]  # fmt: skip
 
 
 def permutations(seed: int, n: int, epochs: int) -> list[Any]:
@@ -120,6 +123,7 @@ def test_fifty_steps(rule: str, dtype: str) -> None:
     assert_same_run(trainer, wanted, dtype)
 
 
+@pytest.mark.threading
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("threads", [1, 2, 4])
 @pytest.mark.parametrize("sizes", [(33, 10), (33, 300, 10), (33, 300, 270, 290, 10)])
@@ -248,6 +252,7 @@ def assert_bitwise_same(one: Trainer, other: Trainer) -> None:
         assert one.history.get(name) == other.history.get(name), name
 
 
+@pytest.mark.threading
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(
@@ -298,6 +303,7 @@ PREDICTIONS = [
 ]
 
 
+@pytest.mark.threading
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("threads", [1, 2, 4])
 @pytest.mark.parametrize(("sizes", "n"), PREDICTIONS)

@@ -14,6 +14,8 @@ from numba.core.compiler_lock import global_compiler_lock
 from fastmlp.kernels.language.undisturbed import undisturbed
 from tests.processes import run
 
+pytestmark = pytest.mark.threading
+
 needs_timers = pytest.mark.skipif(
     not hasattr(signal, "setitimer"), reason="this system has no signals of timers"
 )
