@@ -112,8 +112,8 @@ def with_gaps(source: Array, dtype: npt.DTypeLike, name: str) -> tuple[Array, bo
 def all_finite(values: Array) -> bool:
     """Whether a C-contiguous array, of floats and not empty, holds no NaN and no infinity.
 
-    ``argmax`` and ``argmin`` give a NaN if there is one. Of a row, a sum takes 1.5 us instead of 0.6: as it
-    may overflow, it needs ``np.errstate``.
+    ``argmax`` and ``argmin`` give a NaN if there is one. Of a row, a sum takes 1.5 us instead of
+    0.6: as it may overflow, it needs ``np.errstate``.
     """
     flat = values.ravel()
     largest, smallest = flat.item(flat.argmax()), flat.item(flat.argmin())
