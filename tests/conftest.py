@@ -14,6 +14,9 @@ def dtype(request: pytest.FixtureRequest) -> Any:
     return np.dtype(request.param)
 
 
+# A list of cases as long as this may hold one of each kind: all of them are taken.
+SMALL_GRID = 48
+
 COLLECTED = pytest.StashKey[list[pytest.Item]]()
 
 
@@ -21,8 +24,8 @@ COLLECTED = pytest.StashKey[list[pytest.Item]]()
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark as full what the default run leaves out of a grid of parameters.
 
-    Every two values of the parameters that meet in the grid meet in the cases that are left; of
-    costly cases the first is left.
+    Every two values of the parameters that meet in the grid meet in the cases that are kept; of
+    costly cases the first is kept.
     """
     config.stash[COLLECTED] = items[:]
     grids: dict[Any, list[Any]] = defaultdict(list)
@@ -32,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for cases in grids.values():
         costly = [case for case in cases if case.get_closest_marker("costly")]
         others = [case for case in cases if not case.get_closest_marker("costly")]
-        taken = {*costly[:1], *cover(others)}
+        taken = {*costly[:1], *(others if len(others) <= SMALL_GRID else cover(others))}
         for case in cases:
             if case not in taken:
                 case.add_marker(pytest.mark.full)

@@ -13,7 +13,7 @@ import fastmlp
 LAYERS = ("omp", "workqueue", "tbb")
 
 ROOT = Path(fastmlp.__file__).parents[1]
-# Settings of whoever runs the tests that would change what a script finds, but for the layer.
+# Environment variables that would change what a script finds; the threading layer is kept.
 _SETTINGS = ("OMP_", "GOMP_", "NUMBA_NUM_THREADS")
 
 

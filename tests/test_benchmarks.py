@@ -5,11 +5,11 @@ import inspect
 import os
 import pkgutil
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from importlib import import_module
 from itertools import product
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -17,8 +17,8 @@ import pytest
 
 import asv_benchmarks
 from asv_benchmarks import combinations, epochs, limits
+from tests.processes import ROOT
 
-ROOT = Path(__file__).parents[1]
 MODULES = [
     import_module(module.name)
     for module in pkgutil.walk_packages(asv_benchmarks.__path__, "asv_benchmarks.")
@@ -78,7 +78,7 @@ def cases(benchmark):
 
 
 def call(benchmark, name, case):
-    """What asv does with a method; the code of ``timeraw_`` it runs in a process of its own."""
+    """What asv does with a method, except that the code of ``timeraw_`` runs in this process."""
     result = getattr(benchmark, name)(*case)
     if name.startswith("track_"):
         assert isinstance(result, float)
@@ -159,6 +159,11 @@ def commands():
             yield pytest.param(name, arguments.split(), id=f"{file}: {name}{arguments.rstrip()}")
 
 
+def no_git(command, **_):
+    """A shallow clone lacks the commits that the docs name."""
+    return subprocess.CompletedProcess(command, 0)
+
+
 @pytest.mark.parametrize(("name", "arguments"), list(commands()))
 def test_a_command_that_the_docs_print_is_accepted(name, arguments, monkeypatch):
     parse = argparse.ArgumentParser.parse_args
@@ -168,6 +173,7 @@ def test_a_command_that_the_docs_print_is_accepted(name, arguments, monkeypatch)
         sys.exit("accepted")
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
+    monkeypatch.setattr("asv_benchmarks.compare.subprocess.run", no_git)
     [script] = [s for s in SCRIPTS if s.__name__ in (name, f"{name}.__main__")]
     with pytest.raises(SystemExit, match="accepted"):
         run_script(script, monkeypatch, *arguments)

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +28,7 @@ from tests.fences import fences
 from tests.losses import KINDS as TARGETS
 from tests.losses import PLAIN, POINTWISE
 from tests.networks import images, problem, trainer_from
+from tests.processes import ROOT
 from tests.rules import RULES
 
 pytestmark = [
@@ -36,7 +36,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect"),
 ]
 
-ROOT = Path(__file__).parents[1]
 
 # Layer sizes; rows, batch size, and rows that pass through the network at a time.
 SIZES = [

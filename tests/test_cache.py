@@ -268,6 +268,7 @@ print(fit())
 """
 
 
+@pytest.mark.threading
 @pytest.mark.skipif(os.name != "posix", reason="needs interval timers")
 def test_exceptions_of_others_in_mid_compilation(tmp_path: Path) -> None:
     """They come out of the fit, and the next one compiles what is left, each kernel once."""

@@ -277,7 +277,7 @@ def test_a_team_that_parts_at_every_step() -> None:
 @pytest.mark.full
 @needs_compiler
 def test_teams_that_begin_in_debt() -> None:
-    """Whoever waits a little at a barrier lets the team part."""
+    """An account that is overdrawn from the start lets the team part at the first wait."""
     debt = "training.CREDIT = -10**18\nDATA, OPTIMIZERS = DATA[:1], OPTIMIZERS[::3]\n"
     run(SCRIPT + debt + CHECKS + IN_DEBT, timeout=200, NUMBA_NUM_THREADS="8")
 

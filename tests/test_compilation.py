@@ -14,10 +14,10 @@ from fastmlp import Trainer
 from fastmlp.losses import LOSSES, Quantile
 from fastmlp.schedules import ReduceOnPlateau
 from tests.basics import needs_compiler
+from tests.processes import ROOT
 
 pytestmark = needs_compiler
 
-ROOT = Path(fastmlp.__file__).parents[1]
 
 # Prints the units that a fit compiles, one a line, as they come.
 COUNTING = """

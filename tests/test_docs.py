@@ -4,7 +4,6 @@ import inspect
 import re
 from collections.abc import Collection
 from dataclasses import MISSING, Field, fields
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,7 @@ from fastmlp.metrics import METRICS
 from fastmlp.optimizers import OPTIMIZERS
 from fastmlp.schedules import SCHEDULES
 from fastmlp.validation.settings import INITIALIZERS
-
-ROOT = Path(__file__).parents[1]
+from tests.processes import ROOT
 
 TABLES: dict[str, Collection[str]] = {
     "activation": ACTIVATIONS,

@@ -162,6 +162,7 @@ def test_training_sees_them() -> None:
     assert model.history["loss"] == pytest.approx(plain.history["loss"], rel=1e-9)
 
 
+@pytest.mark.threading
 @needs_compiler
 @pytest.mark.parametrize("hidden", [(), 16, (64, 32)])
 def test_threads_and_single_rows_change_nothing(hidden: Any) -> None:

@@ -14,6 +14,7 @@ import llvmlite.binding as llvm
 import pytest
 
 from tests.basics import needs_compiler
+from tests.processes import ROOT
 
 pytestmark = [
     needs_compiler,
@@ -22,7 +23,6 @@ pytestmark = [
     ),
 ]
 
-ROOT = Path(__file__).parents[1]
 
 # Prints the vectors' bytes and whether there is a fused multiply-add, as the kernels have it.
 TARGET = """

@@ -1,18 +1,17 @@
-"""Arrays that need no reading predict what the same rows do that are read."""
+"""Predictions of arrays that need no reading are those of the same rows, read."""
 
 import threading
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from fastmlp import Trainer, losses
 from fastmlp.validation import is_ready
-from tests.basics import INF, NAN
+from tests.basics import INF, NAN, Array, needs_compiler
 from tests.models import random_weights
 
-Array = npt.NDArray[Any]
+pytestmark = needs_compiler
 
 _rng = np.random.default_rng(0)
 ROWS = _rng.integers(0, 256, (60, 5)).astype(np.float32)

@@ -272,6 +272,7 @@ jit.Unit._compiled = keep
 """
 
 
+@pytest.mark.threading
 def test_an_exception_in_a_first_fit() -> None:
     """At any line that deals with Numba: no lock stays taken, and every thread goes on."""
     code = """

@@ -28,10 +28,9 @@ from fastmlp.optimizers import SGD
 from fastmlp.validation import SETTINGS
 from tests.basics import Array, needs_compiler
 from tests.models import OPTIMIZERS, X, Y, fitted, numbers, random_weights, same_weights, trainer
+from tests.processes import ROOT
 
 pytestmark = needs_compiler
-
-ROOT = Path(fastmlp.__file__).parents[1]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -655,6 +654,7 @@ def test_a_pickle_holds_plain_arrays(hidden: Any, optimizer: str, vectors: int) 
     assert ours - {"fastmlp.optimizers SGD"} == {"fastmlp.trainer Trainer"}
 
 
+@pytest.mark.threading
 def test_a_pickle_does_not_depend_on_threads() -> None:
     pickles = set()
     for threads in (1, 2, None):

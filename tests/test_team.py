@@ -144,8 +144,11 @@ def wait_for_the_other(plan: Plan, balanced: int, credit: int) -> tuple[int, int
 
     Its account held ``credit`` at the time ``balanced`` (of ``time.monotonic_ns``)."""
     plan.runs["size"], plan.runs["credit"], plan.runs["balanced_at"] = 2, credit, balanced
+    counters = counters_of(plan)
 
     def come_late() -> None:
+        while counters[team._MEMBERS] == 0:
+            time.sleep(0.001)
         time.sleep(0.03)
         barrier(plan, 1)
 

@@ -8,7 +8,7 @@ import pytest
 
 from fastmlp.kernels.runs.threads import cpu_quota, processors, usable_threads
 from tests.basics import needs_compiler
-from tests.processes import run
+from tests.processes import LAYERS, run
 
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="this system has no affinities"
@@ -296,7 +296,7 @@ print(*counts)
 
 @pytest.mark.costly
 @needs_compiler
-@pytest.mark.parametrize("layer", ["omp", "workqueue", "tbb"])
+@pytest.mark.parametrize("layer", LAYERS)
 def test_the_callers_mask_is_left_alone(layer: str) -> None:
     code = """
 import signal

@@ -44,6 +44,7 @@ def test_run(
     np.testing.assert_allclose(trainer.predict_proba(X), probabilities, rtol=0, atol=tolerance)
 
 
+@pytest.mark.threading
 @pytest.mark.parametrize("names", MIXED)
 def test_threads_change_nothing(names: tuple[str, ...]) -> None:
     weights, X, labels = problem((31, 133, 9, 121, 5), 97)
