@@ -12,6 +12,7 @@
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -23,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asv_benchmarks import as_they_come, options
-from fastmlp import Trainer
+from fastmlp import FitWarning, Trainer
 
 ROUNDS = 9
 SETTINGS: dict[str, Any] = {
@@ -142,6 +143,7 @@ def two_at_once() -> None:
 
 def main() -> None:
     options.parser_of(__file__, __doc__).parse_args()
+    warnings.simplefilter("ignore", FitWarning)  # the labels are random
     for count in (0, 1, 2, 4, 0):
         beside_busy_processes(count)
     after_they_left()
