@@ -10,6 +10,7 @@ of the machine and what else runs on it are about the same for both halves of a 
 pairs both processes are new, since of one commit, too, one process may be 5% slower than another.
 A turn is one fit, always from the same weights, of which the first epoch does not count. The jobs
 are read from the files beside this one for both commits; only ``fastmlp`` is that of the commit.
+The time of ``one-row`` is that of one prediction.
 """
 
 import argparse
@@ -103,10 +104,12 @@ def workers(folders: list[Path]) -> Iterator[list[Worker]]:
     command = [sys.executable, "-c", "from asv_benchmarks.compare import serve; serve()"]
     pipe = subprocess.PIPE
     started = [
-        subprocess.Popen(command, cwd=folder, stdin=pipe, stdout=pipe, text=True)
+        subprocess.Popen(
+            command, cwd=folder, stdin=pipe, stdout=pipe, text=True, start_new_session=True
+        )
         for folder in folders
     ]
-    try:
+    try:  # Ctrl-C comes here alone, and ends them
         yield started
     finally:
         for worker in started:
@@ -156,7 +159,10 @@ def compare(folders: list[Path], name: str, threads: int, pairs: int) -> str:
     for epochs in (firsts, seconds):
         best = min(map(min, epochs))
         share = COMPARED[name].flops_per_epoch / best / 1e9 / limit
-        line += f"{1e3 * best:9.2f} ms" + ("     " if name == ONE_ROW else f"{share:5.0%}")
+        if name == ONE_ROW:
+            line += f"{1e6 * best / ONE_ROW_CALLS:9.2f} us     "
+        else:
+            line += f"{1e3 * best:9.2f} ms{share:5.0%}"
     return line
 
 

@@ -14,6 +14,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from numba.core.compiler_lock import global_compiler_lock
@@ -87,5 +88,9 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-# Python ends without waiting for such threads: let the call under way end, and no other begin.
-atexit.register(_calling.acquire)
+@atexit.register
+def _at_exit() -> None:
+    """Wait for the call under way, unless for a second Ctrl-C, and let no other one begin: Python
+    ends without waiting for such threads."""
+    with suppress(KeyboardInterrupt):
+        _calling.acquire()
