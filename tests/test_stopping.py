@@ -46,6 +46,21 @@ def test_early_stopping(patience: int, min_delta: float) -> None:
     assert model.evaluate(*HELD_BACK)["loss"] == model.history["val_loss"][best]
 
 
+@pytest.mark.parametrize("ending", ["epochs", "callback"])
+def test_the_best_weights_are_kept_however_a_fit_ends(ending: str) -> None:
+    def end(trainer: Trainer, epoch: int, logs: Any) -> None:
+        trainer.stop_training = ending == "callback" and epoch == 39
+
+    stopping = EarlyStopping(patience=100)
+    epochs = 40 if ending == "epochs" else 60
+    model = trainer(epochs=epochs, learning_rate=0.05, early_stopping=stopping, callbacks=end)
+    model.fit(X, Y, validation_data=HELD_BACK)
+    losses = model.history["val_loss"]
+    assert (model.stop_reason_, len(losses)) == (ending, 40)
+    assert model.best_epoch_ == np.argmin(losses) < 39
+    assert model.evaluate(*HELD_BACK)["loss"] == min(losses)
+
+
 def test_weights_of_the_last_epoch() -> None:
     stopping = EarlyStopping(patience=2, restore_best=False)
     model = trainer(epochs=60, learning_rate=0.05, early_stopping=stopping)
