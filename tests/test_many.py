@@ -57,13 +57,21 @@ def test_weights_and_validation() -> None:
 
 @pytest.mark.threading
 def test_one_that_fails_does_not_stop_the_others() -> None:
-    def broken(*_: Any) -> None:
-        raise RuntimeError("broken")
+    """Of several errors the first trainer's is raised."""
 
-    models = [trainer(), trainer(callbacks=broken), trainer(seed=1)]
-    with pytest.raises(RuntimeError, match="broken"):
+    def breaking(message: str) -> Any:
+        def broken(*_: Any) -> None:
+            raise RuntimeError(message)
+
+        return broken
+
+    models = [
+        trainer(), trainer(callbacks=breaking("first")), trainer(seed=1),
+        trainer(callbacks=breaking("second")),
+    ]  # fmt: skip
+    with pytest.raises(RuntimeError, match="first"):
         fit_many(models, X, Y)
-    assert [model.n_iter_ for model in models] == [3, 1, 3]
+    assert [model.n_iter_ for model in models] == [3, 1, 3, 1]
 
 
 def test_bad_trainers() -> None:
