@@ -15,7 +15,7 @@ def dtype(request: pytest.FixtureRequest) -> Any:
 
 
 # A list of cases as long as this may hold one of each kind: all of them are taken.
-SMALL_GRID = 48
+SMALL_GRID = 24
 
 COLLECTED = pytest.StashKey[list[pytest.Item]]()
 
