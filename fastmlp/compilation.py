@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .defaults import resolved
 from .kernels.runs.plan import MAX_CHUNK
 from .losses import Loss, SoftmaxCrossEntropy
+from .settings import SETTINGS, Settings, check_setting
+from .settings.defaults import resolved
 from .trainer import Trainer
-from .validation import SETTINGS, Settings, check_setting
 
 _SOME_ROWS = 1_000
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .defaults import resolved
 from .inputs import Inputs, Scaling, given_scaling, learn_inputs
 from .losses import Loss, SoftmaxCrossEntropy
 from .outputs import Outputs, Targets, learn_outputs
+from .settings import Settings
+from .settings.defaults import resolved
 from .validation import (
     Features,
-    Settings,
     check_classes,
     check_sample_weight,
     check_validation_data,

@@ -18,9 +18,10 @@ from .network import Network
 from .progress import Progress, say
 from .rates import learning_rates, monitored
 from .scores import check_metrics, further_scores, name_of, scores
+from .settings import Settings
 from .state import Learned
 from .training import Trained, TrainingRun
-from .validation import Settings, outside
+from .validation import outside
 from .verdict import FitWarning, warn_of
 
 # Of the first rate.

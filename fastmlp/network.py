@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from .kernels.plugins.rules import RULES
 from .kernels.runs.plan import aligned_zeros, weight_layout
-from .validation import check_setting, check_weights
+from .settings import check_setting
+from .validation import check_weights
 
 Floats = npt.NDArray[np.floating]
 

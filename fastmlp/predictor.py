@@ -9,8 +9,8 @@ from .inputs import Scaling
 from .network import Floats
 from .prediction import predict
 from .scores import check_metrics, scores
+from .settings import check_setting
 from .state import Learned
-from .validation import check_setting
 
 
 class NotFittedError(ValueError, AttributeError):

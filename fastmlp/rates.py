@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from .metrics import is_larger_better
 from .schedules import ReduceOnPlateau, Schedule
-from .validation import Settings
+from .settings import Settings
 
 Rates = npt.NDArray[np.float64]
 

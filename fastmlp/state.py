@@ -14,7 +14,7 @@ import numpy as np
 from .data import Signature
 from .history import History
 from .network import Network
-from .validation import SETTINGS
+from .settings import SETTINGS
 
 # Of what is pickled.
 FORMAT = 4

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .schedules import Constant, InverseScaling, ReduceOnPlateau
-from .validation import Settings
+from .settings import Settings
 
 Chunk = tuple[Any, Any, Any]
 

@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
+from .settings import Settings
 from .state import Learned
 from .training import fit_memory
-from .validation import Settings
 
 _ROW = "{:10}{:>9}{:>13}   {}"
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from .callbacks import Callback, EarlyStopping
 from .data import FitData, Signature, fit_data
-from .defaults import LARGEST_BATCH, told
 from .fitting import Fit
 from .history import History
 from .inputs import Columns, Inputs, Scaling
@@ -27,6 +26,8 @@ from .predictor import Predictor
 from .progress import say
 from .refit import refitted
 from .schedules import ReduceOnPlateau, Schedule
+from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
+from .settings.defaults import LARGEST_BATCH, told
 from .state import (
     Learned,
     check_picklable,
@@ -37,15 +38,7 @@ from .state import (
 )
 from .streams import as_chunks, check_open_ended
 from .summary import summary
-from .validation import (
-    SETTINGS,
-    Settings,
-    as_callables,
-    check_classes,
-    check_setting,
-    check_weights,
-    near_miss,
-)
+from .validation import check_classes, check_weights
 
 
 class Trainer(Predictor):

@@ -20,7 +20,7 @@ from .kernels.runs.team import CREDIT, stayed, team_array_size
 from .kernels.runs.threads import usable_threads
 from .network import Floats, Network
 from .reading import copying_reader, reads_in_place, set_scaling
-from .validation import Settings
+from .settings import Settings
 
 # Python sees an interrupt between two calls of a kernel.
 _SLICE_SECONDS = 0.1

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastmlp import Trainer
 from fastmlp.optimizers import OPTIMIZERS as NAMED
-from fastmlp.validation import SETTINGS
+from fastmlp.settings import SETTINGS
 from tests.basics import Array
 from tests.rules import RULES
 

@@ -9,10 +9,10 @@ import pytest
 
 from fastmlp import Trainer
 from fastmlp.callbacks import EarlyStopping
-from fastmlp.defaults import resolved
 from fastmlp.optimizers import Adam
 from fastmlp.schedules import OneCycle
-from fastmlp.validation import Settings
+from fastmlp.settings import Settings
+from fastmlp.settings.defaults import resolved
 from tests.basics import needs_compiler
 
 # Rows: batch, epochs, share to validate on, patience.

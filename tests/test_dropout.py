@@ -10,8 +10,8 @@ from fastmlp import training
 from fastmlp.data import fit_data
 from fastmlp.kernels.plugins import dropout
 from fastmlp.network import Network
+from fastmlp.settings import Settings
 from fastmlp.training import TrainingRun
-from fastmlp.validation import Settings
 from tests import reference
 from tests.basics import INF, NAN, Array, needs_compiler
 from tests.kernels import COUNTS, Flat, a_layer, a_run, assert_untouched, call, lanes_of

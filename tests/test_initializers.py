@@ -6,7 +6,7 @@ import pytest
 from fastmlp import Trainer
 from fastmlp.initializers import initial_weights
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
-from fastmlp.validation.settings import INITIALIZERS
+from fastmlp.settings.given import INITIALIZERS
 from tests.basics import needs_compiler
 from tests.models import X, Y
 

@@ -11,7 +11,8 @@ import pytest
 from fastmlp import Ensemble, Trainer
 from fastmlp.inputs import Scaling, learn_inputs
 from fastmlp.inputs.pieces import REACH, piece_count
-from fastmlp.validation import Features, Settings
+from fastmlp.settings import Settings
+from fastmlp.validation import Features
 from tests.basics import NAN, Array, needs_compiler
 from tests.models import numbers, same_weights
 

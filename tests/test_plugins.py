@@ -13,8 +13,8 @@ from fastmlp.kernels.plugins import activations, losses, pointwise, rules
 from fastmlp.losses import Loss
 from fastmlp.network import Network
 from fastmlp.outputs import Outputs
+from fastmlp.settings import Settings
 from fastmlp.training import TrainingRun
-from fastmlp.validation import Settings
 from tests.basics import needs_compiler
 from tests.models import X, random_weights
 

@@ -13,7 +13,7 @@ from fastmlp.kernels.plugins import regularisation
 from fastmlp.losses import SoftmaxCrossEntropy
 from fastmlp.network import Network
 from fastmlp.outputs import given_outputs
-from fastmlp.validation import Settings
+from fastmlp.settings import Settings
 from tests import reference
 from tests.basics import INF, NAN, Array, needs_compiler
 from tests.fences import fences

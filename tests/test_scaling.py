@@ -10,7 +10,8 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from fastmlp import Trainer
 from fastmlp.inputs import Scaling, learn_inputs
-from fastmlp.validation import Features, Settings
+from fastmlp.settings import Settings
+from fastmlp.validation import Features
 from tests.basics import INF, Array, needs_compiler
 from tests.models import numbers, same_weights
 

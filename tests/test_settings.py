@@ -16,7 +16,7 @@ from fastmlp import EarlyStopping, Trainer
 from fastmlp.losses import Huber, SoftmaxCrossEntropy
 from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW
 from fastmlp.schedules import Cosine, ReduceOnPlateau, Step
-from fastmlp.validation import SETTINGS, Settings
+from fastmlp.settings import SETTINGS, Settings
 from tests.basics import INF, NAN, needs_compiler
 from tests.models import X, Y, fitted, numbers, same_weights, trainer
 

@@ -25,7 +25,7 @@ import fastmlp
 from fastmlp import NotFittedError, Trainer
 from fastmlp.kernels.runs.launch import Job
 from fastmlp.optimizers import SGD
-from fastmlp.validation import SETTINGS
+from fastmlp.settings import SETTINGS
 from tests.basics import Array, needs_compiler
 from tests.models import OPTIMIZERS, X, Y, fitted, numbers, random_weights, same_weights, trainer
 from tests.processes import ROOT

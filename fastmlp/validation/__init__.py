@@ -10,7 +10,6 @@ from .features import Features
 from .frames import take_rows
 from .labels import check_classes, encode_labels, is_one_hot, read_targets
 from .names import Names, check_names, feature_names, outside
-from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
 from .splits import check_validation_data, split_rows, split_validation
 from .tables import blocks
 from .targets import (
@@ -24,20 +23,16 @@ from .targets import (
 from .weights import check_weights
 
 __all__ = [
-    "SETTINGS",
     "Features",
     "Key",
     "Names",
-    "Settings",
     "all_finite",
-    "as_callables",
     "blocks",
     "check_classes",
     "check_labels",
     "check_names",
     "check_numbers",
     "check_sample_weight",
-    "check_setting",
     "check_shares",
     "check_validation_data",
     "check_weights",
@@ -48,7 +43,6 @@ __all__ = [
     "guess_loss",
     "is_one_hot",
     "is_ready",
-    "near_miss",
     "outside",
     "read_targets",
     "shown",

@@ -160,7 +160,7 @@ class Settings:
     On the way in, `hidden` may also be an int or any sequence of ints, `dtype` a name or scalar
     type, `callbacks` one callable or a sequence; names stand for losses, optimizers and schedules.
     An argument of a wrong type, out of range or contradicting another one is an error. What is
-    "auto" becomes something in ``defaults.resolved``.
+    "auto" becomes something in ``settings.defaults``.
     """
 
     hidden: tuple[int, ...] = field(default=(128,), metadata={"check": _units})

@@ -8,9 +8,9 @@ back.
 import math
 from typing import Any
 
-from .callbacks import EarlyStopping
-from .schedules import OneCycle
-from .validation import Settings
+from ..callbacks import EarlyStopping
+from ..schedules import OneCycle
+from . import Settings
 
 # Batches: a power of 2, about twenty of them an epoch where there are few rows.
 _SMALLEST_BATCH, LARGEST_BATCH, _BATCHES = 16, 128, 20
