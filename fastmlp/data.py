@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .inputs import Inputs, Scaling, given_scaling, learn_inputs
+from .inputs import Scaling, given_scaling, learn_inputs
 from .losses import Loss, SoftmaxCrossEntropy
+from .network.encoding import Signature, weighted_rows
 from .outputs import Outputs, Targets, learn_outputs
 from .settings import Settings
 from .settings.defaults import resolved
 from .validation import (
     Features,
     check_classes,
-    check_sample_weight,
     check_validation_data,
     class_weights,
     feature_names,
@@ -24,55 +24,6 @@ from .validation import (
 )
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What a network takes and gives.
-
-    Parameters
-    ----------
-    inputs : Inputs
-    outputs : Outputs
-        What they stand for.
-    fitted : bool
-        Whether names (or that there are none) and outputs come from a fit. Weights that were given
-        go with any.
-    """
-
-    inputs: Inputs
-    outputs: Outputs
-    fitted: bool = True
-
-    def plain(self) -> dict[str, Any]:
-        """Plain arrays and values."""
-        return {**vars(self), "inputs": self.inputs.plain(), "outputs": self.outputs.plain()}
-
-    @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> "Signature":
-        """The signature that gave :meth:`plain`."""
-        inputs, outputs = Inputs.from_plain(plain["inputs"]), Outputs.from_plain(plain["outputs"])
-        return cls(inputs, outputs, plain["fitted"])
-
-    def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X") -> Array:
-        """Rows as kernels take them, from rows like those of the fit."""
-        return self.inputs.rows(X, dtype, name, named=self.fitted)
-
-    def targets(
-        self, Y: Any, n_rows: int, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
-    ) -> tuple[Targets, slice | Array]:
-        """Targets like those of the fit, without those of weight 0, and which rows that leaves."""
-        targets = read_targets(Y, n_rows, name=f"{prefix}Y")
-        kept, weights = _weighted(n_rows, sample_weight, prefix)
-        return self.outputs.encoded(targets[kept], weights, dtype, f"{prefix}Y"), kept
-
-    def rows_and_targets(
-        self, X: Any, Y: Any, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
-    ) -> tuple[Array, Targets]:
-        """Rows like those of the fit and their targets; those of weight 0 are left out."""
-        rows = self.rows(X, dtype, f"{prefix}X")
-        targets, kept = self.targets(Y, len(rows), sample_weight, dtype, prefix)
-        return rows[kept], targets
 
 
 @dataclass(frozen=True)
@@ -118,7 +69,7 @@ def fit_data(
     fitted = known.inputs if known is not None and known.fitted else None
     features = fitted.features(X) if fitted else Features(X)
     Y = read_targets(Y, len(features))
-    kept, weights = _weighted(len(features), sample_weight)
+    kept, weights = weighted_rows(len(features), sample_weight)
     Y = Y[kept]
     if classes is not None:
         classes = check_classes(classes, np.shape(classes)[0] if np.ndim(classes) else 0)
@@ -168,17 +119,6 @@ def _check_scaling(setting: Any, known: Scaling) -> None:
             "warm_start continues a network as it is; got "
             f"scaling={setting!r}, but the network has {known}"
         )
-
-
-def _weighted(
-    n_rows: int, sample_weight: Any, prefix: str = ""
-) -> tuple[slice | Array, npt.NDArray[np.float64] | None]:
-    """The rows whose weight is not 0, and their weights."""
-    weights = check_sample_weight(sample_weight, n_rows, f"{prefix}sample_weight")
-    if weights is None or weights.all():
-        return slice(None), weights
-    kept = np.flatnonzero(weights)
-    return kept, weights[kept]
 
 
 def _continued(known: Signature, Y: Array, weights: Any, settings: Settings) -> Outputs:

@@ -12,9 +12,9 @@ from .kernels.plugins.losses import LOSSES, OUTPUTS
 from .kernels.runs.jobs import prediction_job
 from .kernels.runs.plan import aligned_zeros, make_plan
 from .kernels.runs.threads import usable_threads
-from .network import Floats, Network
+from .network.network import Floats, Network
+from .network.reading import copying_reader, reads_in_place, set_scaling
 from .outputs import Outputs, Targets
-from .reading import copying_reader, reads_in_place, set_scaling
 from .validation import all_finite
 
 _CHUNK = 96

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .inputs import Scaling
-from .network import Floats
+from .network.learned import Learned
+from .network.network import Floats
 from .prediction import predict
 from .scores import check_metrics, scores
 from .settings import check_setting
-from .state import Learned
 
 
 class NotFittedError(ValueError, AttributeError):

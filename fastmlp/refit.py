@@ -7,8 +7,8 @@ from typing import Any
 
 from .data import FitData, fit_data
 from .fitting import Fit
+from .network.learned import Learned
 from .progress import say
-from .state import Learned
 from .validation import outside
 from .verdict import FitWarning
 

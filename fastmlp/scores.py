@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from .inputs import Scaling
 from .metrics import METRICS
-from .network import Network
+from .network.network import Network
 from .outputs import Outputs, Targets
 from .prediction import evaluate, predict
 

@@ -13,13 +13,17 @@ from typing import Any
 import numpy.typing as npt
 
 from .callbacks import Callback, EarlyStopping
-from .data import FitData, Signature, fit_data
+from .data import FitData, fit_data
 from .fitting import Fit
 from .history import History
 from .inputs import Columns, Inputs, Scaling
 from .kernels.language.jit import announcing
 from .losses import Loss
-from .network import Network
+from .network.encoding import Signature
+from .network.given import check_weights
+from .network.learned import Learned
+from .network.network import Network
+from .network.state import check_picklable, learned_state, plain_state, restore, set_learned
 from .optimizers import Optimizer
 from .outputs import given_outputs
 from .predictor import Predictor
@@ -28,17 +32,9 @@ from .refit import refitted
 from .schedules import ReduceOnPlateau, Schedule
 from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
 from .settings.defaults import LARGEST_BATCH, told
-from .state import (
-    Learned,
-    check_picklable,
-    learned_state,
-    plain_state,
-    restore,
-    set_learned,
-)
 from .streams import as_chunks, check_open_ended
 from .summary import summary
-from .validation import check_classes, check_weights
+from .validation import check_classes
 
 
 class Trainer(Predictor):

@@ -18,8 +18,8 @@ from .kernels.runs.launch import Job
 from .kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
 from .kernels.runs.team import CREDIT, stayed, team_array_size
 from .kernels.runs.threads import usable_threads
-from .network import Floats, Network
-from .reading import copying_reader, reads_in_place, set_scaling
+from .network.network import Floats, Network
+from .network.reading import copying_reader, reads_in_place, set_scaling
 from .settings import Settings
 
 # Python sees an interrupt between two calls of a kernel.

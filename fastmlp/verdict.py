@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .data import FitData
-from .network import Network
+from .network.network import Network
 from .outputs import Outputs, Targets
 from .validation import outside
 

@@ -9,7 +9,7 @@ import pytest
 from fastmlp import training
 from fastmlp.data import fit_data
 from fastmlp.kernels.plugins import dropout
-from fastmlp.network import Network
+from fastmlp.network.network import Network
 from fastmlp.settings import Settings
 from fastmlp.training import TrainingRun
 from tests import reference

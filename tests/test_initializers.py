@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fastmlp import Trainer
-from fastmlp.initializers import initial_weights
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
+from fastmlp.network.initializers import initial_weights
 from fastmlp.settings.given import INITIALIZERS
 from tests.basics import needs_compiler
 from tests.models import X, Y

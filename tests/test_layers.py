@@ -21,16 +21,15 @@ LAYERS = (
     {
         "fastmlp.training",
         "fastmlp.scores",
-        "fastmlp.state",
         "fastmlp.rates",
         "fastmlp.progress",
         "fastmlp.verdict",
     },
     {"fastmlp.prediction"},
-    {"fastmlp.reading"},
-    {"fastmlp.network", "fastmlp.history", "fastmlp.data", "fastmlp.initializers"},
+    {"fastmlp.data"},
+    {"fastmlp.network"},
     {"fastmlp.outputs", "fastmlp.inputs"},
-    {"fastmlp.validation"},
+    {"fastmlp.history", "fastmlp.validation"},
     {"fastmlp.settings"},
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
     {"fastmlp.metrics"},
@@ -120,4 +119,4 @@ def test_no_product_of_arrays_starts_the_threads_of_blas() -> None:
             is_import = isinstance(node, ast.ImportFrom) and "linalg" in (node.module or "")
             if is_product or is_call or is_import:
                 found.add(module_name(file))
-    assert found == {"fastmlp.initializers"}
+    assert found == {"fastmlp.network.initializers"}

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from fastmlp.data import FitData, Signature
+from fastmlp.data import FitData
 from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.language import functions, jit
 from fastmlp.kernels.plugins import activations, losses, pointwise, rules
 from fastmlp.losses import Loss
-from fastmlp.network import Network
+from fastmlp.network.encoding import Signature
+from fastmlp.network.network import Network
 from fastmlp.outputs import Outputs
 from fastmlp.settings import Settings
 from fastmlp.training import TrainingRun

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from fastmlp import training
-from fastmlp.data import FitData, Signature
+from fastmlp.data import FitData
 from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.plugins import regularisation
 from fastmlp.losses import SoftmaxCrossEntropy
-from fastmlp.network import Network
+from fastmlp.network.encoding import Signature
+from fastmlp.network.network import Network
 from fastmlp.outputs import given_outputs
 from fastmlp.settings import Settings
 from tests import reference

@@ -20,7 +20,6 @@ from .targets import (
     class_weights,
     guess_loss,
 )
-from .weights import check_weights
 
 __all__ = [
     "Features",
@@ -35,7 +34,6 @@ __all__ = [
     "check_sample_weight",
     "check_shares",
     "check_validation_data",
-    "check_weights",
     "class_weights",
     "encode_labels",
     "feature_names",

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .kernels.plugins.rules import RULES
-from .kernels.runs.plan import aligned_zeros, weight_layout
-from .settings import check_setting
-from .validation import check_weights
+from ..kernels.plugins.rules import RULES
+from ..kernels.runs.plan import aligned_zeros, weight_layout
+from ..settings import check_setting
+from .given import check_weights
 
 Floats = npt.NDArray[np.floating]
 
