@@ -4,8 +4,8 @@ from . import presets
 from .callbacks import EarlyStopping
 from .compilation import warmup
 from .history import History
+from .inference.predictor import NotFittedError
 from .many import Ensemble, fit_many
-from .predictor import NotFittedError
 from .trainer import Trainer
 from .verdict import FitWarning
 

@@ -13,12 +13,12 @@ import numpy.typing as npt
 from .callbacks import Callback
 from .data import FitData
 from .history import History
+from .inference.scores import check_metrics, further_scores, name_of, scores
 from .network.initializers import initial_weights
 from .network.learned import Learned
 from .network.network import Network
 from .progress import Progress, say
 from .rates import learning_rates, monitored
-from .scores import check_metrics, further_scores, name_of, scores
 from .settings import Settings
 from .training import Trained, TrainingRun
 from .validation import outside

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .inference.averaged import score_predictions
 from .kernels.runs.threads import on_one_thread, usable_threads
-from .outputs import Outputs, score_predictions
+from .outputs import Outputs
 from .trainer import Trainer
 from .validation import take_rows
 

@@ -16,6 +16,7 @@ from .callbacks import Callback, EarlyStopping
 from .data import FitData, fit_data
 from .fitting import Fit
 from .history import History
+from .inference.predictor import Predictor
 from .inputs import Columns, Inputs, Scaling
 from .kernels.language.jit import announcing
 from .losses import Loss
@@ -26,7 +27,6 @@ from .network.network import Network
 from .network.state import check_picklable, learned_state, plain_state, restore, set_learned
 from .optimizers import Optimizer
 from .outputs import given_outputs
-from .predictor import Predictor
 from .progress import say
 from .refit import refitted
 from .schedules import ReduceOnPlateau, Schedule

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from fastmlp import prediction, training
+from fastmlp import training
+from fastmlp.inference import forward as prediction
 from fastmlp.inputs import Scaling
 from fastmlp.inputs.pieces import Pieces
 from fastmlp.kernels.plugins import rules

@@ -4,9 +4,13 @@ Numbers are centred and scaled on the way in, each column by its mean and standa
 the training rows, counts by their mean; predictions and losses are in the unit of the targets.
 """
 
-from .averaged import score_predictions
 from .learn import given_outputs, learn_outputs
 from .meaning import Outputs
 from .targets import Targets
 
-__all__ = ["Outputs", "Targets", "given_outputs", "learn_outputs", "score_predictions"]
+__all__ = [
+    "Outputs",
+    "Targets",
+    "given_outputs",
+    "learn_outputs",
+]

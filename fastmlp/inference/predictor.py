@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .inputs import Scaling
-from .network.learned import Learned
-from .network.network import Floats
-from .prediction import predict
+from ..inputs import Scaling
+from ..network.learned import Learned
+from ..network.network import Floats
+from ..settings import check_setting
+from .forward import predict
 from .scores import check_metrics, scores
-from .settings import check_setting
 
 
 class NotFittedError(ValueError, AttributeError):

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .inputs import Scaling
-from .metrics import METRICS
-from .network.network import Network
-from .outputs import Outputs, Targets
-from .prediction import evaluate, predict
+from ..inputs import Scaling
+from ..metrics import METRICS
+from ..network.network import Network
+from ..outputs import Outputs, Targets
+from .forward import evaluate, predict
 
 Metrics = tuple[Any, ...] | None
 
