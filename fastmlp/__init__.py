@@ -3,11 +3,11 @@
 from . import presets
 from .callbacks import EarlyStopping
 from .compilation import warmup
+from .fitting.diagnostics import FitWarning
 from .history import History
 from .inference.predictor import NotFittedError
 from .many import Ensemble, fit_many
 from .trainer import Trainer
-from .verdict import FitWarning
 
 __all__ = [
     "EarlyStopping",

@@ -13,8 +13,12 @@ from typing import Any
 import numpy.typing as npt
 
 from .callbacks import Callback, EarlyStopping
-from .data import FitData, fit_data
-from .fitting import Fit
+from .fitting.dataset import FitData, fit_data
+from .fitting.loop import Fit
+from .fitting.progress import say
+from .fitting.refit import refitted
+from .fitting.streams import as_chunks, check_open_ended
+from .fitting.summary import summary
 from .history import History
 from .inference.predictor import Predictor
 from .inputs import Columns, Inputs, Scaling
@@ -27,13 +31,9 @@ from .network.network import Network
 from .network.state import check_picklable, learned_state, plain_state, restore, set_learned
 from .optimizers import Optimizer
 from .outputs import given_outputs
-from .progress import say
-from .refit import refitted
 from .schedules import ReduceOnPlateau, Schedule
 from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
 from .settings.defaults import LARGEST_BATCH, told
-from .streams import as_chunks, check_open_ended
-from .summary import summary
 from .validation import check_classes
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from fastmlp import training
+from fastmlp.fitting import training
 from fastmlp.inference import forward as prediction
 from fastmlp.inputs import Scaling
 from fastmlp.inputs.pieces import Pieces

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp import Trainer, training
+from fastmlp import Trainer
+from fastmlp.fitting import training
 from fastmlp.kernels.runs import launch
 from fastmlp.kernels.runs.team import stayed, team_array_size
 from tests.basics import needs_compiler

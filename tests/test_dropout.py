@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp import training
-from fastmlp.data import fit_data
+from fastmlp.fitting import training
+from fastmlp.fitting.dataset import fit_data
+from fastmlp.fitting.training import TrainingRun
 from fastmlp.kernels.plugins import dropout
 from fastmlp.network.network import Network
 from fastmlp.settings import Settings
-from fastmlp.training import TrainingRun
 from tests import reference
 from tests.basics import INF, NAN, Array, needs_compiler
 from tests.kernels import COUNTS, Flat, a_layer, a_run, assert_untouched, call, lanes_of

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from fastmlp.data import FitData
+from fastmlp.fitting.dataset import FitData
+from fastmlp.fitting.training import TrainingRun
 from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.language import functions, jit
 from fastmlp.kernels.plugins import activations, losses, pointwise, rules
@@ -15,7 +16,6 @@ from fastmlp.network.encoding import Signature
 from fastmlp.network.network import Network
 from fastmlp.outputs import Outputs
 from fastmlp.settings import Settings
-from fastmlp.training import TrainingRun
 from tests.basics import needs_compiler
 from tests.models import X, random_weights
 

@@ -124,8 +124,8 @@ def test_a_stream_has_no_end_in_sight() -> None:
 
 
 def test_long_epochs_refresh_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    import fastmlp.fitting
-    import fastmlp.training
+    import fastmlp.fitting.loop
+    import fastmlp.fitting.training
 
     told: list[int] = []
 

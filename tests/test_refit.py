@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from fastmlp import EarlyStopping, Ensemble, FitWarning, Trainer, presets
+from fastmlp.fitting.refit import _StopsWith
 from fastmlp.optimizers import SGD
-from fastmlp.refit import _StopsWith
 from tests.basics import NAN, needs_compiler
 from tests.models import same_weights
 

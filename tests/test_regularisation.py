@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp import training
-from fastmlp.data import FitData
+from fastmlp.fitting import training
+from fastmlp.fitting.dataset import FitData
 from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.plugins import regularisation
 from fastmlp.losses import SoftmaxCrossEntropy

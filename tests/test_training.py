@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp import Trainer, training
+from fastmlp import Trainer
+from fastmlp.fitting import training
 from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
 from fastmlp.kernels.runs.plan import MAX_CHUNK
 from tests import reference

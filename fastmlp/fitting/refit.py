@@ -5,12 +5,12 @@ import warnings
 from types import SimpleNamespace
 from typing import Any
 
-from .data import FitData, fit_data
-from .fitting import Fit
-from .network.learned import Learned
+from ..network.learned import Learned
+from ..validation import outside
+from .dataset import FitData, fit_data
+from .diagnostics import FitWarning
+from .loop import Fit
 from .progress import say
-from .validation import outside
-from .verdict import FitWarning
 
 
 def refitted(trainer: Any, found: FitData, X: Any, Y: Any, sample_weight: Any) -> Learned | None:

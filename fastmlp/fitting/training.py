@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .data import FitData
-from .inputs import AS_THEY_COME, Scaling
-from .kernels.language.simd import TILE_ROWS
-from .kernels.plugins.rules import RULES
-from .kernels.runs.jobs import scan_job, training_job
-from .kernels.runs.launch import Job
-from .kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
-from .kernels.runs.team import CREDIT, stayed, team_array_size
-from .kernels.runs.threads import usable_threads
-from .network.network import Floats, Network
-from .network.reading import copying_reader, reads_in_place, set_scaling
-from .settings import Settings
+from ..inputs import AS_THEY_COME, Scaling
+from ..kernels.language.simd import TILE_ROWS
+from ..kernels.plugins.rules import RULES
+from ..kernels.runs.jobs import scan_job, training_job
+from ..kernels.runs.launch import Job
+from ..kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
+from ..kernels.runs.team import CREDIT, stayed, team_array_size
+from ..kernels.runs.threads import usable_threads
+from ..network.network import Floats, Network
+from ..network.reading import copying_reader, reads_in_place, set_scaling
+from ..settings import Settings
+from .dataset import FitData
 
 # Python sees an interrupt between two calls of a kernel.
 _SLICE_SECONDS = 0.1

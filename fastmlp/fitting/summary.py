@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from .network.learned import Learned
-from .settings import Settings
+from ..network.learned import Learned
+from ..settings import Settings
 from .training import fit_memory
 
 _ROW = "{:10}{:>9}{:>13}   {}"

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .metrics import is_larger_better
-from .schedules import ReduceOnPlateau, Schedule
-from .settings import Settings
+from ..metrics import is_larger_better
+from ..schedules import ReduceOnPlateau, Schedule
+from ..settings import Settings
 
 Rates = npt.NDArray[np.float64]
 

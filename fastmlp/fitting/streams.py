@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from .schedules import Constant, InverseScaling, ReduceOnPlateau
-from .settings import Settings
+from ..schedules import Constant, InverseScaling, ReduceOnPlateau
+from ..settings import Settings
 
 Chunk = tuple[Any, Any, Any]
 

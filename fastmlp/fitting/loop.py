@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .callbacks import Callback
-from .data import FitData
-from .history import History
-from .inference.scores import check_metrics, further_scores, name_of, scores
-from .network.initializers import initial_weights
-from .network.learned import Learned
-from .network.network import Network
+from ..callbacks import Callback
+from ..history import History
+from ..inference.scores import check_metrics, further_scores, name_of, scores
+from ..network.initializers import initial_weights
+from ..network.learned import Learned
+from ..network.network import Network
+from ..settings import Settings
+from ..validation import outside
+from .dataset import FitData
+from .diagnostics import FitWarning, warn_of
+from .learning_rates import learning_rates, monitored
 from .progress import Progress, say
-from .rates import learning_rates, monitored
-from .settings import Settings
 from .training import Trained, TrainingRun
-from .validation import outside
-from .verdict import FitWarning, warn_of
 
 # Of the first rate.
 _SLOWEST = 1e-3
