@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .data import take_rows
 from .inference.averaged import score_predictions
 from .kernels.runs.threads import on_one_thread, usable_threads
 from .outputs import Outputs
 from .trainer import Trainer
-from .validation import take_rows
 
 Array = npt.NDArray[Any]
 

@@ -13,11 +13,12 @@ from typing import Any
 import numpy.typing as npt
 
 from .callbacks import Callback, EarlyStopping
+from .data import check_classes
+from .data.chunks import as_chunks
 from .fitting.dataset import FitData, fit_data
 from .fitting.loop import Fit
 from .fitting.progress import say
 from .fitting.refit import refitted
-from .fitting.streams import as_chunks, check_open_ended
 from .fitting.summary import summary
 from .history import History
 from .inference.predictor import Predictor
@@ -34,7 +35,7 @@ from .outputs import given_outputs
 from .schedules import ReduceOnPlateau, Schedule
 from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
 from .settings.defaults import LARGEST_BATCH, told
-from .validation import check_classes
+from .settings.given import check_open_ended
 
 
 class Trainer(Predictor):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastmlp import validation
+from fastmlp import data as validation
 
 
 def encode_labels(Y: Any, n_rows: int, *, classes: Any = None, name: str = "Y") -> Any:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from fastmlp.data import Features
 from fastmlp.inputs import learn_columns
-from fastmlp.validation import Features
 
 
 def check_features(

@@ -16,9 +16,9 @@ import pytest
 
 import fastmlp
 from fastmlp import Trainer
+from fastmlp.data import Features, split_rows
 from fastmlp.inputs import Columns, learn_columns
 from fastmlp.inputs.columns import MOST_CATEGORIES
-from fastmlp.validation import Features, split_rows
 from tests.basics import NAN
 from tests.rows import check_features
 

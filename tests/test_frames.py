@@ -25,7 +25,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from fastmlp.validation import check_names, feature_names
+from fastmlp.data import check_names, feature_names
 from tests.basics import INF, NAN
 from tests.labels import encode_labels
 from tests.rows import check_features

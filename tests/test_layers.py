@@ -20,7 +20,7 @@ LAYERS = (
     {"fastmlp.inference"},
     {"fastmlp.network"},
     {"fastmlp.outputs", "fastmlp.inputs"},
-    {"fastmlp.history", "fastmlp.validation"},
+    {"fastmlp.history", "fastmlp.data"},
     {"fastmlp.settings"},
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
     {"fastmlp.metrics"},

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from fastmlp import Ensemble, Trainer
+from fastmlp.data import Features
 from fastmlp.inputs import Scaling, learn_inputs
 from fastmlp.inputs.pieces import REACH, piece_count
 from fastmlp.settings import Settings
-from fastmlp.validation import Features
 from tests.basics import NAN, Array, needs_compiler
 from tests.models import numbers, same_weights
 

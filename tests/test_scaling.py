@@ -9,9 +9,9 @@ import pytest
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from fastmlp import Trainer
+from fastmlp.data import Features
 from fastmlp.inputs import Scaling, learn_inputs
 from fastmlp.settings import Settings
-from fastmlp.validation import Features
 from tests.basics import INF, Array, needs_compiler
 from tests.models import numbers, same_weights
 

@@ -231,7 +231,7 @@ def test_rows_for_validation(split: str) -> None:
 
 
 def test_a_stratified_part_has_as_many_of_each_class() -> None:
-    from fastmlp.validation import split_rows
+    from fastmlp.data import split_rows
 
     labels = np.repeat(["a", "b", "c"], [60, 30, 10])
     train, rest = split_rows(labels, 80, "stratified", 0)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastmlp.data import split_validation
 from fastmlp.network.given import check_weights
-from fastmlp.validation import split_validation
 from tests.basics import INF, NAN
 from tests.labels import encode_labels
 from tests.rows import check_features

@@ -6,13 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..inputs import Scaling, given_scaling, learn_inputs
-from ..losses import Loss, SoftmaxCrossEntropy
-from ..network.encoding import Signature, weighted_rows
-from ..outputs import Outputs, Targets, learn_outputs
-from ..settings import Settings
-from ..settings.defaults import resolved
-from ..validation import (
+from ..data import (
     Features,
     check_classes,
     check_validation_data,
@@ -22,6 +16,12 @@ from ..validation import (
     split_rows,
     split_validation,
 )
+from ..inputs import Scaling, given_scaling, learn_inputs
+from ..losses import Loss, SoftmaxCrossEntropy
+from ..network.encoding import Signature, weighted_rows
+from ..outputs import Outputs, Targets, learn_outputs
+from ..settings import Settings
+from ..settings.defaults import resolved
 
 Array = npt.NDArray[Any]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..data import outside
 from ..network.network import Network
 from ..outputs import Outputs, Targets
-from ..validation import outside
 from .dataset import FitData
 
 # Fewer epochs, and updates, say little.

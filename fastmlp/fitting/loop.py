@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..callbacks import Callback
+from ..data import outside
 from ..history import History
 from ..inference.scores import check_metrics, further_scores, name_of, scores
 from ..network.initializers import initial_weights
 from ..network.learned import Learned
 from ..network.network import Network
 from ..settings import Settings
-from ..validation import outside
 from .dataset import FitData
 from .diagnostics import FitWarning, warn_of
 from .learning_rates import learning_rates, monitored

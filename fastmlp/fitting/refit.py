@@ -5,8 +5,8 @@ import warnings
 from types import SimpleNamespace
 from typing import Any
 
+from ..data import outside
 from ..network.learned import Learned
-from ..validation import outside
 from .dataset import FitData, fit_data
 from .diagnostics import FitWarning
 from .loop import Fit

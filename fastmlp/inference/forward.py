@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..data import all_finite
 from ..inputs import Scaling
 from ..kernels.plugins.losses import LOSSES, OUTPUTS
 from ..kernels.runs.jobs import prediction_job
@@ -15,7 +16,6 @@ from ..kernels.runs.threads import usable_threads
 from ..network.network import Floats, Network
 from ..network.reading import copying_reader, reads_in_place, set_scaling
 from ..outputs import Outputs, Targets
-from ..validation import all_finite
 
 _CHUNK = 96
 

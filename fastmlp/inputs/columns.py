@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..validation import Features, Key, blocks, shown, some
+from ..data import Features, Key, blocks, shown, some
 
 Array = npt.NDArray[Any]
 Numbers = npt.NDArray[np.float64]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..data import Features, Names, check_names, feature_names, is_ready
 from ..settings import Settings, check_setting
-from ..validation import Features, Names, check_names, feature_names, is_ready
 from .columns import Columns, learn_columns
 from .learn import given_scaling, learn_scaling
 from .scaling import Scaling

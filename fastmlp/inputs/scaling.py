@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..validation import finite, some
+from ..data import finite, some
 from .pieces import Pieces
 
 Array = npt.NDArray[Any]

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..data import check_sample_weight, read_targets
 from ..inputs import Inputs
 from ..outputs import Outputs, Targets
-from ..validation import check_sample_weight, read_targets
 
 Array = npt.NDArray[Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..validation.arrays import Array, as_array, finite
+from ..data.arrays import Array, as_array, finite
 
 
 def check_weights(

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..losses import LOSSES, Loss, SoftmaxCrossEntropy
-from ..validation import (
+from ..data import (
     check_labels,
     check_numbers,
     check_shares,
@@ -14,6 +13,7 @@ from ..validation import (
     is_one_hot,
     some,
 )
+from ..losses import LOSSES, Loss, SoftmaxCrossEntropy
 from .meaning import Outputs
 from .targets import Array, Numbers
 

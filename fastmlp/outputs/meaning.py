@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..losses import LOSSES, Loss
-from ..validation import (
+from ..data import (
     check_classes,
     check_labels,
     check_numbers,
@@ -15,6 +14,7 @@ from ..validation import (
     encode_labels,
     is_one_hot,
 )
+from ..losses import LOSSES, Loss
 from .targets import Array, Numbers, Targets, as_rows, squares
 
 

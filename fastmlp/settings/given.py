@@ -16,7 +16,7 @@ from ..kernels.plugins.activations import ACTIVATIONS
 from ..losses import LOSSES, Loss
 from ..metrics import METRICS
 from ..optimizers import OPTIMIZERS, Optimizer
-from ..schedules import SCHEDULES, ReduceOnPlateau, Schedule
+from ..schedules import SCHEDULES, Constant, InverseScaling, ReduceOnPlateau, Schedule
 
 INITIALIZERS = (
     "auto", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal",
@@ -307,3 +307,20 @@ def near_miss(name: str) -> str | None:
     names = [*SETTINGS, "stop_training"]
     matches = difflib.get_close_matches(name.lower(), names, n=1, cutoff=_NEAR)
     return matches[0] if matches and matches[0] != name else None
+
+
+def check_open_ended(settings: Settings, method: str) -> None:
+    """A ValueError if a setting has no effect where rows come one after the other."""
+    schedule = settings.schedule
+    known = isinstance(schedule, Constant | InverseScaling | ReduceOnPlateau)
+    if schedule not in (None, "auto") and not (known or settings.rates_are_scheduled):
+        raise ValueError(
+            f"schedule must not go by the number of updates in {method}; got {schedule}"
+        )
+    if settings.validation_fraction not in ("auto", 0):
+        got = f"got {settings.validation_fraction}"
+        raise ValueError(f"validation_fraction has no effect in {method}; {got}")
+    if method == "partial_fit":
+        for name in ("early_stopping", "time_budget"):
+            if (value := getattr(settings, name)) not in (None, "auto"):
+                raise ValueError(f"{name} has no effect in {method}; got {value}")

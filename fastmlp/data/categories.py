@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .advice import is_missing
+from .messages import is_missing
 
 # What a category is known by, whatever table it comes in; 1, 1.0 and True are one.
 Key = str | int | float | bool

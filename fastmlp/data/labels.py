@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .advice import missing_label, some
 from .arrays import LABELS, Array, as_array, finite, first_index
 from .frames import column_values, open_table
+from .messages import missing_label, some
 
 
 def read_targets(Y: Any, n_rows: int, *, name: str = "Y") -> Array:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .advice import some
 from .arrays import Array, as_array, finite
 from .frames import column_values
 from .labels import is_one_hot
+from .messages import some
 
 # More different whole numbers than this are not taken for classes without being told so.
 _MANY_CLASSES = 30

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .advice import categories, not_finite, shown
 from .arrays import Array, Index, as_array, first_infinite
 from .categories import Coded
+from .messages import categories, not_finite, shown
 
 Reader = Callable[[slice], Array]
 Part = tuple[slice, Reader]

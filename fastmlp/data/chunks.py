@@ -3,9 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..schedules import Constant, InverseScaling, ReduceOnPlateau
-from ..settings import Settings
-
 Chunk = tuple[Any, Any, Any]
 
 
@@ -67,20 +64,3 @@ def as_chunks(chunks: Any, epochs: Any) -> Chunks:
             f"got {type(chunks).__name__}"
         )
     return Chunks(lambda: chunks)
-
-
-def check_open_ended(settings: Settings, method: str) -> None:
-    """A ValueError if a setting has no effect where rows come one after the other."""
-    schedule = settings.schedule
-    known = isinstance(schedule, Constant | InverseScaling | ReduceOnPlateau)
-    if schedule not in (None, "auto") and not (known or settings.rates_are_scheduled):
-        raise ValueError(
-            f"schedule must not go by the number of updates in {method}; got {schedule}"
-        )
-    if settings.validation_fraction not in ("auto", 0):
-        got = f"got {settings.validation_fraction}"
-        raise ValueError(f"validation_fraction has no effect in {method}; {got}")
-    if method == "partial_fit":
-        for name in ("early_stopping", "time_budget"):
-            if (value := getattr(settings, name)) not in (None, "auto"):
-                raise ValueError(f"{name} has no effect in {method}; got {value}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .advice import (
+from .messages import (
     MISSING_TYPES,
     describe,
     is_missing,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .advice import some
 from .arrays import Array
+from .messages import some
 
 
 def check_validation_data(value: Any) -> tuple[Any, Any, Any]:

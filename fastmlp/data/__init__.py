@@ -3,12 +3,12 @@
 Its message names the argument, what was got and what is wanted.
 """
 
-from .advice import shown, some
 from .arrays import all_finite, finite, is_ready
 from .categories import Key
 from .features import Features
 from .frames import take_rows
 from .labels import check_classes, encode_labels, is_one_hot, read_targets
+from .messages import shown, some
 from .names import Names, check_names, feature_names, outside
 from .splits import check_validation_data, split_rows, split_validation
 from .tables import blocks

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .advice import some
 from .frames import open_table
+from .messages import some
 
 _PACKAGE = __name__.partition(".")[0] + "."
 

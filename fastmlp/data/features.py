@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .advice import missing_number
 from .arrays import Array, as_array, element, first_index, with_gaps
 from .categories import Coded
 from .frames import open_table
+from .messages import missing_number
 from .tables import Table
 
 
