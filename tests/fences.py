@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp.kernels.runs import jobs, plan
-from fastmlp.outputs.targets import _PADDING
+from fastmlp.outputs.encoded import _PADDING
 from tests.basics import Array
 
 _libc = ctypes.CDLL(None, use_errno=True)

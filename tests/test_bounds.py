@@ -17,7 +17,7 @@ import pytest
 from fastmlp.fitting import training
 from fastmlp.inference import forward as prediction
 from fastmlp.inputs import Scaling
-from fastmlp.inputs.pieces import Pieces
+from fastmlp.inputs.bins import Pieces
 from fastmlp.kernels.plugins import rules
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS

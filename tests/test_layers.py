@@ -14,7 +14,7 @@ ROOT = Path(fastmlp.__file__).parent
 # Top first; modules of one layer do not import each other.
 LAYERS = (
     {"fastmlp"},
-    {"fastmlp.compilation", "fastmlp.many", "fastmlp.presets"},
+    {"fastmlp.ensemble", "fastmlp.warmup", "fastmlp.presets"},
     {"fastmlp.trainer"},
     {"fastmlp.fitting"},
     {"fastmlp.inference"},

@@ -11,7 +11,7 @@ import pytest
 from fastmlp import Ensemble, Trainer
 from fastmlp.data import Features
 from fastmlp.inputs import Scaling, learn_inputs
-from fastmlp.inputs.pieces import REACH, piece_count
+from fastmlp.inputs.bins import REACH, piece_count
 from fastmlp.settings import Settings
 from tests.basics import NAN, Array, needs_compiler
 from tests.models import numbers, same_weights

@@ -186,10 +186,12 @@ def test_after_an_interrupt_the_training_goes_on(
         run = Job.run
         monkeypatch.setattr(Job, "run", lambda *args, **kwargs: third(run, *args, **kwargs))
         # A slice for each of the three batches.
-        monkeypatch.setattr("fastmlp.training._FIRST_SLICE_FLOPS", 1.0)
-        monkeypatch.setattr("fastmlp.training._SLICE_SECONDS", 1e-9)
+        monkeypatch.setattr("fastmlp.fitting.training._FIRST_SLICE_FLOPS", 1.0)
+        monkeypatch.setattr("fastmlp.fitting.training._SLICE_SECONDS", 1e-9)
     else:
-        monkeypatch.setattr("fastmlp.scores.evaluate", partial(third, fastmlp.scores.evaluate))
+        monkeypatch.setattr(
+            "fastmlp.inference.scores.evaluate", partial(third, fastmlp.inference.scores.evaluate)
+        )
     with pytest.raises(error, match="third"):
         model.fit(X, Y)
     monkeypatch.undo()
@@ -213,7 +215,7 @@ def test_an_interrupt_of_a_warm_fit_under_another_rule() -> None:
     model, wanted = (fitted(**OPTIMIZERS["momentum"], warm_start=True) for _ in range(2))
     model.optimizer = "adam"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastmlp.training.TrainingRun._run_slices", interrupted)
+        patch.setattr("fastmlp.fitting.training.TrainingRun._run_slices", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.fit(X, Y)
     model.optimizer = SGD(momentum=0.9)

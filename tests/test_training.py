@@ -182,7 +182,7 @@ def test_skipping_zeros_changes_nothing(
         given = given if kind == "uint8" else given.astype(dtype)
         runs = []
         for skipping in (True, False):
-            monkeypatch.setattr("fastmlp.training._has_many_zeros", lambda X, s=skipping: s)
+            monkeypatch.setattr("fastmlp.fitting.training._has_many_zeros", lambda X, s=skipping: s)
             trainer = Trainer(
                 (40, 9), dtype=dtype, seed=4, epochs=2, batch_size=batch_size, threads=2,
                 **{**RULES[rule].options, "learning_rate": 1e-4},
@@ -237,8 +237,10 @@ def test_many_short_slices_of_an_epoch() -> None:
     runs = []
     for first_slice in (1.0, 1e9):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("fastmlp.training._FIRST_SLICE_FLOPS", first_slice)
-            patch.setattr("fastmlp.training._SLICE_SECONDS", 1e-9 if first_slice == 1.0 else 0.1)
+            patch.setattr("fastmlp.fitting.training._FIRST_SLICE_FLOPS", first_slice)
+            patch.setattr(
+                "fastmlp.fitting.training._SLICE_SECONDS", 1e-9 if first_slice == 1.0 else 0.1
+            )
             runs.append(trainer_from(weights, epochs=2, batch_size=3).fit(X, labels))
     assert_bitwise_same(*runs)
 

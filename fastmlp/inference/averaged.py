@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ..metrics import METRICS
-from ..outputs.meaning import Outputs
-from ..outputs.targets import Array, Numbers, Targets
+from ..outputs.encoded import Array, Numbers, Targets
+from ..outputs.outputs import Outputs
 
 # Of a prediction p and its target y, with the parameter of the loss in the unit of the targets.
 _LOSSES: dict[str, Callable[[Array, Array, Numbers], Array]] = {

@@ -5,8 +5,8 @@ in, all by what was learned from the training rows.
 """
 
 from .columns import Columns, learn_columns
-from .learn import given_scaling
-from .meaning import Inputs, learn_inputs
+from .inputs import Inputs, learn_inputs
+from .learn_scaling import given_scaling
 from .scaling import AS_THEY_COME, Scaling
 
 __all__ = [

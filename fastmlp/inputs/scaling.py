@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import finite, some
-from .pieces import Pieces
+from .bins import Pieces
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..inputs import Scaling
-from ..inputs.pieces import REACH
+from ..inputs.bins import REACH
 from ..kernels.plugins.readers import reader_of
 from ..kernels.runs.launch import Job
 from .network import Network

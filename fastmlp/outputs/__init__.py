@@ -4,9 +4,9 @@ Numbers are centred and scaled on the way in, each column by its mean and standa
 the training rows, counts by their mean; predictions and losses are in the unit of the targets.
 """
 
-from .learn import given_outputs, learn_outputs
-from .meaning import Outputs
-from .targets import Targets
+from .encoded import Targets
+from .learn_outputs import given_outputs, learn_outputs
+from .outputs import Outputs
 
 __all__ = [
     "Outputs",

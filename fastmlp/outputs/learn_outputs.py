@@ -14,8 +14,8 @@ from ..data import (
     some,
 )
 from ..losses import LOSSES, Loss, SoftmaxCrossEntropy
-from .meaning import Outputs
-from .targets import Array, Numbers
+from .encoded import Array, Numbers
+from .outputs import Outputs
 
 
 def given_outputs(loss: Loss | None, count: int) -> Outputs:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .pieces import FEWEST, learn_pieces, piece_count
+from .bins import FEWEST, learn_pieces, piece_count
 from .scaling import Scaling
 
 Array = npt.NDArray[Any]

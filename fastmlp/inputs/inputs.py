@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ..data import Features, Names, check_names, feature_names, is_ready
 from ..settings import Settings, check_setting
 from .columns import Columns, learn_columns
-from .learn import given_scaling, learn_scaling
+from .learn_scaling import given_scaling, learn_scaling
 from .scaling import Scaling
 
 Array = npt.NDArray[Any]

@@ -15,7 +15,7 @@ from ..data import (
     is_one_hot,
 )
 from ..losses import LOSSES, Loss
-from .targets import Array, Numbers, Targets, as_rows, squares
+from .encoded import Array, Numbers, Targets, as_rows, squares
 
 
 @dataclass(frozen=True, eq=False)
