@@ -143,7 +143,8 @@ import ctypes
 import itertools
 import threading
 import numpy as np
-from fastmlp import Trainer, training
+from fastmlp import Trainer
+from fastmlp.fitting import training
 from fastmlp.kernels.runs import team
 from fastmlp.kernels.runs.launch import Job
 from fastmlp.optimizers import SGD

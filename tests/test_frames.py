@@ -890,7 +890,7 @@ def test_no_package_of_tables_is_imported() -> None:
 import sys
 import numpy as np
 import fastmlp
-from fastmlp.validation import encode_labels, feature_names, read_targets
+from fastmlp.data import encode_labels, feature_names, read_targets
 from tests.rows import check_features
 check_features([[1, 2.5], [3, 4]], np.float32)
 encode_labels(read_targets(["a", "b"], 2))

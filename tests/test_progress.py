@@ -129,11 +129,11 @@ def test_long_epochs_refresh_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
     told: list[int] = []
 
-    class Recorder(fastmlp.fitting.Progress):
+    class Recorder(fastmlp.fitting.loop.Progress):
         def advance(self, rows: int) -> None:
             told.append(rows)
 
-    monkeypatch.setattr(fastmlp.fitting, "Progress", Recorder)
+    monkeypatch.setattr(fastmlp.fitting.loop, "Progress", Recorder)
     monkeypatch.setattr(fastmlp.fitting.training, "_FIRST_SLICE_FLOPS", 1)
     monkeypatch.setattr(fastmlp.fitting.training, "_SLICE_SECONDS", 0)
     trainer(epochs=2, batch_size=16).fit(X, Y)

@@ -135,12 +135,12 @@ def test_a_budget_is_kept(budget: float, scoring: float, monkeypatch: pytest.Mon
         return {"loss": 1.0, "accuracy": 0.5}
 
     clock = SimpleNamespace(perf_counter=lambda: now[0])
-    for module in ("trainer", "fitting", "training"):
+    for module in ("trainer", "fitting.loop", "fitting.training"):
         monkeypatch.setattr(f"fastmlp.{module}.time", clock)
     monkeypatch.setattr("fastmlp.fitting.training._FIRST_SLICE_FLOPS", 1.0)
     monkeypatch.setattr(Job, "run", training)
-    monkeypatch.setattr("fastmlp.fitting.scores", scored)
-    monkeypatch.setattr("fastmlp.fitting._REHEARSED", 100)
+    monkeypatch.setattr("fastmlp.fitting.loop.scores", scored)
+    monkeypatch.setattr("fastmlp.fitting.loop._REHEARSED", 100)
     model = trainer(batch_size=1, epochs=100, threads=1, time_budget=budget)
     model.fit(rows, labels, validation_data=(rows, labels))
     assert model.stop_reason_ == "time_budget"

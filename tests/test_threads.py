@@ -192,7 +192,7 @@ import numpy as np
 
 def fits(count, threads=None):
     import fastmlp
-    from fastmlp import training
+    from fastmlp.fitting import training
     def spy(threads):
         counts.append(usable(threads))
         return counts[-1]
