@@ -147,18 +147,18 @@ class _Watch:
     def __init__(self, settings: EarlyStopping) -> None:
         self._settings = settings
         self._best = Best(settings.monitor, settings.mode, settings.min_delta)
-        self._learned: Any = None
+        self._model: Any = None
 
     def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
         if self._best.is_better(epoch, logs):
-            self._learned = trainer._learned
+            self._model = trainer._model
             trainer.best_epoch_ = epoch
         elif epoch - self._best.epoch >= self._settings.patience:
             trainer.stop_training, trainer.stop_reason_ = True, "early_stopping"
 
     def on_fit_end(self, trainer: Any) -> None:
-        if self._settings.restore_best and self._learned is not None:
-            trainer._learned = self._learned
+        if self._settings.restore_best and self._model is not None:
+            trainer._model = self._model
 
 
 class _Keeper:

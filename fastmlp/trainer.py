@@ -25,9 +25,9 @@ from .inference.predictor import Predictor
 from .inputs import Columns, Inputs, Scaling
 from .kernels.language.jit import announcing
 from .losses import Loss
-from .network.encoding import Signature
+from .network.encoding import Encoding
 from .network.given import check_weights
-from .network.learned import Learned
+from .network.model import Model
 from .network.network import Network
 from .network.state import check_picklable, learned_state, plain_state, restore, set_learned
 from .optimizers import Optimizer
@@ -295,7 +295,7 @@ class Trainer(Predictor):
         self.n_iter_, self.best_epoch_, self.stop_reason_ = 0, 0, ""
         self.auto_: dict[str, Any] = {}
         self.stop_training = False
-        self._learned: Learned | None = None
+        self._model: Model | None = None
         self._fitting: threading.Thread | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -366,8 +366,8 @@ class Trainer(Predictor):
         with self._being_fitted() as began:
             settings = self._settings()
             known = self._continued(settings)
-            signature = known.signature if known else None
-            data = fit_data(X, Y, sample_weight, validation_data, settings, signature)
+            encoding = known.encoding if known else None
+            data = fit_data(X, Y, sample_weight, validation_data, settings, encoding)
             if settings.refit and validation_data is not None:
                 raise ValueError(
                     "refit has no effect beside validation_data, whose rows are not trained on; "
@@ -378,7 +378,7 @@ class Trainer(Predictor):
             fit.run()
             fit.judge()
             if settings.refit and data.validation is not None:
-                self._learned = refitted(self, data, X, Y, sample_weight) or self._learned
+                self._model = refitted(self, data, X, Y, sample_weight) or self._model
         return self
 
     def partial_fit(
@@ -465,7 +465,7 @@ class Trainer(Predictor):
 
             def epoch() -> Iterator[FitData]:
                 for X, Y, weights in stream.epoch():
-                    yield fit_data(X, Y, weights, None, data.settings, data.signature)
+                    yield fit_data(X, Y, weights, None, data.settings, data.encoding)
 
             self.auto_ = told(settings, data.settings)
             Fit(self, data.without_rows(), known, began=began, stream=epoch).run()
@@ -474,12 +474,12 @@ class Trainer(Predictor):
     @staticmethod
     def _first_data(
         rows: tuple[Any, Any, Any], validation_data: Any, settings: Settings,
-        known: Learned | None, classes: Any,
+        known: Model | None, classes: Any,
     ) -> FitData:  # fmt: skip
-        signature = known.signature if known else None
+        encoding = known.encoding if known else None
         X, Y, sample_weight = rows
         return fit_data(
-            X, Y, sample_weight, validation_data, settings, signature, classes, open_ended=True
+            X, Y, sample_weight, validation_data, settings, encoding, classes, open_ended=True
         )
 
     def _settings(self, **changes: Any) -> Settings:
@@ -517,9 +517,9 @@ class Trainer(Predictor):
             return nullcontext()
         return announcing(lambda: say("compiling kernels, once on this machine: a few seconds"))
 
-    def _continued(self, settings: Settings) -> Learned | None:
+    def _continued(self, settings: Settings) -> Model | None:
         """What a fit goes on from; the network then keeps its shape and dtype."""
-        learned = self._learned
+        learned = self._model
         if learned is None or not settings.warm_start:
             return None
         network = learned.network
@@ -569,28 +569,28 @@ class Trainer(Predictor):
         TypeError, ValueError
             If the arrays do not fit together or do not fit the trained network.
         """
-        learned = self._learned or self._unlearned(weights, scaling)
-        network, signature = learned.network, learned.signature
+        learned = self._model or self._unlearned(weights, scaling)
+        network, encoding = learned.network, learned.encoding
         n_inputs, *hidden, n_outputs = network.layer_sizes
         checked = check_weights(
             weights, n_features=n_inputs, n_outputs=n_outputs, hidden=tuple(hidden),
         )  # fmt: skip
-        checked = check_weights(signature.outputs.from_units(checked), dtype=network.dtype)
+        checked = check_weights(encoding.outputs.from_units(checked), dtype=network.dtype)
         if classes is not None:
-            labels = check_classes(classes, len(signature.outputs.labels))
-            signature = replace(signature, outputs=replace(signature.outputs, classes=labels))
+            labels = check_classes(classes, len(encoding.outputs.labels))
+            encoding = replace(encoding, outputs=replace(encoding.outputs, classes=labels))
         if scaling is not None:
-            inputs = signature.inputs.scaled_by(scaling)
+            inputs = encoding.inputs.scaled_by(scaling)
             if inputs.count != n_inputs:
                 got = f"{inputs.count} with {inputs.scaling}"
                 raise ValueError(f"scaling must make {n_inputs} inputs of the features; got {got}")
-            signature = replace(signature, inputs=inputs)
-        learned = replace(learned.settled(network.with_weights(checked)), signature=signature)
+            encoding = replace(encoding, inputs=inputs)
+        learned = replace(learned.settled(network.with_weights(checked)), encoding=encoding)
         if self._fitting is None:
             learned = replace(learned, network=learned.network.restarted(network.rule), random=None)
-        self._learned = learned
+        self._model = learned
 
-    def _unlearned(self, weights: Sequence[npt.ArrayLike], scaling: Any) -> Learned:
+    def _unlearned(self, weights: Sequence[npt.ArrayLike], scaling: Any) -> Model:
         """Around weights that come from outside, and the scaling that goes with them, if any."""
         names = "dtype", "hidden", "activation", "scaling", "loss"
         dtype, hidden, activation, setting, loss = (
@@ -609,8 +609,8 @@ class Trainer(Predictor):
         inputs = Inputs(Columns(n_inputs - (pieces.count if pieces else 0)))
         if not isinstance(setting, str):
             inputs = inputs.scaled_by(setting)
-        signature = Signature(inputs, outputs, fitted=False)
-        return Learned(network, signature, hidden)
+        encoding = Encoding(inputs, outputs, fitted=False)
+        return Model(network, encoding, hidden)
 
     def summary(self) -> str:
         """Layers with their units and parameters, and the memory of weights and of a fit.

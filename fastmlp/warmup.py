@@ -51,10 +51,10 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
     if settings["loss"].targets == "labels" and n_classes == 2:
         n_classes = 1  # one output tells two classes
     if has_weights:
-        n_features = trainer._fitted().signature.inputs.columns.n_inputs
+        n_features = trainer._fitted().encoding.inputs.columns.n_inputs
         n_classes = trainer.layer_sizes_[-1]
         settings["dtype"] = trainer.get_weights()[0].dtype  # the setting may be another by now
-        settings["loss"] = trainer._fitted().signature.outputs.loss
+        settings["loss"] = trainer._fitted().encoding.outputs.loss
     # Larger batches are worked on in the same way; fewer rows have no pieces.
     batch = 0 if isinstance(trainer.batch_size, str) else trainer.batch_size
     n_rows = max(min(batch, 2 * MAX_CHUNK), 2 * n_classes, 300)

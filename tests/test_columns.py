@@ -440,7 +440,7 @@ def test_rows_of_weight_0_teach_nothing() -> None:
     assert_same_weights(model, trainer().fit(rest, Y[kept], sample_weight=np.ones(kept.sum())))
     assert model.layer_sizes_[0] == 2 + 3 + 2
     age = data["age"][kept].to_numpy()
-    columns = model._learned.signature.inputs.columns
+    columns = model._model.encoding.inputs.columns
     assert columns.medians[0] == np.median(age)
 
 
@@ -455,7 +455,7 @@ def test_validation_rows_teach_nothing(split: str) -> None:
     data.loc[where[1], "income"] = NAN
     data["city"] = data["city"].astype("category")
     model = trainer(missing="impute", **chosen).fit(data, Y)
-    columns = model._learned.signature.inputs.columns
+    columns = model._model.encoding.inputs.columns
     assert columns.categories[1] == ("Bern", "Oslo", "Paris", "Rome")
     assert columns.gaps == ()
     pair = data.iloc[where], Y[where]
@@ -480,7 +480,7 @@ def test_an_ensemble_of_categories() -> None:
     chosen: dict[str, Any] = {"validation_fraction": 0.9, "validation_split": "shuffled"}
     rare = data.assign(city=pd.Categorical(np.where(np.arange(N) % 5, "x", CITY)))
     ensemble = fastmlp.Ensemble(trainer(missing="impute", **chosen), 3).fit(rare, Y)
-    known = {m._learned.signature.inputs.columns.categories[1] for m in ensemble.members}
+    known = {m._model.encoding.inputs.columns.categories[1] for m in ensemble.members}
     assert len(known) > 1
     weights = np.arange(N) % 3.0
     found = ensemble.evaluate(rare, Y, weights)
@@ -500,8 +500,7 @@ def test_the_first_chunk_teaches() -> None:
     model = trainer(missing="impute").fit_stream(chunks, validation_data=(data, Y))
     columns = learned(first[0], "impute")
     assert (
-        model._learned.signature.inputs.columns.plain()["categories"]
-        == columns.plain()["categories"]
+        model._model.encoding.inputs.columns.plain()["categories"] == columns.plain()["categories"]
     )
     rows = encoded(columns, data)
 
@@ -522,10 +521,10 @@ def test_the_first_chunk_teaches() -> None:
 def test_a_warm_start_keeps_what_was_learned() -> None:
     data = with_gaps()
     model = trainer(missing="impute", warm_start=True).fit(data[:100], Y[:100])
-    columns = model._learned.signature.inputs.columns
+    columns = model._model.encoding.inputs.columns
     other = data[100:].assign(city=pd.Categorical(["Atlantis"] * 100), income=NAN)
     model.fit(other, Y[100:])
-    assert model._learned.signature.inputs.columns is columns
+    assert model._model.encoding.inputs.columns is columns
     model.missing = "error"
     assert np.isfinite(model.fit(other, Y[100:]).history["loss"]).all()
     # What was learned knows no medians.
@@ -592,7 +591,7 @@ def test_what_was_learned_goes_everywhere(how: Any) -> None:
 
 def test_the_state_is_plain() -> None:
     state = trainer(missing="impute").fit(of_all_kinds(), Y).get_state()
-    plain = state["learned"]["signature"]["inputs"]["columns"]
+    plain = state["model"]["encoding"]["inputs"]["columns"]
     again = json.loads(json.dumps(plain | {"medians": plain["medians"].tolist()}))
     columns = Columns.from_plain(again)
     assert columns.plain()["categories"] == plain["categories"]

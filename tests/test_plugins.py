@@ -12,7 +12,7 @@ from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.language import functions, jit
 from fastmlp.kernels.plugins import activations, losses, pointwise, rules
 from fastmlp.losses import Loss
-from fastmlp.network.encoding import Signature
+from fastmlp.network.encoding import Encoding
 from fastmlp.network.network import Network
 from fastmlp.outputs import Outputs
 from fastmlp.settings import Settings
@@ -85,8 +85,8 @@ def test_parts_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Network(weights, dtype, ("softsign",)).restarted("sign_descent")
     outputs = Outputs(Quartic(), 2, centre=np.zeros(2), spread=np.ones(2), flat=False)
     settings = Settings(hidden=9, batch_size=ROWS, dtype="float64")
-    signature = Signature(Inputs(Columns(4)), outputs)
-    data = FitData(X.astype(dtype), outputs.encoded(y, None, dtype), signature, settings)
+    encoding = Encoding(Inputs(Columns(4)), outputs)
+    data = FitData(X.astype(dtype), outputs.encoded(y, None, dtype), encoding, settings)
     run = TrainingRun(network, data, settings)
     wanted, means = expected(weights, y, epochs=2)
     for mean in means:

@@ -11,7 +11,7 @@ from fastmlp.fitting.dataset import FitData
 from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.plugins import regularisation
 from fastmlp.losses import SoftmaxCrossEntropy
-from fastmlp.network.encoding import Signature
+from fastmlp.network.encoding import Encoding
 from fastmlp.network.network import Network
 from fastmlp.outputs import given_outputs
 from fastmlp.settings import Settings
@@ -104,7 +104,7 @@ def trained(
     outputs = given_outputs(SoftmaxCrossEntropy(), len(weights[-1]))
     targets = outputs.encoded(labels, None, np.dtype(dtype))
     data = FitData(
-        X.astype(dtype), targets, Signature(Inputs(Columns(X.shape[1])), outputs), settings
+        X.astype(dtype), targets, Encoding(Inputs(Columns(X.shape[1])), outputs), settings
     )
     run = training.TrainingRun(network, data, settings)
     rates = np.full(run.updates_per_epoch, settings.resolved_rate(rate))

@@ -117,7 +117,7 @@ def test_each_epoch_has_an_order_of_its_own() -> None:
         copied.fit(X, Y)
         changes.append(copied.get_weights()[0].tobytes())
         model.fit(X, Y)
-        model._learned = copy.copy(model)._learned
+        model._model = copy.copy(model)._model
     assert len(set(changes)) == 4
     assert not same_weights(weights, model.get_weights())
 
@@ -262,7 +262,7 @@ MARKS = [
 @pytest.mark.costly
 @pytest.mark.parametrize("step", [10, 1])
 def test_an_interrupt_at_any_line(step: int) -> None:
-    """It finds weights, history, order of rows and signature of one and the same epoch."""
+    """It finds weights, history, order of rows and encoding of one and the same epoch."""
     options: dict[str, Any] = {**OPTIMIZERS["momentum"], "validation_fraction": 0.2, "epochs": 2}
     old = fitted(**options, hidden=3)
     wanted = [old] + [fitted(**{**options, "epochs": epochs}) for epochs in (1, 2, 3)]
@@ -675,10 +675,10 @@ def restored(state: Any) -> Trainer:
     return model
 
 
-@pytest.mark.parametrize("version", [None, 0, 1, 2, 3, "4", 1.5])
+@pytest.mark.parametrize("version", [None, 0, 1, 2, 3, 4, "5", 1.5])
 def test_an_unknown_format_is_an_error(version: Any) -> None:
     state = fitted().__getstate__() | {"format": version}
-    message = f"saved by another version of fastmlp: got format {version!r}, known is 4"
+    message = f"saved by another version of fastmlp: got format {version!r}, known is 5"
     with pytest.raises(ValueError, match=message):
         restored(state)
     with pytest.raises(ValueError, match="got format None"):
@@ -702,17 +702,17 @@ def nested(state: Any, *path: Any, value: Any = None, drop: bool = False) -> Any
 
 def test_a_lack_of_anything_is_an_error() -> None:
     state = fitted().__getstate__()
-    paths = [("attributes",), ("history",), ("learned",)]
+    paths = [("attributes",), ("history",), ("model",)]
     paths += [("attributes", name) for name in (*SETTINGS, "n_iter_", "stop_training")]
-    signature = state["learned"]["signature"]
+    encoding = state["model"]["encoding"]
     for part in ("inputs", "outputs"):
-        paths += [("learned", "signature", part, name) for name in signature[part]]
-    columns = signature["inputs"]["columns"]
-    paths += [("learned", "signature", "inputs", "columns", name) for name in columns]
-    for outer in ("", "network", "signature"):
-        inner = ("learned", outer) if outer else ("learned",)
+        paths += [("model", "encoding", part, name) for name in encoding[part]]
+    columns = encoding["inputs"]["columns"]
+    paths += [("model", "encoding", "inputs", "columns", name) for name in columns]
+    for outer in ("", "network", "encoding"):
+        inner = ("model", outer) if outer else ("model",)
         paths += [
-            (*inner, name) for name in (state["learned"][outer] if outer else state["learned"])
+            (*inner, name) for name in (state["model"][outer] if outer else state["model"])
         ]
     for path in paths:
         with pytest.raises(ValueError, match=f"saved state .* is damaged: .*{path[-1]}"):
@@ -722,33 +722,33 @@ def test_a_lack_of_anything_is_an_error() -> None:
 
 WRONG: dict[str, tuple[tuple[Any, ...], Any]] = {
     "history": (("history",), None),
-    "learned": (("learned",), "weights"),
-    "dtype": (("learned", "network", "dtype"), "float16"),
-    "rule": (("learned", "network", "rule"), "lbfgs"),
-    "fewer weights": (("learned", "network", "weights"), random_weights(4, 8, 3)[:3]),
-    "narrow weights": (("learned", "network", "weights", 0), np.ones((4, 1), np.float32)),
-    "other weights": (("learned", "network", "weights"), random_weights(5, 8, 3)),
-    "no numbers": (("learned", "network", "weights", 1), np.array(["a"] * 8)),
-    "nan": (("learned", "network", "weights", 1), np.full(8, np.nan, np.float32)),
-    "fewer states": (("learned", "network", "state"), []),
-    "narrow state": (("learned", "network", "state", 0, 0), np.ones((4, 1), np.float32)),
-    "updates": (("learned", "network", "updates"), None),
-    "random": (("learned", "random"), (0, {"bit_generator": "MT19937"})),
-    "classes": (("learned", "signature", "outputs", "classes"), np.array([1, 2])),
-    "loss": (("learned", "signature", "outputs", "loss"), {"name": "mse"}),
-    "centre": (("learned", "signature", "outputs", "centre"), np.array([np.nan])),
-    "spread": (("learned", "signature", "outputs", "spread"), np.array([0.0])),
-    "scaling": (("learned", "signature", "inputs", "scaling", "kind"), "log"),
-    "factors": (("learned", "signature", "inputs", "scaling", "factor"), np.ones(3)),
-    "points": (("learned", "signature", "inputs", "scaling", "points"), np.ones((2, 3))),
-    "activations": (("learned", "network", "activations"), ("than",)),
-    "names": (("learned", "signature", "inputs", "names"), np.array(["a"], object)),
-    "features": (("learned", "signature", "inputs", "columns", "n_given"), 5),
-    "categories": (("learned", "signature", "inputs", "columns", "categories"), [[4, ["a"]]]),
-    "no keys": (("learned", "signature", "inputs", "columns", "categories"), [[0, [None]]]),
-    "medians": (("learned", "signature", "inputs", "columns", "medians"), np.zeros(3)),
-    "nan medians": (("learned", "signature", "inputs", "columns", "medians"), np.full(4, np.nan)),
-    "gaps": (("learned", "signature", "inputs", "columns", "gaps"), [0]),
+    "model": (("model",), "weights"),
+    "dtype": (("model", "network", "dtype"), "float16"),
+    "rule": (("model", "network", "rule"), "lbfgs"),
+    "fewer weights": (("model", "network", "weights"), random_weights(4, 8, 3)[:3]),
+    "narrow weights": (("model", "network", "weights", 0), np.ones((4, 1), np.float32)),
+    "other weights": (("model", "network", "weights"), random_weights(5, 8, 3)),
+    "no numbers": (("model", "network", "weights", 1), np.array(["a"] * 8)),
+    "nan": (("model", "network", "weights", 1), np.full(8, np.nan, np.float32)),
+    "fewer states": (("model", "network", "state"), []),
+    "narrow state": (("model", "network", "state", 0, 0), np.ones((4, 1), np.float32)),
+    "updates": (("model", "network", "updates"), None),
+    "random": (("model", "random"), (0, {"bit_generator": "MT19937"})),
+    "classes": (("model", "encoding", "outputs", "classes"), np.array([1, 2])),
+    "loss": (("model", "encoding", "outputs", "loss"), {"name": "mse"}),
+    "centre": (("model", "encoding", "outputs", "centre"), np.array([np.nan])),
+    "spread": (("model", "encoding", "outputs", "spread"), np.array([0.0])),
+    "scaling": (("model", "encoding", "inputs", "scaling", "kind"), "log"),
+    "factors": (("model", "encoding", "inputs", "scaling", "factor"), np.ones(3)),
+    "points": (("model", "encoding", "inputs", "scaling", "points"), np.ones((2, 3))),
+    "activations": (("model", "network", "activations"), ("than",)),
+    "names": (("model", "encoding", "inputs", "names"), np.array(["a"], object)),
+    "features": (("model", "encoding", "inputs", "columns", "n_given"), 5),
+    "categories": (("model", "encoding", "inputs", "columns", "categories"), [[4, ["a"]]]),
+    "no keys": (("model", "encoding", "inputs", "columns", "categories"), [[0, [None]]]),
+    "medians": (("model", "encoding", "inputs", "columns", "medians"), np.zeros(3)),
+    "nan medians": (("model", "encoding", "inputs", "columns", "medians"), np.full(4, np.nan)),
+    "gaps": (("model", "encoding", "inputs", "columns", "gaps"), [0]),
 }
 
 

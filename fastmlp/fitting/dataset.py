@@ -18,7 +18,7 @@ from ..data import (
 )
 from ..inputs import Scaling, given_scaling, learn_inputs
 from ..losses import Loss, SoftmaxCrossEntropy
-from ..network.encoding import Signature, weighted_rows
+from ..network.encoding import Encoding, weighted_rows
 from ..outputs import Outputs, Targets, learn_outputs
 from ..settings import Settings
 from ..settings.defaults import resolved
@@ -33,7 +33,7 @@ class FitData:
 
     X: Array
     targets: Targets
-    signature: Signature
+    encoding: Encoding
     settings: Settings
     validation: tuple[Array, Targets] | None = None
 
@@ -48,12 +48,12 @@ def fit_data(
     sample_weight: Any,
     validation_data: Any,
     settings: Settings,
-    known: Signature | None,
+    known: Encoding | None,
     classes: Any = None,
     *,
     open_ended: bool = False,
 ) -> FitData:
-    """Check what a fit was given; ``known`` is the signature of a network to be continued.
+    """Check what a fit was given; ``known`` is the encoding of a network to be continued.
 
     ``classes`` are those that Y may hold, where it need not hold all; more rows may come if it is
     ``open_ended``.
@@ -93,18 +93,18 @@ def fit_data(
     else:
         outputs = _continued(known, Y, weights, settings)
     _check_smoothing(settings, outputs)
-    signature = Signature(inputs, outputs)
+    encoding = Encoding(inputs, outputs)
     targets = outputs.encoded(Y, weights, dtype)
     held_back = None
     if validation_data is not None:
-        held_back = signature.rows_and_targets(
+        held_back = encoding.rows_and_targets(
             *check_validation_data(validation_data), dtype, "validation "
         )
     elif n_train < len(rows):
         held_back = rows[rest], targets.part(rest)
         rows, targets = rows[train], targets.part(train)
     targets = _with_class_weights(targets, outputs, settings.class_weight)
-    return FitData(rows, targets, signature, settings, held_back)
+    return FitData(rows, targets, encoding, settings, held_back)
 
 
 def _check_scaling(setting: Any, known: Scaling) -> None:
@@ -121,7 +121,7 @@ def _check_scaling(setting: Any, known: Scaling) -> None:
         )
 
 
-def _continued(known: Signature, Y: Array, weights: Any, settings: Settings) -> Outputs:
+def _continued(known: Encoding, Y: Array, weights: Any, settings: Settings) -> Outputs:
     """What targets stand for, for a network to be continued."""
     outputs, loss = known.outputs, settings.loss
     if loss is not None and known.fitted and not loss.has_outputs_of(outputs.loss):

@@ -56,7 +56,7 @@ def warn_of(
 
 
 def _worse_than_nothing(data: FitData, history: dict[str, list[float]], best: int) -> Iterator[str]:
-    outputs, targets, prefix = data.signature.outputs, data.targets, ""
+    outputs, targets, prefix = data.encoding.outputs, data.targets, ""
     if data.validation is not None:
         targets, prefix = data.validation[1], "val_"
     name = prefix + outputs.metric
@@ -95,7 +95,7 @@ def _dead_units(network: Network, data: FitData) -> Iterator[str]:
     dead = [np.ones(b.size, bool) for _, b in layers]
     for first in range(0, len(rows), _BLOCK_ROWS):
         block = rows[first : first + _BLOCK_ROWS]
-        values = data.signature.inputs.scaling.as_read(block, network.dtype)
+        values = data.encoding.inputs.scaling.as_read(block, network.dtype)
         for (W, b), units in zip(layers, dead, strict=True):
             values = np.maximum(np.einsum("ij,jk->ik", values, W) + b, 0)
             units &= values.max(axis=0) == 0

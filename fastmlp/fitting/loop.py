@@ -15,7 +15,7 @@ from ..data import outside
 from ..history import History
 from ..inference.scores import check_metrics, further_scores, name_of, scores
 from ..network.initializers import initial_weights
-from ..network.learned import Learned
+from ..network.model import Model
 from ..network.network import Network
 from ..settings import Settings
 from .dataset import FitData
@@ -38,13 +38,13 @@ class _DivergedError(FloatingPointError):
 
 
 def start(
-    settings: Settings, data: FitData, known: Learned | None
-) -> tuple[Learned, np.random.Generator]:
+    settings: Settings, data: FitData, known: Model | None
+) -> tuple[Model, np.random.Generator]:
     """What the first epoch goes on from, and the generator of the orders of rows."""
     bits = np.random.PCG64(settings.seed)
     rng = np.random.Generator(bits)
     if known is None:
-        sizes = (data.signature.inputs.count, *settings.hidden, data.signature.outputs.count)
+        sizes = (data.encoding.inputs.count, *settings.hidden, data.encoding.outputs.count)
         activations = settings.activations(len(settings.hidden))
         weights = initial_weights(rng, sizes, activations, settings.initializer)
         network = Network(weights, settings.dtype, activations)
@@ -56,8 +56,8 @@ def start(
             bits.state = known.random[1]
     network = network.under(settings.optimizer.rule)
     if known is None:
-        return Learned(network, data.signature, settings.hidden), rng
-    learned = replace(known, signature=data.signature, hidden=settings.hidden, random=None)
+        return Model(network, data.encoding, settings.hidden), rng
+    learned = replace(known, encoding=data.encoding, hidden=settings.hidden, random=None)
     if network is known.latest:
         return learned, rng
     return learned.settled(network), rng
@@ -72,7 +72,7 @@ class Fit:
         Gets what has been learned, and the history, epoch by epoch.
     data : FitData
         All rows; of a stream, what it is like.
-    known : Learned, optional
+    known : Model, optional
         What is to be continued.
     began : float
         When the fit began, by ``time.perf_counter``.
@@ -83,11 +83,11 @@ class Fit:
     """
 
     def __init__(
-        self, trainer: Any, data: FitData, known: Learned | None, *, began: float,
+        self, trainer: Any, data: FitData, known: Model | None, *, began: float,
         history: History | None = None, stream: Stream | None = None,
     ) -> None:  # fmt: skip
         settings = data.settings
-        check_metrics(settings.metrics, data.signature.outputs)
+        check_metrics(settings.metrics, data.encoding.outputs)
         self._trainer, self._settings, self._data = trainer, settings, data
         self._known, self._before = known, history or History()
         self._stream = stream
@@ -97,9 +97,9 @@ class Fit:
         self._begin()
         self._planned = 0
         if stream is None:
-            self._run = TrainingRun(self._learned.network, data, settings)
+            self._run = TrainingRun(self._model.network, data, settings)
             per_epoch = self._run.updates_per_epoch
-            self._planned = self._learned.network.updates + settings.epochs * per_epoch
+            self._planned = self._model.network.updates + settings.epochs * per_epoch
         self._deadline = began + (settings.time_budget or math.inf)
         self._scoring = 0.0  # seconds that the scores of an epoch take
         rows = self._run.rows if stream is None else None
@@ -109,7 +109,7 @@ class Fit:
     def _begin(self) -> None:
         """Where the first epoch begins, and nothing has happened yet."""
         settings = self._settings
-        self._learned, self._rng = start(settings, self._data, self._known)
+        self._model, self._rng = start(settings, self._data, self._known)
         self._history = History({name: list(values) for name, values in self._before.items()})
         self._done = len(self._history.get("loss", ()))  # epochs before this fit
         self._callbacks = [
@@ -122,7 +122,7 @@ class Fit:
         """Train until the end; the trainer then has all that came of it."""
         if self._settings.verbose:
             chosen = (f"{name}={value!r}" for name, value in self._trainer.auto_.items())
-            say(", ".join([*chosen, str(self._data.signature.inputs.scaling)]))
+            say(", ".join([*chosen, str(self._data.encoding.inputs.scaling)]))
         while True:
             try:
                 self._run_epochs()
@@ -134,7 +134,7 @@ class Fit:
         """Warn of what is wrong with what came of it."""
         trainer = self._trainer
         warn_of(
-            trainer._learned.network, self._data, self._history, first=self._done,
+            trainer._model.network, self._data, self._history, first=self._done,
             best=trainer.best_epoch_,
             may_fall=self._known is None and trainer.stop_reason_ == "epochs",
         )  # fmt: skip
@@ -183,7 +183,7 @@ class Fit:
                 # Every callback is told of the epoch, also when an earlier one stops the training.
                 for callback in self._callbacks:
                     callback(trainer, epoch, logs)
-                self._learned = trainer._learned  # with the weights that a callback may have set
+                self._model = trainer._model  # with the weights that a callback may have set
                 if trainer.stop_training:
                     if trainer.stop_reason_ == "epochs":
                         trainer.stop_reason_ = "callback"
@@ -201,13 +201,13 @@ class Fit:
         """Seconds that the validation will take, judged by a few of its rows."""
         if self._data.validation is None:
             return 0.0
-        settings, signature = self._settings, self._data.signature
-        outputs, scaling = signature.outputs, signature.inputs.scaling
+        settings, encoding = self._settings, self._data.encoding
+        outputs, scaling = encoding.outputs, encoding.inputs.scaling
         X, targets = self._data.validation
         rows, seconds = (X[:_REHEARSED], targets.part(slice(_REHEARSED))), 0.0
         for _ in range(2):  # the first time may compile
             start = time.perf_counter()
-            scores(self._learned.network, rows, outputs, None, settings.threads, scaling)
+            scores(self._model.network, rows, outputs, None, settings.threads, scaling)
             seconds = time.perf_counter() - start
         return seconds * len(X) / len(rows[0])
 
@@ -222,25 +222,25 @@ class Fit:
         if not trained.is_complete and epoch > self._done:
             return None
         start = time.perf_counter()
-        learned = self._learned.averaged_with(trained.network, self._settings.weight_averaging)
+        learned = self._model.averaged_with(trained.network, self._settings.weight_averaging)
         numbers = self._numbers(trained, learned.network)
         logs = numbers | {"learning_rate": rate, "seconds": self._seconds}
         self._scoring = time.perf_counter() - start
         learned = replace(
             learned,
             random=(self._settings.seed, self._rng.bit_generator.state),
-            monitored=(*self._learned.monitored, *monitored(self._settings.schedule, logs)),
+            monitored=(*self._model.monitored, *monitored(self._settings.schedule, logs)),
         )
         self._history.append(logs)
         # One step: whatever interrupts finds an epoch that is finished, or that never was.
-        found = {"_learned": learned, "history": self._history, "n_iter_": epoch + 1}
+        found = {"_model": learned, "history": self._history, "n_iter_": epoch + 1}
         best = {} if self._settings.early_stopping else {"best_epoch_": epoch}
         vars(self._trainer).update(found | best)
         return logs
 
     def _train(self) -> tuple[Trained, float]:
         """What the epoch leaves, and its last learning rate."""
-        network, sums = self._learned.latest or self._learned.network, []
+        network, sums = self._model.latest or self._model.network, []
         self._rows, self._seconds = 0, 0.0
         for run in self._runs(network):
             rates = self._rates(run, network)
@@ -267,7 +267,7 @@ class Fit:
         rate = self._trainer.learning_rate
         rate = self._auto_rate if rate is None else rate
         return self._slowed_down * learning_rates(
-            self._settings, rate, updates, self._planned, self._learned.monitored
+            self._settings, rate, updates, self._planned, self._model.monitored
         )  # fmt: skip
 
     def _train_on(
@@ -291,8 +291,8 @@ class Fit:
 
     def _numbers(self, trained: Trained, network: Network) -> dict[str, float]:
         """Losses and metrics of the epoch, of the network that it leads to."""
-        settings, signature = self._settings, self._data.signature
-        outputs, scaling = signature.outputs, signature.inputs.scaling
+        settings, encoding = self._settings, self._data.encoding
+        outputs, scaling = encoding.outputs, encoding.inputs.scaling
         how = outputs, settings.metrics, settings.threads, scaling
         logs = {"loss": trained.loss}
         if settings.metrics is None:

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..data import outside
-from ..network.learned import Learned
+from ..network.model import Model
 from .dataset import FitData, fit_data
 from .diagnostics import FitWarning
 from .loop import Fit
 from .progress import say
 
 
-def refitted(trainer: Any, found: FitData, X: Any, Y: Any, sample_weight: Any) -> Learned | None:
+def refitted(trainer: Any, found: FitData, X: Any, Y: Any, sample_weight: Any) -> Model | None:
     """What a training on all rows leaves; None if it diverged, or was to be stopped.
 
     Parameters
@@ -44,7 +44,7 @@ def refitted(trainer: Any, found: FitData, X: Any, Y: Any, sample_weight: Any) -
             stacklevel=outside(),
         )
         return None
-    return None if trainer.stop_training else again._learned
+    return None if trainer.stop_training else again._model
 
 
 class _StopsWith:

@@ -60,10 +60,10 @@ class TrainingRun:
 
     def __init__(self, network: Network, data: FitData, settings: Settings) -> None:
         self._data, self._settings = data, settings
-        self._outputs = data.signature.outputs
+        self._outputs = data.encoding.outputs
         self._weighted = self._outputs.is_weighted(data.targets)
         rows = len(data.X)
-        scaling = data.signature.inputs.scaling
+        scaling = data.encoding.inputs.scaling
         suitable = len(network.layer_sizes) > 2 and scaling.pieces is None
         skip_zeros = suitable and _has_many_zeros(data.X)
         self._batch_size = batch_size = min(int(settings.batch_size), rows)

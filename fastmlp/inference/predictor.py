@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..inputs import Scaling
-from ..network.learned import Learned
+from ..network.model import Model
 from ..network.network import Floats
 from ..settings import check_setting
 from .forward import predict
@@ -22,31 +22,31 @@ class Predictor:
 
     threads: int | None
     metrics: Any
-    _learned: Learned | None
+    _model: Model | None
 
-    def _fitted(self) -> Learned:
-        if self._learned is None:
+    def _fitted(self) -> Model:
+        if self._model is None:
             raise NotFittedError("this Trainer has no weights yet: call fit or set_weights first")
-        return self._learned
+        return self._model
 
     @property
     def classes_(self) -> npt.NDArray[Any]:
-        return self._fitted().signature.outputs.labels
+        return self._fitted().encoding.outputs.labels
 
     @property
     def n_features_in_(self) -> int:
-        return self._fitted().signature.inputs.columns.n_given
+        return self._fitted().encoding.inputs.columns.n_given
 
     @property
     def feature_names_in_(self) -> npt.NDArray[np.object_]:
-        names = self._fitted().signature.inputs.names
+        names = self._fitted().encoding.inputs.names
         if names is None:
             raise AttributeError("X of the fit had no column names")
         return names
 
     @property
     def scaling_(self) -> Scaling:
-        return self._fitted().signature.inputs.scaling
+        return self._fitted().encoding.inputs.scaling
 
     @property
     def layer_sizes_(self) -> tuple[int, ...]:
@@ -65,7 +65,7 @@ class Predictor:
             When the output is not finite: weights or values of X are too large.
         """
         learned = self._fitted()
-        outputs = learned.signature.outputs
+        outputs = learned.encoding.outputs
         outputs.check_probabilities()
         return outputs.probabilities(self._predict(learned, X, outputs.loss.name))
 
@@ -77,7 +77,7 @@ class Predictor:
         columns.
         """
         learned = self._fitted()
-        outputs = learned.signature.outputs
+        outputs = learned.encoding.outputs
         return outputs.predictions(self._predict(learned, X, outputs.loss.name))
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.floating]:
@@ -87,12 +87,12 @@ class Predictor:
         of their expectation; other numbers as ``predict`` gives them.
         """
         learned = self._fitted()
-        return learned.signature.outputs.decisions(self._predict(learned, X, "identity"))
+        return learned.encoding.outputs.decisions(self._predict(learned, X, "identity"))
 
-    def _predict(self, learned: Learned, X: npt.ArrayLike, output: str) -> Floats:
-        network, signature = learned.network, learned.signature
-        rows = signature.rows(X, network.dtype)
-        return predict(network, rows, self.threads, signature.inputs.scaling, output)
+    def _predict(self, learned: Model, X: npt.ArrayLike, output: str) -> Floats:
+        network, encoding = learned.network, learned.encoding
+        rows = encoding.rows(X, network.dtype)
+        return predict(network, rows, self.threads, encoding.inputs.scaling, output)
 
     def evaluate(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -110,11 +110,11 @@ class Predictor:
             When the loss is not finite.
         """
         learned = self._fitted()
-        network, signature = learned.network, learned.signature
-        rows = signature.rows_and_targets(X, Y, sample_weight, network.dtype)
+        network, encoding = learned.network, learned.encoding
+        rows = encoding.rows_and_targets(X, Y, sample_weight, network.dtype)
         metrics = check_setting("metrics", self.metrics)
-        check_metrics(metrics, signature.outputs)
-        how = signature.outputs, metrics, self.threads, signature.inputs.scaling
+        check_metrics(metrics, encoding.outputs)
+        how = encoding.outputs, metrics, self.threads, encoding.inputs.scaling
         return scores(network, rows, *how)
 
     def score(
@@ -122,10 +122,10 @@ class Predictor:
     ) -> float:
         """Accuracy, or R² for numbers, on rows X with targets Y; raises as ``evaluate``."""
         learned = self._fitted()
-        network, signature = learned.network, learned.signature
-        rows = signature.rows_and_targets(X, Y, sample_weight, network.dtype)
-        how = signature.outputs, None, self.threads, signature.inputs.scaling
-        return scores(network, rows, *how)[signature.outputs.metric]
+        network, encoding = learned.network, learned.encoding
+        rows = encoding.rows_and_targets(X, Y, sample_weight, network.dtype)
+        how = encoding.outputs, None, self.threads, encoding.inputs.scaling
+        return scores(network, rows, *how)[encoding.outputs.metric]
 
     def get_weights(self) -> list[Floats]:
         """[W1, b1, W2, b2, ...], W of shape (n_in, n_out), as copies.
@@ -135,4 +135,4 @@ class Predictor:
         do not make the predictions, ``get_state`` has all.
         """
         learned = self._fitted()
-        return learned.signature.outputs.in_units(learned.network.get_weights())
+        return learned.encoding.outputs.in_units(learned.network.get_weights())

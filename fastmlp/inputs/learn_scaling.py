@@ -56,7 +56,7 @@ def learn_scaling(
     """
     low, high = rows.min(axis=0).astype(np.float64), rows.max(axis=0).astype(np.float64)
     if setting != "auto":
-        return _learned(setting, "", rows, weights, low, high)
+        return _model(setting, "", rows, weights, low, high)
     if (largest := _pixel_range(rows, low, high)) is not None:
         if 0.5 <= largest <= 1:
             return Scaling(reason="auto: pixels between 0 and 1")
@@ -64,7 +64,7 @@ def learn_scaling(
     if _are_of_unit_size(rows, weights, low, high):
         return Scaling(reason="auto: features centred, of about unit size")
     kind = "standard" if linear else "piecewise" if _suit_pieces(rows, low, high) else "robust"
-    return _learned(kind, "auto: features of any unit", rows, weights, low, high)
+    return _model(kind, "auto: features of any unit", rows, weights, low, high)
 
 
 def _pixel_range(rows: Array, low: Floats, high: Floats) -> float | None:
@@ -86,7 +86,7 @@ def _are_of_unit_size(rows: Array, weights: Floats | None, low: Floats, high: Fl
     return bool(centred.all() and ((spreads >= 0.5) & (spreads <= 2))[varying].all())
 
 
-def _learned(
+def _model(
     kind: str, reason: str, rows: Array, weights: Floats | None, low: Floats, high: Floats
 ) -> Scaling:
     size = np.maximum(np.abs(low), np.abs(high))
@@ -124,7 +124,7 @@ def _in_pieces(
     reason: str, rows: Array, weights: Floats | None, low: Floats, high: Floats
 ) -> Scaling:
     """Robust scaling, after which features are cut."""
-    robust = _learned("robust", reason, rows, weights, low, high)
+    robust = _model("robust", reason, rows, weights, low, high)
     count = piece_count(int(_divisible(rows, low, high).sum()), len(rows)) or FEWEST
     shares = np.linspace(0, 1, count + 1)
     inner = _quantiles(rows, weights, shares[1:-1])

@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Signature:
+class Encoding:
     """What a network takes and gives.
 
     Parameters
@@ -36,8 +36,8 @@ class Signature:
         return {**vars(self), "inputs": self.inputs.plain(), "outputs": self.outputs.plain()}
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> "Signature":
-        """The signature that gave :meth:`plain`."""
+    def from_plain(cls, plain: dict[str, Any]) -> "Encoding":
+        """The encoding that gave :meth:`plain`."""
         inputs, outputs = Inputs.from_plain(plain["inputs"]), Outputs.from_plain(plain["outputs"])
         return cls(inputs, outputs, plain["fitted"])
 

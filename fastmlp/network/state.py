@@ -10,10 +10,10 @@ from typing import Any
 
 from ..history import History
 from ..settings import SETTINGS
-from .learned import Learned
+from .model import Model
 
 # Of what is pickled.
-FORMAT = 4
+FORMAT = 5
 
 
 def learned_state(trainer: Any) -> dict[str, Any]:
@@ -37,13 +37,13 @@ def plain_state(trainer: Any) -> dict[str, Any]:
     """The attributes of a trainer, what it has learned in plain form, and the format's number."""
     attributes = dict(vars(trainer))  # one step: another thread may be fitting
     attributes.pop("_fitting")
-    history, learned = attributes.pop("history"), attributes.pop("_learned")
+    history, learned = attributes.pop("history"), attributes.pop("_model")
     n_epochs = attributes["n_iter_"]
     return {
         "format": FORMAT,
         "attributes": attributes,
         "history": {name: values[:n_epochs] for name, values in history.items()},
-        "learned": learned and learned.plain(),
+        "model": learned and learned.plain(),
     }
 
 
@@ -64,7 +64,7 @@ def restore(trainer: Any, state: Any) -> None:
     try:
         attributes = state["attributes"] | {
             "history": History(state["history"]),
-            "_learned": state["learned"] and Learned.from_plain(state["learned"]),
+            "_model": state["model"] and Model.from_plain(state["model"]),
             "_fitting": None,
         }
         if missing := {*SETTINGS, "n_iter_", "stop_training"} - set(attributes):

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from .encoding import Signature
+from .encoding import Encoding
 from .network import Network
 
 
 @dataclass(frozen=True)
-class Learned:
+class Model:
     """What a fit leaves and another one goes on from.
 
     It is replaced as a whole: an interrupt, or another thread, finds all of it or nothing.
@@ -19,7 +19,7 @@ class Learned:
     ----------
     network : Network
         What predicts.
-    signature : Signature
+    encoding : Encoding
     hidden : tuple of int
         What the setting was when the network was made.
     random : (seed, state), optional
@@ -33,18 +33,18 @@ class Learned:
     """
 
     network: Network
-    signature: Signature
+    encoding: Encoding
     hidden: tuple[int, ...]
     random: tuple[int | None, Any] | None = None
     monitored: tuple[float, ...] = ()
     latest: Network | None = None
     averaged: int = 0
 
-    def settled(self, network: Network) -> "Learned":
+    def settled(self, network: Network) -> "Model":
         """With another network, from which the training goes on."""
         return replace(self, network=network, latest=None, averaged=0)
 
-    def averaged_with(self, latest: Network, kept: float) -> "Learned":
+    def averaged_with(self, latest: Network, kept: float) -> "Model":
         """After an epoch, of weights of which the average keeps a share; of the first their mean.
 
         The average has the optimiser's state, so that whoever settles it can go on from it.
@@ -59,16 +59,16 @@ class Learned:
     def plain(self) -> dict[str, Any]:
         """The same as plain arrays and values."""
         return {
-            **vars(self), "network": self.network.plain(), "signature": self.signature.plain(),
+            **vars(self), "network": self.network.plain(), "encoding": self.encoding.plain(),
             "latest": self.latest and self.latest.plain(),
         }  # fmt: skip
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> "Learned":
+    def from_plain(cls, plain: dict[str, Any]) -> "Model":
         """What gave :meth:`plain`; raises an exception of some kind for anything else."""
         network = Network.from_plain(plain["network"])
-        signature = Signature.from_plain(plain["signature"])
-        sizes = (signature.inputs.count, signature.outputs.count)
+        encoding = Encoding.from_plain(plain["encoding"])
+        sizes = (encoding.inputs.count, encoding.outputs.count)
         if sizes != (network.layer_sizes[0], network.layer_sizes[-1]):
             raise ValueError(f"a network of {network.layer_sizes} does not map {sizes}")
         if plain["random"] is not None:
@@ -78,4 +78,4 @@ class Learned:
             raise ValueError(f"a training of {latest.layer_sizes} in {latest.dtype}")
         monitored = tuple(map(float, plain["monitored"]))
         rest = {"averaged": int(plain["averaged"]), "latest": latest, "monitored": monitored}
-        return cls(**plain | {"network": network, "signature": signature} | rest)
+        return cls(**plain | {"network": network, "encoding": encoding} | rest)
