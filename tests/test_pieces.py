@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fastmlp import Ensemble, Trainer
-from fastmlp.data import Features
+from fastmlp.data import open_features
 from fastmlp.inputs import Scaling, learn_inputs
 from fastmlp.inputs.bins import REACH, piece_count
 from fastmlp.settings import Settings
@@ -33,7 +33,7 @@ PIECES = 10  # 640 rows, 64 for each
 
 def learned(rows: Any, weights: Array | None = None) -> Scaling:
     settings = Settings(scaling="piecewise")
-    return learn_inputs(Features(rows), None, slice(None), weights, settings)[0].scaling
+    return learn_inputs(open_features(rows), slice(None), weights, settings)[0].scaling
 
 
 def as_read(scaling: Scaling, rows: Array, dtype: str = "float64") -> Array:
@@ -77,7 +77,7 @@ def test_a_piece_rises_between_two_quantiles() -> None:
 def test_features_come_first_as_robust_scaling_leaves_them() -> None:
     scaling = learned(RAW)
     settings = Settings(scaling="robust")
-    robust = learn_inputs(Features(RAW), None, slice(None), None, settings)[0].scaling
+    robust = learn_inputs(open_features(RAW), slice(None), None, settings)[0].scaling
     got = as_read(scaling, RAW)
     assert np.array_equal(got[:, :7], robust.apply(RAW, np.dtype("float64")))
     assert scaling.n_inputs(7) == got.shape[1] == 7 + scaling.pieces.count  # type: ignore[union-attr]

@@ -164,7 +164,7 @@ def evaluate(
     unit = LOSSES[outputs.kernel(targets, weighted=weighted)].loss
     rows = _Rows(network, X, threads, scaling, unit, True)
     totals = np.empty((rows.chunks, 2))
-    arrays = targets.taken(rows.order, network.dtype, weighted=weighted)
+    arrays = targets.gathered(rows.order, network.dtype, weighted=weighted)
     table = outputs.table(targets).astype(network.dtype)
     stride = arrays["targets"].shape[1] if "targets" in arrays else 0
     rows.job.set(target_stride=stride, smoothing=outputs.label_smoothing)

@@ -1,4 +1,4 @@
-"""Tables of pandas, Polars and PyArrow -> one array, a block of rows after another, and categories.
+"""Tables and columns of pandas, Polars and PyArrow.
 
 None of these packages is imported: of one that is not loaded there can be no table.
 """
@@ -46,7 +46,7 @@ class _PandasTable(_WithArrow):
     def column(self, j: int) -> Any:
         return self.data.iloc[:, j]
 
-    def coded(self, j: int) -> Coded:
+    def code(self, j: int) -> Coded:
         series = self.column(j)
         if j not in self.categories:
             return of_values(series)
@@ -97,7 +97,7 @@ class _PolarsTable(Table):
     def column(self, j: int) -> Any:
         return self.data.to_series(j)
 
-    def coded(self, j: int) -> Coded:
+    def code(self, j: int) -> Coded:
         series = self.column(j)
         return of_polars(series) if j in self.categories else of_values(series.to_list())
 
@@ -137,7 +137,7 @@ class _ArrowTable(_WithArrow):
     def column(self, j: int) -> Any:
         return self.data.column(j)
 
-    def coded(self, j: int) -> Coded:
+    def code(self, j: int) -> Coded:
         column = self.column(j)
         return of_arrow(column) if j in self.categories else of_values(column.to_pylist())
 
@@ -177,7 +177,7 @@ _TABLES: dict[tuple[str, str], type[Table]] = {
 _COLUMNS = (("polars", "Series"), ("pyarrow", "Array"), ("pyarrow", "ChunkedArray"))
 
 
-def take_rows(data: Any, rows: Any) -> Any:
+def gather_rows(data: Any, rows: Any) -> Any:
     """Rows of an array or a table, by indices or flags; all of them for None, nothing of None."""
     if data is None or rows is None:
         return data
