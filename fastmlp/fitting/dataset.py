@@ -1,5 +1,6 @@
 """What one fit was given, checked once; and what further rows must agree with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,8 +21,7 @@ from ..inputs import Scaling, given_scaling, learn_inputs
 from ..losses import Loss, SoftmaxCrossEntropy
 from ..network.encoding import Encoding, weighted_rows
 from ..outputs import Outputs, Targets, learn_outputs
-from ..settings import Settings
-from ..settings.defaults import resolved
+from ..settings import FitSettings
 
 Array = npt.NDArray[Any]
 
@@ -34,7 +34,7 @@ class FitData:
     X: Array
     targets: Targets
     encoding: Encoding
-    settings: Settings
+    settings: FitSettings
     validation: tuple[Array, Targets] | None = None
 
     def without_rows(self) -> "FitData":
@@ -47,25 +47,20 @@ def fit_data(
     Y: Any,
     sample_weight: Any,
     validation_data: Any,
-    settings: Settings,
+    resolve: Callable[[int], FitSettings],
     known: Encoding | None,
     classes: Any = None,
-    *,
-    open_ended: bool = False,
 ) -> FitData:
     """Check what a fit was given; ``known`` is the encoding of a network to be continued.
 
-    ``classes`` are those that Y may hold, where it need not hold all; more rows may come if it is
-    ``open_ended``.
+    ``resolve`` gives the settings for a number of rows; ``classes`` are those that Y may hold,
+    where it need not hold all.
 
     Raises
     ------
     TypeError, ValueError
         For whatever cannot be trained on, or does not agree with what is known.
     """
-    dtype = settings.dtype
-    if known is not None:
-        _check_scaling(settings.scaling, known.inputs.scaling)
     fitted = known.inputs if known is not None and known.fitted else None
     features = fitted.features(X) if fitted else Features(X)
     Y = read_targets(Y, len(features))
@@ -73,9 +68,10 @@ def fit_data(
     Y = Y[kept]
     if classes is not None:
         classes = check_classes(classes, np.shape(classes)[0] if np.ndim(classes) else 0)
-    settings = resolved(
-        settings, len(Y), validated=validation_data is not None, open_ended=open_ended
-    )
+    settings = resolve(len(Y))
+    dtype = settings.dtype
+    if known is not None:
+        _check_scaling(settings.scaling, known.inputs.scaling)
     n_train = len(Y)
     if validation_data is None:
         n_train = split_validation(len(Y), settings.validation_fraction)
@@ -121,7 +117,7 @@ def _check_scaling(setting: Any, known: Scaling) -> None:
         )
 
 
-def _continued(known: Encoding, Y: Array, weights: Any, settings: Settings) -> Outputs:
+def _continued(known: Encoding, Y: Array, weights: Any, settings: FitSettings) -> Outputs:
     """What targets stand for, for a network to be continued."""
     outputs, loss = known.outputs, settings.loss
     if loss is not None and known.fitted and not loss.has_outputs_of(outputs.loss):
@@ -166,7 +162,7 @@ def _of_given_weights(given: Outputs, Y: Array, loss: Loss | None, smoothing: fl
     return replace(learned, centre=np.zeros(count), spread=np.ones(count))
 
 
-def _check_smoothing(settings: Settings, outputs: Outputs) -> None:
+def _check_smoothing(settings: FitSettings, outputs: Outputs) -> None:
     if settings.label_smoothing > 0 and outputs.loss.targets not in ("classes", "labels"):
         raise ValueError(
             f"label_smoothing has no effect with loss={outputs.loss.name!r}; "

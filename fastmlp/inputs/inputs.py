@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import Features, Names, check_names, feature_names, is_ready
-from ..settings import Settings, check_setting
+from ..settings import FitSettings, check_setting
 from .columns import Columns, learn_columns
 from .learn_scaling import given_scaling, learn_scaling
 from .scaling import Scaling
@@ -102,7 +102,7 @@ def _precision(scaling: Scaling | None, dtype: np.dtype[Any]) -> np.dtype[Any] |
 
 def learn_inputs(
     features: Features, names: Names | None, train: slice | Array, weights: Any,
-    settings: Settings, given: Inputs | None = None,
+    settings: FitSettings, given: Inputs | None = None,
 ) -> tuple[Inputs, Array]:  # fmt: skip
     """What the training rows say of the inputs, and all rows as kernels take them.
 
@@ -115,7 +115,7 @@ def learn_inputs(
         The training rows.
     weights : array, optional
         Of the training rows.
-    settings : Settings
+    settings : FitSettings
     given : Inputs, optional
         Of weights that were given: they say how many inputs there are, and how these are scaled.
 
@@ -134,6 +134,7 @@ def learn_inputs(
         raise ValueError(f"{features.name} must have {given.columns.n_inputs} features; {got}")
     if scaling is None:
         is_linear = len(settings.hidden) == 0
-        scaling = learn_scaling(settings.scaling, rows[train], weights, linear=is_linear)
+        kind = str(settings.scaling)
+        scaling = learn_scaling(kind, rows[train], weights, linear=is_linear)
     inputs = Inputs(columns, names, scaling.check(columns.n_inputs))
     return inputs, scaling.apply(rows, settings.dtype, features.name)
