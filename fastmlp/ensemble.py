@@ -163,12 +163,12 @@ class Ensemble:
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> dict[str, float]:
         """Loss and metric of the averaged predictions; raises as ``Trainer.evaluate``."""
-        learned = self.members[0]._fitted()
-        outputs = learned.encoding.outputs
+        model = self.members[0].model_
+        outputs = model.encoding.outputs
         name = "predict" if outputs.metric == "r2" else "predict_proba"
         mean = np.mean(self._all(name, X), axis=0)
-        dtype = learned.network.dtype
-        targets, kept = learned.encoding.targets(Y, len(mean), sample_weight, dtype)
+        dtype = model.network.dtype
+        targets, kept = model.encoding.targets(Y, len(mean), sample_weight, dtype)
         return score_predictions(outputs, mean[kept], targets)
 
     def score(
@@ -178,7 +178,7 @@ class Ensemble:
         return self.evaluate(X, Y, sample_weight)[self._outputs().metric]
 
     def _outputs(self) -> Outputs:
-        return self.members[0]._fitted().encoding.outputs
+        return self.members[0].model_.encoding.outputs
 
     def _all(self, name: str, X: npt.ArrayLike) -> list[Array]:
         return [getattr(member, name)(X) for member in self.members]

@@ -1,41 +1,42 @@
-"""Trainer: the story of a fit on one page."""
+"""Trainer: settings, fits and their relatives as users see them; no arithmetic."""
+
+from __future__ import annotations
 
 import copy
-import inspect
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
-from reprlib import recursive_repr
-from typing import Any
+import warnings
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import numpy.typing as npt
-
-from .callbacks import Callback, EarlyStopping
-from .data import check_classes
+from .data import outside
 from .data.chunks import as_chunks
 from .fitting.dataset import FitData, fit_data
-from .fitting.loop import Fit
+from .fitting.diagnostics import FitWarning
+from .fitting.loop import EpochResult, Fit
 from .fitting.progress import say
-from .fitting.refit import refitted
+from .fitting.refit import StopsWith, refit_settings
+from .fitting.sources import InMemory, Streamed
+from .fitting.start import check_continues
 from .fitting.summary import summary
 from .history import History
 from .inference.predictor import Predictor
-from .inputs import Columns, Inputs, Scaling
 from .kernels.language.jit import announcing
-from .losses import Loss
-from .network.encoding import Encoding
-from .network.given import check_weights
-from .network.model import Model
-from .network.network import Network
-from .network.state import check_picklable, learned_state, plain_state, restore, set_learned
-from .optimizers import Optimizer
-from .outputs import given_outputs
-from .schedules import ReduceOnPlateau, Schedule
-from .settings import SETTINGS, Settings, as_callables, check_setting, near_miss
-from .settings.defaults import LARGEST_BATCH, told
-from .settings.given import check_open_ended
+from .network.model import Model, given_model
+from .network.state import check_picklable, learned_state, plain_state, restored, with_settings
+from .settings import Choices, FitSettings, auto_values, choices, resolved
+from .settings.combinations import check_open_ended
+from .settings.defaults import LARGEST_BATCH
+from .settings.values import as_tuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    import numpy.typing as npt
+
+    from .inputs import Scaling
 
 
 class Trainer(Predictor):
@@ -225,95 +226,13 @@ class Trainer(Predictor):
     (5,)
     """
 
-    def __init__(
-        self,
-        hidden: int | Sequence[int] = 128,
-        *,
-        activation: str | Sequence[str] = "relu",
-        initializer: str = "glorot_uniform",
-        dropout: float | Sequence[float] = 0.0,
-        loss: str | Loss = "auto",
-        class_weight: str | Mapping[Any, float] | None = None,
-        label_smoothing: float = 0.0,
-        optimizer: str | Optimizer = "adam",
-        learning_rate: float | None = None,
-        schedule: str | Schedule | ReduceOnPlateau | Callable[[int], float] | None = "auto",
-        l2: float = 0.0,
-        l1: float = 0.0,
-        clip_norm: float | None = None,
-        epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        weight_averaging: float | str = "auto",
-        shuffle: bool = True,
-        scaling: str | float | npt.ArrayLike | None = "auto",
-        missing: str = "error",
-        validation_fraction: float | str = "auto",
-        validation_split: str = "auto",
-        early_stopping: bool | str | EarlyStopping = "auto",
-        refit: bool = False,
-        metrics: str | Callable[..., float] | Sequence[str | Callable[..., float]] = "auto",
-        time_budget: float | None = None,
-        dtype: npt.DTypeLike = "float32",
-        threads: int | None = None,
-        seed: int | None = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        callbacks: Callable[..., Any] | Callback | Sequence[Callable[..., Any] | Callback] = (),
-    ) -> None:
-        self.hidden = hidden
-        self.activation = activation
-        self.initializer = initializer
-        self.dropout = dropout
-        self.loss = loss
-        self.class_weight = class_weight
-        self.label_smoothing = label_smoothing
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.l2 = l2
-        self.l1 = l1
-        self.clip_norm = clip_norm
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.weight_averaging = weight_averaging
-        self.shuffle = shuffle
-        self.scaling = scaling
-        self.missing = missing
-        self.validation_fraction = validation_fraction
-        self.validation_split = validation_split
-        self.early_stopping = early_stopping
-        self.refit = refit
-        self.metrics = metrics
-        self.time_budget = time_budget
-        self.dtype = dtype
-        self.threads = threads
-        self.seed = seed
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.callbacks = callbacks
+    def __post_init__(self) -> None:
         self.history = History()
         self.n_iter_, self.best_epoch_, self.stop_reason_ = 0, 0, ""
         self.auto_: dict[str, Any] = {}
         self.stop_training = False
-        self._model: Model | None = None
+        self._model = None
         self._fitting: threading.Thread | None = None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in SETTINGS:
-            check_setting(name, value)
-        elif not hasattr(self, name) and (meant := near_miss(name)):
-            raise AttributeError(f"Trainer has no setting {name!r}; did you mean {meant!r}?")
-        super().__setattr__(name, value)
-
-    @recursive_repr("Trainer(...)")  # a callback may be a method of this trainer
-    def __repr__(self) -> str:
-        given = [f"hidden={self.hidden!r}"]
-        for name, parameter in inspect.signature(Trainer).parameters.items():
-            value = getattr(self, name)
-            # An array compares item by item.
-            if name != "hidden" and repr(value) != repr(parameter.default):
-                given.append(f"{name}={value!r}")
-        return f"{type(self).__name__}({', '.join(given)})"
 
     def fit(
         self,
@@ -322,7 +241,7 @@ class Trainer(Predictor):
         *,
         sample_weight: npt.ArrayLike | None = None,
         validation_data: Sequence[Any] | None = None,
-    ) -> "Trainer":
+    ) -> Trainer:
         """Train on the rows of X.
 
         Parameters
@@ -364,22 +283,44 @@ class Trainer(Predictor):
             or an exception in a callback, are those of the last finished epoch.
         """
         with self._being_fitted() as began:
-            settings = self._settings()
-            known = self._continued(settings)
-            encoding = known.encoding if known else None
-            data = fit_data(X, Y, sample_weight, validation_data, settings, encoding)
-            if settings.refit and validation_data is not None:
+            chosen = choices(self)
+            if chosen.refit and validation_data is not None:
                 raise ValueError(
                     "refit has no effect beside validation_data, whose rows are not trained on; "
                     "got refit=True"
                 )
-            self.auto_ = told(settings, data.settings)
-            fit = Fit(self, data, known, began=began)
+            known = self._continued(chosen, warm_start=chosen.warm_start)
+            resolve = partial(resolved, chosen, validated=validation_data is not None)
+            data = fit_data(
+                X, Y, sample_weight, validation_data, resolve, known.encoding if known else None
+            )
+            self.auto_ = auto_values(chosen, data.settings)
+            fit = Fit(self, self._publish, data, InMemory(data), known, began)
             fit.run()
-            fit.judge()
-            if settings.refit and data.validation is not None:
-                self._model = refitted(self, data, X, Y, sample_weight) or self._model
+            fit.diagnose()
+            if data.settings.refit and data.validation is not None:
+                settings = refit_settings(data.settings, self.best_epoch_ + 1, fit.learning_rate)
+                self._refit(settings, X, Y, sample_weight)
         return self
+
+    def _refit(self, settings: FitSettings, X: Any, Y: Any, sample_weight: Any) -> None:
+        """Train afresh on all rows. A training that fails or is stopped changes nothing."""
+        settings = settings.changed(callbacks=(StopsWith(self),))
+        data = fit_data(X, Y, sample_weight, None, lambda n_rows: settings, None)
+        if self.verbose:
+            say(f"once more, on all {len(data.X):,} rows: {settings.epochs} epochs")
+        again, self.stop_training = Trainer(), False
+        try:
+            Fit(again, again._publish, data, InMemory(data), None, time.perf_counter()).run()
+        except FloatingPointError as error:
+            warnings.warn(
+                f"the training on all rows failed, so that on a part of them stays: {error}",
+                FitWarning,
+                stacklevel=outside(),
+            )
+        else:
+            if not self.stop_training:
+                self.model_ = again.model_
 
     def partial_fit(
         self,
@@ -387,7 +328,7 @@ class Trainer(Predictor):
         Y: npt.ArrayLike,
         classes: npt.ArrayLike | None = None,
         sample_weight: npt.ArrayLike | None = None,
-    ) -> "Trainer":
+    ) -> Trainer:
         """Train on the rows of X once, going on from what there is.
 
         The optimiser's state is kept, and the epoch is appended to the history. Settings of a whole
@@ -413,13 +354,15 @@ class Trainer(Predictor):
             validation, a time budget, or a schedule that must know the number of updates.
         """
         with self._being_fitted() as began:
-            settings = self._open_ended("partial_fit", epochs=1, warm_start=True)
-            known = self._continued(settings)
-            data = self._first_data((X, Y, sample_weight), None, settings, known, classes)
-            Fit(
-                self, data, known, began=began, history=self.history,
-                stream=lambda: iter([data]),
-            ).run()  # fmt: skip
+            chosen = self._open_ended("partial_fit")
+            chosen.epochs = 1
+            known = self._continued(chosen, warm_start=True)
+            resolve = partial(resolved, chosen, validated=False, open_ended=True)
+            data = fit_data(
+                X, Y, sample_weight, None, resolve, known.encoding if known else None, classes
+            )
+            source = Streamed(lambda: iter([data]), data.settings)
+            Fit(self, self._publish, data, source, known, began, before=self.history).run()
         return self
 
     def fit_stream(
@@ -428,7 +371,7 @@ class Trainer(Predictor):
         *,
         classes: npt.ArrayLike | None = None,
         validation_data: Sequence[Any] | None = None,
-    ) -> "Trainer":
+    ) -> Trainer:
         """Train on data that come in chunks, of which two are held at a time.
 
         Parameters
@@ -456,46 +399,56 @@ class Trainer(Predictor):
             updates. Metrics other than accuracy and r2 are those of ``validation_data`` alone.
         """
         with self._being_fitted() as began:
-            settings = self._open_ended("fit_stream")
-            known = self._continued(settings)
-            stream = as_chunks(chunks, settings.epochs)
+            chosen = self._open_ended("fit_stream")
+            known = self._continued(chosen, warm_start=chosen.warm_start)
+            stream = as_chunks(chunks, chosen.epochs)
             if not callable(chunks):
-                settings = settings.changed(epochs=1)
-            data = self._first_data(stream.first(), validation_data, settings, known, classes)
+                chosen.epochs = 1
+            validated = validation_data is not None
+            resolve = partial(resolved, chosen, validated=validated, open_ended=True)
+            # Nothing here holds the first chunk, so that it can go when the next one comes.
+            data = fit_data(
+                *stream.first(),
+                validation_data,
+                resolve,
+                known.encoding if known else None,
+                classes,
+            ).without_rows()
 
-            def epoch() -> Iterator[FitData]:
-                for X, Y, weights in stream.epoch():
-                    yield fit_data(X, Y, weights, None, data.settings, data.encoding)
+            def parts() -> Iterator[FitData]:
+                for chunk in stream.epoch():
+                    yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
 
-            self.auto_ = told(settings, data.settings)
-            Fit(self, data.without_rows(), known, began=began, stream=epoch).run()
+            self.auto_ = auto_values(chosen, data.settings)
+            source = Streamed(parts, data.settings)
+            Fit(self, self._publish, data, source, known, began).run()
         return self
 
-    @staticmethod
-    def _first_data(
-        rows: tuple[Any, Any, Any], validation_data: Any, settings: Settings,
-        known: Model | None, classes: Any,
-    ) -> FitData:  # fmt: skip
-        encoding = known.encoding if known else None
-        X, Y, sample_weight = rows
-        return fit_data(
-            X, Y, sample_weight, validation_data, settings, encoding, classes, open_ended=True
-        )
+    def _publish(self, result: EpochResult) -> None:
+        """One step: an interrupt finds an epoch that is finished, or none of it."""
+        vars(self).update(
+            _model=result.model, history=result.history, n_iter_=result.number + 1,
+            best_epoch_=result.best_epoch,
+        )  # fmt: skip
 
-    def _settings(self, **changes: Any) -> Settings:
-        return Settings(**{name: getattr(self, name) for name in SETTINGS} | changes)
-
-    def _open_ended(self, method: str, **changes: Any) -> Settings:
-        """Settings for rows that come one after the other."""
+    def _open_ended(self, method: str) -> Choices:
+        """The settings of a fit to which more rows may come."""
         if self.refit:
             raise ValueError(f"refit has no effect in {method}; got {self.refit}")
-        settings = self._settings(**changes)
-        check_open_ended(settings, method)
-        return settings
+        chosen = choices(self)
+        check_open_ended(chosen, method)
+        return chosen
+
+    def _continued(self, chosen: Choices, *, warm_start: bool) -> Model | None:
+        """The model that a fit goes on from; its network keeps its shape and dtype."""
+        if self._model is None or not warm_start:
+            return None
+        check_continues(self._model, chosen)
+        return self._model
 
     @contextmanager
     def _being_fitted(self) -> Iterator[float]:
-        """Nobody else fits meanwhile; gives the time at the beginning."""
+        """Keep other fits of this trainer out meanwhile; gives the time at the beginning."""
         began, thread = time.perf_counter(), threading.current_thread()
         # Interrupts and other threads come in at calls: there is none between this question, where
         # nobody fits, and the answer, nor before that is taken back.
@@ -516,27 +469,6 @@ class Trainer(Predictor):
         if not self.verbose:
             return nullcontext()
         return announcing(lambda: say("compiling kernels, once on this machine: a few seconds"))
-
-    def _continued(self, settings: Settings) -> Model | None:
-        """What a fit goes on from; the network then keeps its shape and dtype."""
-        learned = self._model
-        if learned is None or not settings.warm_start:
-            return None
-        network = learned.network
-        if settings.hidden not in (learned.hidden, network.layer_sizes[1:-1]):
-            got = f"hidden={self.hidden!r}, but the network has layers of {network.layer_sizes}"
-            raise ValueError(f"warm_start continues a network as it is; got {got}")
-        count = len(network.activations)
-        if settings.activations(count) != network.activations:
-            got = f"activation={self.activation!r}, but the network has {network.activations}"
-            raise ValueError(f"warm_start continues a network as it is; got {got}")
-        if len(settings.dropouts(count)) not in (0, count + 1):
-            got = f"dropout={self.dropout!r}, but the network has {count} hidden layers"
-            raise ValueError(f"warm_start continues a network as it is; got {got}")
-        if settings.dtype != network.dtype:
-            got = f"dtype={settings.dtype.name!r}, but the network is of {network.dtype.name}"
-            raise ValueError(f"warm_start continues a network as it is; got {got}")
-        return learned
 
     def set_weights(
         self,
@@ -569,48 +501,9 @@ class Trainer(Predictor):
         TypeError, ValueError
             If the arrays do not fit together or do not fit the trained network.
         """
-        learned = self._model or self._unlearned(weights, scaling)
-        network, encoding = learned.network, learned.encoding
-        n_inputs, *hidden, n_outputs = network.layer_sizes
-        checked = check_weights(
-            weights, n_features=n_inputs, n_outputs=n_outputs, hidden=tuple(hidden),
-        )  # fmt: skip
-        checked = check_weights(encoding.outputs.from_units(checked), dtype=network.dtype)
-        if classes is not None:
-            labels = check_classes(classes, len(encoding.outputs.labels))
-            encoding = replace(encoding, outputs=replace(encoding.outputs, classes=labels))
-        if scaling is not None:
-            inputs = encoding.inputs.scaled_by(scaling)
-            if inputs.count != n_inputs:
-                got = f"{inputs.count} with {inputs.scaling}"
-                raise ValueError(f"scaling must make {n_inputs} inputs of the features; got {got}")
-            encoding = replace(encoding, inputs=inputs)
-        learned = replace(learned.settled(network.with_weights(checked)), encoding=encoding)
-        if self._fitting is None:
-            learned = replace(learned, network=learned.network.restarted(network.rule), random=None)
-        self._model = learned
-
-    def _unlearned(self, weights: Sequence[npt.ArrayLike], scaling: Any) -> Model:
-        """Around weights that come from outside, and the scaling that goes with them, if any."""
-        names = "dtype", "hidden", "activation", "scaling", "loss"
-        dtype, hidden, activation, setting, loss = (
-            check_setting(name, getattr(self, name)) for name in names
-        )
-        checked = check_weights(weights, dtype=dtype)
-        count = len(checked) // 2 - 1
-        activations = activation if isinstance(activation, tuple) else (activation,) * count
-        if len(activations) != count:
-            got = f"got activation={activation!r} and {count} hidden layers"
-            raise ValueError(f"activation must be one name, or one for each hidden layer; {got}")
-        network = Network(checked, dtype, activations)
-        n_inputs, *_, n_outputs = network.layer_sizes
-        outputs = given_outputs(loss, n_outputs)
-        pieces = scaling.pieces if isinstance(scaling, Scaling) else None
-        inputs = Inputs(Columns(n_inputs - (pieces.count if pieces else 0)))
-        if not isinstance(setting, str):
-            inputs = inputs.scaled_by(setting)
-        encoding = Encoding(inputs, outputs, fitted=False)
-        return Model(network, encoding, hidden)
+        model = self._model or given_model(weights, scaling, self)
+        model = model.with_weights(weights, classes, scaling)
+        self._model = model.restarted() if self._fitting is None else model
 
     def summary(self) -> str:
         """Layers with their units and parameters, and the memory of weights and of a fit.
@@ -622,10 +515,11 @@ class Trainer(Predictor):
         NotFittedError
             Before there are weights, as the data say how many inputs and outputs there are.
         """
-        changes: dict[str, Any] = {}
+        model, settings = self.model_, resolved(choices(self), 1, validated=False)
         if self.batch_size == "auto":
-            changes["batch_size"] = self.auto_.get("batch_size", LARGEST_BATCH)
-        return summary(self._fitted(), self._settings(**changes))
+            batch_size = self.auto_.get("batch_size", LARGEST_BATCH)
+            settings = settings.changed(batch_size=batch_size)
+        return summary(model, settings)
 
     def get_state(self) -> dict[str, Any]:
         """What has been learned and recorded, as arrays and plain values, without the settings.
@@ -633,7 +527,7 @@ class Trainer(Predictor):
         A trainer of the same settings that gets it, with ``warm_start=True`` and the epochs that
         are left, goes on bit for bit as if nothing had come between.
         """
-        return learned_state(self)
+        return learned_state(self._plain_state())
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Take what ``get_state`` gave, here or elsewhere.
@@ -643,24 +537,33 @@ class Trainer(Predictor):
         ValueError
             If it is something else, or damaged; the trainer keeps what it had.
         """
-        set_learned(self, state)
+        self._restore(with_settings(state, self._plain_state()))
 
-    def __copy__(self) -> "Trainer":
+    def _plain_state(self) -> dict[str, Any]:
+        attributes = dict(vars(self))  # one step: another thread may be fitting
+        del attributes["_fitting"]
+        return plain_state(attributes.pop("_model"), attributes.pop("history"), attributes)
+
+    def _restore(self, state: Any) -> None:
+        attributes, history, model = restored(state)
+        vars(self).update(attributes, history=history, _model=model, _fitting=None)
+
+    def __copy__(self) -> Trainer:
         new = type(self).__new__(type(self))
-        restore(new, plain_state(self))
+        new._restore(self._plain_state())
         return new
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Trainer":
+    def __deepcopy__(self, memo: dict[int, Any]) -> Trainer:
         new = memo[id(self)] = type(self).__new__(type(self))
         # The callbacks themselves are shared: one that keeps copies of the trainer would otherwise
         # copy all its earlier copies.
-        memo.update({id(callback): callback for callback in as_callables(self.callbacks)})
-        restore(new, copy.deepcopy(plain_state(self), memo))
+        memo.update({id(callback): callback for callback in as_tuple(self.callbacks)})
+        new._restore(copy.deepcopy(self._plain_state(), memo))
         return new
 
     def __getstate__(self) -> dict[str, Any]:
-        check_picklable(as_callables(self.callbacks), Trainer)
-        return plain_state(self)
+        check_picklable(as_tuple(self.callbacks), Trainer)
+        return self._plain_state()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        restore(self, state)
+        self._restore(state)

@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from .kernels.runs.plan import MAX_CHUNK
 from .losses import Loss, SoftmaxCrossEntropy
-from .settings import SETTINGS, Settings, check_setting
-from .settings.defaults import resolved
+from .settings import SETTINGS, check_setting, choices, resolved
 from .trainer import Trainer
 
 _SOME_ROWS = 1_000
@@ -51,10 +50,10 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
     if settings["loss"].targets == "labels" and n_classes == 2:
         n_classes = 1  # one output tells two classes
     if has_weights:
-        n_features = trainer._fitted().encoding.inputs.columns.n_inputs
+        n_features = trainer.model_.encoding.inputs.columns.n_inputs
         n_classes = trainer.layer_sizes_[-1]
         settings["dtype"] = trainer.get_weights()[0].dtype  # the setting may be another by now
-        settings["loss"] = trainer._fitted().encoding.outputs.loss
+        settings["loss"] = trainer.model_.encoding.outputs.loss
     # Larger batches are worked on in the same way; fewer rows have no pieces.
     batch = 0 if isinstance(trainer.batch_size, str) else trainer.batch_size
     n_rows = max(min(batch, 2 * MAX_CHUNK), 2 * n_classes, 300)
@@ -75,8 +74,7 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
 
 def _validates(trainer: Trainer) -> bool:
     """Whether a fit will keep rows for validation."""
-    settings = Settings(**{name: getattr(trainer, name) for name in SETTINGS})
-    return bool(resolved(settings, _SOME_ROWS, validated=False).validation_fraction > 0)
+    return resolved(choices(trainer), _SOME_ROWS, validated=False).validation_fraction > 0
 
 
 def _targets(loss: Loss, n_rows: int, n_outputs: int) -> npt.NDArray[Any]:

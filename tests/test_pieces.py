@@ -265,6 +265,6 @@ def test_a_scaling_that_does_not_fit_the_weights() -> None:
 def test_damaged_pieces(name: str, value: Any) -> None:
     model = trainer().fit(RAW, LABELS)
     state = model.get_state()
-    state["learned"]["encoding"]["inputs"]["scaling"]["pieces"][name] = value
+    state["model"]["encoding"]["inputs"]["scaling"]["pieces"][name] = value
     with pytest.raises(ValueError, match="the saved state of this trainer is damaged"):
         trainer().set_state(state)

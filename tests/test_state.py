@@ -711,9 +711,7 @@ def test_a_lack_of_anything_is_an_error() -> None:
     paths += [("model", "encoding", "inputs", "columns", name) for name in columns]
     for outer in ("", "network", "encoding"):
         inner = ("model", outer) if outer else ("model",)
-        paths += [
-            (*inner, name) for name in (state["model"][outer] if outer else state["model"])
-        ]
+        paths += [(*inner, name) for name in (state["model"][outer] if outer else state["model"])]
     for path in paths:
         with pytest.raises(ValueError, match=f"saved state .* is damaged: .*{path[-1]}"):
             restored(nested(state, *path, drop=True))

@@ -1,5 +1,6 @@
 """Data of a fit: read once, split, learned from, and encoded for the kernels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +18,7 @@ from ..data import (
 from ..inputs import Inputs, learn_inputs
 from ..network.encoding import Encoding
 from ..outputs import Outputs, Targets, learn_outputs, match_outputs, with_class_weights
-from ..settings import Settings
-from ..settings.defaults import resolved
+from ..settings import FitSettings
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class FitData:
     X: Array
     targets: Targets
     encoding: Encoding
-    settings: Settings
+    settings: FitSettings
     validation: tuple[Array, Targets] | None = None
 
     def without_rows(self) -> "FitData":
@@ -42,29 +42,25 @@ def fit_data(
     Y: Any,
     sample_weight: Any,
     validation_data: Any,
-    settings: Settings,
+    resolve: Callable[[int], FitSettings],
     known: Encoding | None,
     classes: Any = None,
-    *,
-    open_ended: bool = False,
 ) -> FitData:
     """Check and encode the data of a fit; ``known`` is the encoding of a network to be continued.
 
-    ``classes`` are all that Y may hold, where it need not hold all; more rows may come if it is
-    ``open_ended``.
+    ``resolve`` gives the settings for a number of rows; ``classes`` are all that Y may hold, where
+    it need not hold all.
 
     Raises
     ------
     TypeError, ValueError
         For data that cannot be trained on, or do not agree with the network.
     """
-    if known is not None:
-        known.inputs.check_scaling(settings.scaling)
     features = _opened(X, known)
     targets = read_targets(Y, len(features), sample_weight)
     classes = None if classes is None else check_classes(classes)
+    settings = resolve(len(targets))
     validated = validation_data is not None
-    settings = resolved(settings, len(targets), validated=validated, open_ended=open_ended)
     train, held_back = _split(targets, settings, validated=validated)
     inputs, rows = _inputs(features, targets, train, settings, known)
     outputs = _outputs(targets, train, settings, known, classes)
@@ -85,17 +81,21 @@ def _opened(X: Any, known: Encoding | None) -> Features:
     return known.inputs.open(X) if known is not None and known.fitted else open_features(X)
 
 
-def _split(targets: RawTargets, settings: Settings, *, validated: bool) -> tuple[Rows, Rows | None]:
+def _split(
+    targets: RawTargets, settings: FitSettings, *, validated: bool
+) -> tuple[Rows, Rows | None]:
     """Rows to train on, and rows to validate on, where none are given."""
     fraction = 0.0 if validated else settings.validation_fraction
     return split_rows(targets, fraction, settings.validation_split, settings.seed)
 
 
 def _inputs(
-    features: Features, targets: RawTargets, train: Rows, settings: Settings,
+    features: Features, targets: RawTargets, train: Rows, settings: FitSettings,
     known: Encoding | None,
 ) -> tuple[Inputs, Array]:  # fmt: skip
     """The inputs, and the rows that the targets belong to as kernels take them."""
+    if known is not None:
+        known.inputs.check_scaling(settings.scaling)
     if known is not None and known.fitted:
         inputs, rows = known.inputs, known.inputs.encode(features, settings.dtype)
     else:
@@ -106,7 +106,7 @@ def _inputs(
 
 
 def _outputs(
-    targets: RawTargets, train: Rows, settings: Settings, known: Encoding | None,
+    targets: RawTargets, train: Rows, settings: FitSettings, known: Encoding | None,
     classes: Array | None,
 ) -> Outputs:  # fmt: skip
     loss, smoothing = settings.loss, settings.label_smoothing

@@ -1,6 +1,6 @@
 """Learning rates of the updates of an epoch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,14 +8,15 @@ import numpy.typing as npt
 
 from ..metrics import is_larger_better
 from ..schedules import ReduceOnPlateau, Schedule
-from ..settings import Settings
+from ..settings import LearningRate
+from ..settings.combinations import check_rate_has_effect
 
 Rates = npt.NDArray[np.float64]
 
 
 def learning_rates(
-    settings: Settings,
-    learning_rate: float | None,
+    rate: LearningRate,
+    schedule: Schedule | ReduceOnPlateau | Callable[[int], float] | None,
     updates: range,
     total: int,
     monitored: tuple[float, ...],
@@ -24,8 +25,8 @@ def learning_rates(
 
     Parameters
     ----------
-    learning_rate : float, optional
-        By default the optimizer's.
+    rate : LearningRate
+    schedule : schedule, callable or None
     updates : range
         Their numbers, counted from the first update of the training, which is 0.
     total : int
@@ -39,26 +40,29 @@ def learning_rates(
         For a rate that is set beside a function as schedule, or a rate of the latter that is
         negative or not finite.
     """
-    schedule = settings.schedule
-    if settings.rates_are_scheduled:
-        if learning_rate is not None:
-            raise ValueError(
-                "learning_rate has no effect beside a function as schedule, which gives it; "
-                f"got learning_rate={learning_rate!r}"
-            )
-        rates = np.array([float(schedule(update)) for update in updates])
-        if not (np.isfinite(rates).all() and (rates >= 0).all()):
-            update = updates[int((~(rates >= 0) | ~np.isfinite(rates)).argmax())]
-            raise ValueError(
-                f"schedule must give finite numbers >= 0; got {schedule(update)!r} for {update}"
-            )
-        return rates
-    rate = settings.resolved_rate(learning_rate)
     if isinstance(schedule, Schedule):
-        return rate * schedule.factors(np.array(updates), len(updates), total)
-    if isinstance(schedule, ReduceOnPlateau):
-        rate *= schedule.factor_after(list(monitored), larger_is_better=False)
-    return np.full(len(updates), rate)
+        rates = rate.value * schedule.factors(np.array(updates), len(updates), total)
+    elif isinstance(schedule, ReduceOnPlateau):
+        factor = schedule.factor_after(list(monitored), larger_is_better=False)
+        rates = np.full(len(updates), rate.value * factor)
+    elif schedule is not None:
+        if rate.source != "scheduled":
+            check_rate_has_effect(schedule, rate.value)
+        return _called(schedule, updates)
+    else:
+        rates = np.full(len(updates), rate.value)
+    return rate.slowdown * rates
+
+
+def _called(schedule: Callable[[int], float], updates: range) -> Rates:
+    rates = np.array([float(schedule(update)) for update in updates])
+    wrong = ~(np.isfinite(rates) & (rates >= 0))
+    if wrong.any():
+        update = updates[int(wrong.argmax())]
+        raise ValueError(
+            f"schedule must give finite numbers >= 0; got {schedule(update)!r} for {update}"
+        )
+    return rates
 
 
 def monitored(schedule: Any, logs: Mapping[str, float]) -> tuple[float, ...]:

@@ -1,54 +1,29 @@
 """Training once more on all rows, for as long as turned out best with some of them kept."""
 
-import time
-import warnings
-from types import SimpleNamespace
 from typing import Any
 
-from ..data import outside
-from ..network.model import Model
-from .dataset import FitData, fit_data
-from .diagnostics import FitWarning
-from .loop import Fit
-from .progress import say
+from ..settings import FitSettings, LearningRate
 
 
-def refitted(trainer: Any, found: FitData, X: Any, Y: Any, sample_weight: Any) -> Model | None:
-    """What a training on all rows leaves; None if it diverged, or was to be stopped.
+def refit_settings(settings: FitSettings, epochs: int, rate: LearningRate) -> FitSettings:
+    """Settings of the second training, from those of the first one.
 
     Parameters
     ----------
-    trainer : Trainer
-        Whose fit has ended; it keeps what it has learned.
-    found : FitData
-        Of that fit: its settings are used, as they became, but for what ended it.
-    X, Y, sample_weight
-        What was given to it.
+    settings : FitSettings
+    epochs : int
+        Up to the best one of the first training.
+    rate : LearningRate
+        The rate that the first training ended with, which may have been slowed down.
     """
-    rate = trainer.auto_.get("learning_rate", found.settings.learning_rate)
-    settings = found.settings.changed(
-        epochs=trainer.best_epoch_ + 1, early_stopping=None, validation_fraction=0.0,
-        learning_rate=rate, metrics=None, verbose=0, callbacks=(_StopsWith(trainer),),
+    return settings.changed(
+        epochs=epochs, early_stopping=None, validation_fraction=0.0, metrics=None, verbose=0,
+        learning_rate=LearningRate(rate.slowed, rate.source),
     )  # fmt: skip
-    data = fit_data(X, Y, sample_weight, None, settings, None)
-    if found.settings.verbose:
-        say(f"once more, on all {len(data.X):,} rows: {settings.epochs} epochs")
-    again = SimpleNamespace(learning_rate=settings.resolved_rate(rate))
-    trainer.stop_training = False
-    try:
-        Fit(again, data, None, began=time.perf_counter()).run()
-    except FloatingPointError as error:
-        warnings.warn(
-            f"the training on all rows failed, so that on a part of them stays: {error}",
-            FitWarning,
-            stacklevel=outside(),
-        )
-        return None
-    return None if trainer.stop_training else again._model
 
 
-class _StopsWith:
-    """Ends a training when another one is to be stopped."""
+class StopsWith:
+    """A callback that ends a training when another trainer is to be stopped."""
 
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer

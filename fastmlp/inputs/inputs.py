@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Array, Features, Names, Numbers, Rows, check_names, is_ready, open_features
-from ..settings import Settings, check_setting
+from ..settings import FitSettings, check_setting
 from .columns import Columns, learn_columns
 from .learn_scaling import given_scaling, learn_scaling
 from .scaling import Scaling
@@ -111,7 +111,7 @@ class Inputs:
 
 
 def learn_inputs(
-    features: Features, train: Rows, weights: Numbers | None, settings: Settings,
+    features: Features, train: Rows, weights: Numbers | None, settings: FitSettings,
     given: Inputs | None = None,
 ) -> tuple[Inputs, Array]:  # fmt: skip
     """Learn the inputs from the training rows; returns all rows as kernels take them, too.
@@ -124,7 +124,7 @@ def learn_inputs(
         The training rows.
     weights : array, optional
         Of the training rows.
-    settings : Settings
+    settings : FitSettings
     given : Inputs, optional
         Of weights that were given: their number and their scaling stay.
 
@@ -143,7 +143,7 @@ def learn_inputs(
         raise ValueError(f"{features.name} must have {given.columns.n_inputs} features; {got}")
     if scaling is None:
         is_linear = len(settings.hidden) == 0
-        scaling = learn_scaling(settings.scaling, rows[train], weights, linear=is_linear)
+        scaling = learn_scaling(str(settings.scaling), rows[train], weights, linear=is_linear)
     inputs = Inputs(columns, features.names, scaling.check(columns.n_inputs))
     return inputs, scaling.apply(rows, settings.dtype, features.name)
 

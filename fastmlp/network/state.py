@@ -1,54 +1,59 @@
-"""What a trainer has learned, and the form in which it is copied and pickled.
+"""The form in which a trainer is copied and pickled: plain arrays, and the number of a format.
 
-That form depends on no machine: plain arrays, and the number of a format.
+It depends on no machine.
 """
 
 import pickle
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..history import History
 from ..settings import SETTINGS
 from .model import Model
 
+State = dict[str, Any]
+
 # Of what is pickled.
 FORMAT = 5
+# Attributes that tell of the last fit.
+_LEARNED = "n_iter_", "best_epoch_", "stop_reason_"
 
 
-def learned_state(trainer: Any) -> dict[str, Any]:
-    """What a trainer has learned and recorded, without its settings."""
-    state = plain_state(trainer)
-    names = "n_iter_", "best_epoch_", "stop_reason_"
-    attributes = {name: state["attributes"][name] for name in names}
-    return {**state, "attributes": attributes}
-
-
-def set_learned(trainer: Any, state: Any) -> None:
-    """Give a trainer what :func:`learned_state` gave; raises as :func:`restore`."""
-    attributes = state.get("attributes") if isinstance(state, dict) else None
-    if not isinstance(attributes, dict) or set(attributes) & set(SETTINGS):
-        raise ValueError("state must be what get_state gave; got something else")
-    settings = {k: v for k, v in plain_state(trainer)["attributes"].items() if k not in attributes}
-    restore(trainer, {**state, "attributes": settings | attributes})
-
-
-def plain_state(trainer: Any) -> dict[str, Any]:
-    """The attributes of a trainer, what it has learned in plain form, and the format's number."""
-    attributes = dict(vars(trainer))  # one step: another thread may be fitting
-    attributes.pop("_fitting")
-    history, learned = attributes.pop("history"), attributes.pop("_model")
+def plain_state(model: Model | None, history: History, attributes: Mapping[str, Any]) -> State:
+    """The state of a trainer: its attributes, what was recorded and learned, in plain form."""
     n_epochs = attributes["n_iter_"]
     return {
         "format": FORMAT,
-        "attributes": attributes,
+        "attributes": dict(attributes),
         "history": {name: values[:n_epochs] for name, values in history.items()},
-        "model": learned and learned.plain(),
+        "model": model and model.plain(),
     }
 
 
-def restore(trainer: Any, state: Any) -> None:
-    """Give a trainer, made without ``__init__``, a state of :func:`plain_state`.
+def learned_state(state: State) -> State:
+    """A state without settings."""
+    attributes = {name: state["attributes"][name] for name in _LEARNED}
+    return {**state, "attributes": attributes}
+
+
+def with_settings(state: Any, own: State) -> State:
+    """A :func:`learned_state`, with the settings of the state of a trainer that takes it.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    attributes = state.get("attributes") if isinstance(state, Mapping) else None
+    if not isinstance(attributes, dict) or set(attributes) & set(SETTINGS):
+        raise ValueError("state must be what get_state gave; got something else")
+    settings = {k: v for k, v in own["attributes"].items() if k not in attributes}
+    return {**state, "attributes": settings | attributes}
+
+
+def restored(state: Any) -> tuple[dict[str, Any], History, Model | None]:
+    """What :func:`plain_state` was given.
 
     Raises
     ------
@@ -62,17 +67,14 @@ def restore(trainer: Any, state: Any) -> None:
             f"known is {FORMAT}"
         )
     try:
-        attributes = state["attributes"] | {
-            "history": History(state["history"]),
-            "_model": state["model"] and Model.from_plain(state["model"]),
-            "_fitting": None,
-        }
+        attributes, history = dict(state["attributes"]), History(state["history"])
+        model = state["model"] and Model.from_plain(state["model"])
         if missing := {*SETTINGS, "n_iter_", "stop_training"} - set(attributes):
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"the saved state of this trainer is damaged: {what}") from error
-    vars(trainer).update(attributes)
+    return attributes, history, model
 
 
 class _Nowhere:

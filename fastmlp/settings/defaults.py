@@ -10,12 +10,13 @@ from typing import Any
 
 from ..callbacks import EarlyStopping
 from ..schedules import OneCycle
-from . import Settings
+from .resolved import FitSettings, LearningRate
+from .values import Choices
 
 # Batches: a power of 2, about twenty of them an epoch where there are few rows.
 _SMALLEST_BATCH, LARGEST_BATCH, _BATCHES = 16, 128, 20
 _VALIDATION_FRACTION = 0.15
-# Fewer rows are all trained on: what is kept of them would say little.
+# Fewer rows are all trained on: the few kept for validation would say little.
 _FEWEST_TO_SPLIT = 40
 _MOST_EPOCHS, _FEWEST_EPOCHS = 400, 10
 # Where early stopping ends the training, and where nothing does.
@@ -32,80 +33,101 @@ _AVERAGING = 0.9
 # tune on that came within 0.001 of its logistic and ridge regression, early stopping only within
 # 0.003 and 0.005.
 _LINEAR_RATE = 0.01
-# Passes over a stream, whose rows are not known.
+# Passes over a stream, whose number of rows is unknown.
 _STREAM_EPOCHS = 10
 
 
 def resolved(
-    settings: Settings, n_rows: int, *, validated: bool, open_ended: bool = False
-) -> Settings:
-    """Settings of which none is "auto".
+    choices: Choices,
+    n_rows: int,
+    *,
+    validated: bool,
+    open_ended: bool = False,
+) -> FitSettings:
+    """The settings of a fit, with "auto" replaced.
 
     Parameters
     ----------
+    choices : Choices
     n_rows : int
-        Rows that are given, without those of weight 0; of a stream, those of a chunk.
+        Rows given, without those of weight 0; of a stream, those of its first chunk.
     validated : bool
         Whether rows to validate on are given, too.
     open_ended : bool
         Whether more rows may come, of which none are kept for validation.
     """
-    stopping: Any = settings.early_stopping
-    automatic = settings.epochs == "auto" and settings.early_stopping == "auto"
-    linear, many = len(settings.hidden) == 0, n_rows >= _MANY_ROWS
-    falls = automatic and settings.schedule == "auto" and (linear or many) and not open_ended
+    automatic = choices.epochs == "auto" and choices.early_stopping == "auto"
+    is_linear, has_many = len(choices.hidden) == 0, n_rows >= _MANY_ROWS
+    can_cycle = automatic and choices.schedule == "auto" and not open_ended
+    cycles = can_cycle and (is_linear or has_many)
+    may_stop = validated or (not open_ended and n_rows >= _FEWEST_TO_SPLIT)
+    stops = automatic and may_stop and not cycles  # early, by default
+    averaging = _or(choices.weight_averaging, _AVERAGING if stops else 0.0)
+    stopping = choices.early_stopping
     if stopping == "auto":
-        may_stop = validated or (not open_ended and n_rows >= _FEWEST_TO_SPLIT)
-        stopping = EarlyStopping() if automatic and may_stop and not falls else None
-    fraction: Any = settings.validation_fraction
-    if fraction == "auto":
-        wanted = stopping is not None and stopping.is_validated
-        fraction = _VALIDATION_FRACTION if wanted and not (validated or open_ended) else 0.0
+        patience = _AVERAGED_PATIENCE if averaging else _PATIENCE
+        stopping = EarlyStopping(patience=patience) if stops else None
+    splits = stopping is not None and stopping.is_validated and not (validated or open_ended)
+    fraction = _or(choices.validation_fraction, _VALIDATION_FRACTION if splits else 0.0)
     n_train = max(1, math.floor(n_rows * (1 - fraction)))  # none is an error, but not here
-    batch: Any = settings.batch_size
-    if batch == "auto":
-        power = round(math.log2(max(1, n_train / _BATCHES)))
-        batch = min(LARGEST_BATCH, max(_SMALLEST_BATCH, 2**power))
-    per_epoch = math.ceil(n_train / batch)
-    epochs: Any = settings.epochs
-    if epochs == "auto" and open_ended:
-        epochs = _STREAM_EPOCHS
-    elif epochs == "auto":
-        updates = _UPDATES if stopping is None else _MOST_UPDATES
-        updates = _MANY_UPDATES if falls and many else updates
-        epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(updates / per_epoch)))
-    averaging: Any = settings.weight_averaging
-    averages = settings.early_stopping == "auto" and stopping is not None
-    if averaging == "auto":
-        averaging = _AVERAGING if averages else 0.0
-    if averages:
-        stopping = EarlyStopping(patience=_AVERAGED_PATIENCE if averaging else _PATIENCE)
-    schedule: Any = settings.schedule
-    if schedule == "auto":
-        schedule = OneCycle() if falls else None
-    rate, own = settings.learning_rate, settings.optimizer.learning_rate
-    if rate is None and own is None and (falls or (averages and averaging > 0)):
-        default = _LINEAR_RATE if linear else _HIGH_RATE
-        rate = default if settings.optimizer.default_rate < default else None
-    return settings.changed(
-        early_stopping=stopping, validation_fraction=fraction, batch_size=batch, epochs=epochs,
-        schedule=schedule, learning_rate=rate, weight_averaging=averaging,
-    )  # fmt: skip
+    batch_size = _or(choices.batch_size, _batch_size(n_train))
+    updates = _UPDATES if stopping is None else _MOST_UPDATES
+    updates = _MANY_UPDATES if cycles and has_many else updates
+    epochs = _STREAM_EPOCHS if open_ended else _epochs(updates, math.ceil(n_train / batch_size))
+    high_rate = None
+    if cycles or (stops and averaging > 0):
+        high_rate = _LINEAR_RATE if is_linear else _HIGH_RATE
+    return FitSettings(
+        **vars(choices)
+        | {
+            "early_stopping": stopping,
+            "validation_fraction": fraction,
+            "batch_size": batch_size,
+            "epochs": _or(choices.epochs, epochs),
+            "schedule": _or(choices.schedule, OneCycle() if cycles else None),
+            "weight_averaging": averaging,
+            "learning_rate": _learning_rate(choices, high_rate),
+        }
+    )
 
 
-def told(given: Settings, became: Settings) -> dict[str, Any]:
-    """What settings that were "auto" became, as plain values; for early stopping its patience."""
+def _or(choice: Any, default: Any) -> Any:
+    """The choice, or what "auto" becomes."""
+    return default if isinstance(choice, str) and choice == "auto" else choice
+
+
+def _batch_size(n_train: int) -> int:
+    power = round(math.log2(max(1, n_train / _BATCHES)))
+    return int(min(LARGEST_BATCH, max(_SMALLEST_BATCH, 2**power)))
+
+
+def _epochs(updates: int, per_epoch: int) -> int:
+    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(updates / per_epoch)))
+
+
+def _learning_rate(choices: Choices, high_rate: float | None) -> LearningRate:
+    """The rate given, to the trainer or to its optimizer, or the default one."""
+    optimizer, default = choices.optimizer, choices.optimizer.default_rate
+    if callable(choices.schedule):
+        return LearningRate(default, "scheduled")
+    for given in (choices.learning_rate, optimizer.learning_rate):
+        if given is not None:
+            return LearningRate(given, "given")
+    return LearningRate(max(default, high_rate or 0.0), "chosen")
+
+
+def auto_values(choices: Choices, settings: FitSettings) -> dict[str, Any]:
+    """What "auto" became, as plain values; of early stopping the patience."""
     names = (
         "epochs", "batch_size", "validation_fraction", "early_stopping", "schedule",
         "weight_averaging",
     )  # fmt: skip
-    values = {name: getattr(became, name) for name in names if getattr(given, name) == "auto"}
+    values = {name: getattr(settings, name) for name in names if getattr(choices, name) == "auto"}
     if "early_stopping" in values:
         stopping = values.pop("early_stopping")
         values["patience"] = stopping and stopping.patience
     if "schedule" in values:
-        values["schedule"] = "constant" if became.schedule is None else "one_cycle"
-    own = given.learning_rate is not None or given.optimizer.learning_rate is not None
-    if not (own or given.rates_are_scheduled):
-        values["learning_rate"] = became.resolved_rate(became.learning_rate)
+        values["schedule"] = "constant" if settings.schedule is None else "one_cycle"
+    if settings.learning_rate.source == "chosen":
+        values["learning_rate"] = settings.learning_rate.value
     return values

@@ -1,26 +1,21 @@
-"""Training a network on arrays: the memory of a fit, and its epochs."""
+"""An epoch: training on every row once, in calls of kernels that Python can interrupt."""
 
 import math
 import time
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..inputs import AS_THEY_COME, Scaling
-from ..kernels.language.simd import TILE_ROWS
 from ..kernels.plugins.rules import RULES
-from ..kernels.runs.jobs import scan_job, training_job
-from ..kernels.runs.launch import Job
-from ..kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
-from ..kernels.runs.threads import usable_threads
 from ..network.network import Floats, Network
-from ..network.reading import copying_reader, reads_in_place, set_scaling
-from ..settings import Settings
+from ..settings import FitSettings
+from .contention import Contention
 from .dataset import FitData
+from .memory import chunk_flops, reads_rows_in_place, training_parts
+from .zeros import has_many_zeros, scan
 
 # Python sees an interrupt between two calls of a kernel.
 _SLICE_SECONDS = 0.1
@@ -29,22 +24,30 @@ _FIRST_SLICE_FLOPS = 1e9
 # What a chunk takes beside its products: about a microsecond.
 _FLOPS_BESIDE = 1e4
 
-# A chunk of less work is done sooner than a team has met.
-_TEAM_FLOPS = 1e6
-
-# Zeros are stepped over where at most this part of the work is left.
-_WORTH_SKIPPING = 0.75
-_SAMPLE_ROWS = 300
-
 
 class Trained(NamedTuple):
-    """What an epoch leaves."""
+    """What an epoch leaves, or a part of it."""
 
     network: Network
-    loss: float  # the mean over the samples, on the way
+    loss: float  # the mean over the samples, each as it was when it was trained on
     metric: float  # likewise
     total: float  # weight of the samples
     is_complete: bool  # False if the time was up before
+    rows: int
+    learning_rate: float  # of the last update
+    seconds: float
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Trained]") -> "Trained":
+        """The parts of one epoch, in their order."""
+        total = sum(part.total for part in parts)
+        return parts[-1]._replace(
+            loss=sum(part.loss * part.total for part in parts) / total,
+            metric=sum(part.metric * part.total for part in parts) / total,
+            total=total,
+            rows=sum(part.rows for part in parts),
+            seconds=sum(part.seconds for part in parts),
+        )
 
 
 class TrainingRun:
@@ -55,29 +58,29 @@ class TrainingRun:
     network : Network
         Where the first epoch starts, with a state of the settings' update rule.
     data : FitData
-    settings : Settings
+    settings : FitSettings
     """
 
-    def __init__(self, network: Network, data: FitData, settings: Settings) -> None:
+    def __init__(self, network: Network, data: FitData, settings: FitSettings) -> None:
         self._data, self._settings = data, settings
         self._outputs = data.encoding.outputs
         self._weighted = self._outputs.is_weighted(data.targets)
         rows = len(data.X)
         scaling = data.encoding.inputs.scaling
         suitable = len(network.layer_sizes) > 2 and scaling.pieces is None
-        skip_zeros = suitable and _has_many_zeros(data.X)
-        self._batch_size = batch_size = min(int(settings.batch_size), rows)
+        skip_zeros = suitable and has_many_zeros(data.X)
+        self._batch_size = batch_size = min(settings.batch_size, rows)
         self._memory, self._plan, self._job = training_parts(
             network, data.X.dtype, batch_size, settings, skip_zeros,
             self._outputs.kernel(data.targets, weighted=self._weighted), scaling,
         )  # fmt: skip
-        self._in_place = _reads_in_place(network, data.X.dtype, settings, scaling)
+        self._in_place = reads_rows_in_place(network, data.X.dtype, settings, scaling)
         self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
-        self._company = _Company()
+        self._contention = Contention()
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
         if skip_zeros:
-            _scan(data.X, self._plan, self._memory, self._row_masks)
-        step_flops = _chunk_flops(network, batch_size) + _FLOPS_BESIDE
+            scan(data.X, self._plan, self._memory, self._row_masks)
+        step_flops = chunk_flops(network, batch_size) + _FLOPS_BESIDE
         self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / step_flops))
         chunk = int(self._plan.runs["chunk"][0])
         self._starts = np.arange(0, rows, batch_size)
@@ -118,6 +121,12 @@ class TrainingRun:
         """Rows of an epoch."""
         return len(self._data.X)
 
+    def draw(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], int]:
+        """Order of the rows in an epoch, and what its dropout follows from."""
+        settings = self._settings
+        order = rng.permutation(self.rows) if settings.shuffle else np.arange(self.rows)
+        return order, int(rng.integers(1 << 63)) if settings.dropout else 0
+
     def epoch(
         self,
         network: Network,
@@ -147,6 +156,7 @@ class TrainingRun:
         FloatingPointError
             If the loss or a weight is no longer finite.
         """
+        start = time.perf_counter()
         job, targets = self._job, self._data.targets
         weights, state = self._weights, self._state
         weights[:], state[:], self._gradients[:] = network.packed, network.state, 0
@@ -161,7 +171,10 @@ class TrainingRun:
         if not (math.isfinite(loss) and _all_finite(weights) and _all_finite(state)):
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
         trained = network.trained(weights.copy(), state.copy(), done)
-        return Trained(trained, loss, metric, seen.total, done == len(rates))
+        return Trained(
+            trained, loss, metric, seen.total, done == len(rates), self.rows, float(rates[-1]),
+            time.perf_counter() - start,
+        )  # fmt: skip
 
     def _rows(self, updates: int) -> int:
         """Rows of the first ``updates`` mini-batches."""
@@ -195,12 +208,12 @@ class TrainingRun:
             start = time.perf_counter()
             self._team[:] = 0
             job.set(first=step, last=stop)
-            asked = job.run(alone=not self._company.is_welcome())
+            asked = job.run(alone=not self._contention.allows_team())
             done = int(job.runs["first"][0])
             now = time.perf_counter()
             if asked:
                 complete = stayed(self._team, len(job.runs))
-                self._company.report(complete)
+                self._contention.report(complete)
                 if not complete:
                     job.set(credit=CREDIT)
             speed = (done - step) / max(now - start, 1e-6)
@@ -218,137 +231,5 @@ class TrainingRun:
         return steps // int(self._plan.runs["chunks_per_batch"][0])
 
 
-class _Company:
-    """Whether a team is worth a try: not for a while after one that had to wait.
-
-    Beside a busy process one of two threads is put aside for some milliseconds at a time, while the
-    other one waits; one thread alone gets a core. A failed try costs some milliseconds.
-    """
-
-    _SHORTEST, _LONGEST = 0.05, 0.4
-
-    def __init__(self) -> None:
-        self._alone_until, self._pause = 0.0, self._SHORTEST
-
-    def is_welcome(self) -> bool:
-        return time.perf_counter() >= self._alone_until
-
-    def report(self, complete: bool) -> None:
-        """Tell whether all members came and stayed to the end."""
-        if complete:
-            self._pause = self._SHORTEST
-        else:
-            self._alone_until = time.perf_counter() + self._pause
-            self._pause = min(2 * self._pause, self._LONGEST)
-
-
-def training_parts(
-    network: Network,
-    dtype: np.dtype[np.generic],
-    batch_size: int,
-    settings: Settings,
-    skip_zeros: bool = False,
-    loss: str = "softmax_cross_entropy",
-    scaling: Scaling = AS_THEY_COME,
-) -> tuple[Floats, Plan, Job]:
-    """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``; ``scaling`` says
-    what kernels do to the input."""
-    plan = _plan(network, batch_size, settings, skip_zeros)
-    memory = aligned_zeros(plan.memory_size, network.dtype)
-    memory[plan.runs["one"][0]] = 1
-    in_place = _reads_in_place(network, dtype, settings, scaling)
-    job = training_job(
-        plan,
-        memory,
-        reader="scattered" if in_place else copying_reader(dtype, scaling),
-        loss=loss,
-        activations=network.activations,
-        rule=network.rule,
-        masked=skip_zeros,
-        dropout=settings.dropouts(len(network.activations)),
-        before_rule=_before_rule(settings),
-    )
-    set_scaling(job, scaling, network.dtype)
-    job.set(**settings.optimizer.numbers, clip_norm=settings.clip_norm or 0.0)
-    return memory, plan, job
-
-
-def _plan(network: Network, batch_size: int, settings: Settings, skip_zeros: bool) -> Plan:
-    return make_plan(
-        network.layer_sizes,
-        network.dtype,
-        chunk=min(batch_size, MAX_CHUNK),
-        batch_size=batch_size,
-        members=_team_size(network, batch_size, settings.threads),
-        state_vectors=RULES[settings.optimizer.rule].state_vectors,
-        skip_zeros=skip_zeros,
-        clipped=settings.clip_norm is not None,
-        activations=network.activations,
-    )
-
-
-def fit_memory(network: Network, settings: Settings) -> int:
-    """Bytes that a fit by such settings takes, beside its rows and targets."""
-    plan = _plan(network, settings.batch_size, settings, False)
-    return plan.memory_size * network.dtype.itemsize
-
-
-def _before_rule(settings: Settings) -> set[str]:
-    chosen = {
-        "penalties": settings.l2 > 0 or settings.l1 > 0,
-        "decay": settings.optimizer.decay > 0,
-        "clipping": settings.clip_norm is not None,
-    }
-    return {name for name, is_chosen in chosen.items() if is_chosen}
-
-
-def _reads_in_place(
-    network: Network, dtype: np.dtype[np.generic], settings: Settings, scaling: Scaling
-) -> bool:
-    """Whether rows need no copy: one whose features are dropped does."""
-    copies = any(settings.dropouts(len(network.activations))[:1])
-    return not copies and reads_in_place(network, dtype, scaling)
-
-
-def _chunk_flops(network: Network, batch_size: int) -> int:
-    weights = sum(a * b for a, b in pairwise(network.layer_sizes))
-    return 6 * min(batch_size, MAX_CHUNK) * int(weights)
-
-
-def _team_size(network: Network, batch_size: int, threads: int | None) -> int:
-    """Threads for a run; one without a panel would only wait."""
-    if threads is None and _chunk_flops(network, batch_size) < _TEAM_FLOPS:
-        return 1
-    layers, _ = weight_layout(network.layer_sizes, network.dtype.itemsize)
-    return min(usable_threads(threads), int(layers["panels"][1:].max()))
-
-
 def _all_finite(values: Floats) -> bool:
     return bool(np.isfinite(values).all())
-
-
-def _has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
-    """Whether stepping over the zeros of X pays, judged by a few hundred rows across it.
-
-    What counts is the work left: TILE_ROWS rows are taken together in the forward product,
-    TILE_ROWS features in the gradient.
-    """
-    count = min(len(X), _SAMPLE_ROWS) // TILE_ROWS * TILE_ROWS
-    if count == 0 or X.shape[1] < TILE_ROWS:
-        return False
-    hits = X[:: len(X) // count][:count] != 0
-    features = X.shape[1] // TILE_ROWS * TILE_ROWS
-    forward = hits.reshape(-1, TILE_ROWS, X.shape[1]).any(axis=1).mean()
-    gradient = hits[:, :features].reshape(count, -1, TILE_ROWS).any(axis=2).mean()
-    return bool(forward + gradient < 2 * _WORTH_SKIPPING)
-
-
-def _scan(
-    X: npt.NDArray[np.generic], plan: Plan, memory: Floats, row_masks: npt.NDArray[np.int64]
-) -> None:
-    """Masks of the non-zero features of each row, and of their groups."""
-    job = scan_job(plan, memory)
-    job.point(input=X, row_masks=row_masks)
-    bounds = np.arange(len(plan.runs) + 1) * len(X) // len(plan.runs)
-    job.set(is_uint8=X.dtype == np.uint8, first=bounds[:-1], last=bounds[1:])
-    job.run()
