@@ -67,7 +67,7 @@ class TrainingRun:
         self._weighted = self._outputs.is_weighted(data.targets)
         rows = len(data.X)
         scaling = data.encoding.inputs.scaling
-        suitable = len(network.layer_sizes) > 2 and scaling.pieces is None
+        suitable = len(network.layer_sizes) > 2 and scaling.bins is None
         skip_zeros = suitable and has_many_zeros(data.X)
         self._batch_size = batch_size = min(settings.batch_size, rows)
         self._memory, self._plan, self._job = training_parts(
