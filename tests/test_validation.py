@@ -13,7 +13,7 @@ import pytest
 
 from fastmlp.data.splits import training_count
 from fastmlp.inputs import Columns, Inputs
-from fastmlp.network.given import check_weights
+from fastmlp.network.given_weights import check_weights
 from tests.basics import INF, NAN
 from tests.labels import encode_labels
 from tests.rows import check_features

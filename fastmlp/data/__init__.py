@@ -1,6 +1,6 @@
-"""Adapters of what users have: arrays, tables, targets, weights; every rejection is made here.
+"""Adapters of the data of users: arrays, tables, targets, weights; bad data are refused here.
 
-Messages name the argument, what was got and what is wanted.
+Messages name the argument, the value that was got, and the one that is wanted.
 """
 
 from .arrays import Array, Numbers, Rows, all_finite, finite, is_ready

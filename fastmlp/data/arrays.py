@@ -35,7 +35,7 @@ _BLOCK_BYTES = 1 << 20
 _UNREADABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError)
 
 
-# Arrays that kernels, or a scaling, can take as they come.
+# Dtypes that kernels, or a scaling, read without a conversion.
 _UINT8 = np.dtype(np.uint8)
 _READY = np.dtype(np.float32), np.dtype(np.float64), _UINT8
 
@@ -190,7 +190,7 @@ def _odd_item(items: Array, types: set[type], name: str, kinds: str, place: Plac
         fits = _is_number(type(item)) or (labels and isinstance(item, str))
         return not fits and not is_missing(item)
 
-    # First what no filling of gaps would make a number: text with gaps is to be encoded.
+    # First the items that are no gaps: text with gaps is to be encoded, not filled.
     if found := first(is_strange):
         return TypeError(f"{name} must hold {_wanted(kinds)}; {describe(*found, labels=labels)}")
     if labels and (found := first(is_missing)):

@@ -29,7 +29,7 @@ class Chunks:
         return self._seen[0]
 
     def epoch(self) -> Iterator[Samples]:
-        """All chunks of the next epoch; nothing holds one that has been given."""
+        """All chunks of the next epoch; a chunk that was given is not kept."""
         rest = self._checked() if self._rest is None else self._rest
         self._rest = None
         if self._seen:
@@ -42,7 +42,7 @@ class Chunks:
 
 
 def as_chunks(chunks: Any, epochs: Any) -> Chunks:
-    """Chunks for so many epochs; "auto" is what they can serve.
+    """Chunks for some epochs; "auto" is one, or for a callable any number.
 
     Raises
     ------

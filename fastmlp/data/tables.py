@@ -15,11 +15,11 @@ from .categories import Coded
 from .messages import categories, missing_number, not_finite, shown
 from .names import Names, column_names
 
-Reader = Callable[[slice], Array]
-Part = tuple[slice, Reader]
+ToArray = Callable[[slice], Array]  # some rows of columns as an array
+Part = tuple[slice, ToArray]
 
 # Rows that are converted at once: 4,096 to 8,192 took the least time for tables of 5 to 10,000
-# columns, half of what whole columns took. Wide tables have shorter blocks to save memory.
+# columns, half of the time of whole columns. Wide tables have shorter blocks to save memory.
 _BLOCK_ROWS = 8192
 _BLOCK_VALUES = 1 << 20
 # Types of columns whose values float32 holds; PyArrow calls it float.
@@ -80,8 +80,8 @@ class Table:
         raise NotImplementedError
 
     def parts(self, skip: Collection[int] = ()) -> Iterator[Part]:
-        """Neighbouring columns of one dtype, and a reader of rows of them in that dtype, or as
-        floats where some are missing; without the columns ``skip``.
+        """Neighbouring columns of one dtype, and a function that gives rows of them in that dtype,
+        or as floats where some are missing; without the columns ``skip``.
 
         Columns of anything but numbers are errors.
         """
@@ -164,8 +164,8 @@ class Table:
         value = read(slice(row, row + 1)).reshape(-1)[own]
         return not_finite(self.place((row, j)), value, dtype)
 
-    def _any(self, values: Any, j: int) -> Reader:
-        """Reader of a whole column of anything, which must be numbers."""
+    def _any(self, values: Any, j: int) -> ToArray:
+        """A whole column of anything, which must be numbers."""
         array = as_array(values, self.name, place=lambda index: self.place((index[0], j)))
         return array.__getitem__
 
@@ -198,5 +198,5 @@ def is_category(kind: Any) -> bool:
 
 
 def dtype_name(dtype: Any) -> str:
-    """Int64, say; the text of a type of Polars takes longer, and tells more."""
+    """Such as Int64; the text of a type of Polars takes longer, and has details."""
     return type(dtype).__name__

@@ -13,8 +13,8 @@ from ..kernels.plugins.losses import LOSSES, OUTPUTS
 from ..kernels.runs.jobs import prediction_job
 from ..kernels.runs.plan import aligned_zeros, make_plan
 from ..kernels.runs.threads import usable_threads
+from ..network.input_reader import copying_reader, reads_in_place, set_scaling
 from ..network.network import Floats, Network
-from ..network.reading import copying_reader, reads_in_place, set_scaling
 from ..outputs import Outputs, Targets
 
 _CHUNK = 96

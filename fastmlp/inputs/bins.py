@@ -113,5 +113,5 @@ def _cuts(quantiles: Numbers, values: Numbers) -> Numbers:
 
 
 def _apart(values: Numbers) -> Numbers:
-    """Rising values, without those that are too near the one before."""
+    """Rising values, without values too near the one before."""
     return values[np.diff(values, prepend=-np.inf) > _SHORTEST]

@@ -1,4 +1,4 @@
-"""Inputs of a network: rows as users have them to rows as kernels take them."""
+"""Inputs of a network: rows as users have them -> rows as kernels take them."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -131,7 +131,7 @@ def learn_inputs(
     Raises
     ------
     TypeError, ValueError
-        For rows that nothing can be learned of, or that make another number of inputs.
+        For rows that cannot be learned from, or that make another number of inputs.
     """
     scaling = given.scaling if given else given_scaling(settings.scaling)
     precision = _precision(scaling, settings.dtype)

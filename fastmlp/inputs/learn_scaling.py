@@ -50,8 +50,9 @@ def learn_scaling(
     ----------
     setting : str
         A kind that is learned, or "auto": features of one unit, such as pixels, are all divided by
-        their largest value, those of about unit size stay, others get piecewise scaling, or robust
-        scaling where those of more than two values are very many or mostly 0, or their rows few.
+        their largest value, features of about unit size stay, others get piecewise scaling, or
+        robust scaling where features of more than two values are very many or mostly 0, or rows
+        are few.
     rows : array of shape (n, d)
     weights : array of shape (n,), optional
         A weight of k counts as k rows.
@@ -103,7 +104,7 @@ def _model(
         return _in_bins(reason, rows, weights, low, high)
     if kind == "robust":
         lower, centre, upper = _quantiles(rows, weights, np.array([0.25, 0.5, 0.75]))
-        # Half the range for features of which most values are the same, as those of one category.
+        # Half the range where most values are the same.
         spreads = np.where(upper > lower, upper - lower, high / 2 - low / 2)
         return Scaling(kind, reason, _inverse(spreads, size), centre)
     return _to_normal(kind, reason, rows, weights, low, high)
@@ -141,7 +142,7 @@ def _in_bins(
 def _to_normal(
     kind: str, reason: str, rows: Array, weights: Numbers | None, low: Numbers, high: Numbers
 ) -> Scaling:
-    """Quantiles become those of the normal distribution; values that repeat, their mean."""
+    """A map of quantiles to those of the normal distribution, of equal values to their mean."""
     fractions = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
     points = np.vstack([low, _quantiles(rows, weights, fractions), high])
     points = np.maximum.accumulate(points, axis=0)
@@ -155,7 +156,7 @@ def _to_normal(
 
 
 def _inverse(spreads: Numbers, size: Numbers) -> Numbers:
-    """Factors; 0 for features that are constant, but for rounding."""
+    """Factors; 0 for features that are constant but for rounding."""
     with np.errstate(all="ignore"):
         factors = 1 / spreads
     constant = (spreads <= np.finfo(np.float64).eps * size) | ~np.isfinite(factors)

@@ -1,4 +1,4 @@
-"""Scaling of features, as it has been learned or was given."""
+"""Scaling of features, learned or given."""
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -81,7 +81,7 @@ class Scaling:
         return rows if self.bins is None else self.bins.beside(rows)
 
     def n_inputs(self, n_features: int) -> int:
-        """Inputs that so many features become."""
+        """Number of inputs that the features become."""
         return n_features + (0 if self.bins is None else self.bins.count)
 
     def check(self, n_features: int, name: str = "scaling") -> "Scaling":

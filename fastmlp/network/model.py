@@ -13,7 +13,7 @@ from ..outputs import given_outputs
 from ..settings import Settings, check_setting
 from ..settings.resolved import for_each_layer
 from .encoding import Encoding
-from .given import check_weights
+from .given_weights import check_weights
 from .network import Network
 
 

@@ -1,4 +1,4 @@
-"""Weights of classes, by which those of samples are multiplied."""
+"""Weights of classes, which multiply the weights of samples."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ ClassWeight = str | Mapping[Any, float] | None
 
 
 def with_class_weights(targets: Targets, outputs: Outputs, setting: ClassWeight) -> Targets:
-    """Targets whose weights of samples are multiplied by those of their classes.
+    """Multiply the weights of samples by the weights of their classes.
 
     Raises
     ------

@@ -8,8 +8,8 @@ from ..data import Array, RawTargets, Rows, some
 from ..losses import LOSSES, Loss, SoftmaxCrossEntropy
 from .outputs import Outputs
 
-# Whole numbers of more different values are not taken for classes: among digits, letters and grades
-# there are up to 26 classes, among ages and counts more values.
+# Whole numbers of more different values may be classes or quantities: digits, letters and grades
+# have up to 26 classes, ages and counts more values.
 _MANY_CLASSES = 30
 
 
@@ -99,7 +99,7 @@ def match_outputs(
             named.encode(targets, np.dtype("float32"))
             return replace(named, classes=named.labels)
         except ValueError:
-            # Weights without names of classes get those of the targets.
+            # Weights without names of classes get the names of the targets.
             if given.classes is not None or learned.count != count:
                 raise
             return learned

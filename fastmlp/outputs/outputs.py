@@ -233,7 +233,7 @@ class Outputs:
         return logits[:, 0] if self.count == 1 and self.flat else logits
 
     def in_units(self, weights: list[Array]) -> list[Array]:
-        """The network's weights as those of one whose outputs are in the unit of the targets."""
+        """Weights of the network -> of a network whose outputs are in the unit of the targets."""
         *rest, W, b = weights
         if self.kind == "numbers" and self._is_scaled:
             W, b = _cast((W * self.spread, b * self.spread + self.centre), b.dtype)

@@ -1,4 +1,4 @@
-"""How kernels read rows, by what is done to features."""
+"""The reader with which kernels read rows, by the scaling of the features."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def copying_reader(dtype: np.dtype[Any], scaling: Scaling) -> str:
 
 
 def set_scaling(job: Job, scaling: Scaling, dtype: np.dtype[Any]) -> None:
-    """Tell a job, for a network of ``dtype``, what its reader does to features."""
+    """Set the scaling that the reader of a job applies, for a network of ``dtype``."""
     job.set(input_factor=scaling.kernel_factor)
     if scaling.bins is not None:
         job.keep(**scaling.bins.arrays(dtype))
