@@ -9,10 +9,9 @@ from .features import ArrayFeatures, Features, open_features
 from .messages import outside, shown, some
 from .names import Names, check_names
 from .pandas_polars_arrow import gather_rows
-from .samples import as_samples
 from .splits import split_rows
 from .tables import blocks
-from .targets import RawTargets, check_classes, read_targets
+from .targets import RawTargets, as_samples, check_classes, read_targets
 
 __all__ = [
     "Array",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from .samples import Samples, as_samples
+from .targets import Samples, as_samples
 
 
 class Chunks:

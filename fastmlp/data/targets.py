@@ -1,5 +1,8 @@
-"""Targets as they are given, read once, and as a loss wants them: indices or probabilities of
-classes, labels of 0 and 1, numbers."""
+"""Targets and weights of samples, as they are given and read once.
+
+:class:`RawTargets` gives them as a loss wants them: as indices or probabilities of classes, labels
+of 0 and 1, or numbers.
+"""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,13 +14,13 @@ import numpy.typing as npt
 from .arrays import LABELS, NUMBERS, Array, Numbers, Rows, as_array, finite, first_index
 from .messages import missing_label, some
 from .pandas_polars_arrow import column_values, open_table
-from .samples import read_weights
 
 # Probabilities of 10 to 10,000 classes, computed in float32, add up to 1 within 3e-7; in float16,
 # which is too coarse, within 3e-4.
 _SUM_TOLERANCE = 1e-5
 
 Flags = npt.NDArray[np.bool_]
+Samples = tuple[Any, Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +203,20 @@ class RawTargets:
         return indices.astype(np.int32)
 
 
+def as_samples(value: Any, name: str) -> Samples:
+    """Return X, Y and the weights of samples, or None, of (X, Y) or (X, Y, sample_weight).
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a tuple or list of two or three.
+    """
+    if not isinstance(value, tuple | list) or len(value) not in (2, 3):
+        wanted = "(X, Y) or (X, Y, sample_weight)"
+        raise TypeError(f"{name} must be {wanted}; got {type(value).__name__}")
+    return value[0], value[1], value[2] if len(value) == 3 else None
+
+
 def read_targets(Y: Any, n_rows: int, sample_weight: Any = None, prefix: str = "") -> RawTargets:
     """Read targets, and the weights of samples that go with them.
 
@@ -227,6 +244,28 @@ def read_targets(Y: Any, n_rows: int, sample_weight: Any = None, prefix: str = "
         return RawTargets(values, weights, name=name)
     kept = np.flatnonzero(weights)
     return RawTargets(values[kept], weights[kept], kept, name)
+
+
+def read_weights(sample_weight: Any, n_rows: int, name: str = "sample_weight") -> Numbers | None:
+    """Return weights of shape (n_rows,), float64, or None where none are given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no finite numbers >= 0 of that shape, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    weights = as_array(column_values(sample_weight), name)
+    if weights.shape != (n_rows,):
+        raise ValueError(f"{name} must have shape {(n_rows,)}; got {weights.shape}")
+    weights = finite(weights, np.float64, name)
+    if (weights < 0).any():
+        row = int((weights < 0).argmax())
+        raise ValueError(f"{name}[{row}] must not be negative; got {weights[row]}")
+    if not weights.any():
+        raise ValueError(f"{name} must have a weight > 0; got zeros only")
+    return weights
 
 
 def check_classes(classes: Any, n_classes: int | None = None) -> Array:
