@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .data import take_rows
+from .data import gather_rows
 from .inference.averaged import score_predictions
 from .kernels.runs.threads import on_one_thread, usable_threads
 from .outputs import Outputs
@@ -73,7 +73,7 @@ def fit_many(
             while True:
                 number = left.pop()
                 try:
-                    own = (take_rows(data, chosen[number]) for data in (X, Y, sample_weight))
+                    own = (gather_rows(data, chosen[number]) for data in (X, Y, sample_weight))
                     x, y, weights = own
                     trainers[number].fit(
                         x, y, sample_weight=weights, validation_data=validation_data

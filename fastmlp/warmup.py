@@ -54,7 +54,7 @@ def warmup(trainer: Trainer | None = None, *, n_features: int = 100, n_classes: 
         n_classes = trainer.layer_sizes_[-1]
         settings["dtype"] = trainer.get_weights()[0].dtype  # the setting may be another by now
         settings["loss"] = trainer.model_.encoding.outputs.loss
-    # Larger batches are worked on in the same way; fewer rows have no pieces.
+    # Larger batches are worked on in the same way; fewer rows get no bins.
     batch = 0 if isinstance(trainer.batch_size, str) else trainer.batch_size
     n_rows = max(min(batch, 2 * MAX_CHUNK), 2 * n_classes, 300)
     rows = np.random.default_rng(0).standard_normal((n_rows, n_features), np.float32)

@@ -17,7 +17,7 @@ import pytest
 from fastmlp.fitting import epoch, memory
 from fastmlp.inference import forward as prediction
 from fastmlp.inputs import Scaling
-from fastmlp.inputs.bins import Pieces
+from fastmlp.inputs.bins import Bins
 from fastmlp.kernels.plugins import rules
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS
@@ -151,7 +151,7 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
         count = case.sizes[0] // 2
         ends = np.minimum(np.arange(case.sizes[0] - count + 1), count)
         slopes, offsets = rng.normal(size=(2, count))
-        options["known"] = Scaling("piecewise", pieces=Pieces(ends, slopes, offsets))
+        options["known"] = Scaling("piecewise", bins=Bins(ends, slopes, offsets))
         X = np.ascontiguousarray(X[:, : len(ends) - 1])
     return weights, X, Y, options
 

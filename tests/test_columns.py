@@ -16,7 +16,7 @@ import pytest
 
 import fastmlp
 from fastmlp import Trainer
-from fastmlp.data import Features, split_rows
+from fastmlp.data import RawTargets, open_features, split_rows
 from fastmlp.inputs import Columns, learn_columns
 from fastmlp.inputs.columns import MOST_CATEGORIES
 from tests.basics import NAN
@@ -76,11 +76,11 @@ def dummies(data: pd.DataFrame) -> Any:
 
 
 def learned(X: Any, missing: str = "error", train: Any = ALL, weights: Any = None) -> Columns:
-    return learn_columns(Features(X), train, weights, None, missing)[0]
+    return learn_columns(open_features(X), train, weights, None, missing)[0]
 
 
 def encoded(columns: Columns, X: Any) -> Any:
-    return columns.encoded(Features(X), None)
+    return columns.encode(open_features(X), None)
 
 
 def assert_same_weights(one: Trainer, other: Trainer) -> None:
@@ -300,7 +300,7 @@ def test_precision_is_that_of_the_columns() -> None:
         for kind, wanted in ((np.float32, np.float32), (np.int16, np.float32), (bool, np.float32),
                              (np.int32, np.float64), (np.float64, np.float64)):  # fmt: skip
             X = make({"city": category(city), "age": AGE.astype(kind)})
-            columns, rows = learn_columns(Features(X), ALL, None, None, "error")
+            columns, rows = learn_columns(open_features(X), ALL, None, None, "error")
             assert rows.dtype == wanted
             np.testing.assert_array_equal(rows[:, 0], AGE.astype(kind))
     assert encoded(columns, X)[:, 0].tobytes() == AGE.tobytes()
@@ -448,7 +448,7 @@ def test_rows_of_weight_0_teach_nothing() -> None:
 def test_validation_rows_teach_nothing(split: str) -> None:
     data = frame()
     chosen: dict[str, Any] = {"validation_fraction": 0.25, "validation_split": split}
-    train, rest = split_rows(Y, 150, split, 0)
+    train, rest = split_rows(RawTargets(Y), 0.25, split, 0)
     data["city"] = data["city"].astype(object)
     where = np.arange(N)[rest]
     data.loc[where[0], "city"] = "Atlantis"
@@ -611,9 +611,9 @@ def test_arrays_without_gaps_are_not_copied(dtype: Any, missing: str) -> None:
     X.flags.writeable = False
     tracemalloc.start()
     try:
-        columns, rows = learn_columns(Features(X), ALL, None, kind, missing)
+        columns, rows = learn_columns(open_features(X), ALL, None, kind, missing)
         assert rows is X
-        assert columns.encoded(Features(X), kind) is X
+        assert columns.encode(open_features(X), kind) is X
         assert tracemalloc.get_traced_memory()[1] < X.nbytes / 10
     finally:
         tracemalloc.stop()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from fastmlp.data import RawTargets
 from fastmlp.fitting.dataset import FitData
 from fastmlp.fitting.epoch import TrainingRun
 from fastmlp.inputs import Columns, Inputs
@@ -85,7 +86,7 @@ def test_parts_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = Outputs(Quartic(), 2, centre=np.zeros(2), spread=np.ones(2), flat=False)
     settings = fit_settings(hidden=9, batch_size=ROWS, dtype="float64")
     encoding = Encoding(Inputs(Columns(4)), outputs)
-    data = FitData(X.astype(dtype), outputs.encoded(y, None, dtype), encoding, settings)
+    data = FitData(X.astype(dtype), outputs.encode(RawTargets(y), dtype), encoding, settings)
     run = TrainingRun(network, data, settings)
     wanted, means = expected(weights, y, epochs=2)
     for mean in means:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastmlp.data import RawTargets
 from fastmlp.fitting import memory
 from fastmlp.fitting.dataset import FitData
 from fastmlp.fitting.epoch import TrainingRun
@@ -103,7 +104,7 @@ def trained(
         weights, np.dtype(dtype), settings.activations(len(weights) // 2 - 1)
     ).restarted(settings.optimizer.rule)
     outputs = given_outputs(SoftmaxCrossEntropy(), len(weights[-1]))
-    targets = outputs.encoded(labels, None, np.dtype(dtype))
+    targets = outputs.encode(RawTargets(labels), np.dtype(dtype))
     data = FitData(
         X.astype(dtype), targets, Encoding(Inputs(Columns(X.shape[1])), outputs), settings
     )

@@ -9,7 +9,7 @@ import pytest
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from fastmlp import Trainer
-from fastmlp.data import Features
+from fastmlp.data import open_features
 from fastmlp.inputs import Scaling, learn_inputs
 from tests.basics import INF, Array, needs_compiler
 from tests.models import fit_settings, numbers, same_weights
@@ -31,7 +31,7 @@ KINDS = ("standard", "robust", "piecewise", "quantile", "max_abs")
 
 def learned(setting: Any, rows: Array, weights: Array | None = None) -> Scaling:
     settings = fit_settings(scaling=setting)
-    return learn_inputs(Features(rows), None, slice(None), weights, settings)[0].scaling
+    return learn_inputs(open_features(rows), slice(None), weights, settings)[0].scaling
 
 
 def scaled(
@@ -167,7 +167,7 @@ def test_auto(name: str) -> None:
 def test_auto_of_a_linear_model_is_standard() -> None:
     settings = fit_settings(hidden=())
     rows = RNG.lognormal(size=(400, 9))
-    inputs, _ = learn_inputs(Features(rows), None, slice(None), None, settings)
+    inputs, _ = learn_inputs(open_features(rows), slice(None), None, settings)
     assert inputs.scaling.kind == "standard"
 
 

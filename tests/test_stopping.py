@@ -12,6 +12,7 @@ import pytest
 
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.callbacks import Checkpoint, CSVLog
+from fastmlp.data import RawTargets, split_rows
 from fastmlp.kernels.runs.launch import Job
 from tests.basics import needs_compiler
 from tests.models import X, Y, fitted, numbers, same_weights, trainer
@@ -231,14 +232,12 @@ def test_rows_for_validation(split: str) -> None:
 
 
 def test_a_stratified_part_has_as_many_of_each_class() -> None:
-    from fastmlp.data import split_rows
-
     labels = np.repeat(["a", "b", "c"], [60, 30, 10])
-    train, rest = split_rows(labels, 80, "stratified", 0)
+    train, rest = split_rows(RawTargets(labels), 0.2, "stratified", 0)
     assert sorted(np.concatenate([train, rest])) == list(range(100))  # type: ignore[list-item]
     assert [(labels[rest] == label).sum() for label in "abc"] == [12, 6, 2]
     with pytest.raises(ValueError, match="validation_split='stratified' needs classes"):
-        split_rows(np.linspace(0, 1, 100), 80, "stratified", 0)
+        split_rows(RawTargets(np.linspace(0, 1, 100)), 0.2, "stratified", 0)
 
 
 def test_sorted_labels_are_warned_of() -> None:

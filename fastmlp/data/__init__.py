@@ -1,51 +1,40 @@
-"""Everything from outside -> checked settings and arrays; every rejection lives here.
+"""Adapters of the data of users: arrays, tables, targets, weights; bad data are refused here.
 
-Its message names the argument, what was got and what is wanted.
+Messages name the argument, the value that was got, and the one that is wanted.
 """
 
-from .arrays import all_finite, finite, is_ready
+from .arrays import Array, Numbers, Rows, all_finite, finite, is_ready
 from .categories import Key
-from .features import Features
-from .frames import take_rows
-from .labels import check_classes, encode_labels, is_one_hot, read_targets
-from .messages import shown, some
-from .names import Names, check_names, feature_names, outside
-from .splits import check_validation_data, split_rows, split_validation
+from .features import ArrayFeatures, Features, open_features
+from .messages import outside, shown, some
+from .names import Names, check_names
+from .pandas_polars_arrow import gather_rows
+from .samples import as_samples
+from .splits import split_rows
 from .tables import blocks
-from .targets import (
-    check_labels,
-    check_numbers,
-    check_sample_weight,
-    check_shares,
-    class_weights,
-    guess_loss,
-)
+from .targets import RawTargets, check_classes, read_targets
 
 __all__ = [
+    "Array",
+    "ArrayFeatures",
     "Features",
     "Key",
     "Names",
+    "Numbers",
+    "RawTargets",
+    "Rows",
     "all_finite",
+    "as_samples",
     "blocks",
     "check_classes",
-    "check_labels",
     "check_names",
-    "check_numbers",
-    "check_sample_weight",
-    "check_shares",
-    "check_validation_data",
-    "class_weights",
-    "encode_labels",
-    "feature_names",
     "finite",
-    "guess_loss",
-    "is_one_hot",
+    "gather_rows",
     "is_ready",
+    "open_features",
     "outside",
     "read_targets",
     "shown",
     "some",
     "split_rows",
-    "split_validation",
-    "take_rows",
 ]

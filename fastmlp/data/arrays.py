@@ -1,4 +1,4 @@
-"""Anything from outside -> one NumPy array of numbers or strings, and the search for bad values."""
+"""Anything that users give -> one NumPy array of numbers or strings; the search for bad values."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -22,25 +22,29 @@ from .messages import (
 )
 
 Array = npt.NDArray[Any]
+Numbers = npt.NDArray[np.float64]
+Rows = slice | npt.NDArray[np.intp]  # some rows of an array
 Index = tuple[int, ...]
 Place = Callable[[Index], str]
 
 NUMBERS = "biuf"
 LABELS = "biufOU"
 _BLOCK_BYTES = 1 << 20
-# What conversions raise. An interrupt, a time limit raised by a handler of signals, or a lack of
-# memory says nothing of the data and passes through.
+# Exceptions of conversions. An interrupt, a time limit raised by a handler of signals, or a lack of
+# memory has nothing to do with the data and passes through.
 _UNREADABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError)
 
 
-# Arrays that kernels, or a scaling, can take as they come.
+# Dtypes that kernels, or a scaling, read without a conversion.
 _UINT8 = np.dtype(np.uint8)
 _READY = np.dtype(np.float32), np.dtype(np.float64), _UINT8
 
 
 def is_ready(X: Any, n_features: int) -> bool:
-    """Whether X is what reading would make of it: then reading can be left out, which takes longer
-    than the kernels do for a few rows. Of many rows it is a small part, and checks them in blocks.
+    """Whether reading would leave X as it is, and can be left out.
+
+    For a few rows reading takes longer than the kernels; for many it is a small part, and checks
+    them in blocks.
     """
     return (
         type(X) is np.ndarray
@@ -55,15 +59,15 @@ def is_ready(X: Any, n_features: int) -> bool:
 
 
 def element(name: str, index: Index) -> str:
-    """What messages call an element of an array."""
+    """Name of an element of an array in messages."""
     return f"{name}[{', '.join(map(str, index))}]"
 
 
 def as_array(values: Any, name: str, kinds: str = NUMBERS, place: Place | None = None) -> Array:
     """Return an array whose dtype is of one of `kinds`, where O stands for strings only.
 
-    `place` says what messages call the element at an index, by default name[index]. What is missing
-    among numbers becomes a NaN.
+    `place` gives the name in messages of the element at an index, by default name[index]. Missing
+    numbers become NaN.
 
     Raises
     ------
@@ -121,8 +125,8 @@ def all_finite(values: Array) -> bool:
 
 
 def first_infinite(values: Array) -> tuple[int | None, bool]:
-    """The flat index of the first infinity, and whether there are NaNs; the sum tells quickly that
-    there is nothing."""
+    """The flat index of the first infinity, and whether there are NaNs; a finite sum shows quickly
+    that there are neither."""
     if math.isfinite(values.sum()):
         return None, False
     infinite = np.isinf(values)
@@ -131,7 +135,7 @@ def first_infinite(values: Array) -> tuple[int | None, bool]:
 
 
 def first_index(flags: npt.NDArray[np.bool_]) -> Index:
-    """Where the first of some flags is set."""
+    """Index of the first flag that is set."""
     return tuple(map(int, np.unravel_index(flags.argmax(), flags.shape)))
 
 
@@ -186,7 +190,7 @@ def _odd_item(items: Array, types: set[type], name: str, kinds: str, place: Plac
         fits = _is_number(type(item)) or (labels and isinstance(item, str))
         return not fits and not is_missing(item)
 
-    # First what no filling of gaps would make a number: text with gaps is to be encoded.
+    # First the items that are no gaps: text with gaps is to be encoded, not filled.
     if found := first(is_strange):
         return TypeError(f"{name} must hold {_wanted(kinds)}; {describe(*found, labels=labels)}")
     if labels and (found := first(is_missing)):

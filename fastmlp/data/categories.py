@@ -1,4 +1,4 @@
-"""Columns of categories of pandas, Polars and PyArrow -> codes, and what each code stands for."""
+"""Columns of categories of pandas, Polars and PyArrow -> codes, and the value of each code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .messages import is_missing
 
-# What a category is known by, whatever table it comes in; 1, 1.0 and True are one.
+# A category in any table is known by such a key; 1, 1.0 and True are one.
 Key = str | int | float | bool
 
 
@@ -22,7 +22,7 @@ class Coded:
     codes : array of int
         One of each row; -1 where it is missing.
     values : sequence or mapping
-        What each code stands for.
+        Value of each code.
     ordered : bool
         Whether the codes are in an order that does not depend on the rows.
     """
@@ -32,8 +32,8 @@ class Coded:
     ordered: bool = True
 
     def present(self, rows: Any = slice(None)) -> dict[int, Key]:
-        """The codes that occur in some rows, and their keys: in the order of the codes, or sorted
-        where that is none."""
+        """The codes that occur in some rows, and their keys: in the order of the codes if they are
+        ordered, else sorted."""
         counts = np.bincount(self.codes[rows].astype(np.intp) + 1)
         found = {code: self.values[code] for code in np.flatnonzero(counts[1:]).tolist()}
         pairs = [(code, value) for code, value in found.items() if not is_missing(value)]
@@ -43,7 +43,7 @@ class Coded:
 
 
 def _key(value: Any) -> Key:
-    """A number or a text; that of anything else, such as an interval or a date."""
+    """A number or a text; the text of anything else, such as an interval or a date."""
     if isinstance(value, np.generic) and value.dtype.kind in "biufU":
         value = value.item()
     return value if isinstance(value, Key) else str(value)
@@ -55,7 +55,7 @@ def of_pandas(series: Any) -> Coded:
 
 
 def of_polars(series: Any) -> Coded:
-    """A Categorical, whose codes depend on what else the process has seen, or an Enum."""
+    """A Categorical, whose codes depend on the other ones of the process, or an Enum."""
     present, codes = series.unique(), series.to_physical().to_numpy()
     values = dict(zip(present.to_physical().to_list(), present.to_list(), strict=True))
     if codes.dtype.kind == "f":  # gaps are NaN
@@ -64,7 +64,7 @@ def of_polars(series: Any) -> Coded:
 
 
 def of_arrow(column: Any) -> Coded:
-    """A dictionary: unless it says otherwise, its codes are in the order in which values came."""
+    """A dictionary, whose codes are in the order in which values came, unless it is ordered."""
     if hasattr(column, "unify_dictionaries"):  # a chunk may have one of its own
         column = column.unify_dictionaries().combine_chunks()
     codes = column.indices.cast("int64").fill_null(-1).to_numpy(zero_copy_only=False)

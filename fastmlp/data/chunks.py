@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-Chunk = tuple[Any, Any, Any]
+from .samples import Samples, as_samples
 
 
 class Chunks:
@@ -11,10 +11,10 @@ class Chunks:
 
     def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
         self._make = make
-        self._seen: list[Chunk] = []
-        self._rest: Iterator[Chunk] | None = None
+        self._seen: list[Samples] = []
+        self._rest: Iterator[Samples] | None = None
 
-    def first(self) -> Chunk:
+    def first(self) -> Samples:
         """The first chunk, which :meth:`epoch` then gives again.
 
         Raises
@@ -28,25 +28,21 @@ class Chunks:
             raise ValueError("chunks must hold at least one (X, Y); got none")
         return self._seen[0]
 
-    def epoch(self) -> Iterator[Chunk]:
-        """All chunks of the next epoch; nothing holds one that has been given."""
+    def epoch(self) -> Iterator[Samples]:
+        """All chunks of the next epoch; a chunk that was given is not kept."""
         rest = self._checked() if self._rest is None else self._rest
         self._rest = None
         if self._seen:
             yield self._seen.pop()
         yield from rest
 
-    def _checked(self) -> Iterator[Chunk]:
+    def _checked(self) -> Iterator[Samples]:
         for index, chunk in enumerate(self._make()):
-            if not isinstance(chunk, tuple | list) or len(chunk) not in (2, 3):
-                wanted = "(X, Y) or (X, Y, sample_weight)"
-                got = type(chunk).__name__
-                raise TypeError(f"chunk {index} must be {wanted}; got {got}")
-            yield chunk[0], chunk[1], chunk[2] if len(chunk) == 3 else None
+            yield as_samples(chunk, f"chunk {index}")
 
 
 def as_chunks(chunks: Any, epochs: Any) -> Chunks:
-    """Chunks for so many epochs; "auto" is what they can serve.
+    """Chunks for some epochs; "auto" is one, or for a callable any number.
 
     Raises
     ------

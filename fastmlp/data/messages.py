@@ -1,6 +1,7 @@
-"""What an error says of data that are no numbers, and what to call on them first."""
+"""Texts of errors for data that are no numbers, with what to call first; level of warnings."""
 
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import date, time, timedelta
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+_PACKAGE = __name__.partition(".")[0] + "."
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
@@ -25,7 +27,7 @@ _AS_FLOAT = "convert it first, as .astype(float) does"
 _CONVERT = "turn it into numbers first"
 _AS_LABELS = "labels are numbers or strings, which .astype(str) makes of it"
 
-# Types of values, what one of them is called, and what to do with a column of them.
+# Types of values, the noun for one of them, and the advice for a column of them.
 _KINDS: tuple[tuple[Any, str, str], ...] = (
     (str, "text", _ENCODE),
     ((bytes, bytearray), "bytes", f"decode it if it is text, and {_ENCODE}"),
@@ -58,6 +60,14 @@ _METHODS = {
 # By their names, as pandas may not be there.
 MISSING_TYPES = ("NoneType", "NAType", "NaTType")
 _READABLE = ("__array__", "__array_interface__", "__array_struct__")
+
+
+def outside() -> int:
+    """The stacklevel at which a warning points to the caller of this package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def some(values: Any) -> str:
@@ -102,7 +112,7 @@ def not_finite(place: str, value: Any, dtype: npt.DTypeLike) -> ValueError:
 
 
 def describe(place: str, value: Any, *, labels: bool = False) -> str:
-    """What the value at a place is, as it is no number, and what to do about it."""
+    """Text on a value that is no number: its place, its type and the advice."""
     kinds = (known for known in _KINDS if isinstance(value, known[0]))
     kind, noun, advice = next(kinds, (object, f"of type {type_name(value)}", _CONVERT))
     if kind is str:
@@ -113,19 +123,19 @@ def describe(place: str, value: Any, *, labels: bool = False) -> str:
 
 
 def categories(column: str, values: Iterable[Any]) -> str:
-    """What a column of categories is, where it cannot be one."""
+    """Text on a column of categories where numbers are wanted."""
     example = next((value for value in values if not is_missing(value)), None)
     advice = "where numbers are wanted, as pd.get_dummies makes them"
     return f"{column} holds categories, such as {shown(example)}, {advice}"
 
 
 def refuse(values: Any, name: str) -> None:
-    """Reject what NumPy would misread, compute unasked, or iterate over without an end.
+    """Reject containers that NumPy would misread, compute unasked, or iterate over without end.
 
     Raises
     ------
     TypeError
-        With the type, and what to call first.
+        With the type, and the call that helps.
     """
     if hasattr(values, "toarray"):
         raise TypeError(f"{name} must be dense; got a sparse {type(values).__name__}")
@@ -178,7 +188,7 @@ def _packages(module: str) -> list[str]:
 
 
 def first_call(values: Any) -> str:
-    """What to call on a container to have its data where NumPy can read them, or ""."""
+    """The call that brings the data of a container to where NumPy can read them, or ""."""
     if hasattr(values, "detach"):
         return _of_tensor(values)
     found = (advice for method, advice in _METHODS.items() if hasattr(values, method))

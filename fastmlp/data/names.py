@@ -1,36 +1,28 @@
 """Names of columns: kept from the rows of a fit, and compared with those of other rows."""
 
-import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .frames import open_table
-from .messages import some
-
-_PACKAGE = __name__.partition(".")[0] + "."
+from .messages import outside, some
 
 Names = npt.NDArray[np.object_]
 
 
-def feature_names(X: Any, name: str = "X") -> Names | None:
-    """Return the names of the columns of a table, or None if it has none.
+def column_names(labels: Sequence[Any], name: str = "X") -> Names | None:
+    """Return the labels of the columns of a table as their names, or None if they are no names.
 
-    Only strings are names: columns that are all numbered have none, nor has an array.
+    Only strings are names: columns that are all numbered have none.
 
     Raises
     ------
     TypeError
-        If some columns are called by strings and some by anything else.
+        If some labels are strings and some are anything else.
     """
-    if type(X) is np.ndarray:
-        return None
-    table = open_table(X, name)
-    labels = table.labels if table else _labels(X)
     strings = [isinstance(label, str) for label in labels]
     if not any(strings):
         return None
@@ -63,12 +55,6 @@ def check_names(known: Names | None, got: Names | None, name: str = "X") -> None
         raise ValueError(f"{name} must have the columns of the fit; {_changes(known, got)}")
 
 
-def _labels(X: Any) -> list[Any]:
-    """Columns that a table of any other package may have; what NumPy does not read is none."""
-    columns = getattr(X, "columns", None) if hasattr(X, "__array__") else None
-    return list(columns) if isinstance(columns, Iterable) else []
-
-
 def _changes(known: Names, got: Names) -> str:
     unseen = list((Counter(got.tolist()) - Counter(known.tolist())).elements())
     gone = list((Counter(known.tolist()) - Counter(got.tolist())).elements())
@@ -79,11 +65,3 @@ def _changes(known: Names, got: Names) -> str:
     now, then = (some(names[j:]) for names in (got, known))
     order = f"the same names are in another order, from column {j} on {now} instead of {then}"
     return f"{order}: X[list(feature_names_in_)] restores it"
-
-
-def outside() -> int:
-    """The stacklevel at which a warning points to the caller of this package."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
-        level, frame = level + 1, frame.f_back
-    return level

@@ -1,31 +1,55 @@
-"""Rows that are kept for validation: given as a pair, or the last of those given."""
+"""Which rows are kept for validation."""
 
 import math
 import warnings
-from typing import Any
 
 import numpy as np
 
-from .arrays import Array
-from .messages import some
+from .arrays import Array, Rows
+from .messages import outside, some
+from .targets import RawTargets
 
 
-def check_validation_data(value: Any) -> tuple[Any, Any, Any]:
-    """Return X, Y and the weights of samples, or None, of (X, Y) or (X, Y, sample_weight).
+def split_rows(
+    targets: RawTargets, fraction: float, split: str, seed: int | None
+) -> tuple[Rows, Rows | None]:
+    """Rows to train on, and rows to validate on, if any are kept.
+
+    Parameters
+    ----------
+    targets : RawTargets
+        "stratified" keeps the same part of each of their classes.
+    fraction : float
+        Part of the rows that is kept.
+    split : {"auto", "last", "shuffled", "stratified"}
+        Which rows are kept: the last ones, any, or any with as many of each class; "auto" is the
+        latter where targets are one whole number or label each.
+    seed : int, optional
+        Of the choice.
 
     Raises
     ------
-    TypeError
-        If `value` is not a tuple or list of two or three.
+    ValueError
+        If no rows are left to train on or none to validate on, or there are no classes to stratify
+        by.
     """
-    if not isinstance(value, tuple | list) or len(value) not in (2, 3):
-        wanted = "(X, Y) or (X, Y, sample_weight)"
-        raise TypeError(f"validation_data must be {wanted}; got {type(value).__name__}")
-    return value[0], value[1], value[2] if len(value) == 3 else None
+    n_rows = len(targets)
+    n_train = training_count(n_rows, fraction)
+    if n_train == n_rows:
+        return slice(None), None
+    if split == "last":
+        _warn_of_order(targets.values, n_train)
+        return slice(n_train), slice(n_train, None)
+    if split == "auto":
+        split = "stratified" if targets.is_flat and targets.are_whole else "shuffled"
+    order = np.random.default_rng(seed).permutation(n_rows)
+    if split == "stratified":
+        order = order[_spread_out(_classes(targets)[order])]
+    return np.sort(order[:n_train]), np.sort(order[n_train:])
 
 
-def split_validation(n_rows: int, fraction: float) -> int:
-    """Return how many of the first rows are for training: floor(n_rows * (1 - fraction)).
+def training_count(n_rows: int, fraction: float) -> int:
+    """Return how many rows are trained on: floor(n_rows * (1 - fraction)).
 
     A `fraction` > 0 that leaves no row for training or none for validation is a ValueError.
     """
@@ -37,49 +61,13 @@ def split_validation(n_rows: int, fraction: float) -> int:
     return n_train
 
 
-def split_rows(
-    Y: Array, n_train: int, split: str, seed: int | None
-) -> tuple[slice | Array, slice | Array]:
-    """Rows to train on and rows to validate on, ``n_train`` and the rest.
-
-    Parameters
-    ----------
-    Y : array
-        Targets, whose classes are shared evenly by "stratified".
-    split : {"auto", "last", "shuffled", "stratified"}
-        Which rows are kept for validation: the last ones, any, or any with as many of each class;
-        "auto" is the latter where targets are one whole number or label each.
-    seed : int, optional
-        Of the choice.
-
-    Raises
-    ------
-    ValueError
-        If there are no classes to stratify by.
-    """
-    n_rows = len(Y)
-    if n_train == n_rows:
-        return slice(None), slice(n_rows, None)
-    if split == "last":
-        _warn_of_order(Y, n_train)
-        return slice(n_train), slice(n_train, None)
-    if split == "auto":
-        split = "stratified" if Y.ndim == 1 and not _is_numbers(Y) else "shuffled"
-    order = np.random.default_rng(seed).permutation(n_rows)
-    if split == "stratified":
-        order = order[_spread_out(_classes(Y)[order])]
-    return np.sort(order[:n_train]), np.sort(order[n_train:])
-
-
-def _is_numbers(Y: Array) -> bool:
-    return Y.dtype.kind == "f" and bool((np.trunc(Y) != Y).any())
-
-
-def _classes(Y: Array) -> Array:
+def _classes(targets: RawTargets) -> Array:
     """Number of each row's class, or combination of labels."""
-    if _is_numbers(Y):
+    if not targets.are_whole:
         raise ValueError("validation_split='stratified' needs classes; Y holds numbers")
-    return np.unique(Y, axis=0, return_inverse=True)[1].reshape(-1)
+    if targets.is_flat:
+        return targets.class_indices(targets.distinct)
+    return np.unique(targets.values, axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def _spread_out(classes: Array) -> Array:
@@ -102,5 +90,5 @@ def _warn_of_order(Y: Array, n_train: int) -> None:
             "the last rows, kept for validation, hold classes that the others lack: "
             f"{some(unseen)}; {advice}",
             UserWarning,
-            stacklevel=6,
+            stacklevel=outside(),
         )

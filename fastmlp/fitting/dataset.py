@@ -1,35 +1,30 @@
-"""What one fit was given, checked once; and what further rows must agree with."""
+"""Data of a fit: read once, split, learned from, and encoded for the kernels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from ..data import (
+    Array,
     Features,
+    RawTargets,
+    Rows,
+    as_samples,
     check_classes,
-    check_validation_data,
-    class_weights,
-    feature_names,
+    open_features,
     read_targets,
     split_rows,
-    split_validation,
 )
-from ..inputs import Scaling, given_scaling, learn_inputs
-from ..losses import Loss, SoftmaxCrossEntropy
-from ..network.encoding import Encoding, weighted_rows
-from ..outputs import Outputs, Targets, learn_outputs
+from ..inputs import Inputs, learn_inputs
+from ..network.encoding import Encoding
+from ..outputs import Outputs, Targets, learn_outputs, match_outputs, with_class_weights
 from ..settings import FitSettings
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class FitData:
-    """Rows and targets to train on, those to validate on, and what they stand for; settings, of
-    which none is "auto" any more."""
+    """Rows and targets to train on, those to validate on, how they were encoded, and the settings
+    as they were resolved for them."""
 
     X: Array
     targets: Targets
@@ -51,140 +46,75 @@ def fit_data(
     known: Encoding | None,
     classes: Any = None,
 ) -> FitData:
-    """Check what a fit was given; ``known`` is the encoding of a network to be continued.
+    """Check and encode the data of a fit; ``known`` is the encoding of a network to be continued.
 
-    ``resolve`` gives the settings for a number of rows; ``classes`` are those that Y may hold,
-    where it need not hold all.
+    ``resolve`` gives the settings for a number of rows; ``classes`` are all that Y may hold, where
+    it need not hold all.
 
     Raises
     ------
     TypeError, ValueError
-        For whatever cannot be trained on, or does not agree with what is known.
+        For data that cannot be trained on, or do not agree with the network.
     """
-    fitted = known.inputs if known is not None and known.fitted else None
-    features = fitted.features(X) if fitted else Features(X)
-    Y = read_targets(Y, len(features))
-    kept, weights = weighted_rows(len(features), sample_weight)
-    Y = Y[kept]
-    if classes is not None:
-        classes = check_classes(classes, np.shape(classes)[0] if np.ndim(classes) else 0)
-    settings = resolve(len(Y))
-    dtype = settings.dtype
-    if known is not None:
-        _check_scaling(settings.scaling, known.inputs.scaling)
-    n_train = len(Y)
-    if validation_data is None:
-        n_train = split_validation(len(Y), settings.validation_fraction)
-    train, rest = split_rows(Y, n_train, settings.validation_split, settings.seed)
-    own = None if weights is None else weights[train]
-    if fitted:
-        inputs, rows = fitted, fitted.read(features, dtype)
-    else:
-        training = train if isinstance(kept, slice) else kept[train]
-        given = known.inputs if known else None
-        inputs, rows = learn_inputs(features, feature_names(X), training, own, settings, given)
-    rows = rows[kept]
-    if known is None:
-        outputs = learn_outputs(Y, weights, settings.loss, settings.label_smoothing, train, classes)
-    else:
-        outputs = _continued(known, Y, weights, settings)
-    _check_smoothing(settings, outputs)
+    features = _opened(X, known)
+    targets = read_targets(Y, len(features), sample_weight)
+    classes = None if classes is None else check_classes(classes)
+    settings = resolve(len(targets))
+    validated = validation_data is not None
+    train, held_back = _split(targets, settings, validated=validated)
+    inputs, rows = _inputs(features, targets, train, settings, known)
+    outputs = _outputs(targets, train, settings, known, classes)
     encoding = Encoding(inputs, outputs)
-    targets = outputs.encoded(Y, weights, dtype)
-    held_back = None
-    if validation_data is not None:
-        held_back = encoding.rows_and_targets(
-            *check_validation_data(validation_data), dtype, "validation "
-        )
-    elif n_train < len(rows):
-        held_back = rows[rest], targets.part(rest)
-        rows, targets = rows[train], targets.part(train)
-    targets = _with_class_weights(targets, outputs, settings.class_weight)
-    return FitData(rows, targets, encoding, settings, held_back)
+    encoded = outputs.encode(targets, settings.dtype)
+    validation = None
+    if validated:
+        samples = as_samples(validation_data, "validation_data")
+        validation = encoding.rows_and_targets(*samples, settings.dtype, "validation ")
+    elif held_back is not None:
+        validation = rows[held_back], encoded.part(held_back)
+        rows, encoded = rows[train], encoded.part(train)
+    encoded = with_class_weights(encoded, outputs, settings.class_weight)
+    return FitData(rows, encoded, encoding, settings, validation)
 
 
-def _check_scaling(setting: Any, known: Scaling) -> None:
-    """A network that is continued has its scaling, with which "auto" agrees."""
-    given = given_scaling(setting)
-    if given is None:
-        agrees = setting in ("auto", known.kind)
+def _opened(X: Any, known: Encoding | None) -> Features:
+    return known.inputs.open(X) if known is not None and known.fitted else open_features(X)
+
+
+def _split(
+    targets: RawTargets, settings: FitSettings, *, validated: bool
+) -> tuple[Rows, Rows | None]:
+    """Rows to train on, and rows to validate on, where none are given."""
+    fraction = 0.0 if validated else settings.validation_fraction
+    return split_rows(targets, fraction, settings.validation_split, settings.seed)
+
+
+def _inputs(
+    features: Features, targets: RawTargets, train: Rows, settings: FitSettings,
+    known: Encoding | None,
+) -> tuple[Inputs, Array]:  # fmt: skip
+    """The inputs, and the rows that the targets belong to as kernels take them."""
+    if known is not None:
+        known.inputs.check_scaling(settings.scaling)
+    if known is not None and known.fitted:
+        inputs, rows = known.inputs, known.inputs.encode(features, settings.dtype)
     else:
-        agrees = given.kind == known.kind and np.array_equal(given.factor, known.factor)
-    if not agrees:
-        raise ValueError(
-            "warm_start continues a network as it is; got "
-            f"scaling={setting!r}, but the network has {known}"
-        )
+        given = None if known is None else known.inputs
+        training, weights = targets.rows_in_x(train), targets.weights_of(train)
+        inputs, rows = learn_inputs(features, training, weights, settings, given)
+    return inputs, rows[targets.kept]
 
 
-def _continued(known: Encoding, Y: Array, weights: Any, settings: FitSettings) -> Outputs:
-    """What targets stand for, for a network to be continued."""
-    outputs, loss = known.outputs, settings.loss
-    if loss is not None and known.fitted and not loss.has_outputs_of(outputs.loss):
-        raise ValueError(
-            f"warm_start continues a network as it is; got loss={loss!r}, but the network was "
-            f"trained with {outputs.loss!r}"
-        )
-    smoothing = settings.label_smoothing
-    if known.fitted:
-        return replace(outputs, loss=loss or outputs.loss, label_smoothing=smoothing)
-    # One output for each class, so these are no numbers.
-    if loss is None and Y.ndim == 1 and outputs.count > 1:
-        loss = SoftmaxCrossEntropy()
-    return _of_given_weights(outputs, Y, loss, smoothing)
-
-
-def _of_given_weights(given: Outputs, Y: Array, loss: Loss | None, smoothing: float) -> Outputs:
-    """What targets stand for, for weights that say how many outputs there are, and perhaps what
-    their classes are called; outputs are in the unit of the targets."""
-    try:
-        learned = learn_outputs(Y, None, loss, smoothing, slice(None))
-    except ValueError:  # of the known classes, Y may have one only
-        if loss is None or loss.targets == "numbers":
-            raise
-        learned = replace(given, loss=loss, label_smoothing=smoothing)
-    count = given.count
-    if learned.kind in ("classes", "pair"):
-        named = replace(learned, count=count, classes=given.classes)
-        try:
-            named.encoded(Y, None, np.dtype("float32"))
-            return replace(named, classes=named.labels)
-        except ValueError:
-            # Weights that were given do not say what the classes are called.
-            if given.classes is not None or learned.count != count:
-                raise
-            return learned
-    if learned.count != count:
-        raise ValueError(
-            f"Y needs {learned.count} outputs with loss={learned.loss.name!r}, but the weights "
-            f"that were set have {count}"
-        )
-    return replace(learned, centre=np.zeros(count), spread=np.ones(count))
-
-
-def _check_smoothing(settings: FitSettings, outputs: Outputs) -> None:
-    if settings.label_smoothing > 0 and outputs.loss.targets not in ("classes", "labels"):
-        raise ValueError(
-            f"label_smoothing has no effect with loss={outputs.loss.name!r}; "
-            f"got {settings.label_smoothing}"
-        )
-
-
-def _with_class_weights(targets: Targets, outputs: Outputs, setting: Any) -> Targets:
-    if setting is None:
-        return targets
-    if outputs.kind == "pair":
-        indices = (targets.values[0] > 0.5).astype(np.int32)  # type: ignore[index]
-    elif targets.labels is not None:
-        indices = targets.labels
+def _outputs(
+    targets: RawTargets, train: Rows, settings: FitSettings, known: Encoding | None,
+    classes: Array | None,
+) -> Outputs:  # fmt: skip
+    loss, smoothing = settings.loss, settings.label_smoothing
+    if known is None:
+        outputs = learn_outputs(targets, train, loss, smoothing, classes)
+    elif known.fitted:
+        outputs = known.outputs.continued(loss, smoothing)
     else:
-        raise ValueError(
-            f"class_weight needs a class for each row; got {setting!r} with loss="
-            f"{outputs.loss.name!r} and other targets"
-        )
-    weights = targets.weights_of(np.arange(len(targets)))
-    totals = np.bincount(indices, weights, len(outputs.labels)).astype(np.float64)
-    weights = weights * class_weights(setting, outputs.labels, totals)[indices]
-    if not weights.any():
-        raise ValueError(f"class_weight must leave a weight > 0; got {setting!r}")
-    return replace(targets, weights=weights)
+        outputs = match_outputs(known.outputs, targets, loss, smoothing)
+    outputs.check_smoothing()
+    return outputs

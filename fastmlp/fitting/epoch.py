@@ -66,7 +66,7 @@ class TrainingRun:
         self._weighted = self._outputs.is_weighted(data.targets)
         rows = len(data.X)
         scaling = data.encoding.inputs.scaling
-        suitable = len(network.layer_sizes) > 2 and scaling.pieces is None
+        suitable = len(network.layer_sizes) > 2 and scaling.bins is None
         skip_zeros = suitable and has_many_zeros(data.X)
         self._batch_size = batch_size = min(settings.batch_size, rows)
         self._memory, self._plan, self._job = training_parts(
@@ -94,7 +94,7 @@ class TrainingRun:
         """Tell the kernels where all is that epochs read; what changes is written there."""
         targets, settings, job = self._data.targets, self._settings, self._job
         self._order = np.arange(self.rows)
-        self._taken = targets.taken(self._order, dtype, weighted=self._weighted)
+        self._gathered = targets.gathered(self._order, dtype, weighted=self._weighted)
         self._updates = np.arange(self.updates_per_epoch, dtype=np.float64)
         self._factors = {  # batch by batch
             "rates": self._updates.copy(),
@@ -106,8 +106,8 @@ class TrainingRun:
         self._table = self._outputs.table(targets).astype(dtype)
         job.set_rows(self._data.X, self._order, in_place=self._in_place)
         job.point(team=self._team, row_masks=self._row_masks, outputs=self._table)
-        job.point(**self._taken, **self._factors)
-        stride = self._taken["targets"].shape[1] if "targets" in self._taken else 0
+        job.point(**self._gathered, **self._factors)
+        stride = self._gathered["targets"].shape[1] if "targets" in self._gathered else 0
         job.set(smoothing=self._outputs.label_smoothing, target_stride=stride, credit=CREDIT)
 
     @property
@@ -160,7 +160,7 @@ class TrainingRun:
         weights, state = self._weights, self._state
         weights[:], state[:], self._gradients[:] = network.packed, network.state, 0
         self._order[:] = order
-        targets.take(order, self._taken)
+        targets.gather(order, self._gathered)
         self._set_factors(network, rates)
         job.set(total_loss=0, hits=0, dropout_key=dropout_key)
         done = self._run_slices(deadline, report)

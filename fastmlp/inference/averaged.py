@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..data import Array, Numbers
 from ..metrics import METRICS
-from ..outputs.encoded import Array, Numbers, Targets
-from ..outputs.outputs import Outputs
+from ..outputs import Outputs, Targets
 
 # Of a prediction p and its target y, with the parameter of the loss in the unit of the targets.
 _LOSSES: dict[str, Callable[[Array, Array, Numbers], Array]] = {

@@ -13,8 +13,8 @@ from ..kernels.plugins.losses import LOSSES, OUTPUTS
 from ..kernels.runs.jobs import prediction_job
 from ..kernels.runs.plan import aligned_zeros, make_plan
 from ..kernels.runs.threads import usable_threads
+from ..network.input_reader import copying_reader, reads_in_place, set_scaling
 from ..network.network import Floats, Network
-from ..network.reading import copying_reader, reads_in_place, set_scaling
 from ..outputs import Outputs, Targets
 
 _CHUNK = 96
@@ -164,7 +164,7 @@ def evaluate(
     unit = LOSSES[outputs.kernel(targets, weighted=weighted)].loss
     rows = _Rows(network, X, threads, scaling, unit, True)
     totals = np.empty((rows.chunks, 2))
-    arrays = targets.taken(rows.order, network.dtype, weighted=weighted)
+    arrays = targets.gathered(rows.order, network.dtype, weighted=weighted)
     table = outputs.table(targets).astype(network.dtype)
     stride = arrays["targets"].shape[1] if "targets" in arrays else 0
     rows.job.set(target_stride=stride, smoothing=outputs.label_smoothing)

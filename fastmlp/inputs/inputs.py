@@ -1,30 +1,27 @@
-"""What the inputs of a network stand for."""
+"""Inputs of a network: rows as users have them -> rows as kernels take them."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..data import Features, Names, check_names, feature_names, is_ready
+from ..data import Array, Features, Names, Numbers, Rows, check_names, is_ready, open_features
 from ..settings import FitSettings, check_setting
 from .columns import Columns, learn_columns
 from .learn_scaling import given_scaling, learn_scaling
 from .scaling import Scaling
 
-Array = npt.NDArray[Any]
-
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What the inputs of a network stand for.
+    """Inputs of a network, and the columns that they are made of.
 
     Parameters
     ----------
     columns : Columns
-        What is learned of the columns of the rows from outside.
+        How columns become numbers.
     names : array of str, optional
-        What they are called.
+        Names of the columns.
     scaling : Scaling
     """
 
@@ -37,31 +34,49 @@ class Inputs:
         """Inputs of the network."""
         return self.scaling.n_inputs(self.columns.n_inputs)
 
-    def features(self, X: Any, name: str = "X", *, named: bool = True) -> Features:
-        """Rows like those of the fit, not yet read.
+    def open(self, X: Any, name: str = "X", *, named: bool = True) -> Features:
+        """Open rows like those of the fit.
 
         ``named`` says whether names (or that there are none) are known.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X cannot be read, or has other columns.
         """
-        names = feature_names(X, name)
+        features = open_features(X, name)
         if named:
-            check_names(self.names, names, name)
-        return Features(X, name, self.columns.n_given)
+            check_names(self.names, features.names, name)
+        if features.shape[1] != self.columns.n_given:
+            got = features.shape[1]
+            raise ValueError(f"{name} must have {self.columns.n_given} features; got {got}")
+        return features
 
     def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X", *, named: bool = True) -> Array:
-        """Rows as kernels take them, from rows like those of the fit.
-
-        ``named`` says whether names (or that there are none) are known.
-        """
+        """Rows as kernels take them, from rows like those of the fit; raises as :meth:`open`."""
         columns = self.columns
         special = columns.categories or columns.gaps or (named and self.names is not None)
         if not special and is_ready(X, columns.n_given):
             return self.scaling.apply(X, dtype, name)
-        return self.read(self.features(X, name, named=named), dtype)
+        return self.encode(self.open(X, name, named=named), dtype)
 
-    def read(self, features: Features, dtype: np.dtype[Any]) -> Array:
+    def encode(self, features: Features, dtype: np.dtype[Any]) -> Array:
         """Rows as kernels take them."""
-        rows = self.columns.encoded(features, _precision(self.scaling, dtype))
+        rows = self.columns.encode(features, _precision(self.scaling, dtype))
         return self.scaling.apply(rows, dtype, features.name)
+
+    def check_scaling(self, setting: Any) -> None:
+        """A ValueError if a setting differs from the scaling of a network that is continued."""
+        given, known = given_scaling(setting), self.scaling
+        if given is None:
+            agrees = setting in ("auto", known.kind)
+        else:
+            agrees = given.kind == known.kind and np.array_equal(given.factor, known.factor)
+        if not agrees:
+            raise ValueError(
+                "warm_start continues a network as it is; got "
+                f"scaling={setting!r}, but the network has {known}"
+            )
 
     def scaled_by(self, given: Any) -> "Inputs":
         """With another scaling: one that was learned, None, or factors.
@@ -95,34 +110,28 @@ class Inputs:
         return inputs
 
 
-def _precision(scaling: Scaling | None, dtype: np.dtype[Any]) -> np.dtype[Any] | None:
-    """That in which rows came, where a scaling, which may not be known yet, wants it."""
-    return dtype if scaling is not None and scaling.leaves_rows else None
-
-
 def learn_inputs(
-    features: Features, names: Names | None, train: slice | Array, weights: Any,
-    settings: FitSettings, given: Inputs | None = None,
+    features: Features, train: Rows, weights: Numbers | None, settings: FitSettings,
+    given: Inputs | None = None,
 ) -> tuple[Inputs, Array]:  # fmt: skip
-    """What the training rows say of the inputs, and all rows as kernels take them.
+    """Learn the inputs from the training rows; returns all rows as kernels take them, too.
 
     Parameters
     ----------
     features : Features
         All rows.
-    names : array of str, optional
     train : slice or array of int
         The training rows.
     weights : array, optional
         Of the training rows.
     settings : FitSettings
     given : Inputs, optional
-        Of weights that were given: they say how many inputs there are, and how these are scaled.
+        Of weights that were given: their number and their scaling stay.
 
     Raises
     ------
     TypeError, ValueError
-        For rows that nothing can be learned of, or that make another number of inputs.
+        For rows that cannot be learned from, or that make another number of inputs.
     """
     scaling = given.scaling if given else given_scaling(settings.scaling)
     precision = _precision(scaling, settings.dtype)
@@ -134,7 +143,12 @@ def learn_inputs(
         raise ValueError(f"{features.name} must have {given.columns.n_inputs} features; {got}")
     if scaling is None:
         is_linear = len(settings.hidden) == 0
-        kind = str(settings.scaling)
-        scaling = learn_scaling(kind, rows[train], weights, linear=is_linear)
-    inputs = Inputs(columns, names, scaling.check(columns.n_inputs))
+        scaling = learn_scaling(str(settings.scaling), rows[train], weights, linear=is_linear)
+    inputs = Inputs(columns, features.names, scaling.check(columns.n_inputs))
     return inputs, scaling.apply(rows, settings.dtype, features.name)
+
+
+def _precision(scaling: Scaling | None, dtype: np.dtype[Any]) -> np.dtype[Any] | None:
+    """The dtype in which rows are read: the network's where no scaling changes them; None, their
+    own, where one does or is still to be learned."""
+    return dtype if scaling is not None and scaling.leaves_rows else None

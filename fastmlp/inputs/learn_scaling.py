@@ -7,22 +7,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .bins import FEWEST, learn_pieces, piece_count
+from ..data import Array, Numbers
+from .bins import FEWEST, bins_per_feature, learn_bins
 from .scaling import Scaling
 
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
-
-# Quantiles are those of so many rows at the most, evenly spaced.
+# Quantiles are learned from so many rows at the most, evenly spaced: of these the share below a
+# quantile has a standard error of at most 0.004, where a bin holds 0.06 of the rows or more.
 _SAMPLE_ROWS = 20_000
-# Values of the columns that are looked at together.
+# Columns are converted to float64 in blocks of 32 MB.
 _BLOCK_VALUES = 1 << 22
+# Points of the map to the normal distribution. Of 20,000 rows of a lognormal feature, but for the
+# outermost hundredths, 64 miss the exact map by 0.003, 256 by 0.001, 1,000 by 0.0006.
 _QUANTILES = 256
-# Pixels have one unit: there are many, and half of them come near the largest.
-_PIXELS = 16
-_ZEROS = 0.3
-# Kernels step over zeros, but not over pieces.
+# Pixels share one unit, and half of them come near the largest; images have 4 x 4 or more. In those
+# with a dark ground many are 0: of MNIST 0.81, of scikit-learn's digits 0.49.
+_PIXELS, _ZEROS = 16, 0.3
+# Kernels step over zeros, but not over the inputs of bins. They work on six rows together: with so
+# many zeros 1 - 0.8^6 = 0.74 of the work is left, which begins to pay, see ``fitting.zeros``.
 _MOSTLY_ZERO = 0.8
+# About unit size: within a factor of two of features of mean 0 and standard deviation 1, without
+# far outliers.
+_OFF_CENTRE, _SPREADS, _OUTLIER = 0.5, (0.5, 2.0), 10.0
 
 
 def given_scaling(setting: Any) -> Scaling | None:
@@ -37,18 +42,18 @@ def given_scaling(setting: Any) -> Scaling | None:
 
 
 def learn_scaling(
-    setting: str, rows: Array, weights: Floats | None, *, linear: bool = False
+    setting: str, rows: Array, weights: Numbers | None, *, linear: bool = False
 ) -> Scaling:
-    """Learn what is done to features.
+    """Learn a scaling from the training rows.
 
     Parameters
     ----------
     setting : str
         A kind that is learned, or "auto": features of one unit, such as pixels, are all divided by
-        their largest value, those of about unit size stay, others get piecewise scaling, or robust
-        scaling where those of more than two values are very many or mostly 0, or their rows few.
+        their largest value, features of about unit size stay, others get piecewise scaling, or
+        robust scaling where features of more than two values are very many or mostly 0, or rows
+        are few.
     rows : array of shape (n, d)
-        The training rows.
     weights : array of shape (n,), optional
         A weight of k counts as k rows.
     linear : bool
@@ -63,11 +68,11 @@ def learn_scaling(
         return Scaling("factor", f"auto: pixels up to {largest:.6g}", factor=1 / largest)
     if _are_of_unit_size(rows, weights, low, high):
         return Scaling(reason="auto: features centred, of about unit size")
-    kind = "standard" if linear else "piecewise" if _suit_pieces(rows, low, high) else "robust"
+    kind = "standard" if linear else "piecewise" if _suit_bins(rows, low, high) else "robust"
     return _model(kind, "auto: features of any unit", rows, weights, low, high)
 
 
-def _pixel_range(rows: Array, low: Floats, high: Floats) -> float | None:
+def _pixel_range(rows: Array, low: Numbers, high: Numbers) -> float | None:
     """The largest value, where features share one unit and many are 0."""
     top = high[high > low]
     if len(top) < _PIXELS or low.min() < 0 or np.median(top) < top.max() / 2:
@@ -77,17 +82,17 @@ def _pixel_range(rows: Array, low: Floats, high: Floats) -> float | None:
     return float(top.max()) if is_pixels else None
 
 
-def _are_of_unit_size(rows: Array, weights: Floats | None, low: Floats, high: Floats) -> bool:
+def _are_of_unit_size(rows: Array, weights: Numbers | None, low: Numbers, high: Numbers) -> bool:
     varying = high > low
-    if max(-low.min(), high.max()) > 10 or not varying.any():
+    if max(-low.min(), high.max()) > _OUTLIER or not varying.any():
         return False
-    means, spreads = _moments(rows, weights)
-    centred = np.abs(means[varying]) <= 0.5
-    return bool(centred.all() and ((spreads >= 0.5) & (spreads <= 2))[varying].all())
+    means, spreads = (moments[varying] for moments in _moments(rows, weights))
+    centred = np.abs(means) <= _OFF_CENTRE
+    return bool((centred & (spreads >= _SPREADS[0]) & (spreads <= _SPREADS[1])).all())
 
 
 def _model(
-    kind: str, reason: str, rows: Array, weights: Floats | None, low: Floats, high: Floats
+    kind: str, reason: str, rows: Array, weights: Numbers | None, low: Numbers, high: Numbers
 ) -> Scaling:
     size = np.maximum(np.abs(low), np.abs(high))
     if kind == "max_abs":
@@ -96,54 +101,52 @@ def _model(
         means, spreads = _moments(rows, weights)
         return Scaling(kind, reason, _inverse(spreads, size), means)
     if kind == "piecewise":
-        return _in_pieces(reason, rows, weights, low, high)
+        return _in_bins(reason, rows, weights, low, high)
     if kind == "robust":
         lower, centre, upper = _quantiles(rows, weights, np.array([0.25, 0.5, 0.75]))
-        # Half the range for features of which most values are the same, as those of one category.
+        # Half the range where most values are the same.
         spreads = np.where(upper > lower, upper - lower, high / 2 - low / 2)
         return Scaling(kind, reason, _inverse(spreads, size), centre)
     return _to_normal(kind, reason, rows, weights, low, high)
 
 
-def _divisible(rows: Array, low: Floats, high: Floats) -> npt.NDArray[np.bool_]:
+def _divisible(rows: Array, low: Numbers, high: Numbers) -> npt.NDArray[np.bool_]:
     """Which features have more than two values."""
     sample = _sample(rows)
     return np.asarray(((sample > low) & (sample < high)).any(axis=0))
 
 
-def _suit_pieces(rows: Array, low: Floats, high: Floats) -> bool:
+def _suit_bins(rows: Array, low: Numbers, high: Numbers) -> bool:
     """Whether there is something to cut, enough rows for it, and no zeros to be stepped over."""
     divisible = _divisible(rows, low, high)
     count = int(divisible.sum())
-    if count == 0 or piece_count(count, len(rows)) == 0:
+    if count == 0 or bins_per_feature(count, len(rows)) == 0:
         return False
     return bool(np.mean(_sample(rows)[:, divisible] == 0) < _MOSTLY_ZERO)
 
 
-def _in_pieces(
-    reason: str, rows: Array, weights: Floats | None, low: Floats, high: Floats
+def _in_bins(
+    reason: str, rows: Array, weights: Numbers | None, low: Numbers, high: Numbers
 ) -> Scaling:
     """Robust scaling, after which features are cut."""
     robust = _model("robust", reason, rows, weights, low, high)
-    count = piece_count(int(_divisible(rows, low, high).sum()), len(rows)) or FEWEST
-    shares = np.linspace(0, 1, count + 1)
-    inner = _quantiles(rows, weights, shares[1:-1])
+    count = bins_per_feature(int(_divisible(rows, low, high).sum()), len(rows)) or FEWEST
+    inner = _quantiles(rows, weights, np.linspace(0, 1, count + 1)[1:-1])
     quantiles, sample = (
         robust.apply(values, np.dtype(np.float64))
         for values in (np.vstack([low, inner, high]), _sample(rows))
     )
-    return replace(robust, kind="piecewise", pieces=learn_pieces(quantiles, sample))
+    return replace(robust, kind="piecewise", bins=learn_bins(quantiles, sample))
 
 
 def _to_normal(
-    kind: str, reason: str, rows: Array, weights: Floats | None, low: Floats, high: Floats
+    kind: str, reason: str, rows: Array, weights: Numbers | None, low: Numbers, high: Numbers
 ) -> Scaling:
-    """Quantiles become those of the normal distribution; values that repeat, their mean."""
-    shares = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    points = np.vstack([low, _quantiles(rows, weights, shares), high])
+    """A map of quantiles to those of the normal distribution, of equal values to their mean."""
+    fractions = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    points = np.vstack([low, _quantiles(rows, weights, fractions), high])
     points = np.maximum.accumulate(points, axis=0)
-    inverse = NormalDist().inv_cdf
-    normal = np.array([inverse(share) for share in shares])
+    normal = np.array(list(map(NormalDist().inv_cdf, fractions)))
     normal = np.concatenate([[normal[0]], normal, [normal[-1]]])
     levels = np.empty_like(points)
     for j in range(points.shape[1]):
@@ -152,8 +155,8 @@ def _to_normal(
     return Scaling(kind, reason, points=points, levels=levels)
 
 
-def _inverse(spreads: Floats, size: Floats) -> Floats:
-    """Factors; 0 for features that are constant, but for rounding."""
+def _inverse(spreads: Numbers, size: Numbers) -> Numbers:
+    """Factors; 0 for features that are constant but for rounding."""
     with np.errstate(all="ignore"):
         factors = 1 / spreads
     constant = (spreads <= np.finfo(np.float64).eps * size) | ~np.isfinite(factors)
@@ -165,12 +168,12 @@ def _column_blocks(rows: Array) -> list[slice]:
     return [slice(start, start + step) for start in range(0, rows.shape[1], step)]
 
 
-def _moments(rows: Array, weights: Floats | None) -> tuple[Floats, Floats]:
+def _moments(rows: Array, weights: Numbers | None) -> tuple[Numbers, Numbers]:
     """Mean and standard deviation of each feature."""
     means, spreads = np.empty((2, rows.shape[1]))
     for block in _column_blocks(rows):
         values = rows[:, block].astype(np.float64)
-        # Squares of what is divided by the largest do not overflow.
+        # Squares of values that are divided by the largest do not overflow.
         unit = np.abs(values).max(axis=0)
         unit[unit == 0] = 1
         values /= unit
@@ -185,14 +188,14 @@ def _sample(rows: Array) -> Array:
     return rows[:: -(-len(rows) // _SAMPLE_ROWS)]
 
 
-def _quantiles(rows: Array, weights: Floats | None, shares: Floats) -> Floats:
-    """Values below which such shares of the rows are, shape (len(shares), d)."""
+def _quantiles(rows: Array, weights: Numbers | None, fractions: Numbers) -> Numbers:
+    """Values below which such fractions of the rows are, shape (len(fractions), d)."""
     rows, weights = _sample(rows), None if weights is None else _sample(weights)
-    result = np.empty((len(shares), rows.shape[1]))
+    result = np.empty((len(fractions), rows.shape[1]))
     for block in _column_blocks(rows):
-        # The one definition that weights go with, so that a weight of k is k rows.
+        # The one definition that takes weights, so that a weight of k is k rows.
         values = rows[:, block].astype(np.float64)
         result[:, block] = np.quantile(
-            values, shares, axis=0, weights=weights, method="inverted_cdf"
+            values, fractions, axis=0, weights=weights, method="inverted_cdf"
         )
     return result

@@ -13,7 +13,7 @@ from ..outputs import given_outputs
 from ..settings import Settings, check_setting
 from ..settings.resolved import for_each_layer
 from .encoding import Encoding
-from .given import check_weights
+from .given_weights import check_weights
 from .network import Network
 
 
@@ -139,8 +139,8 @@ def given_model(weights: Sequence[npt.ArrayLike], scaling: Any, settings: Settin
     network = Network(checked, dtype, activations)
     n_inputs, *_, n_outputs = network.layer_sizes
     outputs = given_outputs(loss, n_outputs)
-    pieces = scaling.pieces if isinstance(scaling, Scaling) else None
-    inputs = Inputs(Columns(n_inputs - (pieces.count if pieces else 0)))
+    bins = scaling.bins if isinstance(scaling, Scaling) else None
+    inputs = Inputs(Columns(n_inputs - (bins.count if bins else 0)))
     if not isinstance(setting, str):
         inputs = inputs.scaled_by(setting)
     return Model(network, Encoding(inputs, outputs, fitted=False), hidden)

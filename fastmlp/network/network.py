@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ..kernels.plugins.rules import RULES
 from ..kernels.runs.plan import aligned_zeros, weight_layout
 from ..settings import check_setting
-from .given import check_weights
+from .given_weights import check_weights
 
 Floats = npt.NDArray[np.floating]
 

@@ -1,4 +1,4 @@
-"""What the outputs of a network stand for: from targets to kernels, from kernels to predictions."""
+"""Outputs of a network: from targets to kernels, from kernels to predictions."""
 
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
@@ -6,36 +6,29 @@ from typing import Any
 
 import numpy as np
 
-from ..data import (
-    check_classes,
-    check_labels,
-    check_numbers,
-    check_shares,
-    encode_labels,
-    is_one_hot,
-)
+from ..data import Array, Numbers, RawTargets, check_classes
 from ..losses import LOSSES, Loss
-from .encoded import Array, Numbers, Targets, as_rows, squares
+from .targets import Targets, as_rows, squares
 
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """What the outputs of a network stand for.
+    """Outputs of a network, and the targets that they predict.
 
     Parameters
     ----------
     loss : Loss
     count : int
-        Outputs.
+        Number of outputs.
     classes : array, optional
-        What the outputs of a softmax are called, or 0 and 1 of a single label; None for weights
-        that were given without.
+        Labels of the outputs of a softmax, or of the two classes of a single output; None for
+        weights that were given without.
     centre, spread : array of shape (count,)
         Of numbers: an output z means ``centre + spread * z``. Of counts: ``spread * exp(z)``.
     flat : bool
-        Whether targets were one for each row, not columns.
+        Whether there is one target for each row, not columns.
     label_smoothing : float
-        Share of a label that is spread evenly over all classes.
+        Part of a label that is spread evenly over all classes.
     """
 
     loss: Loss
@@ -70,13 +63,13 @@ class Outputs:
 
     @cached_property
     def kind(self) -> str:
-        """What the targets are: "classes", "pair" (of classes), "labels", "numbers", "counts"."""
+        """Kind of the targets: "classes", "pair" (of classes), "labels", "numbers", "counts"."""
         is_pair = self.loss.targets == "labels" and self.count == 1 and self.flat
         return "pair" if is_pair else self.loss.targets
 
     @cached_property
     def metric(self) -> str:
-        """What is recorded beside the loss: accuracy, or R²."""
+        """The metric that is recorded beside the loss: accuracy, or R²."""
         return "r2" if self.kind in ("numbers", "counts") else "accuracy"
 
     @property
@@ -93,7 +86,7 @@ class Outputs:
 
     @property
     def averaged(self) -> int:
-        """How many outputs the loss of a sample is the mean of."""
+        """Over how many outputs the loss of a sample is averaged."""
         return self.count if self.kind in ("numbers", "counts") else 1
 
     def kernel(self, targets: Targets, *, weighted: bool) -> str:
@@ -109,32 +102,52 @@ class Outputs:
         simple = self.loss.targets == "classes" and targets.labels is not None
         return not simple or targets.weights is not None or self.label_smoothing > 0
 
-    def encoded(
-        self, Y: Array, weights: Numbers | None, dtype: np.dtype[Any], name: str = "Y"
-    ) -> Targets:
-        """Targets as kernels take them, from what ``read_targets`` has read.
+    def continued(self, loss: Loss | None, label_smoothing: float) -> "Outputs":
+        """Outputs from which another fit goes on, perhaps with another loss of the same outputs.
+
+        Raises
+        ------
+        ValueError
+            If the loss has other outputs.
+        """
+        if loss is not None and not loss.has_outputs_of(self.loss):
+            raise ValueError(
+                f"warm_start continues a network as it is; got loss={loss!r}, but the network was "
+                f"trained with {self.loss!r}"
+            )
+        return replace(self, loss=loss or self.loss, label_smoothing=label_smoothing)
+
+    def check_smoothing(self) -> None:
+        """A ValueError where there are no labels to be smoothed."""
+        if self.label_smoothing > 0 and self.loss.targets not in ("classes", "labels"):
+            raise ValueError(
+                f"label_smoothing has no effect with loss={self.loss.name!r}; "
+                f"got {self.label_smoothing}"
+            )
+
+    def encode(self, targets: RawTargets, dtype: np.dtype[Any]) -> Targets:
+        """Targets as kernels take them.
 
         Raises
         ------
         TypeError, ValueError
-            For what the loss cannot take, or was not trained on.
+            For targets that the loss cannot take, or that differ in kind from those of the fit.
         """
+        if self.kind == "classes" and (targets.is_flat or targets.is_one_hot):
+            return Targets(targets.class_indices(self.labels), None, targets.weights)
         if self.kind == "classes":
-            if Y.ndim == 2 and not is_one_hot(Y).all():
-                return Targets(None, as_rows(check_shares(Y, self.count, name), dtype), weights)
-            return Targets(encode_labels(Y, classes=self.labels, name=name)[0], None, weights)
-        if self.kind == "pair":
-            rows = encode_labels(Y, classes=self.labels, name=name)[0][:, None]
+            rows: Array = targets.probabilities(self.count)
+        elif self.kind == "pair":
+            rows = targets.class_indices(self.labels)[:, None]
         elif self.kind == "labels":
-            rows = check_labels(Y, self.count, name)
+            rows = targets.labels(self.count)
         else:
-            columns = check_numbers(Y, self._columns, name, counts=self.kind == "counts")
+            columns = targets.numbers(self._columns, counts=self.kind == "counts")
             rows = (columns - self.centre) / self.spread
         if self.loss.targets == "labels":  # as in Keras
             rows = rows * (1 - self.label_smoothing) + self.label_smoothing / 2
-        return Targets(
-            None, as_rows(np.broadcast_to(rows, (len(rows), self.count)), dtype), weights
-        )
+        values = as_rows(np.broadcast_to(rows, (len(rows), self.count)), dtype)
+        return Targets(None, values, targets.weights)
 
     def table(self, targets: Targets) -> Numbers:
         """For each output: factor of its loss, parameter of the loss, factor of its score.
@@ -154,9 +167,9 @@ class Outputs:
         mean = loss / targets.total
         if self.metric == "accuracy":
             return mean, score / targets.total
-        # Here and not in the kernels: the square of a unit may be nothing or infinite in float32.
+        # Here and not in the kernels: the square of a unit may be 0 or infinite in float32.
         mean *= float(self.spread.max()) ** self.loss.degree / self.count
-        if self.kind == "counts":  # of the counts themselves, not of their scaled ones
+        if self.kind == "counts":  # of the counts themselves, not of scaled ones
             weights = targets.weights_of(np.arange(len(targets)))
             values = np.asarray(targets.values, np.float64)
             sums = np.einsum("ij,j->i", values, weights) * self.spread
@@ -165,7 +178,7 @@ class Outputs:
         return mean, 1 - score - constant / self.count
 
     def predictions(self, outputs: Array) -> Array:
-        """What ``predict`` gives, from what the loss makes of the outputs (shape (n, count))."""
+        """Predictions from activated outputs, shape (n, count)."""
         if self.metric == "accuracy":
             return self.labels_of(outputs)
         numbers = self.centre + self.spread * outputs.astype(np.float64)
@@ -184,7 +197,7 @@ class Outputs:
         return ones[0] if self.kind == "pair" else ones.T
 
     def truths(self, targets: Targets) -> Array:
-        """Targets as ``predict`` would give them."""
+        """Targets in the form of predictions."""
         if self.kind in ("classes", "pair"):
             return np.asarray(self.labels[self.indices(targets)])
         if self.kind == "labels":
@@ -193,12 +206,12 @@ class Outputs:
         return numbers[:, 0] if self.flat and self.count == 1 else numbers
 
     def check_probabilities(self) -> None:
-        """A ValueError where there are none."""
+        """A ValueError where the loss has no probabilities."""
         if self.metric == "r2":
             raise ValueError(f"there are no probabilities with loss={self.loss.name!r}")
 
     def probabilities(self, outputs: Array) -> Array:
-        """What ``predict_proba`` gives."""
+        """Probabilities of classes or labels from activated outputs."""
         if self.kind != "pair":
             return outputs
         return np.concatenate((1 - outputs, outputs), axis=1)
@@ -212,7 +225,7 @@ class Outputs:
         return np.asarray(self.labels[probabilities.argmax(axis=1)])
 
     def decisions(self, logits: Array) -> Array:
-        """What ``decision_function`` gives, from the outputs as they are."""
+        """Values of the decision function from the plain outputs."""
         if self.kind == "numbers":
             return self.predictions(logits)
         if self.kind == "counts":
@@ -220,7 +233,7 @@ class Outputs:
         return logits[:, 0] if self.count == 1 and self.flat else logits
 
     def in_units(self, weights: list[Array]) -> list[Array]:
-        """The network's weights as those of one whose outputs are in the unit of the targets."""
+        """Weights of the network -> of a network whose outputs are in the unit of the targets."""
         *rest, W, b = weights
         if self.kind == "numbers" and self._is_scaled:
             W, b = _cast((W * self.spread, b * self.spread + self.centre), b.dtype)

@@ -1,4 +1,4 @@
-"""Tables of pandas, Polars and PyArrow -> one array, a block of rows after another, and categories.
+"""Tables and columns of pandas, Polars and PyArrow.
 
 None of these packages is imported: of one that is not loaded there can be no table.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from .arrays import NUMBERS, Array
 from .categories import Coded, of_arrow, of_pandas, of_polars, of_values
-from .tables import Part, Reader, Table, columns_of, dtype_name
+from .tables import Part, Table, ToArray, columns_of, dtype_name
 
 # Types of columns of PyArrow, and of Polars, that NumPy has as well.
 _NUMPY_TYPES = frozenset(
@@ -24,8 +24,8 @@ _NUMPY_TYPES = frozenset(
 class _WithArrow(Table):
     """A table that may have columns of PyArrow."""
 
-    def _arrow(self, column: Any, j: int) -> Reader:
-        """Reader of a column of PyArrow."""
+    def _arrow(self, column: Any, j: int) -> ToArray:
+        """Rows of a column of PyArrow."""
         if j in self.categories:
             raise self._categories(j, column.to_pylist())
         if str(column.type) not in _NUMPY_TYPES:
@@ -46,7 +46,7 @@ class _PandasTable(_WithArrow):
     def column(self, j: int) -> Any:
         return self.data.iloc[:, j]
 
-    def coded(self, j: int) -> Coded:
+    def code(self, j: int) -> Coded:
         series = self.column(j)
         if j not in self.categories:
             return of_values(series)
@@ -62,8 +62,8 @@ class _PandasTable(_WithArrow):
             for j in columns_of(columns):
                 yield slice(j, j + 1), self._other(self.column(j), j)
 
-    def _other(self, series: Any, j: int) -> Reader:
-        """Reader of a column that is not one of NumPy's numbers."""
+    def _other(self, series: Any, j: int) -> ToArray:
+        """Rows of a column that is not one of NumPy's numbers."""
         dtype, array = series.dtype, series.array
         if isinstance(dtype, np.dtype):
             return self._any(series.to_numpy(), j)
@@ -82,8 +82,8 @@ class _PandasTable(_WithArrow):
         return self._any(array.to_numpy(dtype=numbers), j)  # a view, as nothing is missing
 
 
-def _pandas_numbers(frame: Any, columns: slice) -> Reader:
-    """Reader of columns of one of NumPy's types."""
+def _pandas_numbers(frame: Any, columns: slice) -> ToArray:
+    """Rows of columns of one of NumPy's types."""
     if columns.stop - columns.start == 1:
         values: Array = frame.iloc[:, columns.start].to_numpy()  # a view
         return values.__getitem__
@@ -97,7 +97,7 @@ class _PolarsTable(Table):
     def column(self, j: int) -> Any:
         return self.data.to_series(j)
 
-    def coded(self, j: int) -> Coded:
+    def code(self, j: int) -> Coded:
         series = self.column(j)
         return of_polars(series) if j in self.categories else of_values(series.to_list())
 
@@ -114,13 +114,13 @@ class _PolarsTable(Table):
             for j in columns_of(columns):
                 yield slice(j, j + 1), self._other(self.column(j), j)
 
-    def _numbers(self, columns: slice) -> Reader:
+    def _numbers(self, columns: slice) -> ToArray:
         frame = self.data
         if columns != slice(0, self.shape[1]):
             frame = sys.modules["polars"].DataFrame(frame.get_columns()[columns])
         return lambda rows: frame[rows].to_numpy()
 
-    def _other(self, series: Any, j: int) -> Reader:
+    def _other(self, series: Any, j: int) -> ToArray:
         if j in self.categories:
             raise self._categories(j, series)
         if dtype_name(series.dtype) in _NUMPY_TYPES:  # with gaps
@@ -137,7 +137,7 @@ class _ArrowTable(_WithArrow):
     def column(self, j: int) -> Any:
         return self.data.column(j)
 
-    def coded(self, j: int) -> Coded:
+    def code(self, j: int) -> Coded:
         column = self.column(j)
         return of_arrow(column) if j in self.categories else of_values(column.to_pylist())
 
@@ -152,7 +152,7 @@ class _ArrowTable(_WithArrow):
 
 
 def _runs(kinds: Iterable[Any], skip: Collection[int]) -> Iterator[tuple[Any, slice]]:
-    """Each kind, and the columns next to each other that are of it, without some."""
+    """Each kind and the neighbouring columns of it, without the columns ``skip``."""
     start = 0
     for (kind, skipped), group in groupby((kind, j in skip) for j, kind in enumerate(kinds)):
         stop = start + sum(1 for _ in group)
@@ -177,8 +177,8 @@ _TABLES: dict[tuple[str, str], type[Table]] = {
 _COLUMNS = (("polars", "Series"), ("pyarrow", "Array"), ("pyarrow", "ChunkedArray"))
 
 
-def take_rows(data: Any, rows: Any) -> Any:
-    """Rows of an array or a table, by indices or flags; all of them for None, nothing of None."""
+def gather_rows(data: Any, rows: Any) -> Any:
+    """Rows of an array or a table, by indices or flags, all of them for None; of None, None."""
     if data is None or rows is None:
         return data
     if hasattr(data, "iloc"):

@@ -1,4 +1,4 @@
-"""Piecewise encoding: where features are cut, and that fits and predictions see the pieces."""
+"""Piecewise encoding: where features are cut, and that fits and predictions see the bins."""
 
 import pickle
 from itertools import pairwise
@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from fastmlp import Ensemble, Trainer
-from fastmlp.data import Features
+from fastmlp.data import open_features
 from fastmlp.inputs import Scaling, learn_inputs
-from fastmlp.inputs.bins import REACH, piece_count
+from fastmlp.inputs.bins import REACH, bins_per_feature
 from tests.basics import NAN, Array, needs_compiler
 from tests.models import fit_settings, numbers, same_weights
 
@@ -27,12 +27,12 @@ RAW = np.stack(
     axis=1,
 )  # fmt: skip
 LABELS = (RAW[:, 1] // 10 % 2).astype(int) + (RAW[:, 3] > 0)
-PIECES = 10  # 640 rows, 64 for each
+BINS = 10  # 640 rows, 64 for each
 
 
 def learned(rows: Any, weights: Array | None = None) -> Scaling:
     settings = fit_settings(scaling="piecewise")
-    return learn_inputs(Features(rows), None, slice(None), weights, settings)[0].scaling
+    return learn_inputs(open_features(rows), slice(None), weights, settings)[0].scaling
 
 
 def as_read(scaling: Scaling, rows: Array, dtype: str = "float64") -> Array:
@@ -54,40 +54,40 @@ def outputs(model: Trainer, rows: Array) -> Array:
 # ------------------------------------------------------------------------------- where the cuts are
 
 
-def test_a_piece_rises_between_two_quantiles() -> None:
+def test_a_bin_rises_between_two_quantiles() -> None:
     x = RAW[:, 0]
     got = as_read(learned(x[:, None]), x[:, None])
-    cuts = np.quantile(x, np.linspace(0, 1, PIECES + 1), method="inverted_cdf")
-    assert got.shape == (N, 1 + PIECES)
+    cuts = np.quantile(x, np.linspace(0, 1, BINS + 1), method="inverted_cdf")
+    assert got.shape == (N, 1 + BINS)
     for k, (low, high) in enumerate(pairwise(cuts)):
-        piece = got[:, 1 + k]
-        assert np.allclose(piece[x <= low], -REACH, rtol=0, atol=1e-12)
-        assert np.allclose(piece[x >= high], REACH, rtol=0, atol=1e-12)
+        bin_ = got[:, 1 + k]
+        assert np.allclose(bin_[x <= low], -REACH, rtol=0, atol=1e-12)
+        assert np.allclose(bin_[x >= high], REACH, rtol=0, atol=1e-12)
         inside = (x > low) & (x < high)
-        assert (np.abs(piece[inside]) < REACH).all()
+        assert (np.abs(bin_[inside]) < REACH).all()
         order = x[inside].argsort()
-        assert (np.diff(piece[inside][order]) > 0).all()
+        assert (np.diff(bin_[inside][order]) > 0).all()
         # A straight line between its ends, of the scaled feature, which stands first.
         z, ends = got[inside, 0], [got[x == end, 0][0] for end in (low, high)]
         line = REACH * (2 * (z - ends[0]) / (ends[1] - ends[0]) - 1)
-        assert np.allclose(piece[inside], line, rtol=0, atol=1e-9)
+        assert np.allclose(bin_[inside], line, rtol=0, atol=1e-9)
 
 
 def test_features_come_first_as_robust_scaling_leaves_them() -> None:
     scaling = learned(RAW)
     settings = fit_settings(scaling="robust")
-    robust = learn_inputs(Features(RAW), None, slice(None), None, settings)[0].scaling
+    robust = learn_inputs(open_features(RAW), slice(None), None, settings)[0].scaling
     got = as_read(scaling, RAW)
     assert np.array_equal(got[:, :7], robust.apply(RAW, np.dtype("float64")))
-    assert scaling.n_inputs(7) == got.shape[1] == 7 + scaling.pieces.count  # type: ignore[union-attr]
+    assert scaling.n_inputs(7) == got.shape[1] == 7 + scaling.bins.count  # type: ignore[union-attr]
 
 
-def test_pieces_by_feature() -> None:
-    ends = learned(RAW).pieces.ends  # type: ignore[union-attr]
+def test_bins_by_feature() -> None:
+    ends = learned(RAW).bins.ends  # type: ignore[union-attr]
     counts = np.diff(ends).tolist()
     # Two values and constants have none, four values the three between them, few others some.
-    assert counts[:6] == [PIECES, PIECES, PIECES, 0, 0, 3]
-    assert 2 <= counts[6] <= PIECES
+    assert counts[:6] == [BINS, BINS, BINS, 0, 0, 3]
+    assert 2 <= counts[6] <= BINS
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_pieces_by_feature() -> None:
         (0, 10**6, 16),
     ],
 )
-def test_how_many_pieces(features: int, rows: int, wanted: int) -> None:
-    assert piece_count(features, rows) == wanted
+def test_how_many_bins(features: int, rows: int, wanted: int) -> None:
+    assert bins_per_feature(features, rows) == wanted
 
 
-def test_one_that_asks_gets_pieces_of_many_features_and_few_rows() -> None:
+def test_one_that_asks_gets_bins_of_many_features_and_few_rows() -> None:
     scaling = learned(RNG.standard_normal((40, 300)))
-    assert (np.diff(scaling.pieces.ends) == 4).all()  # type: ignore[union-attr]
+    assert (np.diff(scaling.bins.ends) == 4).all()  # type: ignore[union-attr]
 
 
 def test_values_too_near_one_another_are_not_cut_apart() -> None:
@@ -123,7 +123,7 @@ def test_values_too_near_one_another_are_not_cut_apart() -> None:
 def test_rows_without_anything_to_cut() -> None:
     rows = np.stack([np.full(50, 3.0), np.arange(50) % 2], axis=1)
     scaling = learned(rows)
-    assert scaling.pieces.count == 0  # type: ignore[union-attr]
+    assert scaling.bins.count == 0  # type: ignore[union-attr]
     assert as_read(scaling, rows).shape == (50, 2)
 
 
@@ -131,9 +131,9 @@ def test_values_beyond_those_of_the_training_rows() -> None:
     scaling = learned(RAW)
     beyond = RAW[:2].copy()
     beyond[0], beyond[1] = -1e300, 1e300
-    pieces = as_read(scaling, beyond)[:, 7:]
-    assert np.allclose(pieces[0], -REACH, rtol=0, atol=1e-6)
-    assert np.allclose(pieces[1], REACH, rtol=0, atol=1e-6)
+    bins = as_read(scaling, beyond)[:, 7:]
+    assert np.allclose(bins[0], -REACH, rtol=0, atol=1e-6)
+    assert np.allclose(bins[1], REACH, rtol=0, atol=1e-6)
 
 
 # ----------------------------------------------------------------------------- fits and predictions
@@ -142,7 +142,7 @@ def test_values_beyond_those_of_the_training_rows() -> None:
 @needs_compiler
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 639, N])
-def test_predictions_are_those_of_features_and_pieces(dtype: str, batch_size: int) -> None:
+def test_predictions_are_those_of_features_and_bins(dtype: str, batch_size: int) -> None:
     model = trainer(dtype=dtype, batch_size=batch_size, epochs=2).fit(RAW, LABELS)
     logits = outputs(model, RAW)
     error = 2e-5 if dtype == "float32" else 1e-12
@@ -153,7 +153,7 @@ def test_predictions_are_those_of_features_and_pieces(dtype: str, batch_size: in
 
 @needs_compiler
 def test_training_sees_them() -> None:
-    """The same network on rows that have the pieces already."""
+    """The same network on rows that have the bins already."""
     model = trainer(dtype="float64").fit(RAW, LABELS)
     inside = as_read(model.scaling_, RAW)
     plain = trainer(dtype="float64", scaling=None).fit(inside, LABELS)
@@ -196,12 +196,12 @@ def test_what_goes_with_them() -> None:
     table.loc[3, "c0"] = NAN
     model = trainer(missing="impute").fit(table, LABELS)
     columns = 7 + 3 + 1  # numbers, categories, where the gap is
-    assert model.layer_sizes_[0] == columns + model.scaling_.pieces.count  # type: ignore[union-attr]
-    assert np.diff(model.scaling_.pieces.ends)[7:].tolist() == [0] * 4  # type: ignore[union-attr]
+    assert model.layer_sizes_[0] == columns + model.scaling_.bins.count  # type: ignore[union-attr]
+    assert np.diff(model.scaling_.bins.ends)[7:].tolist() == [0] * 4  # type: ignore[union-attr]
     assert model.score(table, LABELS) > 0.5
     ensemble = Ensemble(trainer(), 2).fit(RAW, LABELS)
     assert ensemble.predict_proba(RAW).shape == (N, 3)
-    assert "piecewise scaling and" in model.summary()
+    assert f"piecewise scaling and {model.scaling_.bins.count} bins" in model.summary()  # type: ignore[union-attr]
 
 
 @needs_compiler
@@ -261,9 +261,9 @@ def test_a_scaling_that_does_not_fit_the_weights() -> None:
         ("offsets", None),
     ],
 )  # fmt: skip
-def test_damaged_pieces(name: str, value: Any) -> None:
+def test_damaged_bins(name: str, value: Any) -> None:
     model = trainer().fit(RAW, LABELS)
     state = model.get_state()
-    state["model"]["encoding"]["inputs"]["scaling"]["pieces"][name] = value
+    state["model"]["encoding"]["inputs"]["scaling"]["bins"][name] = value
     with pytest.raises(ValueError, match="the saved state of this trainer is damaged"):
         trainer().set_state(state)

@@ -1,4 +1,4 @@
-"""How kernels read rows, by what is done to features."""
+"""The reader with which kernels read rows, by the scaling of the features."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ def reads_in_place(network: Network, dtype: np.dtype[Any], scaling: Scaling) -> 
 
 def copying_reader(dtype: np.dtype[Any], scaling: Scaling) -> str:
     """Name of the reader that copies rows of ``dtype``."""
-    return reader_of(dtype) if scaling.pieces is None else "pieces"
+    return reader_of(dtype) if scaling.bins is None else "pieces"
 
 
 def set_scaling(job: Job, scaling: Scaling, dtype: np.dtype[Any]) -> None:
-    """Tell a job, for a network of ``dtype``, what its reader does to features."""
+    """Set the scaling that the reader of a job applies, for a network of ``dtype``."""
     job.set(input_factor=scaling.kernel_factor)
-    if scaling.pieces is not None:
-        job.keep(**scaling.pieces.arrays(dtype))
-        job.set(features=len(scaling.pieces.ends) - 1, piece_reach=REACH)
+    if scaling.bins is not None:
+        job.keep(**scaling.bins.arrays(dtype))
+        job.set(features=scaling.bins.n_features, piece_reach=REACH)

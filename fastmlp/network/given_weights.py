@@ -1,4 +1,4 @@
-"""Weights from outside -> arrays that fit together."""
+"""Weights that users give -> arrays that fit together."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,8 +19,8 @@ def check_weights(
 ) -> list[Array]:
     """Return [W1, b1, W2, b2, ...] as C-contiguous arrays of `dtype`, copied only if need be.
 
-    Layer by layer, W has shape (n_in, n_out) and b (n_out,); n_in of the first, n_out of the last
-    and those between must be `n_features`, `n_outputs` and `hidden` where given.
+    Layer by layer, W has shape (n_in, n_out) and b (n_out,). Where given, `n_features` is n_in of
+    the first layer, `n_outputs` n_out of the last, `hidden` are the sizes between.
 
     Raises
     ------
