@@ -46,7 +46,8 @@ class Trainer(Predictor):
     depend on the number of threads.
 
     The parameters are attributes too, kept as they were given. One that is assigned counts from
-    the next fit on; ``learning_rate``, during a fit, from the next epoch on.
+    the next fit on; ``learning_rate``, in a callback, from the next epoch on. Notes has a table of
+    what "auto" stands for; after a fit ``auto_`` has the values.
 
     Parameters
     ----------
@@ -57,99 +58,79 @@ class Trainer(Predictor):
         "tanh", "logistic", "elu", "selu", "gelu" (exact), "silu", "mish", "softplus".
     initializer : str, default "glorot_uniform"
         Distribution of the first weights: "glorot_uniform", "glorot_normal", "he_uniform",
-        "he_normal", "lecun_normal", "orthogonal", "normal" (mean 0, variance 1), or "auto", which
-        suits the activation: "lecun_normal" for selu, "glorot_uniform" for tanh, logistic, identity
-        and the outputs, else "he_uniform". Biases start at 0.
+        "he_normal", "lecun_normal", "orthogonal", "normal" (mean 0, variance 1), or "auto", by the
+        activation: "lecun_normal" for selu, "glorot_uniform" for tanh, logistic, identity and the
+        outputs, else "he_uniform". Biases start at 0.
     dropout : float or sequence of float, default 0.0
-        Share of the hidden units that each sample drops in training, the others being scaled up; or
-        the share of the features followed by that of each hidden layer.
+        Fraction of the hidden units dropped for each sample in training, the others being scaled
+        up; or the fraction of the features, followed by that of each hidden layer.
     loss : str or object of ``fastmlp.losses``, default "auto"
-        "softmax_cross_entropy" (labels, one-hot rows, or rows of shares of classes),
-        "binary_cross_entropy" (two classes from one output, or rows of 0 and 1 that are labels),
-        "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson". "auto" goes
-        by Y: the first for labels and one-hot rows, the second for other rows of 0 and 1,
-        "squared_error" for floats that are not all whole numbers, and for columns of numbers. More
-        than 30 different whole numbers in one column could be either, and are an error.
+        "softmax_cross_entropy" (labels, one-hot rows, or rows of probabilities of classes),
+        "binary_cross_entropy" (two classes from one output, or columns of labels 0 and 1),
+        "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson".
     class_weight : mapping or "balanced", optional
         Weights of classes in training, 1 where none is named; "balanced" gives all classes the same
         total weight. They multiply ``sample_weight``.
     label_smoothing : float, default 0.0
-        Share of each label that is spread evenly over all classes, in the losses of classes.
+        Fraction of each label that is spread evenly over all classes, in the losses of classes.
     optimizer : str or object of ``fastmlp.optimizers``, default "adam"
         "sgd", "adam", "adamw", "amsgrad", "rmsprop", "adagrad", "lion"; objects such as
-        ``SGD(momentum=0.9, nesterov=True)`` say more.
+        ``SGD(momentum=0.9, nesterov=True)`` have further settings.
     learning_rate : float, optional
-        Short for that of the optimizer; default 0.1 for SGD, which wants features of about unit
-        size, 0.001 for the others, but see ``schedule`` and ``weight_averaging``.
+        Short for that of the optimizer, by default 0.1 for SGD, which wants features of about unit
+        size, 0.001 for the others, or higher, see Notes.
     schedule : str, object of ``fastmlp.schedules``, or callable, default "auto"
         Factor of the learning rate, update by update: "constant", "step", "exponential", "cosine",
         "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable gets the number
-        of the update, from 0, and gives the learning rate itself, as in Keras. "auto" is constant;
-        for 20,000 rows or more, where ``epochs`` and ``early_stopping`` are "auto" too, it is
-        "one_cycle", 7,000 updates long, with a default rate of 0.003; for linear models always,
-        3,000 long for fewer rows, with a rate of 0.01.
+        of the update, from 0, and gives the learning rate itself, as in Keras.
     l2, l1 : float, default 0.0
         Penalties l2 / 2 * sum W^2 and l1 * sum abs(W), added to the mean loss of a batch, of the
-        weights of all layers, not of biases. Where targets are scaled, see ``fit``, they act on the
-        scaled problem.
+        weights of all layers, not of biases. Where ``fit`` scales targets, they act on the scaled
+        problem.
     clip_norm : float, optional
         Largest norm of the gradient, of all weights and biases with penalties; longer ones are
         scaled down to it.
     epochs : int, default "auto"
-        Passes over the training rows, at the most. "auto" allows for 60,000 updates, 10 to 400
-        epochs, where early stopping ends the training, and makes 3,000 updates where it does not;
-        10 passes over a stream.
+        Passes over the training rows, at the most.
     batch_size : int, default "auto"
-        Rows of a mini-batch; more than there are means all. "auto" is a power of 2 from 16 to 128,
-        about twenty batches an epoch where there are few rows.
+        Rows of a mini-batch; more than there are means all.
     weight_averaging : float, default "auto"
-        What is validated, kept and predicts are weights averaged over the epochs: after each, this
-        share of the average so far and the rest of the epoch's weights, of the first epochs their
-        mean. The training goes on from its own. 0 for none. "auto" is 0.9 where early stopping is
-        automatic and ends the training, with a default rate of 0.003, otherwise 0.
+        Fraction that the averaged weights keep of themselves at each epoch, the rest coming from
+        the epoch; over the first epochs they are the mean. The averaged weights are validated, kept
+        and predict; the training goes on from its own. 0 for none.
     shuffle : bool, default True
-        Draw a new order of the rows for every epoch; otherwise they are taken as given.
+        Draw a new order of the rows for every epoch; otherwise they come as given.
     scaling : str, float or sequence of float, default "auto"
-        What is done to features on the way in, learned from the training rows, in the precision in
-        which they come: "standard" (mean 0, standard deviation 1), "robust" (median 0, quartiles 1
-        apart, smoothly clipped at 3), "piecewise" (the same, and beside each feature of more than
-        two values up to 16 inputs that tell between which of its quantiles it lies, which the
-        kernels make as they read rows), "quantile" (a piecewise linear map to the normal
+        Scaling of the features, learned from the training rows: "standard" (mean 0, standard
+        deviation 1), "robust" (median 0, quartiles 1 apart, smoothly clipped at 3), "piecewise"
+        (robust, and beside each feature of more than two values up to 16 piecewise-linear bins, cut
+        at its quantiles, as further inputs), "quantile" (a piecewise-linear map to the normal
         distribution), "max_abs" (largest value 1), a factor, or one for each feature (each input,
-        where ``fit`` makes more of them); None for nothing. "auto" divides pixels (16 or more
-        features of one unit, none negative, many 0 or all uint8) by their largest value, leaves
-        those between 0 and 1 and features of about unit size alone, and takes "piecewise" for
-        others: "standard" in a linear model, "robust" where there are fewer than 256 rows, more
-        than 256 features, or mostly zeros. ``scaling_`` tells what it chose.
+        where ``fit`` makes more of them); None for none.
     missing : {"error", "impute"}
-        What gaps among the numbers of X are, which are NaN, None or NA: an error, or filled with
-        the median of the training rows; a column that had gaps among those gets another one of 0
-        and 1 that tells where.
+        Gaps among the numbers of X (NaN, None or NA) are an error, or filled with the median of the
+        training rows; a column with gaps among those gets another one of 0 and 1 that marks them.
     validation_fraction : float, default "auto"
-        Part of the rows that is kept for validation. "auto" is 0.15 where early stopping wants
-        validation data and none are given, otherwise 0.
+        Fraction of the rows that is kept for validation.
     validation_split : {"auto", "last", "shuffled", "stratified"}
-        Which rows that part is: the last ones, any by the seed, or any with as many of each class;
-        "auto" is the latter for labels, for others "shuffled".
+        The rows kept: the last ones, any by the seed, or any with as many of each class; "auto" is
+        the latter for labels, for others "shuffled".
     early_stopping : bool or EarlyStopping, default "auto"
         True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
-        data ``loss``, has not fallen for 10 epochs, and restore the weights of the best one. "auto"
-        does so where ``epochs`` is "auto" and there are 40 rows or more, or validation data (but
-        see ``schedule``); its patience is 10 epochs, 20 without ``weight_averaging``.
+        data ``loss``, has not fallen for 10 epochs, and restore the weights of the best one.
     refit : bool, default False
-        When early stopping has found the best epoch, train afresh on all rows, those kept for
-        validation too, up to the same epoch. History and callbacks know of the first training
-        alone, which stays where the second one is interrupted, or diverges, which is warned of.
-        Where "auto" keeps no rows for validation, all are trained on anyway.
+        When early stopping has found the best epoch, train afresh on all rows, up to that epoch.
+        History and callbacks know of the first training alone. Its weights stay if the second one
+        is interrupted, or diverges, which is a warning.
     metrics : str, callable, or sequence of them, default "auto"
-        What is recorded beside the loss: "accuracy" (of classes; of rows of labels, those that are
-        right in every column), "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss",
-        "mse", "mae", "r2", or functions ``(y_true, y_pred)``. "auto" is accuracy, for numbers r2;
-        these are of the training as it went, others are taken after the epoch.
+        Recorded beside the loss: "accuracy" (of rows of labels, those right in every column),
+        "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss", "mse", "mae", "r2", or
+        functions ``(y_true, y_pred)``. "auto" is accuracy, for numbers r2; these are of the
+        training as it went, others are computed after the epoch.
     time_budget : float, optional
         Seconds from the start of the fit, compilation included, after which it ends: an unfinished
-        epoch is dropped, unless it is the first. An epoch ends early enough for its scores; what
-        callbacks do comes on top.
+        epoch is dropped, unless it is the first. Time for the scores is kept; that of callbacks
+        comes on top.
     dtype : {"float32", "float64"}
         Type in which the network computes.
     threads : int, optional
@@ -161,13 +142,13 @@ class Trainer(Predictor):
     verbose : {0, 1, 2}
         1 shows a bar with loss, metrics, speed and the time that is left, in a terminal or a
         notebook where tqdm is installed (``pip install 'fastmlp[progress]'``), and otherwise, as 2
-        does, a line per epoch. First a line tells what "auto" became, and one when kernels are
+        does, a line per epoch. First come a line of what "auto" became, and one when kernels are
         being compiled.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0,
-        with the numbers of that epoch. What it returns does not matter, what it does counts: from
-        weights that it sets the training goes on, and ``trainer.stop_training = True`` stops it.
-        Copies of the trainer share the callbacks, pickles carry them.
+        with the numbers of that epoch. The training goes on from weights that it sets;
+        ``trainer.stop_training = True`` ends it. What it returns is ignored. Copies of the trainer
+        share the callbacks, pickles carry them.
 
     Attributes
     ----------
@@ -181,16 +162,18 @@ class Trainer(Predictor):
     classes_ : array of shape (c,)
         The labels, sorted; column k of probabilities belongs to ``classes_[k]``.
     scaling_ : Scaling
-        What is done to features: ``kind``, ``reason`` (of "auto"), ``centre``, ``factor``.
+        The scaling of the features: ``kind``, ``reason`` (of "auto"), ``centre``, ``factor``.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : array of str, shape (n_features_in_,)
         Their names, where X was a table with names. Other tables must have them in the same order.
     layer_sizes_ : tuple of int
         Inputs, units of the hidden layers, outputs of the present network. Categories, gaps and
-        pieces of features make more inputs than there are features.
+        bins of features make more inputs than there are features.
+    model_ : Model
+        All that has been learned, as one object that never changes in place.
     auto_ : dict
-        What settings that are "auto" became in the last fit; of early stopping its ``patience``.
+        The values of settings that are "auto" in the last fit; of early stopping its ``patience``.
     n_iter_ : int
         Epochs of the last fit.
     best_epoch_ : int
@@ -208,14 +191,43 @@ class Trainer(Predictor):
 
     Notes
     -----
-    The defaults were tried out on real tables of 800 to 5,000 rows, see
-    ``asv_benchmarks/defaults``. Their test scores chose them, on those to tune on and to check on:
-    piecewise scaling, with mean accuracy +0.005 and mean R² +0.016 over robust scaling, and
-    averaged weights, with R² +0.006. Dropout, weight decay, penalties, other rates, schedules and
-    batches, smoothed labels, smooth activations, more units and more layers each changed one of
-    them by less than 0.005, or lowered one. ``refit=True`` gives +0.0035 to both, for half as much
-    time again. On MNIST (60,000 rows of bytes, 128 hidden units) the defaults reach 98.02 to 98.23%
-    over 6 seeds.
+    "auto", where all of these six are (``learning_rate`` None, for an optimizer of a lower rate):
+
+    ====================  ====================  =================  ====================
+    setting               below 20,000 rows     20,000 and more    linear model
+    ====================  ====================  =================  ====================
+    early_stopping        patience 10           none               none
+    validation_fraction   0.15                  0                  0
+    epochs                60,000 updates        7,000 updates      3,000 updates, 7,000
+                                                                   from 20,000 rows on
+    schedule              "constant"            "one_cycle"        "one_cycle"
+    weight_averaging      0.9                   0                  0
+    learning_rate         0.003                 0.003              0.01
+    ====================  ====================  =================  ====================
+
+    With fewer than 40 rows and no validation data, and where ``epochs`` or ``early_stopping`` is
+    given, the others stand for no early stopping, a constant default rate, no averaging, and
+    epochs of 3,000 updates, 60,000 with early stopping. Early stopping that needs validation data
+    keeps 0.15 of the rows if none are given. Without averaging its patience is 20. Epochs are 10 to
+    400; 10 passes over a stream, of which no rows are kept. A batch is a power of 2 from 16 to 128,
+    about a twentieth of the rows.
+
+    ``loss`` is softmax_cross_entropy for labels and one-hot rows, binary_cross_entropy for other
+    rows of 0 and 1, squared_error for floats that are not all whole numbers and for columns of
+    numbers. More than 30 different whole numbers in one column could be either, and are an error.
+
+    ``scaling`` divides pixels (16 or more features of one unit, none negative, many 0 or all uint8)
+    by their largest value, leaves those between 0 and 1 and features of about unit size alone, and
+    is "piecewise" for others: "standard" in a linear model, "robust" where there are fewer than 256
+    rows, more than 256 features, or mostly zeros.
+
+    These defaults were chosen on real tables of 800 to 5,000 rows, see ``asv_benchmarks/defaults``,
+    by the test scores of those to tune on and to check on: piecewise scaling gave mean accuracy
+    +0.005 and mean R² +0.016 over robust scaling, averaged weights R² +0.006. Dropout, weight
+    decay, penalties, other rates, schedules and batches, smoothed labels, smooth activations, more
+    units and more layers each changed one of them by less than 0.005, or lowered one.
+    ``refit=True`` gives +0.0035 to both, for half as much time again. On MNIST (60,000 rows of
+    bytes, 128 hidden units) the defaults reach 98.02 to 98.23% over 6 seeds.
 
     Examples
     --------
@@ -309,7 +321,8 @@ class Trainer(Predictor):
         data = fit_data(X, Y, sample_weight, None, lambda n_rows: settings, None)
         if self.verbose:
             say(f"once more, on all {len(data.X):,} rows: {settings.epochs} epochs")
-        again, self.stop_training = Trainer(), False
+        rate, self.stop_training = settings.learning_rate, False
+        again = Trainer(learning_rate=rate.value if rate.source == "given" else None)
         try:
             Fit(again, again._publish, data, InMemory(data), None, time.perf_counter()).run()
         except FloatingPointError as error:

@@ -12,9 +12,8 @@ from fastmlp import Ensemble, Trainer
 from fastmlp.data import open_features
 from fastmlp.inputs import Scaling, learn_inputs
 from fastmlp.inputs.bins import REACH, bins_per_feature
-from fastmlp.settings import Settings
 from tests.basics import NAN, Array, needs_compiler
-from tests.models import numbers, same_weights
+from tests.models import fit_settings, numbers, same_weights
 
 RNG = np.random.default_rng(0)
 N = 640
@@ -32,7 +31,7 @@ BINS = 10  # 640 rows, 64 for each
 
 
 def learned(rows: Any, weights: Array | None = None) -> Scaling:
-    settings = Settings(scaling="piecewise")
+    settings = fit_settings(scaling="piecewise")
     return learn_inputs(open_features(rows), slice(None), weights, settings)[0].scaling
 
 
@@ -76,7 +75,7 @@ def test_a_bin_rises_between_two_quantiles() -> None:
 
 def test_features_come_first_as_robust_scaling_leaves_them() -> None:
     scaling = learned(RAW)
-    settings = Settings(scaling="robust")
+    settings = fit_settings(scaling="robust")
     robust = learn_inputs(open_features(RAW), slice(None), None, settings)[0].scaling
     got = as_read(scaling, RAW)
     assert np.array_equal(got[:, :7], robust.apply(RAW, np.dtype("float64")))

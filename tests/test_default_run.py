@@ -16,7 +16,7 @@ from fastmlp.metrics import METRICS
 from fastmlp.optimizers import OPTIMIZERS
 from fastmlp.schedules import SCHEDULES
 from fastmlp.settings import SETTINGS
-from fastmlp.settings.given import INITIALIZERS
+from fastmlp.settings.values import INITIALIZERS
 from tests.basics import needs_compiler
 from tests.conftest import COLLECTED
 from tests.models import X, Y, trainer

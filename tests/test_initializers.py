@@ -6,7 +6,7 @@ import pytest
 from fastmlp import Trainer
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.network.initializers import initial_weights
-from fastmlp.settings.given import INITIALIZERS
+from fastmlp.settings.values import INITIALIZERS
 from tests.basics import needs_compiler
 from tests.models import X, Y
 

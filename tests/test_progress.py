@@ -124,8 +124,8 @@ def test_a_stream_has_no_end_in_sight() -> None:
 
 
 def test_long_epochs_refresh_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    import fastmlp.fitting.epoch
     import fastmlp.fitting.loop
-    import fastmlp.fitting.training
 
     told: list[int] = []
 
@@ -134,8 +134,8 @@ def test_long_epochs_refresh_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
             told.append(rows)
 
     monkeypatch.setattr(fastmlp.fitting.loop, "Progress", Recorder)
-    monkeypatch.setattr(fastmlp.fitting.training, "_FIRST_SLICE_FLOPS", 1)
-    monkeypatch.setattr(fastmlp.fitting.training, "_SLICE_SECONDS", 0)
+    monkeypatch.setattr(fastmlp.fitting.epoch, "_FIRST_SLICE_FLOPS", 1)
+    monkeypatch.setattr(fastmlp.fitting.epoch, "_SLICE_SECONDS", 0)
     trainer(epochs=2, batch_size=16).fit(X, Y)
     assert told == [16, 16, 16, 12] * 2
 

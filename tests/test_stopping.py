@@ -136,9 +136,9 @@ def test_a_budget_is_kept(budget: float, scoring: float, monkeypatch: pytest.Mon
         return {"loss": 1.0, "accuracy": 0.5}
 
     clock = SimpleNamespace(perf_counter=lambda: now[0])
-    for module in ("trainer", "fitting.loop", "fitting.training"):
+    for module in ("trainer", "fitting.loop", "fitting.epoch"):
         monkeypatch.setattr(f"fastmlp.{module}.time", clock)
-    monkeypatch.setattr("fastmlp.fitting.training._FIRST_SLICE_FLOPS", 1.0)
+    monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
     monkeypatch.setattr(Job, "run", training)
     monkeypatch.setattr("fastmlp.fitting.loop.scores", scored)
     monkeypatch.setattr("fastmlp.fitting.loop._REHEARSED", 100)
@@ -153,8 +153,8 @@ def test_an_unfinished_epoch_is_dropped_unless_it_is_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A slice for each batch.
-    monkeypatch.setattr("fastmlp.fitting.training._FIRST_SLICE_FLOPS", 1.0)
-    monkeypatch.setattr("fastmlp.fitting.training._SLICE_SECONDS", 1e-9)
+    monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
+    monkeypatch.setattr("fastmlp.fitting.epoch._SLICE_SECONDS", 1e-9)
     full = trainer(epochs=3).fit(X, Y)
     for budget in (1e-9, 1e6):
         model = trainer(epochs=3, time_budget=budget).fit(X, Y)

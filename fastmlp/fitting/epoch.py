@@ -25,10 +25,9 @@ _FIRST_SLICE_FLOPS = 1e9
 _FLOPS_BESIDE = 1e4
 
 
-class Trained(NamedTuple):
-    """What an epoch leaves, or a part of it."""
+class Statistics(NamedTuple):
+    """What is known of an epoch, or of a part of it, when it is done."""
 
-    network: Network
     loss: float  # the mean over the samples, each as it was when it was trained on
     metric: float  # likewise
     total: float  # weight of the samples
@@ -38,7 +37,7 @@ class Trained(NamedTuple):
     seconds: float
 
     @classmethod
-    def joined(cls, parts: "Sequence[Trained]") -> "Trained":
+    def joined(cls, parts: "Sequence[Statistics]") -> "Statistics":
         """The parts of one epoch, in their order."""
         total = sum(part.total for part in parts)
         return parts[-1]._replace(
@@ -135,7 +134,7 @@ class TrainingRun:
         dropout_key: int = 0,
         deadline: float = math.inf,
         report: Callable[[int], Any] = lambda rows: None,
-    ) -> Trained:
+    ) -> tuple[Network, Statistics]:
         """Train on every row once, in ``order``, as far as time allows.
 
         Parameters
@@ -170,11 +169,11 @@ class TrainingRun:
         loss, metric = self._outputs.summed_up(*sums, seen)
         if not (math.isfinite(loss) and _all_finite(weights) and _all_finite(state)):
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
-        trained = network.trained(weights.copy(), state.copy(), done)
-        return Trained(
-            trained, loss, metric, seen.total, done == len(rates), self.rows, float(rates[-1]),
+        statistics = Statistics(
+            loss, metric, seen.total, done == len(rates), self.rows, float(rates[-1]),
             time.perf_counter() - start,
         )  # fmt: skip
+        return network.trained(weights.copy(), state.copy(), done), statistics
 
     def _rows(self, updates: int) -> int:
         """Rows of the first ``updates`` mini-batches."""

@@ -13,10 +13,11 @@ from ..data import outside
 from ..history import History
 from ..inference.scores import check_metrics, further_scores, name_of, scores
 from ..network.model import Model
+from ..network.network import Network
 from ..settings import LearningRate
 from .dataset import FitData
 from .diagnostics import FitWarning, warn_of
-from .epoch import Trained
+from .epoch import Statistics
 from .learning_rates import learning_rates, monitored
 from .progress import Progress, say
 from .sources import Source
@@ -138,23 +139,24 @@ class Fit:
         with self._progress:
             for epoch in range(self._first, self._last):
                 with _divergence():
-                    trained = self._train_epoch()
-                    if not trained.is_complete and epoch > self._first:
+                    network, statistics = self._train_epoch()
+                    if not statistics.is_complete and epoch > self._first:
                         trainer.stop_reason_ = "time_budget"
                         break
-                    model = self._average(trained)
-                    logs = self._score(trained, model)
+                    model = self._average(network)
+                    logs = self._score(model, statistics)
                 self._publish(epoch, model, logs)
-                self._progress.show(epoch, logs, trained.rows)
+                self._progress.show(epoch, logs, statistics.rows)
                 self._call_back(epoch, logs)
                 if reason := self._reason_to_stop():
                     trainer.stop_reason_ = reason
                     break
         self._notify("on_fit_end")
 
-    def _train_epoch(self) -> Trained:
+    def _train_epoch(self) -> tuple[Network, Statistics]:
         """Train on the rows of an epoch once; those of a stream come in parts."""
-        network, parts = self._model.latest or self._model.network, []
+        network = self._model.latest or self._model.network
+        parts: list[Statistics] = []
         for run in self.source.runs(network):
             updates = range(network.updates, network.updates + run.updates_per_epoch)
             rates = learning_rates(
@@ -164,7 +166,9 @@ class Fit:
             order, dropout_key = run.draw(self._rng)
             until = self._deadline - self._scoring
             try:
-                part = run.epoch(network, order, rates, dropout_key, until, self._progress.advance)
+                network, part = run.epoch(
+                    network, order, rates, dropout_key, until, self._progress.advance
+                )
             except FloatingPointError as error:
                 raise FloatingPointError(
                     f"{error} in epoch {len(self._history.get('loss', ())) + 1} with "
@@ -172,30 +176,31 @@ class Fit:
                     "size, may help"
                 ) from None
             parts.append(part)
-            network = part.network
             if not part.is_complete or self._time_is_up():
                 break
-        return Trained.joined(parts)
+        return network, Statistics.joined(parts)
 
     def _rate(self) -> LearningRate:
-        """A rate that a callback has set overrides the fit's own."""
+        """A rate set by a callback overrides the fit's own; None stands for the optimizer's."""
         rate = self.trainer.learning_rate
+        if rate is None and self.learning_rate.source == "given":
+            rate = self.data.settings.optimizer.rate
         return self.learning_rate if rate is None else LearningRate(rate, "given")
 
-    def _average(self, trained: Trained) -> Model:
-        return self._model.averaged_with(trained.network, self.data.settings.weight_averaging)
+    def _average(self, network: Network) -> Model:
+        return self._model.averaged_with(network, self.data.settings.weight_averaging)
 
-    def _score(self, trained: Trained, model: Model) -> Logs:
+    def _score(self, model: Model, statistics: Statistics) -> Logs:
         """Losses and metrics: of the training as it went, of the validation by the model."""
         start = time.perf_counter()
         settings, encoding = self.data.settings, self.data.encoding
         outputs, how = encoding.outputs, (settings.threads, encoding.inputs.scaling)
-        logs = {"loss": trained.loss}
+        logs = {"loss": statistics.loss}
         if settings.metrics is None:
-            logs[outputs.metric] = trained.metric
+            logs[outputs.metric] = statistics.metric
         else:
             # What is known from the training costs nothing more; of a stream, nothing else is.
-            known = {outputs.metric: trained.metric}
+            known = {outputs.metric: statistics.metric}
             rest = tuple(metric for metric in settings.metrics if metric not in known)
             rows = self.data.X, self.data.targets
             if self.source.is_in_memory:
@@ -205,7 +210,7 @@ class Fit:
             validated = scores(model.network, self.data.validation, outputs, settings.metrics, *how)
             logs |= {f"val_{name}": value for name, value in validated.items()}
         self._scoring = time.perf_counter() - start
-        return logs | {"learning_rate": trained.learning_rate, "seconds": trained.seconds}
+        return logs | {"learning_rate": statistics.learning_rate, "seconds": statistics.seconds}
 
     def _publish(self, epoch: int, model: Model, logs: Logs) -> None:
         settings = self.data.settings

@@ -1,6 +1,6 @@
 """Training once more on all rows, for as long as turned out best with some of them kept."""
 
-from typing import Any
+from typing import Any, Literal
 
 from ..settings import FitSettings, LearningRate
 
@@ -16,9 +16,10 @@ def refit_settings(settings: FitSettings, epochs: int, rate: LearningRate) -> Fi
     rate : LearningRate
         The rate that the first training ended with, which may have been slowed down.
     """
+    source: Literal["given", "scheduled"] = "scheduled" if rate.source == "scheduled" else "given"
     return settings.changed(
         epochs=epochs, early_stopping=None, validation_fraction=0.0, metrics=None, verbose=0,
-        learning_rate=LearningRate(rate.slowed, rate.source),
+        learning_rate=LearningRate(rate.slowed, source),
     )  # fmt: skip
 
 

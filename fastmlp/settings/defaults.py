@@ -107,13 +107,12 @@ def _epochs(updates: int, per_epoch: int) -> int:
 
 def _learning_rate(choices: Choices, high_rate: float | None) -> LearningRate:
     """The rate given, to the trainer or to its optimizer, or the default one."""
-    optimizer, default = choices.optimizer, choices.optimizer.default_rate
+    given, optimizer = choices.learning_rate, choices.optimizer
     if callable(choices.schedule):
-        return LearningRate(default, "scheduled")
-    for given in (choices.learning_rate, optimizer.learning_rate):
-        if given is not None:
-            return LearningRate(given, "given")
-    return LearningRate(max(default, high_rate or 0.0), "chosen")
+        return LearningRate(optimizer.rate, "scheduled")
+    if given is not None or optimizer.learning_rate is not None:
+        return LearningRate(optimizer.rate if given is None else given, "given")
+    return LearningRate(max(optimizer.rate, high_rate or 0.0), "chosen")
 
 
 def auto_values(choices: Choices, settings: FitSettings) -> dict[str, Any]:
