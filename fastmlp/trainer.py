@@ -374,7 +374,7 @@ class Trainer(Predictor):
             data = fit_data(
                 X, Y, sample_weight, None, resolve, known.encoding if known else None, classes
             )
-            source = Streamed(lambda: iter([data]), data.settings)
+            source = Streamed(lambda: iter([data]))
             Fit(self, self._publish, data, source, known, began, before=self.history).run()
         return self
 
@@ -433,7 +433,7 @@ class Trainer(Predictor):
                     yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
 
             self.auto_ = auto_values(chosen, data.settings)
-            source = Streamed(parts, data.settings)
+            source = Streamed(parts)
             Fit(self, self._publish, data, source, known, began).run()
         return self
 

@@ -231,7 +231,7 @@ def epoch(
     network = Network(
         weights, np.dtype(dtype), settings.activations(len(weights) // 2 - 1)
     ).restarted(settings.optimizer.rule)
-    run = TrainingRun(network, data, settings)
+    run = TrainingRun(network, data)
     network, statistics = run.epoch(network, order, np.full(run.updates_per_epoch, RATE), KEY)
     return network.get_weights(), statistics.loss
 

@@ -87,7 +87,7 @@ def test_parts_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = fit_settings(hidden=9, batch_size=ROWS, dtype="float64")
     encoding = Encoding(Inputs(Columns(4)), outputs)
     data = FitData(X.astype(dtype), outputs.encode(RawTargets(y), dtype), encoding, settings)
-    run = TrainingRun(network, data, settings)
+    run = TrainingRun(network, data)
     wanted, means = expected(weights, y, epochs=2)
     for mean in means:
         network, statistics = run.epoch(

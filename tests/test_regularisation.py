@@ -108,7 +108,7 @@ def trained(
     data = FitData(
         X.astype(dtype), targets, Encoding(Inputs(Columns(X.shape[1])), outputs), settings
     )
-    run = TrainingRun(network, data, settings)
+    run = TrainingRun(network, data)
     rates = np.full(run.updates_per_epoch, settings.learning_rate.value)
     for _ in range(2):
         network, _ = run.epoch(network, np.arange(len(X)), rates)

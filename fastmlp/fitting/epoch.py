@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from ..kernels.plugins.rules import RULES
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
+from ..network.kernel_data import set_targets
 from ..network.network import Floats, Network
-from ..settings import FitSettings
 from .contention import Contention
 from .dataset import FitData
-from .memory import chunk_flops, reads_rows_in_place, training_parts
+from .memory import allocate, chunk_flops, reads_rows
 from .zeros import has_many_zeros, scan
 
 # Python sees an interrupt between two calls of a kernel.
@@ -57,44 +57,38 @@ class TrainingRun:
     network : Network
         Where the first epoch starts, with a state of the settings' update rule.
     data : FitData
-    settings : FitSettings
     """
 
-    def __init__(self, network: Network, data: FitData, settings: FitSettings) -> None:
-        self._data, self._settings = data, settings
-        self._outputs = data.encoding.outputs
-        self._weighted = self._outputs.is_weighted(data.targets)
-        rows = len(data.X)
-        scaling = data.encoding.inputs.scaling
-        suitable = len(network.layer_sizes) > 2 and scaling.bins is None
-        skip_zeros = suitable and has_many_zeros(data.X)
-        self._batch_size = batch_size = min(settings.batch_size, rows)
-        self._memory, self._plan, self._job = training_parts(
-            network, data.X.dtype, batch_size, settings, skip_zeros,
-            self._outputs.kernel(data.targets, weighted=self._weighted), scaling,
-        )  # fmt: skip
-        self._in_place = reads_rows_in_place(network, data.X.dtype, settings, scaling)
-        self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
-        self._contention = Contention()
-        self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
-        if skip_zeros:
-            scan(data.X, self._plan, self._memory, self._row_masks)
-        step_flops = chunk_flops(network, batch_size) + _FLOPS_BESIDE
-        self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / step_flops))
-        chunk = int(self._plan.runs["chunk"][0])
-        self._starts = np.arange(0, rows, batch_size)
-        full, rest = divmod(rows, batch_size)
-        self._n_steps = full * -(-batch_size // chunk) + -(-rest // chunk)
+    def __init__(self, network: Network, data: FitData) -> None:
+        self._data = data
+        self.rows, self._batch_size = len(data.X), min(data.settings.batch_size, len(data.X))
+        self._starts = np.arange(0, self.rows, self._batch_size)
+        has_hidden = len(network.layer_sizes) > 2
+        skip_zeros = (
+            has_hidden and data.encoding.inputs.scaling.bins is None and has_many_zeros(data.X)
+        )
+        self._memory, self._plan, self._job = allocate(network, data, skip_zeros=skip_zeros)
         ends = np.cumsum([network.packed.size, network.state.size])
         parts = np.split(self._memory[: self._plan.scratch_start], ends)
         self._weights, self._state, self._gradients = parts
-        self._point(network.dtype)
+        self._contention = Contention()
+        self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
+        words = self._plan.runs["mask_words"][0] if skip_zeros else 0
+        self._row_masks = np.zeros((self.rows, words), np.int64)
+        if skip_zeros:
+            scan(data.X, self._plan, self._memory, self._row_masks)
+        chunk = int(self._plan.runs["chunk"][0])
+        full, rest = divmod(self.rows, self._batch_size)
+        self._n_steps = full * -(-self._batch_size // chunk) + -(-rest // chunk)
+        step_flops = chunk_flops(network, self._batch_size) + _FLOPS_BESIDE
+        self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / step_flops))
+        self._point(network)
 
-    def _point(self, dtype: np.dtype[Any]) -> None:
-        """Tell the kernels where all is that epochs read; what changes is written there."""
-        targets, settings, job = self._data.targets, self._settings, self._job
+    def _point(self, network: Network) -> None:
+        """Give the kernels the addresses of all that epochs read; changes are written there."""
+        data, targets, job = self._data, self._data.targets, self._job
+        settings, outputs = data.settings, data.encoding.outputs
         self._order = np.arange(self.rows)
-        self._gathered = targets.gathered(self._order, dtype, weighted=self._weighted)
         self._updates = np.arange(self.updates_per_epoch, dtype=np.float64)
         self._factors = {  # batch by batch
             "rates": self._updates.copy(),
@@ -103,26 +97,19 @@ class TrainingRun:
             "l2s": np.full_like(self._updates, settings.l2),
             "l1s": np.full_like(self._updates, settings.l1),
         }
-        self._table = self._outputs.table(targets).astype(dtype)
-        job.set_rows(self._data.X, self._order, in_place=self._in_place)
-        job.point(team=self._team, row_masks=self._row_masks, outputs=self._table)
-        job.point(**self._gathered, **self._factors)
-        stride = self._gathered["targets"].shape[1] if "targets" in self._gathered else 0
-        job.set(smoothing=self._outputs.label_smoothing, target_stride=stride, credit=CREDIT)
+        self._targets = set_targets(job, outputs, targets, self._order, network.dtype)
+        job.set_rows(data.X, self._order, in_place=reads_rows(network, data))
+        job.point(team=self._team, row_masks=self._row_masks, **self._factors)
+        job.set(credit=CREDIT)
 
     @property
     def updates_per_epoch(self) -> int:
         """Mini-batches, the last of which may be short."""
         return len(self._starts)
 
-    @property
-    def rows(self) -> int:
-        """Rows of an epoch."""
-        return len(self._data.X)
-
     def draw(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], int]:
         """Order of the rows in an epoch, and what its dropout follows from."""
-        settings = self._settings
+        settings = self._data.settings
         order = rng.permutation(self.rows) if settings.shuffle else np.arange(self.rows)
         return order, int(rng.integers(1 << 63)) if settings.dropout else 0
 
@@ -160,13 +147,13 @@ class TrainingRun:
         weights, state = self._weights, self._state
         weights[:], state[:], self._gradients[:] = network.packed, network.state, 0
         self._order[:] = order
-        targets.gather(order, self._gathered)
+        targets.gather(order, self._targets)
         self._set_factors(network, rates)
         job.set(total_loss=0, hits=0, dropout_key=dropout_key)
         done = self._run_slices(deadline, report)
         sums = float(job.runs["total_loss"][0]), float(job.runs["hits"][0])
         seen = targets if done == len(rates) else targets.part(order[: self._rows(done)])
-        loss, metric = self._outputs.summed_up(*sums, seen)
+        loss, metric = self._data.encoding.outputs.summed_up(*sums, seen)
         if not (math.isfinite(loss) and _all_finite(weights) and _all_finite(state)):
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
         statistics = Statistics(
@@ -177,11 +164,11 @@ class TrainingRun:
 
     def _rows(self, updates: int) -> int:
         """Rows of the first ``updates`` mini-batches."""
-        return min(updates * self._batch_size, len(self._data.X))
+        return min(updates * self._batch_size, self.rows)
 
     def _set_factors(self, network: Network, rates: npt.NDArray[np.float64]) -> None:
         """The factors that differ from epoch to epoch."""
-        optimizer, factors = self._settings.optimizer, self._factors
+        optimizer, factors = self._data.settings.optimizer, self._factors
         steps = self._updates + (network.updates + 1)
         step_sizes = RULES[network.rule].step_sizes
         factors["rates"][:] = step_sizes(rates, steps, optimizer.numbers)
@@ -196,7 +183,7 @@ class TrainingRun:
             totals = np.minimum(len(order) - self._starts, self._batch_size).astype(np.float64)
         else:
             totals = np.add.reduceat(self._data.targets.weights[order], self._starts)
-        totals *= self._outputs.averaged
+        totals *= self._data.encoding.outputs.averaged
         return np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
 
     def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:

@@ -1,43 +1,30 @@
 """The memory of a fit: its plan, and the job of kernels that works on it."""
 
-from itertools import pairwise
-
-import numpy as np
-
-from ..inputs import AS_THEY_COME, Scaling
 from ..kernels.plugins.rules import RULES
 from ..kernels.runs.jobs import training_job
 from ..kernels.runs.launch import Job
 from ..kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
 from ..kernels.runs.threads import usable_threads
-from ..network.input_reader import copying_reader, reads_in_place, set_scaling
+from ..network.kernel_data import copying_reader, reads_in_place, set_scaling
 from ..network.network import Floats, Network
 from ..settings import FitSettings
+from .dataset import FitData
 
 # A chunk of less work is done sooner than a team has met.
 _TEAM_FLOPS = 1e6
 
 
-def training_parts(
-    network: Network,
-    dtype: np.dtype[np.generic],
-    batch_size: int,
-    settings: FitSettings,
-    skip_zeros: bool = False,
-    loss: str = "softmax_cross_entropy",
-    scaling: Scaling = AS_THEY_COME,
-) -> tuple[Floats, Plan, Job]:
-    """Memory, plan and job of a fit on rows of ``dtype``, by the kernel ``loss``; ``scaling`` says
-    what kernels do to the input."""
-    plan = _plan(network, batch_size, settings, skip_zeros)
+def allocate(network: Network, data: FitData, *, skip_zeros: bool) -> tuple[Floats, Plan, Job]:
+    """Memory, plan and job of a fit of a network."""
+    settings, scaling = data.settings, data.encoding.inputs.scaling
+    plan = _plan(network, settings, min(settings.batch_size, len(data.X)), skip_zeros=skip_zeros)
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
-    in_place = reads_rows_in_place(network, dtype, settings, scaling)
     job = training_job(
         plan,
         memory,
-        reader="scattered" if in_place else copying_reader(dtype, scaling),
-        loss=loss,
+        reader="scattered" if reads_rows(network, data) else copying_reader(data.X.dtype, scaling),
+        loss=data.encoding.outputs.kernel(data.targets),
         activations=network.activations,
         rule=network.rule,
         masked=skip_zeros,
@@ -49,7 +36,25 @@ def training_parts(
     return memory, plan, job
 
 
-def _plan(network: Network, batch_size: int, settings: FitSettings, skip_zeros: bool) -> Plan:
+def reads_rows(network: Network, data: FitData) -> bool:
+    """Whether kernels read the rows where they lie: rows whose features are dropped are copied."""
+    drops_features = any(data.settings.dropouts(len(network.activations))[:1])
+    scaling = data.encoding.inputs.scaling
+    return not drops_features and reads_in_place(network, data.X.dtype, scaling)
+
+
+def fit_bytes(network: Network, settings: FitSettings) -> int:
+    """Bytes that a fit takes beside its rows and targets."""
+    plan = _plan(network, settings, settings.batch_size, skip_zeros=False)
+    return plan.memory_size * network.dtype.itemsize
+
+
+def chunk_flops(network: Network, batch_size: int) -> int:
+    """Work of the rows that pass through the network at a time, forward and backward."""
+    return 6 * min(batch_size, MAX_CHUNK) * network.multiply_adds
+
+
+def _plan(network: Network, settings: FitSettings, batch_size: int, *, skip_zeros: bool) -> Plan:
     return make_plan(
         network.layer_sizes,
         network.dtype,
@@ -63,10 +68,12 @@ def _plan(network: Network, batch_size: int, settings: FitSettings, skip_zeros: 
     )
 
 
-def fit_memory(network: Network, settings: FitSettings) -> int:
-    """Bytes that a fit by such settings takes, beside its rows and targets."""
-    plan = _plan(network, settings.batch_size, settings, False)
-    return plan.memory_size * network.dtype.itemsize
+def _team_size(network: Network, batch_size: int, threads: int | None) -> int:
+    """Threads for a run; one without a panel would only wait."""
+    if threads is None and chunk_flops(network, batch_size) < _TEAM_FLOPS:
+        return 1
+    layers, _ = weight_layout(network.layer_sizes, network.dtype.itemsize)
+    return min(usable_threads(threads), int(layers["panels"][1:].max()))
 
 
 def _before_rule(settings: FitSettings) -> set[str]:
@@ -76,24 +83,3 @@ def _before_rule(settings: FitSettings) -> set[str]:
         "clipping": settings.clip_norm is not None,
     }
     return {name for name, is_chosen in chosen.items() if is_chosen}
-
-
-def reads_rows_in_place(
-    network: Network, dtype: np.dtype[np.generic], settings: FitSettings, scaling: Scaling
-) -> bool:
-    """Whether rows need no copy: one whose features are dropped does."""
-    copies = any(settings.dropouts(len(network.activations))[:1])
-    return not copies and reads_in_place(network, dtype, scaling)
-
-
-def chunk_flops(network: Network, batch_size: int) -> int:
-    weights = sum(a * b for a, b in pairwise(network.layer_sizes))
-    return 6 * min(batch_size, MAX_CHUNK) * int(weights)
-
-
-def _team_size(network: Network, batch_size: int, threads: int | None) -> int:
-    """Threads for a run; one without a panel would only wait."""
-    if threads is None and chunk_flops(network, batch_size) < _TEAM_FLOPS:
-        return 1
-    layers, _ = weight_layout(network.layer_sizes, network.dtype.itemsize)
-    return min(usable_threads(threads), int(layers["panels"][1:].max()))

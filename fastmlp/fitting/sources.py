@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from ..network.network import Network
-from ..settings import FitSettings
 from .dataset import FitData
 from .epoch import TrainingRun
 
@@ -39,7 +38,7 @@ class InMemory:
     def runs(self, network: Network) -> Iterator[TrainingRun]:
         """The one run."""
         if self._run is None:
-            self._run = TrainingRun(network, self._data, self._data.settings)
+            self._run = TrainingRun(network, self._data)
         yield self._run
 
     def planned_updates(self, network: Network) -> int:
@@ -55,19 +54,18 @@ class Streamed:
     ----------
     parts : callable
         Makes the parts of the next epoch.
-    settings : FitSettings
     """
 
     is_in_memory = False
     rows = None
 
-    def __init__(self, parts: Callable[[], Iterator[FitData]], settings: FitSettings) -> None:
-        self._parts, self._settings = parts, settings
+    def __init__(self, parts: Callable[[], Iterator[FitData]]) -> None:
+        self._parts = parts
 
     def runs(self, network: Network) -> Iterator[TrainingRun]:
         """A run for each part."""
         for data in self._parts():
-            yield TrainingRun(network, data, self._settings)
+            yield TrainingRun(network, data)
 
     def planned_updates(self, network: Network) -> int:
         """How many rows will come is unknown."""

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from ..network.model import Model
 from ..settings import FitSettings
-from .memory import fit_memory
+from .memory import fit_bytes
 
 _ROW = "{:10}{:>9}{:>13}   {}"
 
@@ -30,7 +30,7 @@ def summary(model: Model, settings: FitSettings) -> str:
     lines += [
         f"features: {model.encoding.inputs.scaling}",
         f"parameters: {total:,}, in {network.dtype.name} {weights}",
-        f"memory of a fit beside its rows: {_size(fit_memory(network, settings))}",
+        f"memory of a fit beside its rows: {_size(fit_bytes(network, settings))}",
     ]
     return "\n".join(line.rstrip() for line in lines)
 

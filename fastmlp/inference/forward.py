@@ -1,7 +1,6 @@
 """Passing arrays through a network: outputs, or loss and score."""
 
 import math
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..kernels.runs.jobs import prediction_job
 from ..kernels.runs.plan import aligned_zeros, make_plan
 from ..kernels.runs.threads import usable_threads
 from ..network.encoding import Encoding
-from ..network.input_reader import copying_reader, reads_in_place, set_scaling
+from ..network.kernel_data import copying_reader, reads_in_place, set_scaling, set_targets
 from ..network.network import Floats, Network
 from ..outputs import Targets
 
@@ -98,8 +97,7 @@ def _predict_row(
 
 def _team_size(network: Network, n: int, threads: int | None) -> int:
     """Threads for the predictions of ``n`` rows."""
-    weights = sum(a * b for a, b in pairwise(network.layer_sizes))
-    if threads is None and 2 * n * weights < _TEAM_FLOPS:
+    if threads is None and 2 * n * network.multiply_adds < _TEAM_FLOPS:
         return 1
     return min(usable_threads(threads), -(-n // _CHUNK))
 
@@ -160,15 +158,12 @@ def evaluate(
 ) -> tuple[float, float]:
     """(mean loss, metric) of rows against their targets."""
     (X, targets), outputs = rows, encoding.outputs
-    weighted = outputs.is_weighted(targets)
-    unit = LOSSES[outputs.kernel(targets, weighted=weighted)].loss
+    unit = LOSSES[outputs.kernel(targets)].loss
     run = _Rows(network, X, threads, encoding.inputs.scaling, unit, True)
     totals = np.empty((run.chunks, 2))
-    arrays = targets.gathered(run.order, network.dtype, weighted=weighted)
-    table = outputs.table(targets).astype(network.dtype)
-    stride = arrays["targets"].shape[1] if "targets" in arrays else 0
-    run.job.set(target_stride=stride, smoothing=outputs.label_smoothing)
-    run.run(**arrays, outputs=table, totals=totals)
+    arrays = set_targets(run.job, outputs, targets, run.order, network.dtype)
+    run.run(totals=totals)
+    del arrays  # until here the job read them
     loss, score = totals.sum(axis=0).tolist()
     _check_finite(math.isfinite(loss))
     return outputs.summed_up(loss, score, targets)

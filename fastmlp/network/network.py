@@ -1,6 +1,7 @@
 """A multilayer perceptron's weights: as users see them, and packed as the kernels keep them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,11 @@ class Network:
         # Memory that predictions left for the next ones, by this network or one that it became, see
         # ``prediction``.
         self.workspaces: dict[tuple[Any, ...], list[Any]] = {}
+
+    @property
+    def multiply_adds(self) -> int:
+        """Those of a row on its way forward: the number of weights, without biases."""
+        return sum(a * b for a, b in pairwise(self.layer_sizes))
 
     def get_weights(self) -> list[Floats]:
         """[W1, b1, W2, b2, ...], copies."""

@@ -89,13 +89,13 @@ class Outputs:
         """Over how many outputs the loss of a sample is averaged."""
         return self.count if self.kind in ("numbers", "counts") else 1
 
-    def kernel(self, targets: Targets, *, weighted: bool) -> str:
+    def kernel(self, targets: Targets) -> str:
         """Name of the kernel of the loss on such targets."""
         if self.loss.targets != "classes":
             return self.loss.name
         if targets.values is not None:
             return f"{self.loss.name}_rows"
-        return self.loss.name + "_weighted" * weighted
+        return self.loss.name + "_weighted" * self.is_weighted(targets)
 
     def is_weighted(self, targets: Targets) -> bool:
         """Whether kernels need the weights of samples: all but the simplest."""
