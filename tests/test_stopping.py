@@ -131,7 +131,7 @@ def test_a_budget_is_kept(budget: float, scoring: float, monkeypatch: pytest.Mon
         now[0] += 1e-3 * (job.runs["last"][0] - first)
         return asked
 
-    def scored(network: Any, some: Any, *how: Any) -> dict[str, float]:
+    def scored(network: Any, encoding: Any, some: Any, *how: Any) -> dict[str, float]:
         now[0] += scoring * len(some[0]) / len(rows)
         return {"loss": 1.0, "accuracy": 0.5}
 

@@ -194,20 +194,20 @@ class Fit:
         """Losses and metrics: of the training as it went, of the validation by the model."""
         start = time.perf_counter()
         settings, encoding = self.data.settings, self.data.encoding
-        outputs, how = encoding.outputs, (settings.threads, encoding.inputs.scaling)
+        network, metrics, threads = model.network, settings.metrics, settings.threads
+        known = {encoding.outputs.metric: statistics.metric}
         logs = {"loss": statistics.loss}
-        if settings.metrics is None:
-            logs[outputs.metric] = statistics.metric
+        if metrics is None:
+            logs |= known
         else:
-            # What is known from the training costs nothing more; of a stream, nothing else is.
-            known = {outputs.metric: statistics.metric}
-            rest = tuple(metric for metric in settings.metrics if metric not in known)
-            rows = self.data.X, self.data.targets
+            # The metric of the training costs nothing more; of a stream there is no other.
+            rest = tuple(metric for metric in metrics if metric not in known)
             if self.source.is_in_memory:
-                known |= further_scores(model.network, rows, outputs, rest, *how)
-            logs |= {n: known[n] for n in map(name_of, settings.metrics) if n in known}
+                rows = self.data.X, self.data.targets
+                known |= further_scores(network, encoding, rows, rest, threads)
+            logs |= {name: known[name] for name in map(name_of, metrics) if name in known}
         if self.data.validation is not None:
-            validated = scores(model.network, self.data.validation, outputs, settings.metrics, *how)
+            validated = scores(network, encoding, self.data.validation, metrics, threads)
             logs |= {f"val_{name}": value for name, value in validated.items()}
         self._scoring = time.perf_counter() - start
         return logs | {"learning_rate": statistics.learning_rate, "seconds": statistics.seconds}
@@ -255,10 +255,7 @@ class Fit:
         rows = X[:_REHEARSED], targets.part(slice(_REHEARSED))
         for _ in range(2):  # the first time may compile
             start = time.perf_counter()
-            scores(
-                self._model.network, rows, encoding.outputs, None, settings.threads,
-                encoding.inputs.scaling,
-            )  # fmt: skip
+            scores(self._model.network, encoding, rows, None, settings.threads)
             self._scoring = (time.perf_counter() - start) * len(X) / len(rows[0])
 
     def _slow_down(self, error: _DivergedError) -> None:

@@ -13,9 +13,10 @@ from ..kernels.plugins.losses import LOSSES, OUTPUTS
 from ..kernels.runs.jobs import prediction_job
 from ..kernels.runs.plan import aligned_zeros, make_plan
 from ..kernels.runs.threads import usable_threads
+from ..network.encoding import Encoding
 from ..network.input_reader import copying_reader, reads_in_place, set_scaling
 from ..network.network import Floats, Network
-from ..outputs import Outputs, Targets
+from ..outputs import Targets
 
 _CHUNK = 96
 
@@ -153,22 +154,21 @@ def predict(
 
 def evaluate(
     network: Network,
-    X: npt.NDArray[np.generic],
-    targets: Targets,
-    outputs: Outputs,
+    encoding: Encoding,
+    rows: tuple[npt.NDArray[np.generic], Targets],
     threads: int | None,
-    scaling: Scaling,
 ) -> tuple[float, float]:
-    """(mean loss, metric) against ``targets``, as ``outputs`` takes them."""
+    """(mean loss, metric) of rows against their targets."""
+    (X, targets), outputs = rows, encoding.outputs
     weighted = outputs.is_weighted(targets)
     unit = LOSSES[outputs.kernel(targets, weighted=weighted)].loss
-    rows = _Rows(network, X, threads, scaling, unit, True)
-    totals = np.empty((rows.chunks, 2))
-    arrays = targets.gathered(rows.order, network.dtype, weighted=weighted)
+    run = _Rows(network, X, threads, encoding.inputs.scaling, unit, True)
+    totals = np.empty((run.chunks, 2))
+    arrays = targets.gathered(run.order, network.dtype, weighted=weighted)
     table = outputs.table(targets).astype(network.dtype)
     stride = arrays["targets"].shape[1] if "targets" in arrays else 0
-    rows.job.set(target_stride=stride, smoothing=outputs.label_smoothing)
-    rows.run(**arrays, outputs=table, totals=totals)
+    run.job.set(target_stride=stride, smoothing=outputs.label_smoothing)
+    run.run(**arrays, outputs=table, totals=totals)
     loss, score = totals.sum(axis=0).tolist()
     _check_finite(math.isfinite(loss))
     return outputs.summed_up(loss, score, targets)

@@ -142,8 +142,7 @@ class Predictor(Settings):
         network, encoding = model.network, model.encoding
         rows = encoding.rows_and_targets(X, Y, sample_weight, network.dtype)
         check_metrics(metrics, encoding.outputs)
-        how = encoding.outputs, metrics, self.threads, encoding.inputs.scaling
-        return scores(network, rows, *how)
+        return scores(network, encoding, rows, metrics, self.threads)
 
     def get_weights(self) -> list[Floats]:
         """[W1, b1, W2, b2, ...], W of shape (n_in, n_out), as copies.

@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..inputs import Scaling
 from ..metrics import METRICS
+from ..network.encoding import Encoding
 from ..network.network import Network
 from ..outputs import Outputs, Targets
 from .forward import evaluate, predict
 
-Metrics = tuple[Any, ...] | None
+Metric = str | Callable[..., float]
+Metrics = tuple[Metric, ...] | None
+Samples = tuple[npt.NDArray[Any], Targets]
 
 
 def check_metrics(metrics: Metrics, outputs: Outputs) -> None:
@@ -33,46 +35,40 @@ def check_metrics(metrics: Metrics, outputs: Outputs) -> None:
             raise ValueError(f"metric {metric!r} does not fit loss={outputs.loss.name!r}")
 
 
-def name_of(metric: Any) -> str:
+def name_of(metric: Metric) -> str:
     """Under which a metric is recorded."""
     return getattr(metric, "__name__", type(metric).__name__) if callable(metric) else str(metric)
 
 
 def scores(
-    network: Network,
-    rows: tuple[npt.NDArray[Any], Targets],
-    outputs: Outputs,
-    metrics: Metrics,
-    threads: int | None,
-    scaling: Scaling,
+    network: Network, encoding: Encoding, rows: Samples, metrics: Metrics, threads: int | None
 ) -> dict[str, float]:
     """Mean ``loss`` and ``metrics``, by default accuracy or r2, on rows and targets."""
-    X, targets = rows
-    loss, score = evaluate(network, X, targets, outputs, threads, scaling)
+    loss, score = evaluate(network, encoding, rows, threads)
     if metrics is None:
-        return {"loss": loss, outputs.metric: score}
-    return {"loss": loss} | further_scores(network, rows, outputs, metrics, threads, scaling)
+        return {"loss": loss, encoding.outputs.metric: score}
+    return {"loss": loss} | further_scores(network, encoding, rows, metrics, threads)
 
 
 def further_scores(
     network: Network,
-    rows: tuple[npt.NDArray[Any], Targets],
-    outputs: Outputs,
-    metrics: tuple[Any, ...],
+    encoding: Encoding,
+    rows: Samples,
+    metrics: tuple[Metric, ...],
     threads: int | None,
-    scaling: Scaling,
 ) -> dict[str, float]:
     """Those of metrics alone, from one prediction."""
     if not metrics:
         return {}
     X, targets = rows
-    raw = predict(network, X, threads, scaling, outputs.loss.name)
+    outputs = encoding.outputs
+    raw = predict(network, X, threads, encoding.inputs.scaling, outputs.loss.name)
     weights = targets.weights_of(np.arange(len(targets)))
     return {name_of(m): _score(m, raw, targets, outputs, weights) for m in metrics}
 
 
 def _score(
-    metric: str | Callable[..., float],
+    metric: Metric,
     raw: npt.NDArray[np.floating],
     targets: Targets,
     outputs: Outputs,
