@@ -17,6 +17,7 @@ import pytest
 import fastmlp
 from fastmlp import Trainer
 from fastmlp.data import RawTargets, open_features, split_rows
+from fastmlp.data.tables import Table
 from fastmlp.inputs import Columns, learn_columns
 from fastmlp.inputs.columns import MOST_CATEGORIES
 from tests.basics import NAN
@@ -624,3 +625,19 @@ def test_nothing_warns() -> None:
         warnings.simplefilter("error")
         for package in PACKAGES:
             trainer(missing="impute").fit(table(package), Y).predict(table(package))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_tables_are_opened_once(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, make = [], Table.__init__
+
+    def counted(self: Table, data: Any, name: str) -> None:
+        opened.append(name)
+        make(self, data, name)
+
+    monkeypatch.setattr(Table, "__init__", counted)
+    X, labels = table(package), PACKAGES[package][0]({"label": Y})
+    model = trainer(missing="impute").fit(X, labels, validation_data=(X, labels))
+    assert opened == ["X", "Y", "validation X", "validation Y"]
+    model.predict(X)
+    assert opened[4:] == ["X"]

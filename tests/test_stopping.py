@@ -242,5 +242,7 @@ def test_a_stratified_part_has_as_many_of_each_class() -> None:
 
 def test_sorted_labels_are_warned_of() -> None:
     order = np.argsort(Y, kind="stable")
-    with pytest.warns(UserWarning, match=r"classes that the others lack: 2; validation_split="):
+    message = r"classes that the others lack: 2; validation_split="
+    with pytest.warns(UserWarning, match=message) as caught:
         trainer(validation_fraction=0.4).fit(X[order], Y[order])
+    assert caught[0].filename == __file__

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Rows
 from .messages import is_missing
 
 # A category in any table is known by such a key; 1, 1.0 and True are one.
@@ -31,7 +32,7 @@ class Coded:
     values: Sequence[Any] | Mapping[int, Any]
     ordered: bool = True
 
-    def present(self, rows: Any = slice(None)) -> dict[int, Key]:
+    def present(self, rows: Rows = slice(None)) -> dict[int, Key]:
         """The codes that occur in some rows, and their keys: in the order of the codes if they are
         ordered, else sorted."""
         counts = np.bincount(self.codes[rows].astype(np.intp) + 1)

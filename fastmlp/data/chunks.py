@@ -41,7 +41,7 @@ class Chunks:
             yield as_samples(chunk, f"chunk {index}")
 
 
-def as_chunks(chunks: Any, epochs: Any) -> Chunks:
+def as_chunks(chunks: Any, epochs: int | str) -> Chunks:
     """Chunks for some epochs; "auto" is one, or for a callable any number.
 
     Raises
@@ -54,7 +54,7 @@ def as_chunks(chunks: Any, epochs: Any) -> Chunks:
     if not isinstance(chunks, Iterable):
         wanted = "an iterable, or a callable that makes one"
         raise TypeError(f"chunks must be {wanted}; got {type(chunks).__name__}")
-    if epochs != "auto" and epochs > 1:
+    if not isinstance(epochs, str) and epochs > 1:
         raise ValueError(
             f"chunks must be a callable that makes an iterable, as epochs={epochs} need several; "
             f"got {type(chunks).__name__}"

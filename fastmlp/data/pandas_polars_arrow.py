@@ -27,9 +27,9 @@ class _WithArrow(Table):
     def _arrow(self, column: Any, j: int) -> ToArray:
         """Rows of a column of PyArrow."""
         if j in self.categories:
-            raise self._categories(j, column.to_pylist())
+            raise self._refused_categories(j, column.to_pylist())
         if str(column.type) not in _NUMPY_TYPES:
-            return self._any(column_values(column), j)
+            return self._whole_column(column_values(column), j)
         has_gaps = column.null_count > 0
 
         def read(rows: slice) -> Array:
@@ -66,20 +66,20 @@ class _PandasTable(_WithArrow):
         """Rows of a column that is not one of NumPy's numbers."""
         dtype, array = series.dtype, series.array
         if isinstance(dtype, np.dtype):
-            return self._any(series.to_numpy(), j)
+            return self._whole_column(series.to_numpy(), j)
         if j in self.categories:
-            raise self._categories(j, np.asarray(array))
+            raise self._refused_categories(j, np.asarray(array))
         if hasattr(dtype, "pyarrow_dtype"):
             return self._arrow(array.__arrow_array__(), j)
         is_sparse = isinstance(dtype, sys.modules["pandas"].SparseDtype)
         numbers = dtype.subtype if is_sparse else getattr(dtype, "numpy_dtype", None)
         if not isinstance(numbers, np.dtype) or numbers.kind not in NUMBERS:
-            return self._any(array, j)
+            return self._whole_column(array, j)
         if is_sparse:
             return lambda rows: array[rows].to_numpy(dtype=numbers)
         if array.isna().any():
             return lambda rows: array[rows].to_numpy(dtype=np.float64, na_value=np.nan)
-        return self._any(array.to_numpy(dtype=numbers), j)  # a view, as nothing is missing
+        return self._whole_column(array.to_numpy(dtype=numbers), j)  # a view, as nothing is missing
 
 
 def _pandas_numbers(frame: Any, columns: slice) -> ToArray:
@@ -122,11 +122,11 @@ class _PolarsTable(Table):
 
     def _other(self, series: Any, j: int) -> ToArray:
         if j in self.categories:
-            raise self._categories(j, series)
+            raise self._refused_categories(j, series)
         if dtype_name(series.dtype) in _NUMPY_TYPES:  # with gaps
             double = sys.modules["polars"].Float64
             return lambda rows: series[rows].cast(double).to_numpy()
-        return self._any(column_values(series), j)
+        return self._whole_column(column_values(series), j)
 
 
 class _ArrowTable(_WithArrow):

@@ -164,12 +164,12 @@ class Table:
         value = read(slice(row, row + 1)).reshape(-1)[own]
         return not_finite(self.place((row, j)), value, dtype)
 
-    def _any(self, values: Any, j: int) -> ToArray:
+    def _whole_column(self, values: Any, j: int) -> ToArray:
         """A whole column of anything, which must be numbers."""
         array = as_array(values, self.name, place=lambda index: self.place((index[0], j)))
         return array.__getitem__
 
-    def _categories(self, j: int, values: Iterable[Any]) -> TypeError:
+    def _refused_categories(self, j: int, values: Iterable[Any]) -> TypeError:
         return TypeError(
             f"{self.name} must hold real numbers; {categories(self.called(j), values)}"
         )

@@ -6,7 +6,6 @@ in, all as learned from the training rows.
 
 from .columns import Columns, learn_columns
 from .inputs import Inputs, learn_inputs
-from .learn_scaling import given_scaling
 from .scaling import AS_THEY_COME, Scaling
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "Columns",
     "Inputs",
     "Scaling",
-    "given_scaling",
     "learn_columns",
     "learn_inputs",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from ..data import Array, Features, Names, Numbers, Rows, check_names, is_ready, open_features
 from ..settings import FitSettings, check_setting
 from .columns import Columns, learn_columns
-from .learn_scaling import given_scaling, learn_scaling
+from .learn_scaling import Setting, given_scaling, learn_scaling
 from .scaling import Scaling
 
 
@@ -65,7 +65,7 @@ class Inputs:
         rows = self.columns.encode(features, _precision(self.scaling, dtype))
         return self.scaling.apply(rows, dtype, features.name)
 
-    def check_scaling(self, setting: Any) -> None:
+    def check_scaling(self, setting: Setting) -> None:
         """A ValueError if a setting differs from the scaling of a network that is continued."""
         given, known = given_scaling(setting), self.scaling
         if given is None:
@@ -86,12 +86,10 @@ class Inputs:
         TypeError, ValueError
             If it is something else, or for another number of features.
         """
+        if isinstance(given, str):
+            wanted = "factors, or what scaling_ of a fitted trainer gives"
+            raise TypeError(f"scaling must be {wanted}; got {given!r}")
         if not isinstance(given, Scaling):
-            if isinstance(given, str):
-                raise TypeError(
-                    "scaling must be factors, or what scaling_ of a fitted trainer gives; "
-                    f"got {given!r}"
-                )
             given = given_scaling(check_setting("scaling", given))
         return replace(self, scaling=given.check(self.columns.n_inputs))
 

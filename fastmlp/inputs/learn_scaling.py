@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +9,8 @@ import numpy.typing as npt
 from ..data import Array, Numbers
 from .bins import FEWEST, bins_per_feature, learn_bins
 from .scaling import Scaling
+
+Setting = str | float | tuple[float, ...] | None
 
 # Quantiles are learned from so many rows at the most, evenly spaced: of these the share below a
 # quantile has a standard error of at most 0.004, where a bin holds 0.06 of the rows or more.
@@ -30,15 +31,13 @@ _MOSTLY_ZERO = 0.8
 _OFF_CENTRE, _SPREADS, _OUTLIER = 0.5, (0.5, 2.0), 10.0
 
 
-def given_scaling(setting: Any) -> Scaling | None:
-    """The scaling of a setting that leaves nothing to be learned."""
+def given_scaling(setting: Setting) -> Scaling | None:
+    """The scaling of a setting, or None if it is to be learned."""
     if setting is None:
         return Scaling()
-    if isinstance(setting, Scaling):
-        return setting
     if isinstance(setting, str):
         return None
-    return Scaling("factor", factor=setting if np.ndim(setting) == 0 else np.array(setting))
+    return Scaling("factor", factor=np.array(setting) if isinstance(setting, tuple) else setting)
 
 
 def learn_scaling(
