@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 try:
-    from fastmlp.kernels.language.jit import c_function, unit_of
+    from fastmlp.kernels.language.jit import c_function, kernel_of
     from fastmlp.kernels.language.simd import lanes
     from fastmlp.kernels.products.inner import inner
     from fastmlp.kernels.products.tiles import OUTER
-except ImportError:  # before tiles were units, or after they moved
+except ImportError:  # before tiles were kernels, or after they moved
     OUTER = {}
 
 CALLS = 100
@@ -25,9 +25,9 @@ ROWS, DEPTH, VECTORS = 32, 784, 4
 COLUMNS, PANELS = 32, 8
 
 
-def runner(unit: Any, memory: npt.NDArray[Any], *numbers: int) -> Callable[[], None]:
-    """A function that calls a unit, its tuples written out, CALLS times."""
-    address = unit_of(unit).address(numba.from_dtype(memory.dtype))
+def runner(kernel: Any, memory: npt.NDArray[Any], *numbers: int) -> Callable[[], None]:
+    """A function that calls a kernel, its tuples written out, CALLS times."""
+    address = kernel_of(kernel).address(numba.from_dtype(memory.dtype))
     call = c_function(address, 1 + len(numbers))
     arguments = memory.ctypes.data, *numbers
 

@@ -45,7 +45,7 @@ RUNS = [
 
 
 def after(kernel: Any, w: Array, g: Array, **fields: Any) -> tuple[Array, Array]:
-    """Weights and gradient after a unit, nothing beside them touched."""
+    """Weights and gradient after a kernel, nothing beside them touched."""
     memory = Flat(w.dtype, NAN)
     start, slope = memory.put(w), memory.put(g)
     before = memory.array()

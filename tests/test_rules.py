@@ -42,7 +42,7 @@ def updated(rule: str, w: Array, gradients: list[Array]) -> Array:
     for rate, gradient in zip(rates, gradients, strict=True):
         after[slope : slope + count] = gradient
         run = a_run(rate=rate, weight_count=distance, **settings)
-        call(RULES[rule].unit, after, run, start, slope, count)
+        call(RULES[rule].kernel, after, run, start, slope, count)
         assert np.array_equal(after[slope : slope + count], gradient, equal_nan=True)
     assert_untouched(after, before, *blocks)
     return block_of(after, *blocks[0])

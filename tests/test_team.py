@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp.kernels.language.jit import c_function, unit_of
+from fastmlp.kernels.language.jit import c_function, kernel_of
 from fastmlp.kernels.language.records import run_at
 from fastmlp.kernels.runs import launch, team
 from fastmlp.kernels.runs.plan import Plan, make_plan
@@ -38,14 +38,14 @@ def open_team(n_threads: int) -> Plan:
 
 def join(plan: Plan) -> int:
     """The number that a member is given; called from several threads, so each has its result."""
-    address, result = unit_of(team.join).address(), ctypes.c_int64()
+    address, result = kernel_of(team.join).address(), ctypes.c_int64()
     kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
     assert kind(address)(ctypes.addressof(result), None, plan.runs.ctypes.data) == 0
     return result.value
 
 
 def barrier(plan: Plan, member: int) -> None:
-    c_function(unit_of(team.barrier).address(), 1)(plan.runs[member:].ctypes.data)
+    c_function(kernel_of(team.barrier).address(), 1)(plan.runs[member:].ctypes.data)
 
 
 @numba.njit(nogil=True)
@@ -360,7 +360,7 @@ def test_mask_after_a_failed_launch(mask: int, monkeypatch: pytest.MonkeyPatch) 
     def region_fails(address: int, count: int) -> Any:
         return fail if address == region else c_function(address, count)
 
-    region = unit_of(launch._region).address()
+    region = kernel_of(launch._region).address()
     monkeypatch.setattr(launch, "c_function", region_fails)
     with pytest.raises(RuntimeError, match="from the launch"):
         trainer().fit(X, Y)

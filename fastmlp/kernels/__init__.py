@@ -3,7 +3,7 @@ raise.
 
 Folders, each importing from those above it alone::
 
-    language  how kernels are written: units, records, vectors, what Numba compiles for
+    language  how kernels are written: kernels, records, vectors, what Numba compiles for
     products  matrix products: the tiles, a hidden layer, the output layer, updates
     plugins   what a run chooses, a table each: activations, losses, update rules, readers
     runs      what stands around them: plan, team, training, prediction, launch
@@ -32,5 +32,5 @@ delta carries the factor 1 / batch, so every gradient is that of the mean.
 All numbers lie in one array, ``memory``, a bare pointer; where they lie in it, and all else that a
 kernel goes by, stands in the records ``run`` and ``layer`` of ``language.records``. Arguments come
 in the order: memory, records, outputs, inputs, sizes; operands of products are small tuples, see
-``products.tiles``. The names of a unit's parameters give their types, see ``language.jit``.
+``products.tiles``. Annotations give the types of parameters, see ``language.parameters``.
 """

@@ -1,10 +1,10 @@
-"""The one place that owns Numba's options: units, compiled each on its own, that call one another.
+"""Kernels: functions compiled each on its own, that call one another.
 
 Numba optimises and emits a helper anew inside every function that calls it, at each level of
-calls. So every kernel is a *unit*: compiled once for a dtype, to object code that is kept on disk,
-and called by its address, through a symbol of its own or, where a run chooses among units, through
-a *plug-in* (an address in a record). What a run does not call is neither compiled nor loaded; with
-all units on disk, no part of Numba's compiler is started.
+calls. So every kernel is compiled once for a dtype, to object code that is kept on disk, and called
+by its address, through a symbol of its own or, where a run chooses among kernels, through a
+*plug-in* (an address in a record). What a run does not call is neither compiled nor loaded; with
+all object code on disk, no part of Numba's compiler is started.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .object_cache import ObjectCode, load_object, save_object
-from .records import LAYER_TYPE, RUN_TYPE
+from .parameters import Layer, Memory, Prototype, Run
 from .target import target_machine
 from .undisturbed import undisturbed
 
@@ -35,16 +35,6 @@ FASTMATH = frozenset({"contract", "reassoc", "nsz", "arcp", "afn"})
 _OPTIONS: dict[str, Any] = {
     "error_model": "numpy", "fastmath": set(FASTMATH),
     "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "no_rewrites": True,
-}  # fmt: skip
-
-# Types of the parameters of units, by name; every other one is an int64.
-_PARAMETERS: dict[str, Any] = {
-    "run": RUN_TYPE, "layer": LAYER_TYPE, "below": LAYER_TYPE,
-    # Operands of products: an offset and what leads from it to a row, see ``products.tiles``.
-    "W": types.UniTuple(types.int64, 2), "C": types.UniTuple(types.int64, 2),
-    "base": types.UniTuple(types.int64, 2), "B": types.UniTuple(types.int64, 2),
-    "A": types.UniTuple(types.int64, 3),
-    "panels_A": types.UniTuple(types.int64, 3), "panels_B": types.UniTuple(types.int64, 3),
 }  # fmt: skip
 
 _announcement: ContextVar[Callable[[], None] | None] = ContextVar("announcement", default=None)
@@ -60,21 +50,16 @@ def announcing(announce: Callable[[], None]) -> Iterator[None]:
         _announcement.reset(token)
 
 
-def _types_of(parameters: list[str], dtype: types.Float | None) -> tuple[Any, ...]:
-    known = _PARAMETERS | {"memory": types.CPointer(dtype)} if dtype else _PARAMETERS
-    return tuple(known.get(name, types.int64) for name in parameters)
-
-
-def _caller(parameters: list[str], result: Any, locate: Callable[..., Any], extra: int = 0) -> Any:
-    """An intrinsic that calls a unit in Numba's calling convention.
+def _caller(prototype: Prototype, locate: Callable[..., Any], *before: str) -> Any:
+    """An intrinsic that calls a kernel in Numba's calling convention.
 
     ``locate(builder, kind, dtype, args)`` gives the pointer to the function of LLVM type ``kind``;
-    the first ``extra`` arguments are not the unit's.
+    arguments named in ``before`` come first and are not the kernel's, but int64s for ``locate``.
     """
+    extra = len(before)
 
     def call(typing_context: Any, *arguments: Any) -> Any:
-        named = dict(zip(parameters, arguments, strict=True))
-        dtype = named["memory"].dtype if "memory" in named else None
+        dtype = None if prototype.memory is None else arguments[extra + prototype.memory].dtype
 
         def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             taken = sig.args[extra:]
@@ -87,27 +72,24 @@ def _caller(parameters: list[str], result: Any, locate: Callable[..., Any], extr
                 return context.get_dummy_value()
             return builder.load(value)
 
-        return result(*_types_of(parameters, dtype)), emit
+        return prototype.result(*[types.int64] * extra, *prototype.types(dtype)), emit
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = ("typing_context", *before, *prototype.names)
     call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, kind) for name in ("typing_context", *parameters)]
+        [inspect.Parameter(name, kind) for name in names]
     )
     return intrinsic(call)
 
 
-def _result(function: Callable[..., Any]) -> Any:
-    return types.int64 if function.__annotations__.get("return") is int else types.none
-
-
-class Unit:
+class Kernel:
     """A kernel that is compiled on its own, once for each dtype if it works on ``memory``."""
 
     def __init__(self, function: Callable[..., Any], parallel: bool) -> None:
         self.name = f"{function.__module__.rpartition('.')[2]}_{function.__name__}"
         # Files go by the sources of the package: they would not tell of a change elsewhere.
         self._is_kept = function.__module__.partition(".")[0] == __name__.partition(".")[0]
-        self.parameters = list(inspect.signature(function).parameters)
+        self.prototype = Prototype(function)
         # Numba names machine code by this. Of functions made by one other it is the same, and so
         # may be all of the name, as it counts on from 1 in every process.
         function.__qualname__ = function.__name__
@@ -118,22 +100,22 @@ class Unit:
     def address(self, dtype: types.Float | None = None) -> int:
         """Where the machine code is; compiled, or loaded from the disk, at first."""
         own = self._own(dtype)
-        # All that Numba and LLVM do for a unit is done undisturbed; here it is only announced.
+        # All that Numba and LLVM do for a kernel is done undisturbed; here it is only announced.
         if own not in self._addresses and not undisturbed(partial(self._provide, own)):
             self._announce()
             undisturbed(partial(self._provide, own, compiles=True))
         return self._addresses[own]
 
     def _own(self, dtype: types.Float | None) -> types.Float | None:
-        return dtype if "memory" in self.parameters else None
+        return None if self.prototype.memory is None else dtype
 
     def _provide(self, dtype: types.Float | None, *, compiles: bool = False) -> bool:
-        """Link the unit and all that it calls; False if one is to be compiled before."""
+        """Link the kernel and all that it calls; False if one is to be compiled before."""
         own = self._own(dtype)
         if own in self._addresses:
             return True
         # Machine code is linked when it is loaded, so whatever it calls has to be there.
-        for called in units_called(self.function):
+        for called in callees(self.function):
             if not called._provide(own, compiles=compiles):
                 return False
         symbol = self.symbol(own)
@@ -149,8 +131,8 @@ class Unit:
         return True
 
     def symbol(self, dtype: types.Float | None) -> str:
-        """The name by which the linker finds the unit."""
-        return f"fastmlp_{self.name}" + f"_{dtype}" * ("memory" in self.parameters)
+        """The name by which the linker finds the kernel."""
+        return f"fastmlp_{self.name}" + f"_{dtype}" * (self.prototype.memory is not None)
 
     def _announce(self) -> None:
         """Say that kernels are compiled, once within :func:`announcing`."""
@@ -162,7 +144,7 @@ class Unit:
     def _compiled(self, dtype: types.Float | None) -> ObjectCode:
         if numba.config.DISABLE_JIT:
             raise RuntimeError("fastmlp has compiled kernels only: unset NUMBA_DISABLE_JIT")
-        arguments = _types_of(self.parameters, dtype)
+        arguments = self.prototype.types(dtype)
         made = numba.njit(**self._options)(self.function)
         made.compile(arguments)
         result = made.overloads[arguments]
@@ -170,52 +152,51 @@ class Unit:
         return ObjectCode(result.fndesc.llvm_func_name, code)
 
 
-def unit(function: Callable[..., Any]) -> Any:
-    """Make a kernel a unit; other kernels call it as a function, through its symbol."""
-    return _unit(function, parallel=False)
+def kernel(function: Callable[..., Any]) -> Any:
+    """Make a function a kernel; other kernels call it as a function, through its symbol."""
+    return _kernel(function, parallel=False)
 
 
-def parallel_unit(function: Callable[..., Any]) -> Any:
+def parallel_kernel(function: Callable[..., Any]) -> Any:
     """The same for one that starts threads, with ``numba.prange``."""
-    return _unit(function, parallel=True)
+    return _kernel(function, parallel=True)
 
 
-def _unit(function: Callable[..., Any], parallel: bool) -> Any:
-    made = Unit(function, parallel)
+def _kernel(function: Callable[..., Any], parallel: bool) -> Any:
+    made = Kernel(function, parallel)
 
     def locate(builder: Any, kind: Any, dtype: types.Float | None, args: Any) -> Any:
         return cgutils.get_or_insert_function(builder.module, kind, made.symbol(dtype))
 
-    caller = _caller(made.parameters, _result(function), locate)
-    caller.unit = made
+    caller = _caller(made.prototype, locate)
+    caller.kernel = made
     return caller
 
 
-def unit_of(caller: Any) -> Unit:
-    """The unit that a kernel calls by this name."""
-    made: Unit = caller.unit
+def kernel_of(caller: Any) -> Kernel:
+    """The kernel that other kernels call by this name."""
+    made: Kernel = caller.kernel
     return made
 
 
 def plugin(prototype: Callable[..., Any]) -> Any:
-    """The caller of units that a run chooses: all have the prototype's parameters.
+    """The caller of kernels that a run chooses: all have the prototype's parameters.
 
-    Kernels call it with the unit's address before the other arguments.
+    Kernels call it with the address of the chosen one before the other arguments.
     """
 
     def locate(builder: Any, kind: Any, dtype: types.Float | None, args: Any) -> Any:
         return builder.inttoptr(args[0], kind.as_pointer())
 
-    parameters = ["address", *inspect.signature(prototype).parameters]
-    return _caller(parameters, _result(prototype), locate, extra=1)
+    return _caller(Prototype(prototype), locate, "address")
 
 
-def units_called(function: Callable[..., Any]) -> Iterator[Unit]:
-    """The units that a kernel calls by name."""
+def callees(function: Callable[..., Any]) -> Iterator[Kernel]:
+    """The kernels that a kernel calls by name."""
     for instruction in dis.get_instructions(function):
         if instruction.opname == "LOAD_GLOBAL":
-            called = getattr(function.__globals__.get(instruction.argval), "unit", None)
-            if isinstance(called, Unit):
+            called = getattr(function.__globals__.get(instruction.argval), "kernel", None)
+            if isinstance(called, Kernel):
                 yield called
 
 
@@ -239,11 +220,11 @@ _UNUSED = ctypes.c_void_p(ctypes.addressof(_RESULT)), ctypes.c_void_p(None)
 
 
 def c_function(address: int, count: int) -> Callable[..., None]:
-    """The unit at an address, of ``count`` integers or pointers, as a function without the GIL."""
+    """The kernel at an address, of ``count`` integers or pointers, called without the GIL."""
     pointers, numbers = [ctypes.c_void_p] * 2, [ctypes.c_int64] * count
     return partial(ctypes.CFUNCTYPE(ctypes.c_int32, *pointers, *numbers)(address), *_UNUSED)
 
 
 @plugin
-def call(memory, run, layer):
-    """A step of a run at a layer: most units that a run chooses are of this kind."""
+def call(memory: Memory, run: Run, layer: Layer):
+    """A step of a run at a layer: most kernels that a run chooses are of this kind."""

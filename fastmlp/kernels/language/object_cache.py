@@ -1,6 +1,6 @@
-"""Object code of compiled units on disk, where Numba would keep it.
+"""Object code of compiled kernels on disk, where Numba would keep it.
 
-A file is named by all that its content depends on: the unit, the sources of all kernels, the
+A file is named by all that its content depends on: the kernel, the sources of all kernels, the
 versions of Numba and llvmlite, what they compile for and how hard they optimise. It begins with a
 digest of the rest, so a damaged one is as good as none.
 """
@@ -33,7 +33,7 @@ _SETTINGS = (
 
 
 class ObjectCode(NamedTuple):
-    """A unit's machine code, not linked yet, and the name of its function there."""
+    """A kernel's machine code, not linked yet, and the name of its function there."""
 
     symbol: str
     code: bytes
@@ -50,7 +50,7 @@ def _module_digest(name: str) -> bytes:
 
 @cache
 def _state() -> str:
-    """Digest of what the code of every unit depends on."""
+    """Digest of what the code of every kernel depends on."""
     settings = [str(getattr(config, name, None)) for name in _SETTINGS]
     versions = (numba.__version__, llvmlite.__version__)
     digest = hashlib.sha256(repr((versions, TRIPLE, CPU, FEATURES, settings)).encode())
@@ -72,18 +72,18 @@ def _folder() -> Path:
     return Path(CompileResultCacheImpl(_module_digest).locator.get_cache_path())
 
 
-def _file(unit: str) -> Path:
-    return _folder() / f"{unit}.{_state()}.o"
+def _file(kernel: str) -> Path:
+    return _folder() / f"{kernel}.{_state()}.o"
 
 
 # What may go wrong with files, and where a package's loader or folder is of an unknown kind.
 _FAILURES = (OSError, RuntimeError, AttributeError, ImportError)
 
 
-def load_object(unit: str) -> ObjectCode | None:
-    """What was saved for a unit; None if there is nothing, or nothing whole."""
+def load_object(kernel: str) -> ObjectCode | None:
+    """What was saved for a kernel; None if there is nothing, or nothing whole."""
     try:
-        content = _file(unit).read_bytes()
+        content = _file(kernel).read_bytes()
     except _FAILURES:
         return None
     digest, rest = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
@@ -93,11 +93,11 @@ def load_object(unit: str) -> ObjectCode | None:
     return ObjectCode(symbol.decode(), code)
 
 
-def save_object(unit: str, object_code: ObjectCode) -> None:
-    """Save a unit for the next process, whole or not at all; a failure is told once."""
+def save_object(kernel: str, object_code: ObjectCode) -> None:
+    """Save a kernel for the next process, whole or not at all; a failure is told once."""
     rest = object_code.symbol.encode() + b"\0" + object_code.code
     try:
-        file = _file(unit)
+        file = _file(kernel)
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=file.parent)
         try:

@@ -58,13 +58,13 @@ RUN = _record(
         ("straight", _I),  # whether sums over it may go straight to the weights
         ("share", _F),  # of one sample, of weight 1, in the mean over the batch
         ("rate", _F),  # step size
-        # The parts chosen for this run: addresses of units, see ``plugins``.
+        # The parts chosen for this run: addresses of kernels, see ``plugins``.
         ("read", _I),  # reader of input rows
         ("mask", _I),  # finds the non-zero inputs; 0 where zeros are not skipped
         ("loss", _I),  # loss, or output function of a prediction
         ("finish", _I),  # what becomes of a prediction
         ("rule", _I),  # update rule
-        ("step_unit", _I),  # what updates call: the rule, or what ends with it, ``regularisation``
+        ("step_kernel", _I),  # what updates call: the rule, or what ends with it
         ("penalise", _I), ("shrink", _I),  # add penalties, let weights decay; 0 without
         ("clip", _I), ("measure", _I),  # updates with a clipped gradient, and its norm; 0 without
         ("pack", _I),  # transposes the inputs of large batches; 0 where there are none
@@ -147,7 +147,7 @@ LAYER = _record(
         ("delta_rows", _I),  # table s -> distance of the deltas of sample s
         ("delta_units", _I),  # table unit -> distance of its deltas
         ("below", _I),  # address of the record of the layer below
-        ("forward", _I), ("backward", _I), ("update", _I),  # addresses of units, see ``plugins``
+        ("forward", _I), ("backward", _I), ("update", _I),  # addresses of kernels, see ``plugins``
         ("each_piece", _I),  # the same for going over a panel's gradient
         ("squares", _I),  # address of the float64 sums of squares of the gradient, by panel
         ("activate", _I),  # the same for its activation; 0 where the products have taken it

@@ -1,8 +1,8 @@
-"""Activations of hidden layers: units of their values and of their derivatives, by name.
+"""Activations of hidden layers: kernels of their values and of their derivatives, by name.
 
-To add one: its formula in ``formulas`` and a line in ``ACTIVATIONS``. The units that are made of a
-formula go over the member's panels in whole vectors, and leave zeros in columns that belong to no
-unit, whatever the function of 0 is and whatever deltas lie there.
+To add one: its formula in ``formulas`` and a line in ``ACTIVATIONS``. The kernels made of a formula
+go over the member's panels in whole vectors, and leave zeros in columns that belong to no unit,
+whatever the function of 0 is and whatever deltas lie there.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,15 @@ from numba.extending import intrinsic
 
 from ..language import functions
 from ..language.elements import as_element
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import vectors_of
 from ..language.simd import Emitter, loop, multiple
 from . import formulas
 
 
-@unit
-def relu_derivative(memory, run, layer):
+@kernel
+def relu_derivative(memory: Memory, run: Run, layer: Layer):
     """Deltas of the member's panels, in place: kept where the unit was active, else 0.
 
     The values are those of the products, which take the positive part on their way to memory.
@@ -38,8 +39,8 @@ def relu_derivative(memory, run, layer):
                 memory[d + j] = value if memory[a + j] > zero else zero
 
 
-@unit
-def identity_derivative(memory, run, layer):
+@kernel
+def identity_derivative(memory: Memory, run: Run, layer: Layer):
     """Deltas stay, but for zeros where there is no unit: only the last panel has such columns."""
     zero = as_element(0, memory)
     for p in range(layer.first, layer.last):
@@ -68,17 +69,17 @@ def _for_each_vector(e: Emitter, vectors: Any, units: Any, body: Any) -> None:
 
 
 def _named(name: str, formula: Callable[..., Any]) -> Any:
-    """Makes a unit of that name, which belongs where its formula does."""
+    """Makes a kernel of that name, which belongs where its formula does."""
 
     def mark(function: Any) -> Any:
         function.__name__, function.__module__ = name, formula.__module__
-        return unit(function)
+        return kernel(function)
 
     return mark
 
 
 def _values(name: str, formula: Callable[..., Any]) -> Any:
-    """Unit of the values, in place."""
+    """Kernel of the values, in place."""
 
     @intrinsic
     def row(typing_context, memory, x, vectors, units):
@@ -98,7 +99,7 @@ def _values(name: str, formula: Callable[..., Any]) -> Any:
         return types.void(memory, i, i, i), emit
 
     @_named(f"{name}_values", formula)
-    def values(memory, run, layer):
+    def values(memory: Memory, run: Run, layer: Layer):
         m, outputs, stride = run.m, layer.outputs, layer.stride
         for p in range(layer.first, layer.last):
             vectors, units = vectors_of(run, layer, p), layer.n_out - p * layer.panel
@@ -110,7 +111,7 @@ def _values(name: str, formula: Callable[..., Any]) -> Any:
 
 
 def _values_and_slopes(name: str, formula: Callable[..., Any]) -> Any:
-    """Unit of the values, in place, that leaves the derivatives in ``layer.slopes``."""
+    """Kernel of the values, in place, that leaves the derivatives in ``layer.slopes``."""
 
     @intrinsic
     def row(typing_context, memory, x, slopes, vectors, units):
@@ -131,7 +132,7 @@ def _values_and_slopes(name: str, formula: Callable[..., Any]) -> Any:
         return types.void(memory, i, i, i, i), emit
 
     @_named(f"{name}_values_and_slopes", formula)
-    def values_and_slopes(memory, run, layer):
+    def values_and_slopes(memory: Memory, run: Run, layer: Layer):
         m, outputs, stride, slopes = run.m, layer.outputs, layer.stride, layer.slopes
         for p in range(layer.first, layer.last):
             vectors, units = vectors_of(run, layer, p), layer.n_out - p * layer.panel
@@ -169,14 +170,14 @@ def _times_slope(slope_of: Callable[..., Any]) -> Any:
 
 
 def _derivative(name: str, slope_of: Callable[..., Any]) -> Any:
-    """Unit of the derivative, in place on the deltas, told from the values.
+    """Kernel of the derivative, in place on the deltas, told from the values.
 
     Outputs that stand in memory are the values / ``layer.kept``.
     """
     row = _times_slope(slope_of)
 
     @_named(f"{name}_derivative", slope_of)
-    def derivative(memory, run, layer):
+    def derivative(memory: Memory, run: Run, layer: Layer):
         m, outputs, stride, panel = run.m, layer.outputs, layer.stride, layer.panel
         kept = as_element(layer.kept, memory)
         for p in range(layer.first, layer.last):
@@ -191,8 +192,8 @@ def _derivative(name: str, slope_of: Callable[..., Any]) -> Any:
 _times_kept_slope = _times_slope(lambda e, slope: slope)
 
 
-@unit
-def slopes_derivative(memory, run, layer):
+@kernel
+def slopes_derivative(memory: Memory, run: Run, layer: Layer):
     """Deltas of the member's panels, in place, times the slopes that the forward pass left."""
     m, slopes, stride, panel = run.m, layer.slopes, layer.stride, layer.panel
     one = as_element(1, memory)
@@ -204,7 +205,7 @@ def slopes_derivative(memory, run, layer):
 
 
 class Activation(NamedTuple):
-    """What a layer does with its products: units (memory, run, layer), in place."""
+    """What a layer does with its products: kernels (memory, run, layer), in place."""
 
     values: Any  # of the member's panels of ``layer.outputs``; None if the products have them
     derivative: Any  # times ``layer.deltas``, told from the values or from the slopes

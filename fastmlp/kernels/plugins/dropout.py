@@ -18,7 +18,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from ..language.elements import as_element
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import vectors_of
 from ..language.simd import INT, Emitter, loop, multiple
 
@@ -104,8 +105,8 @@ def _drop(typing_context, memory, start, first, vectors, seed, threshold, factor
     return types.void(memory, i, i, i, i, i, memory.dtype), emit
 
 
-@unit
-def drop_outputs(memory, run, layer):
+@kernel
+def drop_outputs(memory: Memory, run: Run, layer: Layer):
     """The member's panels of ``layer.outputs``."""
     key, number, threshold = run.dropout_key, layer.number, layer.threshold
     first_row, panel, factor = run.row, layer.panel, as_element(1.0 / layer.kept, memory)
@@ -116,8 +117,8 @@ def drop_outputs(memory, run, layer):
             _drop(memory, row + p * panel, p * panel, vectors, seed, threshold, factor)
 
 
-@unit
-def drop_deltas(memory, run, layer):
+@kernel
+def drop_deltas(memory: Memory, run: Run, layer: Layer):
     """The same factors on the member's panels of ``layer.deltas``."""
     key, number, threshold = run.dropout_key, layer.number, layer.threshold
     first_row, panel, factor = run.row, layer.panel, as_element(1.0 / layer.kept, memory)
@@ -128,8 +129,8 @@ def drop_deltas(memory, run, layer):
             _drop(memory, place, p * panel, vectors, seed, threshold, factor)
 
 
-@unit
-def drop_inputs(memory, run, layer):
+@kernel
+def drop_inputs(memory: Memory, run: Run, layer: Layer):
     """The member's own copy of the input rows, all of it."""
     key, number, threshold = run.dropout_key, layer.number, layer.threshold
     first_row, factor = run.row, as_element(1.0 / layer.kept, memory)

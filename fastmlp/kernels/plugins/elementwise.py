@@ -1,4 +1,4 @@
-"""Units that take each weight, its gradient and its state to new ones, from a formula on vectors.
+"""Kernels that take each weight, its gradient and its state to new ones, from a formula on vectors.
 
 A formula is a Python function of an Emitter, the :class:`Numbers` of the run, and the vectors that
 it needs, by name: ``w``, ``g`` for the gradient, and others for the state, in their order. It
@@ -17,7 +17,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Memory, Run
 from ..language.simd import INT, ZERO, Emitter, loop, multiple
 
 
@@ -88,7 +89,7 @@ def _emit(e: Emitter, formula: Any, numbers: Numbers, places: dict[str, Any], co
 
 
 def elementwise(formula: Callable[..., dict[str, Any]]) -> Any:
-    """The unit (memory, run, w, gradient, count) of a formula, named after it."""
+    """The kernel (memory, run, w, gradient, count) of a formula, named after it."""
     operands = list(inspect.signature(formula).parameters)[2:]
     state = [name for name in operands if name not in ("w", "g")]
 
@@ -111,10 +112,10 @@ def elementwise(formula: Callable[..., dict[str, Any]]) -> Any:
 
         return types.void(memory, run, w, gradient, count), emit
 
-    def rule(memory, run, w, gradient, count):
+    def rule(memory: Memory, run: Run, w: int, gradient: int, count: int):
         emitted(memory, run, w, gradient, count)
 
     rule.__name__, rule.__module__, rule.__doc__ = (
         formula.__name__, formula.__module__, formula.__doc__
     )  # fmt: skip
-    return unit(rule)
+    return kernel(rule)

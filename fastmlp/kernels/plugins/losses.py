@@ -18,8 +18,8 @@ from . import pointwise, softmax
 class Loss(NamedTuple):
     """A loss, and what it makes of the logits in a prediction."""
 
-    loss: Any  # unit (memory, run, layer): logits -> delta, in place, and sums to the run
-    output: Any  # unit (memory, run, layer): logits -> outputs, in place
+    loss: Any  # kernel (memory, run, layer): logits -> delta, in place, and sums to the run
+    output: Any  # kernel (memory, run, layer): logits -> outputs, in place
 
 
 _LOGISTIC, _EXP = pointwise.output(functions.logistic), pointwise.output(functions.exp)

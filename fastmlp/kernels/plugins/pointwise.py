@@ -13,7 +13,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from ..language import functions
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import fields
 from ..language.simd import INT, Emitter, loop
 from .samples import add_samples, for_each_vector
@@ -134,7 +135,7 @@ def _emit(e: Emitter, formula: Formula, is_class: bool, run: Any, layer: Any, me
 
 
 def pointwise(formula: Formula, *, is_class: bool = False) -> Any:
-    """The unit (memory, run, layer) of a loss: outputs -> deltas, in place, and sums to the run."""
+    """The kernel (memory, run, layer) of a loss: outputs -> deltas, in place; sums to the run."""
 
     @intrinsic
     def emitted(typing_context, memory, run, layer):
@@ -146,18 +147,18 @@ def pointwise(formula: Formula, *, is_class: bool = False) -> Any:
 
         return types.void(memory, run, layer), emit
 
-    def loss(memory, run, layer):
+    def loss(memory: Memory, run: Run, layer: Layer):
         emitted(memory, run, layer)
         add_samples(memory, run, layer)
 
     loss.__name__, loss.__module__, loss.__doc__ = (
         formula.__name__, formula.__module__, formula.__doc__
     )  # fmt: skip
-    return unit(loss)
+    return kernel(loss)
 
 
 def output(function: Callable[[Emitter, Any], Any]) -> Any:
-    """The unit (memory, run, layer) that takes a function of every output, in place."""
+    """The kernel (memory, run, layer) that takes a function of every output, in place."""
 
     @intrinsic
     def emitted(typing_context, memory, run, layer):
@@ -178,13 +179,13 @@ def output(function: Callable[[Emitter, Any], Any]) -> Any:
 
         return types.void(memory, run, layer), emit
 
-    def outputs(memory, run, layer):
+    def outputs(memory: Memory, run: Run, layer: Layer):
         emitted(memory, run, layer)
 
     outputs.__name__, outputs.__module__ = f"output_{function.__name__}", function.__module__
-    return unit(outputs)
+    return kernel(outputs)
 
 
-@unit
-def identity(memory, run, layer):
+@kernel
+def identity(memory: Memory, run: Run, layer: Layer):
     """Outputs as they are."""

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..language.elements import as_element, elements_like, int64s, uint8s
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 
 
-@unit
-def read_scattered(memory, run, layer):
+@kernel
+def read_scattered(memory: Memory, run: Run, layer: Layer):
     """Rows of the order, read where the caller keeps them.
 
     Copying a batch costs more than reading it twice from scattered rows.
@@ -23,14 +24,14 @@ def read_scattered(memory, run, layer):
         places[s] = order[run.row + s] * layer.n_out
 
 
-@unit
-def read_consecutive(memory, run, layer):
+@kernel
+def read_consecutive(memory: Memory, run: Run, layer: Layer):
     """Rows one behind the other, read where the caller keeps them."""
     layer.outputs = layer.activations + run.row * layer.n_out
 
 
-@unit
-def copy_numbers(memory, run, layer):
+@kernel
+def copy_numbers(memory: Memory, run: Run, layer: Layer):
     """Rows of the network's dtype, times the scale of the input, to the member's own memory."""
     numbers, order = elements_like(run.input, memory), int64s(run.order)
     scale, d = as_element(run.input_factor, memory), layer.n_out
@@ -40,8 +41,8 @@ def copy_numbers(memory, run, layer):
             memory[row + j] = scale * numbers[source + j]
 
 
-@unit
-def copy_uint8(memory, run, layer):
+@kernel
+def copy_uint8(memory: Memory, run: Run, layer: Layer):
     """The same for rows of uint8."""
     pixels, order = uint8s(run.input), int64s(run.order)
     scale, d = as_element(run.input_factor, memory), layer.n_out
@@ -51,8 +52,8 @@ def copy_uint8(memory, run, layer):
             memory[row + j] = scale * as_element(pixels[source + j], memory)
 
 
-@unit
-def copy_pieces(memory, run, layer):
+@kernel
+def copy_pieces(memory: Memory, run: Run, layer: Layer):
     """Rows of the network's dtype, each followed by the pieces of its features: straight lines
     that end at -reach and reach."""
     numbers, order, d = elements_like(run.input, memory), int64s(run.order), run.features

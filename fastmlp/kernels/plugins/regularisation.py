@@ -1,13 +1,14 @@
 """What happens before the update rule: penalties, decay of weights, clipping.
 
-Units like those of ``rules``. A run that has any of them gives the address of
+Kernels like those of ``rules``. A run that has any of them gives the address of
 :func:`regularised`, or :func:`clipped`, in place of the rule's own to those who update.
 """
 
 from typing import Any
 
 from ..language.elements import as_element
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Memory, Run
 from ..language.simd import Emitter
 from ..products.updates import update_rule
 from .elementwise import Numbers, elementwise
@@ -32,8 +33,8 @@ def _scale(e: Emitter, run: Numbers, g: Any) -> Vectors:
 penalise, decay, scale_gradient = (elementwise(f) for f in (_penalise, _decay, _scale))
 
 
-@unit
-def regularised(memory, run, w, gradient, count):
+@kernel
+def regularised(memory: Memory, run: Run, w: int, gradient: int, count: int):
     """Penalties and decay, then the rule."""
     if run.penalise:
         update_rule(run.penalise, memory, run, w, gradient, count)
@@ -42,8 +43,8 @@ def regularised(memory, run, w, gradient, count):
     update_rule(run.rule, memory, run, w, gradient, count)
 
 
-@unit
-def measured(memory, run, w, gradient, count):
+@kernel
+def measured(memory: Memory, run: Run, w: int, gradient: int, count: int):
     """Penalties, and the sum of squares of what the gradient then is."""
     if run.penalise:
         update_rule(run.penalise, memory, run, w, gradient, count)
@@ -53,8 +54,8 @@ def measured(memory, run, w, gradient, count):
     run.squares += total
 
 
-@unit
-def clipped(memory, run, w, gradient, count):
+@kernel
+def clipped(memory: Memory, run: Run, w: int, gradient: int, count: int):
     """The clipped gradient and decay, then the rule."""
     scale_gradient(memory, run, w, gradient, count)
     if run.shrink:

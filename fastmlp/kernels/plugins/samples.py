@@ -6,7 +6,8 @@ from typing import Any
 from llvmlite import ir
 
 from ..language.elements import elements_like
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.simd import INT, Emitter, loop
 
 # Samples whose losses are summed first, as short sums round less.
@@ -30,8 +31,8 @@ def for_each_vector(
     loop(b, vectors, [], vector)
 
 
-@unit
-def add_samples(memory, run, layer):
+@kernel
+def add_samples(memory: Memory, run: Run, layer: Layer):
     """Add the m samples' losses and hits, left in the rows behind the logits, by their weights.
 
     In float64 and block by block; what lies beyond the m samples does not count.

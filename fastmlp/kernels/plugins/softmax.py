@@ -14,7 +14,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from ..language.elements import as_element, elements_like, emit_exp, int32s
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.simd import INT, ZERO, Emitter, loop
 from .samples import for_each_vector
 
@@ -83,16 +84,16 @@ def _exponentials(typing_context, memory, z0, stride, m, c, factor):
     return types.void(memory, i, i, i, i, memory.dtype), emit
 
 
-@unit
-def softmax(memory, run, layer):
+@kernel
+def softmax(memory: Memory, run: Run, layer: Layer):
     """Logits -> probabilities, in place."""
     _maxima(memory, run.logits, run.samples, run.m, layer.n_out)
     one = as_element(1, memory)
     _exponentials(memory, run.logits, run.samples, run.m, layer.n_out, one)
 
 
-@unit
-def softmax_cross_entropy(memory, run, layer):
+@kernel
+def softmax_cross_entropy(memory: Memory, run: Run, layer: Layer):
     """Logits -> delta = (p - y) * run.share, in place; adds to ``run.total_loss`` and ``run.hits``.
 
     The loss of a sample is -log p[label] = log(sum exp(z - max)) - (z[label] - max), the
@@ -127,8 +128,8 @@ def softmax_cross_entropy(memory, run, layer):
     run.hits += hits
 
 
-@unit
-def softmax_cross_entropy_weighted(memory, run, layer):
+@kernel
+def softmax_cross_entropy_weighted(memory: Memory, run: Run, layer: Layer):
     """The same with weights of samples, and labels of which ``run.smoothing`` goes to all alike."""
     _maxima(memory, run.logits, run.samples, run.m, layer.n_out)
     _label_margins(memory, run, layer)
@@ -138,8 +139,8 @@ def softmax_cross_entropy_weighted(memory, run, layer):
     _label_deltas(memory, run, layer)
 
 
-@unit
-def softmax_cross_entropy_rows(memory, run, layer):
+@kernel
+def softmax_cross_entropy_rows(memory: Memory, run: Run, layer: Layer):
     """The same with shares of classes in place of labels.
 
     A hit is a row where the class of the largest share has the largest logit, the first one among
@@ -153,8 +154,8 @@ def softmax_cross_entropy_rows(memory, run, layer):
     _row_deltas(memory, run, layer)
 
 
-@unit
-def _label_margins(memory, run, layer):
+@kernel
+def _label_margins(memory: Memory, run: Run, layer: Layer):
     """Row c + 1: sum_k y_k (z_k - maximum), y the smoothed label; adds the weighted hits."""
     labels, weights = int32s(run.labels), elements_like(run.weights, memory)
     logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
@@ -175,8 +176,8 @@ def _label_margins(memory, run, layer):
                 memory[best + s] += spread * (memory[logits + k * stride + s] - memory[top + s])
 
 
-@unit
-def _label_deltas(memory, run, layer):
+@kernel
+def _label_deltas(memory: Memory, run: Run, layer: Layer):
     """Probabilities -> deltas."""
     labels, weights = int32s(run.labels), elements_like(run.weights, memory)
     logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
@@ -190,8 +191,8 @@ def _label_deltas(memory, run, layer):
             memory[z] = share * weights[row + s] * (memory[z] - spread)
 
 
-@unit
-def _row_margins(memory, run, layer):
+@kernel
+def _row_margins(memory: Memory, run: Run, layer: Layer):
     """Row c + 1: sum_k y_k (z_k - maximum), y the smoothed shares; adds the weighted hits."""
     targets, weights = elements_like(run.targets, memory), elements_like(run.weights, memory)
     logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
@@ -214,8 +215,8 @@ def _row_margins(memory, run, layer):
             memory[best + s] += y * (memory[logits + k * stride + s] - memory[top + s])
 
 
-@unit
-def _row_deltas(memory, run, layer):
+@kernel
+def _row_deltas(memory: Memory, run: Run, layer: Layer):
     """Probabilities -> deltas."""
     targets, weights = elements_like(run.targets, memory), elements_like(run.weights, memory)
     logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
@@ -232,8 +233,8 @@ def _row_deltas(memory, run, layer):
             memory[z] = share * weights[row + s] * (memory[z] - y)
 
 
-@unit
-def _add_losses(memory, run, layer):
+@kernel
+def _add_losses(memory: Memory, run: Run, layer: Layer):
     """Add the weighted losses, log(sum of exponentials) - row c + 1, in float64, block by block."""
     weights, m, row = elements_like(run.weights, memory), run.m, run.row
     margin = run.logits + (layer.n_out + 1) * run.samples

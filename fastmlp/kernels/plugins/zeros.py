@@ -11,7 +11,8 @@ Masks are words of 64 bits in int64, the lowest bit first.
 """
 
 from ..language.elements import as_element, elements_like, int64s, prefetch, uint8s
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at, run_at
 from ..language.simd import TILE_ROWS
 
@@ -24,8 +25,8 @@ def mask_words(d: int) -> tuple[int, int]:
     return -(-d // _BITS), -(-d // (_BITS * TILE_ROWS))
 
 
-@unit
-def scan(memory, runs, member):
+@kernel
+def scan(memory: Memory, runs: int, member: int):
     """Masks of one member's share of the rows of X."""
     run = run_at(runs, member)
     numbers, pixels = elements_like(run.input, memory), uint8s(run.input)
@@ -43,8 +44,8 @@ def scan(memory, runs, member):
     _scan_groups(run, d)
 
 
-@unit
-def _scan_groups(run, d):
+@kernel
+def _scan_groups(run: Run, d: int):
     """Masks of the groups, behind those of the features that they come from."""
     row_masks, everything = int64s(run.row_masks), (1 << TILE_ROWS) - 1
     for row in range(run.first, run.last):
@@ -63,8 +64,8 @@ def _scan_groups(run, d):
                 row_masks[groups + g // _BITS] |= 1 << (g % _BITS)
 
 
-@unit
-def mask_chunk(memory, run, layer):
+@kernel
+def mask_chunk(memory: Memory, run: Run, layer: Layer):
     """Masks of the chunk's tiles, and a call for those of the rows that come next."""
     _join_rows(run)
     _samples_of_groups(run)
@@ -76,8 +77,8 @@ def mask_chunk(memory, run, layer):
             prefetch(row_masks, order[i] * run.mask_words + word)
 
 
-@unit
-def _join_rows(run):
+@kernel
+def _join_rows(run: Run):
     """For each TILE_ROWS rows of the chunk, the features of any of them."""
     row_masks, order, joined = int64s(run.row_masks), int64s(run.order), int64s(run.feature_masks)
     words = run.feature_words
@@ -88,8 +89,8 @@ def _join_rows(run):
             joined[tile + word] = before | row_masks[row + word]
 
 
-@unit
-def _transpose(block):
+@kernel
+def _transpose(block: int):
     """Transpose 64 words as a matrix of bits (Warren, Hacker's Delight, section 7-3)."""
     words = int64s(block)
     half, low = 32, (1 << 32) - 1
@@ -103,8 +104,8 @@ def _transpose(block):
         low ^= low << half
 
 
-@unit
-def _samples_of_groups(run):
+@kernel
+def _samples_of_groups(run: Run):
     """For each group of features, the rows of the chunk that have any of it."""
     row_masks, order = int64s(run.row_masks), int64s(run.order)
     block, found = int64s(run.bit_block), int64s(run.sample_masks)

@@ -5,7 +5,8 @@ A layer's input is the output of the layer below, or the rows of X: row s starts
 """
 
 from ..language.elements import int64s, transpose, transpose_rows
-from ..language.jit import call, plugin, unit
+from ..language.jit import call, kernel, plugin
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at, vectors_of
 from ..language.simd import TILE_ROWS
 from .blocks import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
@@ -23,8 +24,8 @@ _MANY_PANELS = 4
 _FEW_ROWS = 8
 
 
-@unit
-def forward(memory, run, layer):
+@kernel
+def forward(memory: Memory, run: Run, layer: Layer):
     """A = activation(W x + b) of the chunk."""
     below, tiles = layer_at(layer.below, 0), int64s(run.outer)
     masks = 0
@@ -46,8 +47,8 @@ def forward(memory, run, layer):
         call(layer.drop, memory, run, layer)
 
 
-@unit
-def backward(memory, run, layer):
+@kernel
+def backward(memory: Memory, run: Run, layer: Layer):
     """D W^T, to the deltas of the layer below: the member's panels of that."""
     below, tiles = layer_at(layer.below, 0), int64s(run.outer)
     for p in range(below.first, below.last):
@@ -70,8 +71,8 @@ def backward(memory, run, layer):
             )  # fmt: skip
 
 
-@unit
-def _transpose_weights(memory, run, layer, below, p, vectors):
+@kernel
+def _transpose_weights(memory: Memory, run: Run, layer: Layer, below: Layer, p: int, vectors: int):
     """Weights from the units in panel ``p`` below, as a row for each unit of the layer.
 
     Its last columns may belong to no unit; what they hold then does not matter, as derivatives of
@@ -88,12 +89,12 @@ def _transpose_weights(memory, run, layer, below, p, vectors):
 
 
 @plugin
-def pack_inputs(memory, run, source, rows, count):
+def pack_inputs(memory: Memory, run: Run, source: int, rows: int, count: int):
     """:func:`transpose_inputs`, where a run may need it."""
 
 
-@unit
-def update(memory, run, layer):
+@kernel
+def update(memory: Memory, run: Run, layer: Layer):
     """Weights and biases of the member's panels, from the layer's inputs and deltas."""
     below, panel, n_in = layer_at(layer.below, 0), layer.panel, layer.n_in
     if run.straight:
@@ -130,9 +131,9 @@ def update(memory, run, layer):
     run.biases = False
 
 
-@unit
-def each_piece(memory, run, layer, p, visitor):
-    """Call the unit ``visitor`` on some rows of a panel and their gradient at a time, the biases
+@kernel
+def each_piece(memory: Memory, run: Run, layer: Layer, p: int, visitor: int):
+    """Call the kernel ``visitor`` on some rows of a panel and their gradient at a time, the biases
     last."""
     start, n_in = layer.weights + p * layer.weight_panel, layer.n_in
     for j in range(0, n_in, UPDATE_ROWS):
@@ -145,8 +146,8 @@ def each_piece(memory, run, layer, p, visitor):
     run.biases = False
 
 
-@unit
-def transpose_inputs(memory, run, source, rows, count):
+@kernel
+def transpose_inputs(memory: Memory, run: Run, source: int, rows: int, count: int):
     """Transpose ``count`` columns of the inputs, to rows ``run.samples`` apart."""
     lanes, stride, target, places = run.lanes, run.samples, run.transposed, int64s(rows)
     whole_count, whole_m = count - count % lanes, run.m - run.m % lanes

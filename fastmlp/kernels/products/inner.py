@@ -13,7 +13,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Memory, Pair, Triple
 from ..language.simd import INT, TILE_ROWS, ZERO, Emitter, loop, multiple
 
 # 4 x 4 sums fill a vector of 16 lanes, 2 x 4 one of 8.
@@ -149,12 +150,15 @@ def _inner(typing_context, memory, C, A, B, vectors, panels, last_vectors, rows,
     return types.void(memory, C, A, B, *sizes), emit
 
 
-@unit
-def inner(memory, C, panels_A, panels_B, vectors, panels, last_vectors, rows, columns):
+@kernel
+def inner(
+    memory: Memory, C: Pair, A: Triple, B: Triple,
+    vectors: int, panels: int, last_vectors: int, rows: int, columns: int,
+):  # fmt: skip
     """C[j, k] = sum_i A[j, i] * B[k, i], for ``j < rows`` and ``k < columns``.
 
     The summed index i runs over ``panels`` panels of ``vectors`` whole vectors, the last one of
     ``last_vectors``. C is a pair (offset, elements between rows), A and B are triples (offset,
     elements between rows, elements between panels).
     """
-    _inner(memory, C, panels_A, panels_B, vectors, panels, last_vectors, rows, columns)
+    _inner(memory, C, A, B, vectors, panels, last_vectors, rows, columns)

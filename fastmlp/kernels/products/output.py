@@ -5,15 +5,16 @@ Logits and their delta lie class by class, ``run.samples`` apart.
 """
 
 from ..language.elements import as_element, int64s
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at, vectors_of
 from .inner import inner
 from .tiles import outer
 from .updates import scale, update_rows, update_rule
 
 
-@unit
-def forward(memory, run, layer):
+@kernel
+def forward(memory: Memory, run: Run, layer: Layer):
     """Logits from the member's panels alone, each panel's to its own place."""
     below, c = layer_at(layer.below, 0), layer.n_out
     partial = run.partial + run.slot * run.partial_slot
@@ -31,8 +32,8 @@ def forward(memory, run, layer):
                     memory[z + s] += bias
 
 
-@unit
-def sum_logits(memory, run, layer):
+@kernel
+def sum_logits(memory: Memory, run: Run, layer: Layer):
     """Logits: the sum, in the order of panels, of what :func:`forward` left."""
     logits, partial = run.logits, run.partial + run.slot * run.partial_slot
     # Whole rows, whatever they hold beyond the m samples: one long loop is faster than many short.
@@ -45,8 +46,8 @@ def sum_logits(memory, run, layer):
             memory[logits + i] += memory[partial + i]
 
 
-@unit
-def backward(memory, run, layer):
+@kernel
+def backward(memory: Memory, run: Run, layer: Layer):
     """Delta of the last hidden layer before its activation, for the member's panels."""
     below, tiles = layer_at(layer.below, 0), int64s(run.outer)
     for p in range(layer.first, layer.last):
@@ -58,8 +59,8 @@ def backward(memory, run, layer):
         )  # fmt: skip
 
 
-@unit
-def update(memory, run, layer):
+@kernel
+def update(memory: Memory, run: Run, layer: Layer):
     """Output weights of the member's panels; the biases go with panel 0."""
     below, c = layer_at(layer.below, 0), layer.n_out
     if run.straight:
@@ -74,8 +75,8 @@ def update(memory, run, layer):
             _update_biases(memory, run, layer)
 
 
-@unit
-def _update_biases(memory, run, layer):
+@kernel
+def _update_biases(memory: Memory, run: Run, layer: Layer):
     """Output biases, each from the sum of its deltas."""
     c, target, base = layer.n_out, layer.bias, layer.bias
     if not run.straight:
@@ -91,13 +92,13 @@ def _update_biases(memory, run, layer):
         memory[target + k] = total
     if run.updates and not run.straight:
         run.biases = True
-        update_rule(run.step_unit, memory, run, layer.bias, run.tile, c)
+        update_rule(run.step_kernel, memory, run, layer.bias, run.tile, c)
         run.biases = False
 
 
-@unit
-def each_piece(memory, run, layer, p, visitor):
-    """Call the unit ``visitor`` on each row of a panel and its gradient, biases with panel 0."""
+@kernel
+def each_piece(memory: Memory, run: Run, layer: Layer, p: int, visitor: int):
+    """Call the kernel ``visitor`` on each row of a panel and its gradient, biases with panel 0."""
     count = vectors_of(run, layer, p) * run.lanes
     for k in range(layer.n_out):
         w = layer.weights + p * layer.panel + k * layer.stride

@@ -18,7 +18,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..language.jit import plugin, unit
+from ..language.jit import kernel, plugin
+from ..language.parameters import Memory, Pair, Triple
 from ..language.simd import INT, TILE_ROWS, TILE_VECTORS, ZERO, Emitter, loop, multiple, while_loop
 
 # What takes (i, sums) to the sums with the products of step i.
@@ -26,15 +27,18 @@ Add = Callable[[Any, list[Any]], list[Any]]
 
 
 @plugin
-def outer(memory, C, base, A, B, rows, depth, masks, rectified):
+def outer(
+    memory: Memory, C: Pair, base: Pair, A: Triple, B: Pair,
+    rows: int, depth: int, masks: int, rectified: int,
+):  # fmt: skip
     """C[j, :] = base[j, :] + sum_i A[i, j] * B[i, :] over i < depth; at least 0 if ``rectified``.
 
-    There are ``rows`` rows of as many whole vectors as the unit is made for, contiguous in C, base
-    and B. C, base and B are pairs (offset, elements between rows); ``base`` may be C itself. A is
-    (offset, steps, places), the latter two tables: A[i, j] is the element
+    There are ``rows`` rows of as many whole vectors as the kernel is made for, contiguous in C,
+    base and B. C, base and B are pairs (offset, elements between rows); ``base`` may be C itself.
+    A is (offset, steps, places), the latter two tables: A[i, j] is the element
     ``offset + steps[i] + places[j]``.
 
-    A masked unit sums over the i whose bits are set: for tile t of TILE_ROWS rows, in the words
+    A masked kernel sums over the i whose bits are set: for tile t of TILE_ROWS rows, in the words
     from ``masks[t * words]`` on, ``words`` being ``depth / 64`` rounded up.
     """
 
@@ -211,8 +215,8 @@ def _store(e: Emitter, values: list[Any], addresses: list[Any], rectified: Any) 
                 e.store(value, address)
 
 
-def _tile_unit(vectors: int, masked: bool) -> Any:
-    """The unit of :func:`outer` for rows of ``vectors`` vectors."""
+def _outer(vectors: int, masked: bool) -> Any:
+    """The kernel of :func:`outer` for rows of ``vectors`` vectors."""
 
     @intrinsic
     def emitted(typing_context, memory, C, base, A, B, rows, depth, masks, rectified):
@@ -223,13 +227,16 @@ def _tile_unit(vectors: int, masked: bool) -> Any:
 
         return types.void(memory, C, base, A, B, rows, depth, masks, rectified), emit
 
-    def outer(memory, C, base, A, B, rows, depth, masks, rectified):
+    def outer(
+        memory: Memory, C: Pair, base: Pair, A: Triple, B: Pair,
+        rows: int, depth: int, masks: int, rectified: int,
+    ):  # fmt: skip
         emitted(memory, C, base, A, B, rows, depth, masks, rectified)
 
     outer.__name__ = f"outer_{'masked_' * masked}{vectors}"
-    return unit(outer)
+    return kernel(outer)
 
 
-# Units of :func:`outer` by the vectors of a row.
-OUTER = {vectors: _tile_unit(vectors, masked=False) for vectors in range(1, TILE_VECTORS + 1)}
-OUTER_MASKED = {vectors: _tile_unit(vectors, masked=True) for vectors in range(1, TILE_VECTORS + 1)}
+# Kernels of :func:`outer` by the vectors of a row.
+OUTER = {vectors: _outer(vectors, masked=False) for vectors in range(1, TILE_VECTORS + 1)}
+OUTER_MASKED = {vectors: _outer(vectors, masked=True) for vectors in range(1, TILE_VECTORS + 1)}

@@ -1,14 +1,15 @@
 """The gradient of some rows of weights, and their update at the end of a batch."""
 
 from ..language.elements import as_element, int64s
-from ..language.jit import plugin, unit
+from ..language.jit import kernel, plugin
+from ..language.parameters import Memory, Pair, Run, Triple
 from ..language.simd import TILE_ROWS
 from .blocks import UPDATE_ROWS
 from .tiles import outer
 
 
 @plugin
-def update_rule(memory, run, w, gradient, count):
+def update_rule(memory: Memory, run: Run, w: int, gradient: int, count: int):
     """New weights, and state, from the gradient, for ``count`` contiguous elements.
 
     ``w`` and ``gradient`` are offsets. The state of element w lies at ``w + run.weight_count``,
@@ -16,16 +17,18 @@ def update_rule(memory, run, w, gradient, count):
     """
 
 
-@unit
-def scale(memory, run, start, count):
+@kernel
+def scale(memory: Memory, run: Run, start: int, count: int):
     """Multiply ``count`` elements by minus the step size, in place."""
     factor = as_element(-run.rate, memory)
     for i in range(count):
         memory[start + i] *= factor
 
 
-@unit
-def update_rows(memory, run, W, A, B, rows, vectors, masks):
+@kernel
+def update_rows(
+    memory: Memory, run: Run, W: Pair, A: Triple, B: Pair, rows: int, vectors: int, masks: int
+):
     """Gradient sum_i A[i, j] B[i, :] over the samples of weight rows j, and their update.
 
     If the update is straight, B carries its factor and the sums are added to the weights. If not,
@@ -51,8 +54,8 @@ def update_rows(memory, run, W, A, B, rows, vectors, masks):
         if masks:
             masks += 8 * (UPDATE_ROWS // TILE_ROWS) * words
         if run.updates and row == count:  # the rows lie one behind the other
-            update_rule(run.step_unit, memory, run, w, run.tile, n * count)
+            update_rule(run.step_kernel, memory, run, w, run.tile, n * count)
         elif run.updates:
             for j in range(n):
                 row_w, row_gradient = w + j * row, run.tile + j * count
-                update_rule(run.step_unit, memory, run, row_w, row_gradient, count)
+                update_rule(run.step_kernel, memory, run, row_w, row_gradient, count)

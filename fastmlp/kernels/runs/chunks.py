@@ -1,11 +1,12 @@
 """Which rows a chunk has, and the part of a mini-batch that it is."""
 
 from ..language.elements import float64s
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Run
 
 
-@unit
-def open_chunk(run, step):
+@kernel
+def open_chunk(run: Run, step: int):
     """Make chunk number ``step`` of an epoch the present one."""
     run.step = step
     number = step // run.chunks_per_batch

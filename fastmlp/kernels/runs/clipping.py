@@ -3,18 +3,19 @@
 import math
 
 from ..language.elements import float64s
-from ..language.jit import plugin, unit
+from ..language.jit import kernel, plugin
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at
 from .team import barrier
 
 
 @plugin
-def each_piece(memory, run, layer, p, visitor):
-    """Call the unit ``visitor`` (memory, run, w, gradient, count) on each piece of a panel."""
+def each_piece(memory: Memory, run: Run, layer: Layer, p: int, visitor: int):
+    """Call the kernel ``visitor`` (memory, run, w, gradient, count) on each piece of a panel."""
 
 
-@unit
-def update_clipped(memory, run, layer):
+@kernel
+def update_clipped(memory: Memory, run: Run, layer: Layer):
     """At the end of a batch, g *= clip_norm / max(norm, clip_norm), and the update.
 
     As in Keras, the norm is that of the gradient with its penalties. Each member sums the squares
@@ -33,11 +34,11 @@ def update_clipped(memory, run, layer):
     for l in range(1, run.n_layers + 1):
         current = layer_at(run.layers, l)
         for p in range(current.first, current.last):
-            each_piece(current.each_piece, memory, run, current, p, run.step_unit)
+            each_piece(current.each_piece, memory, run, current, p, run.step_kernel)
 
 
-@unit
-def _set_factor(run):
+@kernel
+def _set_factor(run: Run):
     """Factor of the gradient; NaN if the norm is not finite, so that it shows."""
     total = 0.0
     for l in range(1, run.n_layers + 1):

@@ -1,4 +1,4 @@
-"""The units of a run, chosen by what it needs: what is not named here is never compiled."""
+"""The kernels of a run, chosen by what it needs: what is not named here is never compiled."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -57,7 +57,7 @@ def training_job(
     plain = RULES[rule].plain and not before_rule
     job.set(plain=plain)
     if not plain or chunks > 1:  # else all updates are straight
-        job.choose(rule=RULES[rule].unit)
+        job.choose(rule=RULES[rule].kernel)
         _choose_before_rule(job, before_rule)
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
@@ -81,14 +81,14 @@ def training_job(
 
 
 def _choose_before_rule(job: Job, names: Collection[str]) -> None:
-    job.set(step_unit=job.runs["rule"])
+    job.set(step_kernel=job.runs["rule"])
     if "penalties" in names:
         job.choose(penalise=regularisation.penalise)
     if "decay" in names:
         job.choose(shrink=regularisation.decay)
     if "clipping" in names:
         job.choose(
-            step_unit=regularisation.clipped, measure=regularisation.measured, clip=update_clipped
+            step_kernel=regularisation.clipped, measure=regularisation.measured, clip=update_clipped
         )
         layers = job.plan.layers
         layers["each_piece"][:, -1] = job.address(output.each_piece)
@@ -97,17 +97,17 @@ def _choose_before_rule(job: Job, names: Collection[str]) -> None:
         for index in range(1, layers.shape[1]):
             layers["squares"][:, index] = job.plan.table(np.zeros(layers["panels"][0, index]))
     elif names:
-        job.choose(step_unit=regularisation.regularised)
+        job.choose(step_kernel=regularisation.regularised)
 
 
 def prediction_job(
-    plan: Plan, memory: Floats, *, reader: str, unit: Any, activations: tuple[str, ...],
+    plan: Plan, memory: Floats, *, reader: str, kernel: Any, activations: tuple[str, ...],
     totals: bool,
 ) -> Job:  # fmt: skip
-    """What the ``unit`` of an output makes of the logits; or, if ``totals``, of a loss, loss and
+    """What the ``kernel`` of an output makes of the logits; or, if ``totals``, of a loss, loss and
     hits of each chunk."""
     job = Job(predict, plan, memory)
-    job.choose(read=READERS[reader], loss=unit, finish=keep_totals if totals else keep_outputs)
+    job.choose(read=READERS[reader], loss=kernel, finish=keep_totals if totals else keep_outputs)
     _choose_forward(job, activations, training=False)
     job.set(outer=_tiles(job, OUTER, plan.layers[0, 1:-1]))
     return job
@@ -138,12 +138,12 @@ def _choose_dropout(job: Job, dropout: tuple[float, ...]) -> None:
             layers["drop_deltas"][:, number] = job.address(drop_deltas) if number else 0
 
 
-def _tiles(job: Job, units: dict[int, Any], layers: Iterable[Any]) -> int:
+def _tiles(job: Job, kernels: dict[int, Any], layers: Iterable[Any]) -> int:
     """Table of the tiles that the panels of ``layers`` need, by their vectors."""
     lanes = int(job.runs["lanes"][0])
     widths = {int(layer["panel"]) // lanes for layer in layers}
     widths |= {int(layer["last_vectors"]) for layer in layers}
-    table = np.zeros(max(units) + 1, np.int64)
+    table = np.zeros(max(kernels) + 1, np.int64)
     for width in widths:
-        table[width] = job.address(units[width])
+        table[width] = job.address(kernels[width])
     return job.plan.table(table)

@@ -1,14 +1,15 @@
 """Prediction: the work of one thread over its share of the rows."""
 
 from ..language.elements import elements_like, float64s
-from ..language.jit import call, unit
+from ..language.jit import call, kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at, run_at
 from ..language.subnormals import flush_subnormals, restore_mode
 from ..products.output import sum_logits
 
 
-@unit
-def predict(memory, runs, member):
+@kernel
+def predict(memory: Memory, runs: int, member: int):
     """Take one thread's chunks through the network; ``run.finish`` does what is left to do."""
     run = run_at(runs, member)
     inputs, output = layer_at(run.layers, 0), layer_at(run.layers, run.n_layers)
@@ -27,8 +28,8 @@ def predict(memory, runs, member):
     restore_mode(mode)
 
 
-@unit
-def keep_outputs(memory, run, layer):
+@kernel
+def keep_outputs(memory: Memory, run: Run, layer: Layer):
     """What the output function makes of the logits -> predictions (n x c)."""
     call(run.loss, memory, run, layer)
     predictions, c = elements_like(run.predictions, memory), layer.n_out
@@ -38,8 +39,8 @@ def keep_outputs(memory, run, layer):
             predictions[target + s * c + k] = memory[logits + k * stride + s]
 
 
-@unit
-def keep_totals(memory, run, layer):
+@kernel
+def keep_totals(memory: Memory, run: Run, layer: Layer):
     """The chunk's loss and hits -> totals."""
     run.total_loss = run.hits = 0.0
     call(run.loss, memory, run, layer)

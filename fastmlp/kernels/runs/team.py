@@ -28,7 +28,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ..language.elements import int64s
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Run
 from ..language.records import layer_at, run_at
 from ..language.simd import INT, ZERO
 from ..language.target import X86
@@ -146,8 +147,8 @@ def _nanoseconds(typing_context):
     return types.int64(), emit
 
 
-@unit
-def join(runs) -> int:
+@kernel
+def join(runs: int) -> int:
     """Register with a team; returns the member's number, or -1 when the team is closed.
 
     The size of the team, and the member's share of the panels of each layer, go to its records.
@@ -179,8 +180,8 @@ def join(runs) -> int:
     return member  # type: ignore[no-any-return]
 
 
-@unit
-def _relax(attempt):
+@kernel
+def _relax(attempt: int):
     """Wait a little, longer after many attempts."""
     if attempt < _SPINS:
         _pause()
@@ -188,8 +189,8 @@ def _relax(attempt):
         _offer_processor()
 
 
-@unit
-def barrier(run):
+@kernel
+def barrier(run: Run):
     """Wait until every member has come as often as this one."""
     if run.size > 1:
         team, mine = int64s(run.team), _MEMBERS + _LINE * run.member
@@ -204,8 +205,8 @@ def barrier(run):
                 _wait_for(run, _MEMBERS + _LINE * other, reached)
 
 
-@unit
-def _wait_for(run, place, reached):
+@kernel
+def _wait_for(run: Run, place: int, reached: int):
     """Offer the processor until a member has come, and balance the account."""
     team, start = int64s(run.team), _nanoseconds()
     while _load_acquire(team, place) < reached:
@@ -219,8 +220,8 @@ def _wait_for(run, place, reached):
         _compare_and_swap(team, _PARTING, 0, run.step + 2)
 
 
-@unit
-def parts(run) -> int:
+@kernel
+def parts(run: Run) -> int:
     """Whether the team parts after the present step."""
     parting = _load_acquire(int64s(run.team), _PARTING)
     return parting != 0 and run.step + 1 >= parting  # type: ignore[no-any-return]

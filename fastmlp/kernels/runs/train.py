@@ -1,6 +1,7 @@
 """Training: the work of one member of a team on a run of mini-batches."""
 
-from ..language.jit import call, unit
+from ..language.jit import call, kernel
+from ..language.parameters import Memory
 from ..language.records import layer_at, run_at
 from ..language.subnormals import flush_subnormals, restore_mode
 from ..products.output import sum_logits
@@ -8,8 +9,8 @@ from .chunks import open_chunk
 from .team import barrier, join, parts
 
 
-@unit
-def train(memory, runs, member):
+@kernel
+def train(memory: Memory, runs: int, member: int):
     """Take chunks ``run.first`` to ``run.last`` through forward pass, loss, backward pass and
     update, together with whoever else has come; ``run.first`` becomes the next one to take."""
     member = join(runs)
