@@ -6,13 +6,12 @@ Lanes run along the summed index, which lies in panels. Each element of C is one
 multiply-adds and one sum over lanes, whatever tile it falls into.
 """
 
+from itertools import chain
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
+from ..language.codegen import codegen
 from ..language.jit import kernel
 from ..language.parameters import Memory, Pair, Triple
 from ..language.simd import INT, TILE_ROWS, ZERO, Emitter, loop, multiple
@@ -20,6 +19,40 @@ from ..language.simd import INT, TILE_ROWS, ZERO, Emitter, loop, multiple
 # 4 x 4 sums fill a vector of 16 lanes, 2 x 4 one of 8.
 _HEIGHTS = (4, 2, 1) if TILE_ROWS == 6 else (2, 1)
 _COLUMNS = 4
+
+
+@kernel
+def inner(
+    memory: Memory, C: Pair, A: Triple, B: Triple,
+    vectors: int, panels: int, last_vectors: int, rows: int, columns: int,
+):  # fmt: skip
+    """C[j, k] = sum_i A[j, i] * B[k, i], for ``j < rows`` and ``k < columns``.
+
+    The summed index i runs over ``panels`` panels of ``vectors`` whole vectors, the last one of
+    ``last_vectors``. C is a pair (offset, elements between rows), A and B are triples (offset,
+    elements between rows, elements between panels).
+    """
+    _tiles(memory, C, A, B, vectors, panels, last_vectors, rows, columns)
+
+
+@codegen
+def _tiles(e, memory, C, A, B, vectors, panels, last_vectors, rows, columns):
+    """Tiles of the first of ``_HEIGHTS`` while there are rows for it, then of the next."""
+    b, operands = e.builder, [[e.at(memory, start), *steps] for start, *steps in (C, A, B)]
+    o = _Operands._make([*chain(*operands), vectors, panels, last_vectors])
+    rest_columns = b.srem(columns, ir.Constant(INT, _COLUMNS))
+    whole_columns = b.sub(columns, rest_columns)
+    done, left = ZERO, rows
+    for height in _HEIGHTS:
+        rest = b.srem(left, ir.Constant(INT, height))
+        whole = b.sub(left, rest)
+
+        def tiles(row: Any, _: list[Any], height: int = height, done: Any = done) -> list[Any]:
+            _row_of_tiles(e, o, height, b.add(done, row), whole_columns, rest_columns)
+            return []
+
+        loop(b, whole, [], tiles, step=height)
+        done, left = b.add(done, whole), rest
 
 
 class _Operands(NamedTuple):
@@ -36,26 +69,6 @@ class _Operands(NamedTuple):
     vectors: Any
     panels: Any
     last_vectors: Any
-    rows: Any
-    columns: Any
-
-
-def _emit_inner(e: Emitter, o: _Operands) -> None:
-    """Tiles of the first of ``_HEIGHTS`` while there are rows for it, then of the next."""
-    b = e.builder
-    rest_columns = b.srem(o.columns, ir.Constant(INT, _COLUMNS))
-    whole_columns = b.sub(o.columns, rest_columns)
-    done, left = ZERO, o.rows
-    for height in _HEIGHTS:
-        rest = b.srem(left, ir.Constant(INT, height))
-        whole = b.sub(left, rest)
-
-        def tiles(row: Any, _: list[Any], height: int = height, done: Any = done) -> list[Any]:
-            _row_of_tiles(e, o, height, b.add(done, row), whole_columns, rest_columns)
-            return []
-
-        loop(b, whole, [], tiles, step=height)
-        done, left = b.add(done, whole), rest
 
 
 def _row_of_tiles(
@@ -134,31 +147,3 @@ def _sum_lanes(e: Emitter, sums: list[Any]) -> list[Any]:
         ]
         width = half
     return sums
-
-
-@intrinsic
-def _inner(typing_context, memory, C, A, B, vectors, panels, last_vectors, rows, columns):
-    def emit(context, builder, sig, args):
-        e = Emitter(builder, sig.args[0].dtype)
-        operands = zip(args[1:4], (2, 3, 3), strict=True)
-        C, A, B = (cgutils.unpack_tuple(builder, operand, count) for operand, count in operands)
-        C[0], A[0], B[0] = (e.at(args[0], operand[0]) for operand in (C, A, B))
-        _emit_inner(e, _Operands(*C, *A, *B, *args[4:]))
-        return context.get_dummy_value()
-
-    sizes = [types.int64] * 5
-    return types.void(memory, C, A, B, *sizes), emit
-
-
-@kernel
-def inner(
-    memory: Memory, C: Pair, A: Triple, B: Triple,
-    vectors: int, panels: int, last_vectors: int, rows: int, columns: int,
-):  # fmt: skip
-    """C[j, k] = sum_i A[j, i] * B[k, i], for ``j < rows`` and ``k < columns``.
-
-    The summed index i runs over ``panels`` panels of ``vectors`` whole vectors, the last one of
-    ``last_vectors``. C is a pair (offset, elements between rows), A and B are triples (offset,
-    elements between rows, elements between panels).
-    """
-    _inner(memory, C, A, B, vectors, panels, last_vectors, rows, columns)

@@ -14,10 +14,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
+from ..language.codegen import codegen
 from ..language.jit import kernel, plugin
 from ..language.parameters import Memory, Pair, Triple
 from ..language.simd import INT, TILE_ROWS, TILE_VECTORS, ZERO, Emitter, loop, multiple, while_loop
@@ -43,6 +41,37 @@ def outer(
     """
 
 
+def _outer(vectors: int, masked: bool) -> Any:
+    """The kernel of :func:`outer` for rows of ``vectors`` vectors."""
+
+    @codegen
+    def tiles(e, memory, C, base, A, B, rows, depth, masks, rectified):
+        b, table = e.builder, INT.as_pointer()
+        starts = [e.at(memory, operand[0]) for operand in (C, base, A, B)]
+        steps, row_offsets, masks = (b.inttoptr(address, table) for address in (*A[1:], masks))
+        words = b.ashr(b.add(depth, ir.Constant(INT, 63)), ir.Constant(INT, 6))
+        operands = _Operands(
+            C=starts[0], C_row=C[1], base=starts[1], base_row=base[1], A=starts[2], steps=steps,
+            row_offsets=row_offsets, B=starts[3], B_row=B[1], rows=rows, depth=depth,
+            masks=masks if masked else None, words=words, rectified=rectified,
+        )  # fmt: skip
+        _generate(e, operands, vectors)
+
+    def outer(
+        memory: Memory, C: Pair, base: Pair, A: Triple, B: Pair,
+        rows: int, depth: int, masks: int, rectified: int,
+    ):  # fmt: skip
+        tiles(memory, C, base, A, B, rows, depth, masks, rectified)
+
+    outer.__name__ = f"outer_{'masked_' * masked}{vectors}"
+    return kernel(outer)
+
+
+# Kernels of :func:`outer` by the vectors of a row.
+OUTER = {vectors: _outer(vectors, masked=False) for vectors in range(1, TILE_VECTORS + 1)}
+OUTER_MASKED = {vectors: _outer(vectors, masked=True) for vectors in range(1, TILE_VECTORS + 1)}
+
+
 class _Operands(NamedTuple):
     """The operands of :func:`outer`, offsets and tables as pointers."""
 
@@ -62,19 +91,7 @@ class _Operands(NamedTuple):
     rectified: Any
 
 
-def _operands(e: Emitter, memory: Any, args: Any, *, masked: bool) -> _Operands:
-    b, table = e.builder, INT.as_pointer()
-    operands = zip(args[:4], (2, 2, 3, 2), strict=True)
-    C, base, A, B = (cgutils.unpack_tuple(b, operand, count) for operand, count in operands)
-    C[0], base[0], A[0], B[0] = (e.at(memory, operand[0]) for operand in (C, base, A, B))
-    A[1:] = (b.inttoptr(address, table) for address in A[1:])
-    rows, depth, masks, rectified = args[4:]
-    words = b.ashr(b.add(depth, ir.Constant(INT, 63)), ir.Constant(INT, 6))
-    masks = b.inttoptr(masks, table) if masked else None
-    return _Operands._make([*C, *base, *A, *B, rows, depth, masks, words, rectified])
-
-
-def _emit_outer(e: Emitter, o: _Operands, vectors: int) -> None:
+def _generate(e: Emitter, o: _Operands, vectors: int) -> None:
     """Loop over the tiles of all rows.
 
     Masks belong to tiles of TILE_ROWS rows. Without masks the tiles are as equal as can be: one
@@ -213,30 +230,3 @@ def _store(e: Emitter, values: list[Any], addresses: list[Any], rectified: Any) 
         with linear:
             for value, address in zip(values, addresses, strict=True):
                 e.store(value, address)
-
-
-def _outer(vectors: int, masked: bool) -> Any:
-    """The kernel of :func:`outer` for rows of ``vectors`` vectors."""
-
-    @intrinsic
-    def emitted(typing_context, memory, C, base, A, B, rows, depth, masks, rectified):
-        def emit(context, builder, sig, args):
-            e = Emitter(builder, sig.args[0].dtype)
-            _emit_outer(e, _operands(e, args[0], args[1:], masked=masked), vectors)
-            return context.get_dummy_value()
-
-        return types.void(memory, C, base, A, B, rows, depth, masks, rectified), emit
-
-    def outer(
-        memory: Memory, C: Pair, base: Pair, A: Triple, B: Pair,
-        rows: int, depth: int, masks: int, rectified: int,
-    ):  # fmt: skip
-        emitted(memory, C, base, A, B, rows, depth, masks, rectified)
-
-    outer.__name__ = f"outer_{'masked_' * masked}{vectors}"
-    return kernel(outer)
-
-
-# Kernels of :func:`outer` by the vectors of a row.
-OUTER = {vectors: _outer(vectors, masked=False) for vectors in range(1, TILE_VECTORS + 1)}
-OUTER_MASKED = {vectors: _outer(vectors, masked=True) for vectors in range(1, TILE_VECTORS + 1)}
