@@ -18,7 +18,7 @@ def reads_in_place(network: Network, dtype: np.dtype[Any], scaling: Scaling) -> 
 
 def copying_reader(dtype: np.dtype[Any], scaling: Scaling) -> str:
     """Name of the reader that copies rows of ``dtype``."""
-    return reader_of(dtype) if scaling.pieces is None else "pieces"
+    return reader_of(dtype) if scaling.pieces is None else "bins"
 
 
 def set_scaling(job: Job, scaling: Scaling, dtype: np.dtype[Any]) -> None:
@@ -26,4 +26,4 @@ def set_scaling(job: Job, scaling: Scaling, dtype: np.dtype[Any]) -> None:
     job.set(input_factor=scaling.kernel_factor)
     if scaling.pieces is not None:
         job.keep(**scaling.pieces.arrays(dtype))
-        job.set(features=len(scaling.pieces.ends) - 1, piece_reach=REACH)
+        job.set(features=len(scaling.pieces.ends) - 1, bin_reach=REACH)

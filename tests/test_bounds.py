@@ -257,11 +257,14 @@ def check_fences() -> None:
     of_numbers = prediction._replace(loss="poisson")
     of_pieces = prediction._replace(kind="pieces")
     for case, names in (
-        (of_labels, ("input", "order", "labels", "rates", "shares", "l2s", "decays", "row_masks")),
+        (
+            of_labels,
+            ("input", "order", "labels", "rates", "sample_scales", "l2s", "decays", "row_masks"),
+        ),
         (of_rows, ("targets", "weights", "outputs")),
         (prediction, ("input", "order", "labels", "predictions", "totals")),
         (of_numbers, ("targets", "weights", "outputs")),
-        (of_pieces, ("input", "piece_ends", "piece_slopes", "piece_offsets")),
+        (of_pieces, ("input", "bin_ends", "bin_slopes", "bin_offsets")),
     ):
         assert exit_code(case, "") == 0
         assert exit_code(case, "memory") == 1

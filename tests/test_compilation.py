@@ -59,7 +59,7 @@ UNUSED = {
     "rules_": "Trainer(40, epochs=1, threads=1, optimizer='adam').fit(X, Y)",
     "zeros_": "Trainer(40, epochs=1, threads=1).fit(X * (rng.random(X.shape) < 0.1), Y)",
     "outer_masked": "Trainer(40, epochs=1, threads=1).fit(X * (rng.random(X.shape) < 0.1), Y)",
-    "copy_pieces": "Trainer(40, epochs=1, threads=1).fit(X + 3, Y)",
+    "copy_bins": "Trainer(40, epochs=1, threads=1).fit(X + 3, Y)",
     "copy_uint8": "Trainer(40, epochs=1, threads=1).fit((X > 0).astype(np.uint8) + 1, Y)",
     "dense_backward": "Trainer((40, 30), epochs=1, threads=1).fit(X, Y)",
     "transpose_inputs": "Trainer(40, epochs=1, threads=1, batch_size=300).fit(X, Y)",

@@ -16,7 +16,7 @@ from .rules import Vectors
 
 
 def _penalise(e: Emitter, run: Numbers, w: Any, g: Any) -> Vectors:
-    """g += l2 * w + l1 * sign(w); biases have no penalty."""
+    """g += l2 * w + l1 * sign(w)."""
     return {"g": e.add(g, e.fma(run.l2, w, e.multiply(run.l1, e.sign(w))))}
 
 
@@ -34,20 +34,20 @@ penalise, decay, scale_gradient = (elementwise(f) for f in (_penalise, _decay, _
 
 
 @kernel
-def regularised(memory: Memory, run: Run, w: int, gradient: int, count: int):
-    """Penalties and decay, then the rule."""
-    if run.penalise:
-        update_rule(run.penalise, memory, run, w, gradient, count)
+def regularised(memory: Memory, run: Run, w: int, gradient: int, count: int, is_bias: int):
+    """Penalties, of weights alone, and decay, then the rule."""
+    if run.penalise and not is_bias:
+        update_rule(run.penalise, memory, run, w, gradient, count, is_bias)
     if run.shrink:
-        update_rule(run.shrink, memory, run, w, gradient, count)
-    update_rule(run.rule, memory, run, w, gradient, count)
+        update_rule(run.shrink, memory, run, w, gradient, count, is_bias)
+    update_rule(run.rule, memory, run, w, gradient, count, is_bias)
 
 
 @kernel
-def measured(memory: Memory, run: Run, w: int, gradient: int, count: int):
-    """Penalties, and the sum of squares of what the gradient then is."""
-    if run.penalise:
-        update_rule(run.penalise, memory, run, w, gradient, count)
+def measured(memory: Memory, run: Run, w: int, gradient: int, count: int, is_bias: int):
+    """Penalties, of weights alone, and the sum of squares of the gradient with them."""
+    if run.penalise and not is_bias:
+        update_rule(run.penalise, memory, run, w, gradient, count, is_bias)
     total = as_element(0, memory)
     for i in range(count):
         total += memory[gradient + i] * memory[gradient + i]
@@ -55,9 +55,9 @@ def measured(memory: Memory, run: Run, w: int, gradient: int, count: int):
 
 
 @kernel
-def clipped(memory: Memory, run: Run, w: int, gradient: int, count: int):
+def clipped(memory: Memory, run: Run, w: int, gradient: int, count: int, is_bias: int):
     """The clipped gradient and decay, then the rule."""
-    scale_gradient(memory, run, w, gradient, count)
+    scale_gradient(memory, run, w, gradient, count, is_bias)
     if run.shrink:
-        update_rule(run.shrink, memory, run, w, gradient, count)
-    update_rule(run.rule, memory, run, w, gradient, count)
+        update_rule(run.shrink, memory, run, w, gradient, count, is_bias)
+    update_rule(run.rule, memory, run, w, gradient, count, is_bias)

@@ -26,7 +26,7 @@ _FEW_ROWS = 8
 
 @kernel
 def forward(memory: Memory, run: Run, layer: Layer):
-    """A = activation(W x + b) of the chunk."""
+    """outputs (m, n_out) = activation(inputs (m, n_in) @ W (n_in, n_out) + b (n_out))."""
     below, tiles = layer_at(layer.below, 0), int64s(run.outer)
     masks = 0
     if layer.masked:
@@ -49,7 +49,8 @@ def forward(memory: Memory, run: Run, layer: Layer):
 
 @kernel
 def backward(memory: Memory, run: Run, layer: Layer):
-    """D W^T, to the deltas of the layer below: the member's panels of that."""
+    """below.deltas (m, n_in) = deltas (m, n_out) @ W.T (n_out, n_in), before the activation of the
+    layer below, whose panels are the member's."""
     below, tiles = layer_at(layer.below, 0), int64s(run.outer)
     for p in range(below.first, below.last):
         target = (below.deltas + p * below.delta_panel, below.panel)
@@ -73,7 +74,7 @@ def backward(memory: Memory, run: Run, layer: Layer):
 
 @kernel
 def _transpose_weights(memory: Memory, run: Run, layer: Layer, below: Layer, p: int, vectors: int):
-    """Weights from the units in panel ``p`` below, as a row for each unit of the layer.
+    """transposed (n_out, panel) = W.T (n_out, n_in) in the columns of panel ``p`` below.
 
     Its last columns may belong to no unit; what they hold then does not matter, as derivatives of
     activations leave zeros there.
@@ -83,9 +84,9 @@ def _transpose_weights(memory: Memory, run: Run, layer: Layer, below: Layer, p: 
         source = layer.weights + q * layer.weight_panel + p * width * layer.panel
         for v in range(vectors_of(run, layer, q)):
             row = run.transposed + (q * layer.panel + v * lanes) * width
-            for k in range(vectors):
-                square = source + k * lanes * layer.panel + v * lanes
-                transpose(memory, row + k * lanes, width, square, layer.panel)
+            for u in range(vectors):
+                square = source + u * lanes * layer.panel + v * lanes
+                transpose(memory, row + u * lanes, width, square, layer.panel)
 
 
 @plugin
@@ -95,7 +96,7 @@ def pack_inputs(memory: Memory, run: Run, source: int, rows: int, count: int):
 
 @kernel
 def update(memory: Memory, run: Run, layer: Layer):
-    """Weights and biases of the member's panels, from the layer's inputs and deltas."""
+    """A step of W (n_in, n_out) and b (n_out) along inputs.T (n_in, m) @ deltas (m, n_out)."""
     below, panel, n_in = layer_at(layer.below, 0), layer.panel, layer.n_in
     if run.straight:
         for p in range(layer.first, layer.last):
@@ -117,43 +118,40 @@ def update(memory: Memory, run: Run, layer: Layer):
             update_rows(
                 memory, run, (layer.weights + p * layer.weight_panel + j * panel, panel), A,
                 (layer.deltas + p * layer.delta_panel, panel), rows, vectors_of(run, layer, p),
-                masks,
+                masks, False,
             )  # fmt: skip
         masks += mask_block
     # A bias is the weight of an input that is always 1.
-    run.biases = True
     for p in range(layer.first, layer.last):
         update_rows(
             memory, run, (layer.weights + p * layer.weight_panel + n_in * panel, panel),
-            (run.one, run.noughts, run.iota), (layer.deltas + p * layer.delta_panel, panel),
-            1, vectors_of(run, layer, p), 0,
+            (run.one, run.zero_offsets, run.iota), (layer.deltas + p * layer.delta_panel, panel),
+            1, vectors_of(run, layer, p), 0, True,
         )  # fmt: skip
-    run.biases = False
 
 
 @kernel
-def each_piece(memory: Memory, run: Run, layer: Layer, p: int, visitor: int):
-    """Call the kernel ``visitor`` on some rows of a panel and their gradient at a time, the biases
-    last."""
+def each_block(memory: Memory, run: Run, layer: Layer, p: int, visitor: int):
+    """Call the kernel ``visitor`` on UPDATE_ROWS rows of panel ``p`` of W (n_in, n_out) and their
+    gradient at a time, and on b (n_out) last."""
     start, n_in = layer.weights + p * layer.weight_panel, layer.n_in
     for j in range(0, n_in, UPDATE_ROWS):
         rows = n_in - j if n_in - j < UPDATE_ROWS else UPDATE_ROWS
         w = start + j * layer.panel
-        update_rule(visitor, memory, run, w, w + run.gradient, rows * layer.panel)
-    run.biases = True
+        update_rule(visitor, memory, run, w, w + run.gradient, rows * layer.panel, False)
     w = start + n_in * layer.panel
-    update_rule(visitor, memory, run, w, w + run.gradient, layer.panel)
-    run.biases = False
+    update_rule(visitor, memory, run, w, w + run.gradient, layer.panel, True)
 
 
 @kernel
 def transpose_inputs(memory: Memory, run: Run, source: int, rows: int, count: int):
-    """Transpose ``count`` columns of the inputs, to rows ``run.samples`` apart."""
-    lanes, stride, target, places = run.lanes, run.samples, run.transposed, int64s(rows)
+    """transposed (count, m) = inputs.T (count, m): the ``count`` columns from ``source`` on, to
+    rows ``run.samples`` apart."""
+    lanes, stride, target, row_offsets = run.lanes, run.samples, run.transposed, int64s(rows)
     whole_count, whole_m = count - count % lanes, run.m - run.m % lanes
     for s in range(0, whole_m, lanes):
         for j in range(0, whole_count, lanes):
-            transpose_rows(memory, target + j * stride + s, stride, source + j, places, s)
+            transpose_rows(memory, target + j * stride + s, stride, source + j, row_offsets, s)
     for s in range(run.m):
         for j in range(whole_count if s < whole_m else 0, count):
-            memory[target + j * stride + s] = memory[source + places[s] + j]
+            memory[target + j * stride + s] = memory[source + row_offsets[s] + j]

@@ -6,6 +6,7 @@ Lanes run along the summed index, which lies in panels. Each element of C is one
 multiply-adds and one sum over lanes, whatever tile it falls into.
 """
 
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from llvmlite import ir
 from ..language.codegen import codegen
 from ..language.jit import kernel
 from ..language.parameters import Memory, Pair, Triple
-from ..language.simd import INT, TILE_ROWS, ZERO, Emitter, loop, multiple
+from ..language.simd import INT, TILE_ROWS, ZERO, Emitter, each, loop, multiple
 
 # 4 x 4 sums fill a vector of 16 lanes, 2 x 4 one of 8.
 _HEIGHTS = (4, 2, 1) if TILE_ROWS == 6 else (2, 1)
@@ -47,11 +48,10 @@ def _tiles(e, memory, C, A, B, vectors, panels, last_vectors, rows, columns):
         rest = b.srem(left, ir.Constant(INT, height))
         whole = b.sub(left, rest)
 
-        def tiles(row: Any, _: list[Any], height: int = height, done: Any = done) -> list[Any]:
+        def tiles(row: Any, height: int = height, done: Any = done) -> None:
             _row_of_tiles(e, o, height, b.add(done, row), whole_columns, rest_columns)
-            return []
 
-        loop(b, whole, [], tiles, step=height)
+        each(b, whole, tiles, step=height)
         done, left = b.add(done, whole), rest
 
 
@@ -75,17 +75,13 @@ def _row_of_tiles(
     e: Emitter, o: _Operands, height: int, row: Any, whole_columns: Any, rest_columns: Any
 ) -> None:
     """All columns of ``height`` rows: tiles of ``_COLUMNS`` columns, and of single ones."""
+    b = e.builder
 
-    def full(column: Any, _: list[Any]) -> list[Any]:
-        _tile(e, o, height, _COLUMNS, row, column)
-        return []
+    def single(column: Any) -> None:
+        _tile(e, o, height, 1, row, b.add(whole_columns, column))
 
-    def single(column: Any, _: list[Any]) -> list[Any]:
-        _tile(e, o, height, 1, row, e.builder.add(whole_columns, column))
-        return []
-
-    loop(e.builder, whole_columns, [], full, step=_COLUMNS)
-    loop(e.builder, rest_columns, [], single)
+    each(b, whole_columns, partial(_tile, e, o, height, _COLUMNS, row), step=_COLUMNS)
+    each(b, rest_columns, single)
 
 
 def _tile(
@@ -125,9 +121,9 @@ def _products(e: Emitter, o: _Operands, a_rows: list[Any], b_rows: list[Any]) ->
             pairs = [(x_j, y_k) for x_j in x for y_k in y]
             return [e.fma(*pair, total) for pair, total in zip(pairs, sums, strict=True)]
 
-        return loop(b, count, sums, vector)  # type: ignore[no-any-return]
+        return loop(b, count, sums, vector)
 
-    return loop(b, o.panels, [e.zeros()] * (len(a_rows) * len(b_rows)), panel)  # type: ignore[no-any-return]
+    return loop(b, o.panels, [e.zeros()] * (len(a_rows) * len(b_rows)), panel)
 
 
 def _sum_lanes(e: Emitter, sums: list[Any]) -> list[Any]:

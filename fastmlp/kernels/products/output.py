@@ -15,7 +15,8 @@ from .updates import scale, update_rows, update_rule
 
 @kernel
 def forward(memory: Memory, run: Run, layer: Layer):
-    """Logits from the member's panels alone, each panel's to its own place."""
+    """partial logits (c, m) = W.T (c, panel) @ inputs.T (panel, m) for each of the member's panels;
+    + b (c) for panel 0."""
     below, c = layer_at(layer.below, 0), layer.n_out
     partial = run.partial + run.slot * run.partial_slot
     for p in range(layer.first, layer.last):
@@ -34,7 +35,7 @@ def forward(memory: Memory, run: Run, layer: Layer):
 
 @kernel
 def sum_logits(memory: Memory, run: Run, layer: Layer):
-    """Logits: the sum, in the order of panels, of what :func:`forward` left."""
+    """logits (c, m) = the partial logits (c, m), summed in the order of panels."""
     logits, partial = run.logits, run.partial + run.slot * run.partial_slot
     # Whole rows, whatever they hold beyond the m samples: one long loop is faster than many short.
     count = layer.n_out * run.samples
@@ -48,7 +49,8 @@ def sum_logits(memory: Memory, run: Run, layer: Layer):
 
 @kernel
 def backward(memory: Memory, run: Run, layer: Layer):
-    """Delta of the last hidden layer before its activation, for the member's panels."""
+    """below.deltas (m, n_in) = deltas.T (m, c) @ W.T (c, n_in), before the activation of the layer
+    below; in the member's panels."""
     below, tiles = layer_at(layer.below, 0), int64s(run.outer)
     for p in range(layer.first, layer.last):
         outer(
@@ -61,7 +63,7 @@ def backward(memory: Memory, run: Run, layer: Layer):
 
 @kernel
 def update(memory: Memory, run: Run, layer: Layer):
-    """Output weights of the member's panels; the biases go with panel 0."""
+    """A step of W.T (c, n_in) along deltas (c, m) @ inputs (m, n_in), and of b (c) with panel 0."""
     below, c = layer_at(layer.below, 0), layer.n_out
     if run.straight:
         scale(memory, run, run.logits, c * run.samples)
@@ -70,6 +72,7 @@ def update(memory: Memory, run: Run, layer: Layer):
             memory, run, (layer.weights + p * layer.panel, layer.stride),
             (run.logits, run.iota, run.sample_rows),
             (below.outputs + p * layer.panel, below.stride), c, vectors_of(run, layer, p), 0,
+            False,
         )  # fmt: skip
         if p == 0:
             _update_biases(memory, run, layer)
@@ -77,7 +80,7 @@ def update(memory: Memory, run: Run, layer: Layer):
 
 @kernel
 def _update_biases(memory: Memory, run: Run, layer: Layer):
-    """Output biases, each from the sum of its deltas."""
+    """A step of b (c) along the sums of deltas (c, m) over the samples."""
     c, target, base = layer.n_out, layer.bias, layer.bias
     if not run.straight:
         base = layer.bias + run.gradient
@@ -91,19 +94,16 @@ def _update_biases(memory: Memory, run: Run, layer: Layer):
             total += memory[base + k]
         memory[target + k] = total
     if run.updates and not run.straight:
-        run.biases = True
-        update_rule(run.step_kernel, memory, run, layer.bias, run.tile, c)
-        run.biases = False
+        update_rule(run.step_kernel, memory, run, layer.bias, run.tile, c, True)
 
 
 @kernel
-def each_piece(memory: Memory, run: Run, layer: Layer, p: int, visitor: int):
-    """Call the kernel ``visitor`` on each row of a panel and its gradient, biases with panel 0."""
+def each_block(memory: Memory, run: Run, layer: Layer, p: int, visitor: int):
+    """Call the kernel ``visitor`` on each row of panel ``p`` of W.T (c, n_in) and its gradient, and
+    on b (c) with panel 0."""
     count = vectors_of(run, layer, p) * run.lanes
     for k in range(layer.n_out):
         w = layer.weights + p * layer.panel + k * layer.stride
-        update_rule(visitor, memory, run, w, w + run.gradient, count)
+        update_rule(visitor, memory, run, w, w + run.gradient, count, False)
     if p == 0:
-        run.biases = True
-        update_rule(visitor, memory, run, layer.bias, layer.bias + run.gradient, layer.n_out)
-        run.biases = False
+        update_rule(visitor, memory, run, layer.bias, layer.bias + run.gradient, layer.n_out, True)

@@ -20,7 +20,7 @@ from ..language.jit import kernel, plugin
 from ..language.parameters import Memory, Pair, Triple
 from ..language.simd import INT, TILE_ROWS, TILE_VECTORS, ZERO, Emitter, loop, multiple, while_loop
 
-# What takes (i, sums) to the sums with the products of step i.
+# Of (i, sums), the sums with the products of step i added.
 Add = Callable[[Any, list[Any]], list[Any]]
 
 
@@ -33,8 +33,8 @@ def outer(
 
     There are ``rows`` rows of as many whole vectors as the kernel is made for, contiguous in C,
     base and B. C, base and B are pairs (offset, elements between rows); ``base`` may be C itself.
-    A is (offset, steps, places), the latter two tables: A[i, j] is the element
-    ``offset + steps[i] + places[j]``.
+    A is (offset, steps, row_offsets), the latter two tables: A[i, j] is the element
+    ``offset + steps[i] + row_offsets[j]``.
 
     A masked kernel sums over the i whose bits are set: for tile t of TILE_ROWS rows, in the words
     from ``masks[t * words]`` on, ``words`` being ``depth / 64`` rounded up.
@@ -182,7 +182,7 @@ def _for_each_pair(e: Emitter, depth: Any, sums: list[Any], add: Add) -> list[An
         return add(b.add(i, ir.Constant(INT, 1)), add(i, sums))
 
     sums = loop(b, even, sums, two, step=2)
-    return loop(b, b.sub(depth, even), sums, lambda i, sums: add(b.add(even, i), sums))  # type: ignore[no-any-return]
+    return loop(b, b.sub(depth, even), sums, lambda i, sums: add(b.add(even, i), sums))
 
 
 def _for_each_set_bit(e: Emitter, masks: Any, words: Any, sums: list[Any], add: Add) -> list[Any]:
@@ -192,7 +192,7 @@ def _for_each_set_bit(e: Emitter, masks: Any, words: Any, sums: list[Any], add: 
         bits = e.builder.load(e.at(masks, index))
         return _for_each_bit_of(e, bits, multiple(e.builder, index, 64), sums, add)
 
-    return loop(e.builder, words, sums, word)  # type: ignore[no-any-return]
+    return loop(e.builder, words, sums, word)
 
 
 def _for_each_bit_of(e: Emitter, bits: Any, first: Any, sums: list[Any], add: Add) -> list[Any]:

@@ -23,7 +23,8 @@ def open_chunk(run: Run, step: int):
     run.opens, run.closes = run.row == first, end == last
     run.updates = run.closes and not run.clip
     run.straight = run.plain and run.opens and run.closes
-    run.share, run.rate = float64s(run.shares)[number], float64s(run.rates)[number]
+    run.sample_scale = float64s(run.sample_scales)[number]
+    run.rate = float64s(run.rates)[number]
     if run.penalise:
         run.l2, run.l1 = float64s(run.l2s)[number], float64s(run.l1s)[number]
     if run.shrink:

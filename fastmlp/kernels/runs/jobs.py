@@ -45,14 +45,14 @@ def training_job(
     """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros.
 
     There is a name in ``activations`` for each hidden layer, as in the plan. ``dropout`` has the
-    share that is dropped of the input and of each hidden layer; that of the input needs a reader
-    that copies. ``before_rule`` names what happens before the update rule: "penalties", "decay",
-    "clipping".
+    fraction that is dropped of the input and of each hidden layer; that of the input needs a
+    reader that copies. ``before_rule`` names what happens before the update rule: "penalties",
+    "decay", "clipping".
     """
     job, layers = Job(train, plan, memory, as_team=True), plan.layers
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
     if reader == "scattered":
-        layers["rows"][:, 0] = plan.runs["places"]
+        layers["rows"][:, 0] = plan.runs["row_offsets"]
     chunks = int(plan.runs["chunks_per_batch"][0])
     plain = RULES[rule].plain and not before_rule
     job.set(plain=plain)
@@ -91,9 +91,9 @@ def _choose_before_rule(job: Job, names: Collection[str]) -> None:
             step_kernel=regularisation.clipped, measure=regularisation.measured, clip=update_clipped
         )
         layers = job.plan.layers
-        layers["each_piece"][:, -1] = job.address(output.each_piece)
+        layers["each_block"][:, -1] = job.address(output.each_block)
         if layers.shape[1] > 2:
-            layers["each_piece"][:, 1:-1] = job.address(dense.each_piece)
+            layers["each_block"][:, 1:-1] = job.address(dense.each_block)
         for index in range(1, layers.shape[1]):
             layers["squares"][:, index] = job.plan.table(np.zeros(layers["panels"][0, index]))
     elif names:
@@ -132,8 +132,8 @@ def _choose_dropout(job: Job, dropout: tuple[float, ...]) -> None:
         1.0 - np.array(dropout),
         thresholds(dropout),
     )
-    for number, share in enumerate(dropout):
-        if share > 0:
+    for number, fraction in enumerate(dropout):
+        if fraction > 0:
             layers["drop"][:, number] = job.address(drop_outputs if number else drop_inputs)
             layers["drop_deltas"][:, number] = job.address(drop_deltas) if number else 0
 

@@ -217,7 +217,7 @@ def _plan_tables(plan: Plan, skip_zeros: bool) -> None:
     first, chunk, samples = layers[0], int(runs[0]["chunk"]), int(runs[0]["samples"])
     d, classes = int(first["n_out"][0]), int(first["n_out"][-1])
     longest = max(int(first["n_out"].max()), chunk)
-    runs["iota"], runs["noughts"] = table(np.arange(longest)), table(np.zeros(longest))
+    runs["iota"], runs["zero_offsets"] = table(np.arange(longest)), table(np.zeros(longest))
     runs["sample_rows"] = table(np.arange(max(classes, PACKED_INPUTS)) * samples)
     for index in range(len(first) - 1):
         layer = first[index]
@@ -230,7 +230,7 @@ def _plan_tables(plan: Plan, skip_zeros: bool) -> None:
     layers["outputs"][:, 0] = runs["copy"]
     runs["feature_words"], runs["mask_words"] = mask_words(d)[0], sum(mask_words(d))
     for run in runs:
-        run["places"] = table(np.zeros(chunk))
+        run["row_offsets"] = table(np.zeros(chunk))
         if skip_zeros:
             feature_words, group_words = mask_words(d)
             run["feature_masks"] = table(np.zeros(-(-chunk // TILE_ROWS) * feature_words))

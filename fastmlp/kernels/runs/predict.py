@@ -30,7 +30,7 @@ def predict(memory: Memory, runs: int, member: int):
 
 @kernel
 def keep_outputs(memory: Memory, run: Run, layer: Layer):
-    """What the output function makes of the logits -> predictions (n x c)."""
+    """predictions (m, c) of the chunk = output function of logits (c, m)."""
     call(run.loss, memory, run, layer)
     predictions, c = elements_like(run.predictions, memory), layer.n_out
     logits, stride, target = run.logits, run.samples, run.row * c
@@ -41,8 +41,8 @@ def keep_outputs(memory: Memory, run: Run, layer: Layer):
 
 @kernel
 def keep_totals(memory: Memory, run: Run, layer: Layer):
-    """The chunk's loss and hits -> totals."""
-    run.total_loss = run.hits = 0.0
+    """totals (2) of the chunk = its loss and score."""
+    run.total_loss = run.total_score = 0.0
     call(run.loss, memory, run, layer)
     totals, chunk = float64s(run.totals), run.row // run.chunk
-    totals[2 * chunk], totals[2 * chunk + 1] = run.total_loss, run.hits
+    totals[2 * chunk], totals[2 * chunk + 1] = run.total_loss, run.total_score
