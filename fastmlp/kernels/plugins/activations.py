@@ -9,11 +9,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
 from ..language import functions
+from ..language.backend import intrinsic, ir, types
 from ..language.elements import as_element
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run

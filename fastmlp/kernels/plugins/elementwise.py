@@ -13,10 +13,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
+from ..language.backend import intrinsic, ir, types
 from ..language.jit import kernel
 from ..language.parameters import Memory, Run
 from ..language.simd import INT, ZERO, Emitter, loop, multiple

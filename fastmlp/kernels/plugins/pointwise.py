@@ -8,11 +8,8 @@ makes a loss, see :class:`Formula`.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
 from ..language import functions
+from ..language.backend import intrinsic, ir, types
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
 from ..language.records import fields

@@ -9,10 +9,7 @@ exponentials.
 import math
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
+from ..language.backend import intrinsic, ir, types
 from ..language.elements import as_element, elements_like, emit_exp, int32s
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run

@@ -8,11 +8,8 @@ multiply-adds and one sum over lanes, whatever tile it falls into.
 
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
+from ..language.backend import intrinsic, ir, types
+from ..language.builders import unpacked
 from ..language.jit import kernel
 from ..language.parameters import Memory, Pair, Triple
 from ..language.simd import INT, TILE_ROWS, ZERO, Emitter, loop, multiple
@@ -115,9 +112,7 @@ def _emit_inner(e: Emitter, args: dict[str, Any]) -> None:
 def _inner(typing_context, memory, C, A, B, vectors, panels, last_vectors, rows, columns):
     def emit(context, builder, sig, args):
         e = Emitter(builder, sig.args[0].dtype)
-        C, A, B = (
-            cgutils.unpack_tuple(builder, args[k], count) for k, count in ((1, 2), (2, 3), (3, 3))
-        )
+        C, A, B = (unpacked(builder, args[k], count) for k, count in ((1, 2), (2, 3), (3, 3)))
         names = ("vectors", "panels", "last_vectors", "rows", "columns")
         _emit_inner(
             e,

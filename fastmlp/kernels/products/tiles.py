@@ -11,11 +11,8 @@ it falls into, so results do not depend on how the work is split.
 
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
+from ..language.backend import intrinsic, ir, types
+from ..language.builders import unpacked
 from ..language.jit import kernel, plugin
 from ..language.parameters import Memory, Pair, Triple
 from ..language.simd import INT, TILE_ROWS, TILE_VECTORS, ZERO, Emitter, loop, multiple, while_loop
@@ -166,8 +163,8 @@ def _emit_outer(e: Emitter, vectors: int, args: dict[str, Any]) -> None:
 def _operands(e: Emitter, memory: Any, masked: bool, args: Any) -> dict[str, Any]:
     """The operands of :func:`outer` by the names that the tile uses, offsets as pointers."""
     b = e.builder
-    C, base, B = (cgutils.unpack_tuple(b, args[k], 2) for k in (0, 1, 3))
-    A = cgutils.unpack_tuple(b, args[2], 3)
+    C, base, B = (unpacked(b, args[k], 2) for k in (0, 1, 3))
+    A = unpacked(b, args[2], 3)
     rows, depth, masks, rectified = args[4:]
     table = INT.as_pointer()
     operands = {
