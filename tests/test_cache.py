@@ -13,12 +13,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import numba
 import pytest
 
 import fastmlp
 from fastmlp import kernels
-from fastmlp.kernels.language import object_cache
+from fastmlp.kernels.language import backend, object_cache
 from fastmlp.kernels.language.jit import Kernel
 from tests.basics import needs_compiler
 
@@ -228,7 +229,7 @@ def test_a_file_is_whole_or_not_there(
     object_cache._tell_once.cache_clear()
     monkeypatch.setattr(object_cache, "_folder", lambda: tmp_path)
     monkeypatch.setattr(os, "replace", fail)
-    code = object_cache.ObjectCode("name", b"code")
+    code = backend.ObjectCode("name", ("another", "sched_yield"), b"code")
     if isinstance(error, OSError):
         with pytest.warns(RuntimeWarning, match="cannot be kept on disk"):
             object_cache.save_object("kernel", code)
@@ -285,7 +286,7 @@ def test_an_error_of_the_compiler_is_not_kept(monkeypatch: pytest.MonkeyPatch) -
     def fail(*arguments: Any, **options: Any) -> None:
         raise MemoryError("from the compiler")
 
-    kernel = kernels.language.jit.Kernel(lambda run: None, parallel=False)
+    kernel = Kernel(lambda run: None, is_parallel=False)
     monkeypatch.setattr(numba, "njit", fail)
     with pytest.raises(MemoryError, match="from the compiler"):
         kernel._compiled(None)
@@ -325,13 +326,18 @@ def test_the_source_of_every_kernel_counts(monkeypatch: pytest.MonkeyPatch) -> N
     assert hashlib.sha256(b"").digest() not in digests
 
 
+def test_sources_count_that_no_process_has_imported_yet() -> None:
+    found = "from fastmlp.kernels.language import object_cache; print(object_cache._state())"
+    assert run(found).strip() == name()
+
+
 @pytest.mark.parametrize(
     ("owner", "attribute"),
     [
         (numba, "__version__"),
-        (object_cache.llvmlite, "__version__"),
+        (llvmlite, "__version__"),
         *((object_cache, attribute) for attribute in ("TRIPLE", "CPU", "FEATURES")),
-        *((object_cache.config, attribute) for attribute in object_cache._SETTINGS),
+        *((numba.config, attribute) for attribute in backend.SETTINGS),
     ],
 )
 def test_what_the_code_depends_on_counts(

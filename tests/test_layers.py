@@ -105,6 +105,17 @@ def test_kernels_have_few_parameters_and_imports(file: Path) -> None:
             assert len(node.args.args) <= 8 or node.name in ("outer", "inner"), node.name
 
 
+def test_one_module_imports_numba_and_llvmlite() -> None:
+    found = set()
+    for file in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.partition(".")[0] in ("numba", "llvmlite") for name in names):
+                found.add(module_name(file))
+    assert found == {"fastmlp.kernels.language.backend"}
+
+
 # Their threads go on spinning for 0.1 s on the cores that a fit, or the next one, needs: with one
 # such product at the end of a fit, fits of 0.2 s on two threads took 1.6 times as long.
 BLAS = {"dot", "vdot", "matmul", "tensordot", "linalg"}

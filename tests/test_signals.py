@@ -181,7 +181,7 @@ FIRST_FITS = """
 import gc
 import threading
 from numba.np.ufunc import parallel
-from fastmlp.kernels.language import jit
+from fastmlp.kernels.language import backend, jit
 
 kernels = [one for one in gc.get_objects() if isinstance(one, jit.Kernel)]
 engines = []
@@ -189,8 +189,8 @@ engines = []
 def forget():
     for kernel in kernels:
         kernel._addresses.clear()
-    engines.append(jit._engine())  # what it has linked may still be called
-    jit._engine.cache_clear()
+    engines.append(backend._engine())  # what it has linked may still be called
+    backend._engine.cache_clear()
     parallel._is_initialized, parallel._backend_init_process_lock = False, None
 
 def fit():

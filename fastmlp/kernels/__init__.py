@@ -3,7 +3,7 @@ raise.
 
 Folders, each importing from those above it alone::
 
-    language  how kernels are written: kernels, records, vectors, what Numba compiles for
+    language  how kernels are written: the seam to Numba, records, vectors, the target
     products  matrix products: the tiles, a hidden layer, the output layer, updates
     plugins   what a run chooses, a table each: activations, losses, update rules, readers
     runs      what stands around them: plan, team, training, prediction, launch

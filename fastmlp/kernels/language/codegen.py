@@ -4,10 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
+from .backend import intrinsic, types
+from .builders import unpacked
 from .records import fields
 from .simd import Emitter
 
@@ -40,5 +38,5 @@ def codegen(generate: Callable[..., None]) -> Any:
 
 def _operand(e: Emitter, context: Any, kind: Any, value: Any) -> Any:
     if isinstance(kind, types.BaseTuple):
-        return cgutils.unpack_tuple(e.builder, value, len(kind))
+        return unpacked(e.builder, value, len(kind))
     return fields(context, e.builder, kind, value) if isinstance(kind, types.Record) else value

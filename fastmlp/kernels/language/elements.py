@@ -2,11 +2,8 @@
 
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
+from .backend import intrinsic, ir, types
+from .builders import declared
 from .codegen import codegen
 from .simd import Emitter, multiple
 
@@ -92,8 +89,8 @@ def prefetch(typing_context, memory, index):
     def emit(context, builder, sig, args):
         address = builder.gep(args[0], [args[1]])
         flag = ir.IntType(32)
-        function = cgutils.get_or_insert_function(
-            builder.module,
+        function = declared(
+            builder,
             ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag]),
             "llvm.prefetch.p0",
         )

@@ -13,8 +13,7 @@ once; beside each is the largest error that it adds, relative to the function.
 import math
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-
+from .backend import ir
 from .simd import Emitter
 
 _AS_WRITTEN = ("contract",)

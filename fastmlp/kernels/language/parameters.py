@@ -7,8 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from numba import types
-
+from .backend import types
 from .records import LAYER_TYPE, RUN_TYPE
 
 # To Python all are numbers or pointers that only kernels can use; what Numba takes stands beside.

@@ -11,12 +11,9 @@ of int64, given by its address.
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from .backend import from_dtype, intrinsic, ir, types
 from .simd import INT
 
 _LINE_BYTES = 64
@@ -163,7 +160,7 @@ LAYER = _record(
     ]
 )  # fmt: skip
 
-RUN_TYPE, LAYER_TYPE = numba.from_dtype(RUN), numba.from_dtype(LAYER)
+RUN_TYPE, LAYER_TYPE = from_dtype(RUN), from_dtype(LAYER)
 
 
 def _record_at(record: Any, itemsize: int) -> Any:

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-
+from .backend import ir, types
+from .builders import declared
 from .target import HAS_FMA, REGISTERS, VECTOR_BYTES
 
 INT = ir.IntType(64)
@@ -76,7 +74,7 @@ class Emitter:
         stores = isinstance(result, ir.VoidType)
         operands = [value, pointer, align, mask] if stores else [pointer, align, mask, value]
         kind = ir.FunctionType(result, [operand.type for operand in operands])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        function = declared(self.builder, kind, name)
         return self.builder.call(function, operands)
 
     def splat(self, scalar: Any) -> Any:
@@ -144,7 +142,7 @@ class Emitter:
 
     def _call(self, name: str, *operands: Any) -> Any:
         signature = ir.FunctionType(self.vector, [operand.type for operand in operands])
-        function = cgutils.get_or_insert_function(self.builder.module, signature, name)
+        function = declared(self.builder, signature, name)
         return self.builder.call(function, operands)
 
     def constant(self, value: float) -> Any:

@@ -8,9 +8,8 @@ whatever the function of 0 is and whatever deltas lie there.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-
 from ..language import functions
+from ..language.backend import ir
 from ..language.codegen import codegen
 from ..language.elements import as_element
 from ..language.jit import kernel

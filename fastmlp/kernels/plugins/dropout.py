@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from ..language.backend import intrinsic, ir, types
 from ..language.codegen import codegen
 from ..language.elements import as_element
 from ..language.jit import kernel

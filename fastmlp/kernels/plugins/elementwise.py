@@ -13,8 +13,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-
+from ..language.backend import ir
 from ..language.codegen import codegen
 from ..language.jit import kernel
 from ..language.parameters import Memory, Run

@@ -8,9 +8,8 @@ makes a loss, see :class:`Formula`.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-
 from ..language import functions
+from ..language.backend import ir
 from ..language.codegen import codegen
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
-
+from ..language.backend import ir
 from ..language.elements import elements_like
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run

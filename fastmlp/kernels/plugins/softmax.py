@@ -12,8 +12,7 @@ logit: the first one among equals, as with ``argmax``.
 import math
 from typing import Any
 
-from llvmlite import ir
-
+from ..language.backend import ir
 from ..language.codegen import codegen
 from ..language.elements import as_element, elements_like, int32s
 from ..language.functions import exp_nonpositive

@@ -10,8 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-
+from ..language.backend import ir
 from ..language.codegen import codegen
 from ..language.jit import kernel
 from ..language.parameters import Memory, Pair, Triple

@@ -13,8 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-
+from ..language.backend import ir
 from ..language.codegen import codegen
 from ..language.jit import kernel, plugin
 from ..language.parameters import Memory, Pair, Triple

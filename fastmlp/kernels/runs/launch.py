@@ -7,11 +7,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba.np.ufunc import parallel
 
+from ..language import backend
+from ..language.backend import prange, types
 from ..language.jit import c_function, kernel_of, parallel_kernel, plugin
 from .plan import Plan
 from .threads import threading_layer
@@ -25,8 +25,8 @@ def run_entry(memory_address: int, runs: int, member: int):
 @parallel_kernel
 def _region(n_threads: int, entry: int, memory_address: int, runs: int):
     """The parallel region: every entry kernel, of every dtype, on up to ``n_threads`` threads."""
-    for member in numba.prange(n_threads):
-        run_entry(entry, memory_address, runs, numba.int64(member))
+    for member in prange(n_threads):
+        run_entry(entry, memory_address, runs, types.int64(member))
 
 
 class _Launches:
@@ -63,7 +63,7 @@ class Job:
     ) -> None:
         self._as_team, self._is_single = as_team, len(plan.runs) == 1
         self.plan, self.runs, self._memory = plan, plan.runs, memory
-        self._dtype = numba.from_dtype(memory.dtype)
+        self._dtype = backend.from_dtype(memory.dtype)
         self._address = self.address(entry)
         self._call = c_function(self._address, 3)
         self._arguments = memory.ctypes.data, plan.runs.ctypes.data
@@ -145,13 +145,12 @@ class Job:
             self._run_in_python_threads()
             return
         region = c_function(kernel_of(_region).address(), 4)
-        # Numba's own functions take locks, which an exception of a signal handler may leave taken.
-        mask = parallel._get_num_threads()
+        mask = backend.thread_mask()
         try:
-            parallel._set_num_threads(len(self.runs))
+            backend.set_thread_mask(len(self.runs))
             region(len(self.runs), self._address, *self._arguments)
         finally:
-            parallel._set_num_threads(mask)
+            backend.set_thread_mask(mask)
 
     def _run_in_python_threads(self) -> None:
         """The calling thread and others take a member's part each, until none is left."""

@@ -22,11 +22,9 @@ import sys
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
+from ..language.backend import intrinsic, ir, types
+from ..language.builders import declared, stack_slot, unpacked
 from ..language.elements import int64s
 from ..language.jit import kernel
 from ..language.parameters import Run
@@ -109,7 +107,7 @@ def _pause(typing_context):
         if X86:
             signature = ir.FunctionType(ir.VoidType(), [])
             name = "llvm.x86.sse2.pause"
-            builder.call(cgutils.get_or_insert_function(builder.module, signature, name), [])
+            builder.call(declared(builder, signature, name), [])
         return context.get_dummy_value()
 
     return types.void(), emit
@@ -123,7 +121,7 @@ def _offer_processor(typing_context):
         if sys.platform != "win32":
             signature = ir.FunctionType(ir.IntType(32), [])
             name = "sched_yield"
-            builder.call(cgutils.get_or_insert_function(builder.module, signature, name), [])
+            builder.call(declared(builder, signature, name), [])
         return context.get_dummy_value()
 
     return types.void(), emit
@@ -136,12 +134,12 @@ def _nanoseconds(typing_context):
     def emit(context, builder, sig, args):
         if sys.platform == "win32":
             return ZERO
-        time = cgutils.alloca_once(builder, ir.LiteralStructType([INT, INT]))
+        time = stack_slot(builder, ir.LiteralStructType([INT, INT]))
         number, monotonic = ir.IntType(32), 6 if sys.platform == "darwin" else 1
         signature = ir.FunctionType(number, [number, time.type])
-        clock = cgutils.get_or_insert_function(builder.module, signature, "clock_gettime")
+        clock = declared(builder, signature, "clock_gettime")
         builder.call(clock, [ir.Constant(number, monotonic), time])
-        seconds, rest = cgutils.unpack_tuple(builder, builder.load(time), 2)
+        seconds, rest = unpacked(builder, builder.load(time), 2)
         return builder.add(builder.mul(seconds, ir.Constant(INT, 1_000_000_000)), rest)
 
     return types.int64(), emit
