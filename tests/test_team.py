@@ -161,7 +161,7 @@ def wait_for_the_other(plan: Plan, balanced: int, credit: int) -> tuple[int, int
     return start, end
 
 
-def parts(plan: Plan) -> bool:
+def disbands(plan: Plan) -> bool:
     return not team.stayed(counters_of(plan), 2)
 
 
@@ -183,23 +183,23 @@ def test_waiting_is_paid_from_the_account() -> None:
     paid = credit - int(plan.runs["credit"][0])
     assert 0 < paid <= (end - start) - (start - before)
     assert before < plan.runs["balanced_at"][0] <= end
-    assert not parts(plan)
+    assert not disbands(plan)
 
 
-def test_a_team_parts_when_the_account_is_overdrawn() -> None:
+def test_a_team_disbands_when_the_account_is_overdrawn() -> None:
     plan = open_team(2)
     plan.runs["step"] = 7
     wait_for_the_other(plan, time.monotonic_ns() + 10**9, 0)
     assert plan.runs["credit"][0] < 0
-    assert counters_of(plan)[team._PARTING] == 9
-    assert parts(plan)
+    assert counters_of(plan)[team._DISBANDING] == 9
+    assert disbands(plan)
 
 
 def test_a_long_past_does_not_count() -> None:
     plan = open_team(2)
     wait_for_the_other(plan, time.monotonic_ns() - 10**12, 0)
     assert plan.runs["credit"][0] == team._MOST_CREDIT
-    assert not parts(plan)
+    assert not disbands(plan)
 
 
 # --------------------------------------------------------------------------------- whole processes

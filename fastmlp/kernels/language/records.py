@@ -153,7 +153,7 @@ LAYER = _record(
         ("drop", _I), ("drop_deltas", _I),  # the same for its dropout; 0 without
         ("kept", _F),  # the fraction of its units that stay; outputs carry the factor 1 / kept
         ("threshold", _I),  # kept * 2^32
-        ("rectified", _I),  # whether the products themselves take the positive part
+        ("rectified", _I),  # whether the products store the positive part alone
         ("masked", _I),  # whether its products skip zeros
         ("forward_waits", _I),  # whether the team meets after the forward pass
         ("backward_waits", _I),  # and between backward pass and update

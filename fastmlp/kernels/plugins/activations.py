@@ -23,7 +23,7 @@ from . import formulas
 def relu_derivative(memory: Memory, run: Run, layer: Layer):
     """deltas (m, n_out) = deltas where outputs (m, n_out) > 0, else 0; in the member's panels.
 
-    The values are those of the products, which take the positive part on their way to memory.
+    The values are those of the products, which store the positive part alone.
     """
     zero = as_element(0, memory)
     for p in range(layer.first, layer.last):
@@ -146,7 +146,7 @@ class Activation(NamedTuple):
 
     values: Any  # of the member's panels of ``layer.outputs``; None if the products have them
     derivative: Any  # times ``layer.deltas``, computed from the values or from the slopes
-    rectified: bool = False  # whether the products take the positive part on their way to memory
+    rectified: bool = False  # whether the products store the positive part alone
     values_and_slopes: Any = None  # of a forward pass in training, if slopes are kept
 
     @property

@@ -2,7 +2,7 @@
 JMLR 15, 2014; scaled in training, so that predictions need nothing).
 
 Nothing is drawn and nothing is kept: whether a unit stays is a hash of the key of the epoch, the
-row's place in the epoch, the layer and the unit. So the backward pass finds the factors of the
+row's number in the epoch, the layer and the unit. So the backward pass finds the factors of the
 forward pass, whatever the vectors, the dtype, the team and the chunks. Key, layer and row are
 mixed into a seed of 64 bits (the finaliser of Steele, Lea and Flood's SplitMix64, OOPSLA 2014);
 its halves and the number of a unit are mixed in 32 bits, on whole vectors (with the multipliers of
@@ -27,7 +27,7 @@ _WORD = ir.IntType(32)
 
 
 def thresholds(dropout: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Below which of 2^32 numbers a unit stays, for each share of units that are dropped."""
+    """Below which of 2^32 numbers a unit stays, for each fraction of units that are dropped."""
     kept = np.rint((1.0 - np.asarray(dropout, np.float64)) * 2.0**32)
     return np.minimum(kept, 2.0**32 - 1).astype(np.int64)
 

@@ -2,7 +2,7 @@
 
 A formula is a Python function of an Emitter, the :class:`Numbers` of the run, and the vectors that
 it needs, by name: ``w``, ``g`` for the gradient, and others for the state, in their order. It
-returns the new vectors by the same names; what it does not return stays as it is.
+returns the new vectors by the same names; the others stay as they are.
 
 The part of a vector at the end goes through the same instructions as whole ones, so a result does
 not depend on where an element lies. Where the order of roundings matters, a formula says it with

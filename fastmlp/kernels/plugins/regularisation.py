@@ -1,7 +1,7 @@
-"""What happens before the update rule: penalties, decay of weights, clipping.
+"""Before the update rule: penalties, decay of weights, clipping.
 
-Kernels like those of ``rules``. A run that has any of them gives the address of
-:func:`regularised`, or :func:`clipped`, in place of the rule's own to those who update.
+Kernels like those of ``rules``. A run that has any of them updates by :func:`regularised`, or
+:func:`clipped`, which end with the rule.
 """
 
 from typing import Any

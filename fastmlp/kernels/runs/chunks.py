@@ -1,4 +1,4 @@
-"""Which rows a chunk has, and the part of a mini-batch that it is."""
+"""Chunks of mini-batches: their rows, and the numbers of their batch."""
 
 from ..language.elements import float64s
 from ..language.jit import kernel

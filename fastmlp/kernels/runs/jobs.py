@@ -1,4 +1,4 @@
-"""The kernels of a run, chosen by what it needs: what is not named here is never compiled."""
+"""The kernels that a run needs. Those that are not named here are never compiled."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -64,14 +64,7 @@ def training_job(
     _choose_forward(job, activations, training=True)
     if any(dropout):
         _choose_dropout(job, dropout)
-    layers["update"][:, 1:-1] = job.address(dense.update) if layers.shape[1] > 2 else 0
-    layers["update"][:, -1] = job.address(output.update)
-    if layers.shape[1] > 2:
-        layers["backward"][:, -1] = job.address(output.backward)
-    for index, name in enumerate(activations, 1):
-        layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
-    if layers.shape[1] > 3:
-        layers["backward"][:, 2:-1] = job.address(dense.backward)
+    _choose_backward(job, activations)
     job.set(outer=_tiles(job, OUTER, layers[0, 1:]))
     if masked:
         layers["masked"][:, 1] = True
@@ -104,8 +97,8 @@ def prediction_job(
     plan: Plan, memory: Floats, *, reader: str, kernel: Any, activations: tuple[str, ...],
     totals: bool,
 ) -> Job:  # fmt: skip
-    """What the ``kernel`` of an output makes of the logits; or, if ``totals``, of a loss, loss and
-    hits of each chunk."""
+    """Outputs of the logits, by ``kernel``; or, if ``totals``, loss and score of each chunk, by the
+    ``kernel`` of a loss."""
     job = Job(predict, plan, memory)
     job.choose(read=READERS[reader], loss=kernel, finish=keep_totals if totals else keep_outputs)
     _choose_forward(job, activations, training=False)
@@ -124,6 +117,18 @@ def _choose_forward(job: Job, activations: tuple[str, ...], *, training: bool) -
         if values is not None:
             layers["activate"][:, index] = job.address(values)
     layers["forward"][:, -1] = job.address(output.forward)
+
+
+def _choose_backward(job: Job, activations: tuple[str, ...]) -> None:
+    layers = job.plan.layers
+    layers["update"][:, 1:-1] = job.address(dense.update) if layers.shape[1] > 2 else 0
+    layers["update"][:, -1] = job.address(output.update)
+    if layers.shape[1] > 2:
+        layers["backward"][:, -1] = job.address(output.backward)
+    for index, name in enumerate(activations, 1):
+        layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
+    if layers.shape[1] > 3:
+        layers["backward"][:, 2:-1] = job.address(dense.backward)
 
 
 def _choose_dropout(job: Job, dropout: tuple[float, ...]) -> None:

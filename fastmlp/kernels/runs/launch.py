@@ -33,7 +33,7 @@ class _Launches:
     """What this process has under way; a forked child starts anew."""
 
     def __init__(self, *, forked: bool) -> None:
-        # One team at a time: of those who ask, who came first. Nobody waits: others work alone.
+        # One team at a time, the first that asks. No other waits: it works alone.
         self.teams: dict[object, None] = {}
         # GNU's OpenMP kills a forked child that starts its threads.
         self.forked = forked
@@ -95,7 +95,7 @@ class Job:
     def set_rows(
         self, X: npt.NDArray[np.generic], order: npt.NDArray[np.int64], *, in_place: bool
     ) -> None:
-        """Take rows ``order`` of X, if ``in_place`` from where they lie."""
+        """Work on rows ``order`` of X, if ``in_place`` where they lie."""
         self.point(input=X, order=order)
         self.set(n_rows=len(order))
         if in_place:
@@ -153,28 +153,28 @@ class Job:
             backend.set_thread_mask(mask)
 
     def _run_in_python_threads(self) -> None:
-        """The calling thread and others take a member's part each, until none is left."""
+        """The calling thread and others do the part of one member after the other."""
         left = list(range(len(self.runs)))
         busy = [threading.Lock() for _ in left[1:]]
         try:
             with suppress(RuntimeError):  # there may be no more threads
                 for lock in busy:
                     arguments = left, lock
-                    threading.Thread(target=self._take_parts, args=arguments, daemon=True).start()
-            self._take_parts(left, threading.Lock())
+                    threading.Thread(target=self._run_members, args=arguments, daemon=True).start()
+            self._run_members(left, threading.Lock())
         finally:
-            left.clear()  # who comes from now on has nothing to do
+            left.clear()  # threads that start from now on have nothing to do
             for lock in busy:
                 _wait_for(lock)
 
-    def _take_parts(self, left: list[int], busy: threading.Lock) -> None:
+    def _run_members(self, left: list[int], busy: threading.Lock) -> None:
         with busy, suppress(IndexError):
             while True:
                 self._call(*self._arguments, left.pop())
 
 
 def _wait_for(busy: threading.Lock) -> None:
-    """Until it is free, whatever a signal handler raises: its holder works on our memory."""
+    """Until it is free, even if a signal handler raises: its holder works on our memory."""
     raised, waiting = None, True
     while waiting:
         try:

@@ -81,7 +81,7 @@ def make_plan(
     clipped: bool = False,
     activations: tuple[str, ...] = (),
 ) -> Plan:
-    """Plan the memory of a network and the records of those who work on it.
+    """Plan the memory of a network and the records of the members of a team.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def _plan_slopes(plan: Plan, memory: _Allocator, activations: tuple[str, ...]) -
 
 
 def _plan_tables(plan: Plan, skip_zeros: bool) -> None:
-    """Tables of distances, and those that each member fills itself."""
+    """Tables of distances, and tables that each member fills itself."""
     runs, layers, table = plan.runs, plan.layers, plan.table
     first, chunk, samples = layers[0], int(runs[0]["chunk"]), int(runs[0]["samples"])
     d, classes = int(first["n_out"][0]), int(first["n_out"][-1])

@@ -1,4 +1,4 @@
-"""Prediction: the work of one thread over its share of the rows."""
+"""Prediction: the work of one thread on its part of the rows."""
 
 from ..language.elements import elements_like, float64s
 from ..language.jit import call, kernel
@@ -10,7 +10,8 @@ from ..products.output import sum_logits
 
 @kernel
 def predict(memory: Memory, runs: int, member: int):
-    """Take one thread's chunks through the network; ``run.finish`` does what is left to do."""
+    """outputs of the network for X (n, d), in one thread's chunks of at most ``run.chunk`` rows;
+    ``run.finish`` stores them."""
     run = run_at(runs, member)
     inputs, output = layer_at(run.layers, 0), layer_at(run.layers, run.n_layers)
     mode = flush_subnormals()

@@ -6,13 +6,13 @@ from ..language.records import layer_at, run_at
 from ..language.subnormals import flush_subnormals, restore_mode
 from ..products.output import sum_logits
 from .chunks import open_chunk
-from .team import barrier, join, parts
+from .team import barrier, disbands, join
 
 
 @kernel
 def train(memory: Memory, runs: int, member: int):
-    """Take chunks ``run.first`` to ``run.last`` through forward pass, loss, backward pass and
-    update, together with whoever else has come; ``run.first`` becomes the next one to take."""
+    """Forward pass, loss, backward pass and update of chunks ``run.first`` to ``run.last``, as a
+    member of a team; ``run.first`` becomes the next chunk to do."""
     member = join(runs)
     if member < 0:
         return
@@ -51,6 +51,6 @@ def train(memory: Memory, runs: int, member: int):
         if run.clip and run.closes:
             call(run.clip, memory, run, output)
         run.first = step + 1
-        if run.size > 1 and parts(run):
+        if run.size > 1 and disbands(run):
             break
     restore_mode(mode)
