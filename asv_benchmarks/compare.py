@@ -71,12 +71,18 @@ def load(name: str) -> tuple[Array, Array]:
     return COMPARED[name].load()
 
 
-def serve() -> None:
-    """Be the process of a commit: a line of JSON with seconds of epochs for each that comes in."""
+def own_package() -> Any:
+    """``fastmlp`` of the commit in whose folder this process runs, with a cache of its own."""
     os.environ["NUMBA_CACHE_DIR"] = str(Path("cache").absolute())
     warnings.simplefilter("ignore")  # of fits that are too short to learn
     fastmlp = import_module("fastmlp")
     assert Path(str(fastmlp.__file__)).parents[1] == Path.cwd(), fastmlp.__file__
+    return fastmlp
+
+
+def serve() -> None:
+    """Be the process of a commit: a line of JSON with seconds of epochs for each that comes in."""
+    fastmlp = own_package()
     for line in sys.stdin:
         name, threads, epochs = json.loads(line)
         run = Run(COMPARED[name], *load(name), epochs=1 + epochs, threads=threads)
@@ -99,9 +105,9 @@ def check_out(commit: str, folder: Path) -> None:
 
 
 @contextmanager
-def workers(folders: list[Path]) -> Iterator[list[Worker]]:
-    """New processes, one in each folder."""
-    command = [sys.executable, "-c", "from asv_benchmarks.compare import serve; serve()"]
+def workers(folders: list[Path], script: str = "compare") -> Iterator[list[Worker]]:
+    """New processes of a script, one in each folder."""
+    command = [sys.executable, "-c", f"from asv_benchmarks.{script} import serve; serve()"]
     pipe = subprocess.PIPE
     started = [
         subprocess.Popen(
@@ -117,18 +123,26 @@ def workers(folders: list[Path]) -> Iterator[list[Worker]]:
             worker.communicate()
 
 
-def turn(worker: Worker, *request: Any) -> list[float]:
-    """Seconds of each epoch that a worker did."""
+def send(worker: Worker, *request: Any) -> None:
+    """Ask a worker for something; :func:`receive` gives the answer."""
     assert worker.stdin is not None
-    assert worker.stdout is not None
-    time.sleep(PAUSE_SECONDS)
-    answer = ""
     with suppress(BrokenPipeError):
         print(json.dumps(request), file=worker.stdin, flush=True)
-        answer = worker.stdout.readline()
+
+
+def receive(worker: Worker) -> Any:
+    assert worker.stdout is not None
+    answer = worker.stdout.readline()
     if not answer:
         sys.exit("the process of a commit ended, see above")
-    seconds: list[float] = json.loads(answer)
+    return json.loads(answer)
+
+
+def turn(worker: Worker, *request: Any) -> list[float]:
+    """Seconds of each epoch that a worker did."""
+    time.sleep(PAUSE_SECONDS)
+    send(worker, *request)
+    seconds: list[float] = receive(worker)
     return seconds
 
 

@@ -140,6 +140,8 @@ class TestScripts:
         "combinations --rows many",
         "compare nonsense",
         "compare . --threads 1,0",
+        "same_weights nonsense",
+        "same_weights . --only nonsense",
     ],
 )
 def test_a_value_that_makes_no_sense_is_an_error(arguments, monkeypatch, capsys):

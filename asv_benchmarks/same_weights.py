@@ -1,0 +1,101 @@
+"""Do two commits train the same weights, bit for bit?
+
+``python -m asv_benchmarks.same_weights HEAD~1 .`` runs the fits of ``fits.py`` on both and prints a
+line for each difference in what they leave: weights, predictions, history without its seconds, and
+what the trainer says of the fit. A ``.`` stands for the working tree. It ends with 1 if anything
+differs, or if a fit fails.
+
+Each commit has a process of its own. The fits are read from the file beside this one for both; only
+``fastmlp`` is that of the commit. Most of the half minute is compilation.
+"""
+
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asv_benchmarks import options
+from asv_benchmarks.compare import check_out, commit, own_package, receive, send, workers
+from asv_benchmarks.fits import FITS
+
+TOLD = "auto_", "best_epoch_", "n_iter_", "stop_reason_"
+
+
+def digest(*arrays: Any) -> str:
+    result = hashlib.sha256()
+    for array in map(np.asarray, arrays):
+        result.update(f"{array.dtype}{array.shape}".encode())
+        result.update(repr(array.tolist()).encode() if array.dtype == object else array.tobytes())
+    return result.hexdigest()[:12]
+
+
+def left_by(make: Callable[[], list[Any]]) -> dict[str, str]:
+    """What a fit leaves, by name, in a form that can be compared and printed."""
+    left: dict[str, str] = {}
+    for number, result in enumerate(make()):
+        if isinstance(result, np.ndarray):
+            left[f"predictions {number}"] = digest(result)
+            continue
+        history = {name: values for name, values in result.history.items() if name != "seconds"}
+        left[f"weights {number}"] = digest(*result.get_weights())
+        left[f"history {number}"] = f"{','.join(history)} {digest(*history.values())}"
+        left |= {f"{name} {number}": repr(getattr(result, name)) for name in TOLD}
+    return left
+
+
+def serve() -> None:
+    """Be the process of a commit: a line of JSON with what is left for each fit asked for."""
+    own_package()
+    fits = list(FITS.values())
+    for line in sys.stdin:
+        [number] = json.loads(line)  # names may hold the repr of an object of the commit
+        try:
+            left = left_by(fits[number])
+        except Exception as error:
+            left = {"failed": f"{type(error).__name__}: {error}"}
+        print(json.dumps(left), flush=True)
+
+
+def differences(first: dict[str, str], second: dict[str, str]) -> list[str]:
+    """A text for each thing that is not the same, or failed."""
+    return [
+        f"{name}: {first.get(name)} and {second.get(name)}"
+        for name in first | second
+        if name == "failed" or first.get(name) != second.get(name)
+    ]
+
+
+def main() -> None:
+    parser = options.parser_of(__file__, __doc__)
+    parser.add_argument("first", type=commit, nargs="?", default="HEAD", help="default: HEAD")
+    parser.add_argument("second", type=commit, nargs="?", default=".", help="default: .")
+    parser.add_argument("--only", metavar="TEXT", default="", help="fits whose names hold this")
+    args = parser.parse_args()
+    chosen = {number: name for number, name in enumerate(FITS) if args.only in name}
+    if not chosen:
+        parser.error(f"argument --only: no fit is called {args.only!r}")
+    found = 0
+    with tempfile.TemporaryDirectory() as work:
+        folders = [Path(work, name) for name in ("first", "second")]
+        check_out(args.first, folders[0])
+        check_out(args.second, folders[1])
+        with workers(folders, "same_weights") as started:
+            for number, name in chosen.items():
+                for worker in started:
+                    send(worker, number)
+                first, second = map(receive, started)
+                for difference in differences(first, second):
+                    print(f"{name}: {difference}", flush=True)
+                    found += 1
+    if found:
+        sys.exit(f"{found} differences in {len(chosen)} fits")
+    print(f"{len(chosen)} fits, weights and histories the same bit for bit")
+
+
+if __name__ == "__main__":
+    main()
