@@ -197,7 +197,7 @@ class Seen:
 
         def prediction_job(plan: Any, memory: Array, **options: Any) -> Any:
             self.chosen["reader"].add(options["reader"])
-            self.chosen["totals" if options["totals"] else "outputs"].add(options["unit"])
+            self.chosen["totals" if options["totals"] else "outputs"].add(options["kernel"])
             return made(plan, memory, **options)
 
         patch.setattr(training, "training_job", training_job)

@@ -118,7 +118,7 @@ def update(memory: Memory, run: Run, layer: Layer):
             update_rows(
                 memory, run, (layer.weights + p * layer.weight_panel + j * panel, panel), A,
                 (layer.deltas + p * layer.delta_panel, panel), rows, vectors_of(run, layer, p),
-                masks, False,
+                masks,
             )  # fmt: skip
         masks += mask_block
     # A bias is the weight of an input that is always 1.
@@ -126,7 +126,7 @@ def update(memory: Memory, run: Run, layer: Layer):
         update_rows(
             memory, run, (layer.weights + p * layer.weight_panel + n_in * panel, panel),
             (run.one, run.zero_offsets, run.iota), (layer.deltas + p * layer.delta_panel, panel),
-            1, vectors_of(run, layer, p), 0, True,
+            1, vectors_of(run, layer, p), 0,
         )  # fmt: skip
 
 

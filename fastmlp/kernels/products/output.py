@@ -72,7 +72,6 @@ def update(memory: Memory, run: Run, layer: Layer):
             memory, run, (layer.weights + p * layer.panel, layer.stride),
             (run.logits, run.iota, run.sample_rows),
             (below.outputs + p * layer.panel, below.stride), c, vectors_of(run, layer, p), 0,
-            False,
         )  # fmt: skip
         if p == 0:
             _update_biases(memory, run, layer)

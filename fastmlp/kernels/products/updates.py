@@ -27,9 +27,8 @@ def scale(memory: Memory, run: Run, start: int, count: int):
 
 @kernel
 def update_rows(
-    memory: Memory, run: Run, W: Pair, A: Triple, B: Pair,
-    rows: int, vectors: int, masks: int, is_bias: int,
-):  # fmt: skip
+    memory: Memory, run: Run, W: Pair, A: Triple, B: Pair, rows: int, vectors: int, masks: int
+):
     """A step of W (rows, vectors) along A.T (rows, m) @ B (m, vectors).
 
     If the update is straight, B carries its factor and the products are added to the weights. If
@@ -43,6 +42,7 @@ def update_rows(
         return
     start, stride = W
     offset, steps, row_offsets = A
+    is_bias = offset == run.one  # the weight of an input that is always 1
     count, words = vectors * run.lanes, (run.m + 63) // 64
     for first in range(0, rows, UPDATE_ROWS):
         block = rows - first if rows - first < UPDATE_ROWS else UPDATE_ROWS
