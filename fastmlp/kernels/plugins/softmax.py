@@ -201,9 +201,10 @@ def _subtract_labels(memory: Memory, run: Run, layer: Layer):
     sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
     for s in range(m):
         memory[logits + labels[row + s] * stride + s] -= sure
-    for k in range(c):
-        for s in range(m):
-            memory[logits + k * stride + s] -= spread
+    if smoothing > 0:
+        for k in range(c):
+            for s in range(m):
+                memory[logits + k * stride + s] -= spread
 
 
 @kernel
