@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 
 from .backend import from_dtype, intrinsic, ir, types
-from .simd import INT
+from .simd import INT, LINE_BYTES
 
-_LINE_BYTES = 64
 _I, _F = np.int64, np.float64
 
 
 def _record(fields: list[tuple[str, Any]]) -> np.dtype[Any]:
     """A dtype of 8-byte fields. No two records share a cache line."""
     names, formats = zip(*fields, strict=True)
-    size = -(-8 * len(fields) // _LINE_BYTES) * _LINE_BYTES
+    size = -(-8 * len(fields) // LINE_BYTES) * LINE_BYTES
     offsets = list(range(0, 8 * len(fields), 8))
     return np.dtype(
         {"names": names, "formats": formats, "offsets": offsets, "itemsize": size}, align=True

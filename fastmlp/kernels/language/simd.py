@@ -9,6 +9,9 @@ from .target import HAS_FMA, REGISTERS, VECTOR_BYTES
 INT = ir.IntType(64)
 ZERO = ir.Constant(INT, 0)
 
+# Of a line of the cache, and of a vector at most.
+LINE_BYTES = 64
+
 # Columns of a tile, in vectors. With 4, a row of a weight panel is 4 vectors: 6 x 4 reached
 # 0.86-0.92 of the FMA limit on AVX-512 against 0.81-0.87 for 12 x 2 and 8 x 2, and 3 x 4
 # equalled 6 x 2 (0.95-0.99) on AVX2.

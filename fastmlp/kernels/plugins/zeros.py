@@ -14,10 +14,10 @@ from ..language.elements import as_element, elements_like, int64s, prefetch, uin
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at, run_at
-from ..language.simd import TILE_ROWS
+from ..language.simd import LINE_BYTES, TILE_ROWS
 
 _BITS = 64
-_LINE_WORDS = 8
+_LINE_WORDS = LINE_BYTES // 8
 
 
 def mask_words(d: int) -> tuple[int, int]:
