@@ -14,6 +14,7 @@ from fastmlp import Trainer
 from fastmlp.kernels.language import backend, jit, object_cache
 from fastmlp.kernels.language.jit import Kernel, c_function, kernel, kernel_of
 from tests.basics import needs_compiler
+from tests.processes import ROOT
 
 pytestmark = needs_compiler
 
@@ -90,6 +91,31 @@ def test_a_kernel_comes_with_what_it_calls(
     caller, called = map(kernel_of, make())
     assert backend.outcome(caller.address(), 5) == (0, 10 * (5 + number))
     assert file.exists()
+
+
+def test_kernels_of_others_may_have_the_same_name() -> None:
+    """Each caller calls its own, in whatever order they are compiled."""
+    called = [kernel(plus(number)) for number in range(3)]
+    for one in called:
+        kernel_of(one).address()
+
+    def calling(number: int) -> Any:
+        enclosed = called[number]
+
+        def caller(x: int) -> int:
+            return 10 * enclosed(x)
+
+        return kernel(caller)
+
+    callers = [calling(number) for number in range(3)]
+    found = [backend.outcome(kernel_of(one).address(), 5)[1] for one in callers]
+    assert found == [50, 60, 70]
+
+
+def test_a_kernel_of_a_script() -> None:
+    function = plus(7)
+    function.__module__ = "__main__"
+    assert backend.outcome(kernel_of(kernel(function)).address(), 5) == (0, 12)
 
 
 def test_what_is_never_called_is_not_compiled() -> None:
@@ -192,5 +218,9 @@ def test_with_another_convention_nothing_is_trained(
 ) -> None:
     pretend(wrong, monkeypatch)
     for _ in range(2):
-        with pytest.raises(RuntimeError, match=r"^Numba \S+, llvmlite \S+ calls .* in another way"):
+        with pytest.raises(RuntimeError, match=r"^Numba \S+, llvmlite \S+ call .* in another way"):
             Trainer(hidden=3, epochs=1).fit([[0.0], [1.0]] * 20, [0, 1] * 20)
+
+
+def test_the_versions_that_were_tried_are_told_once_more() -> None:
+    assert f"versions up to {backend.TRIED};" in (ROOT / "pyproject.toml").read_text()

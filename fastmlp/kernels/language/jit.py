@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, partial
+from itertools import count
 from typing import Any
 
 from . import backend
@@ -66,11 +67,11 @@ class Kernel:
     """A function that is compiled on its own, once for each dtype if it works on a memory."""
 
     def __init__(self, function: Callable[..., Any], is_parallel: bool) -> None:
-        package, *_, module = function.__module__.split(".")
-        self.name = f"{module}_{function.__name__}"
-        self._package = package
+        self.name = f"{function.__module__.rpartition('.')[2]}_{function.__name__}"
         # Files go by the sources of the package: they would not tell of a change elsewhere.
-        self._is_kept = package == __name__.partition(".")[0]
+        self._is_kept = function.__module__.partition(".")[0] == __name__.partition(".")[0]
+        # Others may have names that are taken.
+        self._symbol = f"fastmlp_{self.name}" + ("" if self._is_kept else f".{next(_numbers)}")
         self.prototype = Prototype(function)
         # Numba names machine code by this. Of functions made by one other it is the same, and so
         # may be all of the name, as it counts on from 1 in every process.
@@ -115,7 +116,7 @@ class Kernel:
     def symbol(self, dtype: types.Float | None) -> str:
         """The name by which the linker finds the kernel."""
         own = self._own(dtype)
-        return f"{self._package}_{self.name}" + (f"_{own}" if own is not None else "")
+        return self._symbol if own is None else f"{self._symbol}_{own}"
 
     def _announce(self) -> None:
         """Say that kernels are compiled, once within :func:`announcing`."""
@@ -129,6 +130,7 @@ class Kernel:
         return backend.compiled(self.function, arguments, is_parallel=self._is_parallel)
 
 
+_numbers = count()
 # What links a kernel, by its symbol.
 _providers: dict[str, Callable[..., bool]] = {}
 
@@ -190,11 +192,11 @@ def _digits(a: int, b: int, c: int) -> int:
 
 @cache
 def _check_convention() -> None:
-    """A test that costs a millisecond, as numbers would be wrong otherwise."""
+    """Raise an error where numbers would be wrong; it takes a millisecond."""
     if backend.outcome(kernel_of(_digits).address(), 7, 8, 9) != (0, 987):
         raise RuntimeError(
-            f"{backend.versions()} calls compiled functions in another way than fastmlp does; it "
-            f"knows that of {backend.TRIED}"
+            f"{backend.versions()} call compiled functions in another way than fastmlp knows; it "
+            f"was tried with versions up to {backend.TRIED}"
         )
 
 
