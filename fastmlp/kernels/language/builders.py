@@ -1,8 +1,18 @@
-"""Shorthand for LLVM's builder: functions, the stack, tuples."""
+"""Shorthand for intrinsics and for LLVM's builder: functions, the stack, tuples."""
 
+import inspect
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from .backend import ir
+from .backend import intrinsic, ir
+
+
+def intrinsic_of(define: Callable[..., Any], names: Iterable[str]) -> Any:
+    """The intrinsic of a function (typing context, *arguments) with arguments of these names."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, kind) for name in ("typing_context", *names)]
+    define.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return intrinsic(define)
 
 
 def declared(builder: Any, kind: Any, name: str) -> Any:

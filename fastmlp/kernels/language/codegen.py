@@ -4,20 +4,19 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .backend import intrinsic, types
-from .builders import unpacked
+from .backend import types
+from .builders import intrinsic_of, unpacked
 from .records import fields
 from .simd import Emitter
 
 
 def codegen(generate: Callable[..., None]) -> Any:
-    """What kernels call as a function of the parameters behind the first, an Emitter.
+    """Make a code generator a function for kernels, in which its code then stands.
 
-    Its code stands in the kernel itself. The Emitter is of the dtype of ``memory``, the second
-    parameter. Of a tuple the generator gets a list, of a record a function that reads its fields;
-    all integers are int64s.
+    Its first parameter is an Emitter, which kernels do not pass, of the dtype of the second, a
+    pointer. It gets a tuple as a list, a record as a function that reads fields, integers as int64.
     """
-    names = ["typing_context", *list(inspect.signature(generate).parameters)[1:]]
+    _, *names = inspect.signature(generate).parameters
 
     def define(typing_context: Any, *arguments: Any) -> Any:
         def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -29,11 +28,7 @@ def codegen(generate: Callable[..., None]) -> Any:
         return types.void(*kinds), emit
 
     define.__name__ = generate.__name__
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    define.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, kind) for name in names]
-    )
-    return intrinsic(define)
+    return intrinsic_of(define, names)
 
 
 def _operand(e: Emitter, context: Any, kind: Any, value: Any) -> Any:

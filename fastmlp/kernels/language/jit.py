@@ -7,7 +7,6 @@ by its address, through a symbol of its own or, where a run chooses among kernel
 all object code on disk, no part of Numba's compiler is started.
 """
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,8 +15,8 @@ from itertools import count
 from typing import Any
 
 from . import backend
-from .backend import ObjectCode, intrinsic, types
-from .builders import declared
+from .backend import ObjectCode, types
+from .builders import declared, intrinsic_of
 from .object_cache import load_object, save_object
 from .parameters import Layer, Memory, Prototype, Run
 from .undisturbed import undisturbed
@@ -55,12 +54,7 @@ def _caller(prototype: Prototype, target: Callable[..., Any], *before: str) -> A
 
         return prototype.result(*[types.int64] * extra, *prototype.types(dtype)), emit
 
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    names = ("typing_context", *before, *prototype.names)
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, kind) for name in names]
-    )
-    return intrinsic(call)
+    return intrinsic_of(call, (*before, *prototype.names))
 
 
 class Kernel:

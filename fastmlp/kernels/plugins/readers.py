@@ -65,7 +65,9 @@ def copy_bins(memory: Memory, run: Run, layer: Layer):
             x = numbers[source + j]
             memory[row + j] = x
             for i in range(ends[j], ends[j + 1]):
-                memory[row + d + i] = min(max(slopes[i] * x + offsets[i], -reach), reach)
+                y = slopes[i] * x + offsets[i]
+                y = -reach if y < -reach else y
+                memory[row + d + i] = reach if y > reach else y
 
 
 READERS = {
