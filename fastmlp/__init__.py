@@ -2,12 +2,12 @@
 
 from . import presets
 from .callbacks import EarlyStopping
-from .compilation import warmup
+from .ensemble import Ensemble, fit_many
+from .fitting.diagnostics import FitWarning
 from .history import History
-from .many import Ensemble, fit_many
-from .predictor import NotFittedError
+from .inference.predictor import NotFittedError
 from .trainer import Trainer
-from .verdict import FitWarning
+from .warmup import warmup
 
 __all__ = [
     "EarlyStopping",

@@ -65,9 +65,9 @@ class EarlyStopping(Callback):
         """Whether it wants rows to validate on."""
         return self.monitor.startswith(("auto", "val_"))
 
-    def for_fit(self) -> "_Watch":
-        """The watch of one fit."""
-        return _Watch(self)
+    def for_fit(self) -> "_Monitor":
+        """The monitor of one fit."""
+        return _Monitor(self)
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,9 @@ class Checkpoint(Callback):
     best_only: bool = field(default=True, metadata=FLAG)
     mode: str = field(default="auto", metadata=_MODE)
 
-    def for_fit(self) -> "_Keeper":
-        """The keeper of one fit."""
-        return _Keeper(self)
+    def for_fit(self) -> "_Checkpointer":
+        """The checkpointer of one fit."""
+        return _Checkpointer(self)
 
 
 @dataclass(frozen=True)
@@ -143,25 +143,29 @@ class Best:
         return True
 
 
-class _Watch:
+class _Monitor:
+    """Stops a fit, and keeps the model of the best epoch."""
+
     def __init__(self, settings: EarlyStopping) -> None:
         self._settings = settings
         self._best = Best(settings.monitor, settings.mode, settings.min_delta)
-        self._learned: Any = None
+        self._model: Any = None
 
     def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
         if self._best.is_better(epoch, logs):
-            self._learned = trainer._learned
+            self._model = trainer.model_
             trainer.best_epoch_ = epoch
         elif epoch - self._best.epoch >= self._settings.patience:
             trainer.stop_training, trainer.stop_reason_ = True, "early_stopping"
 
     def on_fit_end(self, trainer: Any) -> None:
-        if self._settings.restore_best and self._learned is not None:
-            trainer._learned = self._learned
+        if self._settings.restore_best and self._model is not None:
+            trainer.model_ = self._model
 
 
-class _Keeper:
+class _Checkpointer:
+    """Writes the trainer to a file."""
+
     def __init__(self, settings: Checkpoint) -> None:
         self._path, self._best_only = Path(settings.path), settings.best_only
         self._best = Best(settings.monitor, settings.mode)
@@ -174,6 +178,8 @@ class _Keeper:
 
 
 class _Writer:
+    """Writes a line for each epoch."""
+
     def __init__(self, path: str) -> None:
         self._path = path
 

@@ -38,6 +38,11 @@ class Optimizer(Checked):
     default_rate: ClassVar[float]
 
     @property
+    def rate(self) -> float:
+        """The learning rate, or the default."""
+        return self.default_rate if self.learning_rate is None else self.learning_rate
+
+    @property
     def rule(self) -> str:
         """Name of the update rule."""
         return next(name for name, kind in OPTIMIZERS.items() if type(self) is kind)

@@ -1,51 +1,42 @@
-"""Trainer: the story of a fit on one page."""
+"""Trainer: settings, fits and their relatives as users see them; no arithmetic."""
+
+from __future__ import annotations
 
 import copy
-import inspect
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
-from reprlib import recursive_repr
-from typing import Any
+import warnings
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import numpy.typing as npt
-
-from .callbacks import Callback, EarlyStopping
-from .data import FitData, Signature, fit_data
-from .defaults import LARGEST_BATCH, told
-from .fitting import Fit
+from .data import outside
+from .data.chunks import as_chunks
+from .fitting.dataset import FitData, fit_data
+from .fitting.diagnostics import FitWarning
+from .fitting.loop import EpochResult, Fit
+from .fitting.progress import say
+from .fitting.refit import StopsWith, refit_settings
+from .fitting.sources import InMemory, Streamed
+from .fitting.start import check_continues
+from .fitting.summary import summary
 from .history import History
-from .inputs import Columns, Inputs, Scaling
+from .inference.predictor import Predictor
 from .kernels.language.jit import announcing
-from .losses import Loss
-from .network import Network
-from .optimizers import Optimizer
-from .outputs import given_outputs
-from .predictor import Predictor
-from .progress import say
-from .refit import refitted
-from .schedules import ReduceOnPlateau, Schedule
-from .state import (
-    Learned,
-    check_picklable,
-    learned_state,
-    plain_state,
-    restore,
-    set_learned,
-)
-from .streams import as_chunks, check_open_ended
-from .summary import summary
-from .validation import (
-    SETTINGS,
-    Settings,
-    as_callables,
-    check_classes,
-    check_setting,
-    check_weights,
-    near_miss,
-)
+from .network.model import Model, given_model
+from .network.state import check_picklable, learned_state, plain_state, restored, with_settings
+from .settings import Choices, FitSettings, auto_values, choices, resolved
+from .settings.combinations import check_open_ended
+from .settings.defaults import LARGEST_BATCH
+from .settings.values import as_tuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    import numpy.typing as npt
+
+    from .inputs import Scaling
 
 
 class Trainer(Predictor):
@@ -55,7 +46,8 @@ class Trainer(Predictor):
     depend on the number of threads.
 
     The parameters are attributes too, kept as they were given. One that is assigned counts from
-    the next fit on; ``learning_rate``, during a fit, from the next epoch on.
+    the next fit on; ``learning_rate``, in a callback, from the next epoch on. Notes has a table of
+    what "auto" stands for; after a fit ``auto_`` has the values.
 
     Parameters
     ----------
@@ -66,99 +58,79 @@ class Trainer(Predictor):
         "tanh", "logistic", "elu", "selu", "gelu" (exact), "silu", "mish", "softplus".
     initializer : str, default "glorot_uniform"
         Distribution of the first weights: "glorot_uniform", "glorot_normal", "he_uniform",
-        "he_normal", "lecun_normal", "orthogonal", "normal" (mean 0, variance 1), or "auto", which
-        suits the activation: "lecun_normal" for selu, "glorot_uniform" for tanh, logistic, identity
-        and the outputs, else "he_uniform". Biases start at 0.
+        "he_normal", "lecun_normal", "orthogonal", "normal" (mean 0, variance 1), or "auto", by the
+        activation: "lecun_normal" for selu, "glorot_uniform" for tanh, logistic, identity and the
+        outputs, else "he_uniform". Biases start at 0.
     dropout : float or sequence of float, default 0.0
-        Share of the hidden units that each sample drops in training, the others being scaled up; or
-        the share of the features followed by that of each hidden layer.
+        Fraction of the hidden units dropped for each sample in training, the others being scaled
+        up; or the fraction of the features, followed by that of each hidden layer.
     loss : str or object of ``fastmlp.losses``, default "auto"
-        "softmax_cross_entropy" (labels, one-hot rows, or rows of shares of classes),
-        "binary_cross_entropy" (two classes from one output, or rows of 0 and 1 that are labels),
-        "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson". "auto" goes
-        by Y: the first for labels and one-hot rows, the second for other rows of 0 and 1,
-        "squared_error" for floats that are not all whole numbers, and for columns of numbers. More
-        than 30 different whole numbers in one column could be either, and are an error.
+        "softmax_cross_entropy" (labels, one-hot rows, or rows of probabilities of classes),
+        "binary_cross_entropy" (two classes from one output, or columns of labels 0 and 1),
+        "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson".
     class_weight : mapping or "balanced", optional
         Weights of classes in training, 1 where none is named; "balanced" gives all classes the same
         total weight. They multiply ``sample_weight``.
     label_smoothing : float, default 0.0
-        Share of each label that is spread evenly over all classes, in the losses of classes.
+        Fraction of each label that is spread evenly over all classes, in the losses of classes.
     optimizer : str or object of ``fastmlp.optimizers``, default "adam"
         "sgd", "adam", "adamw", "amsgrad", "rmsprop", "adagrad", "lion"; objects such as
-        ``SGD(momentum=0.9, nesterov=True)`` say more.
+        ``SGD(momentum=0.9, nesterov=True)`` have further settings.
     learning_rate : float, optional
-        Short for that of the optimizer; default 0.1 for SGD, which wants features of about unit
-        size, 0.001 for the others, but see ``schedule`` and ``weight_averaging``.
+        Short for that of the optimizer, by default 0.1 for SGD, which wants features of about unit
+        size, 0.001 for the others, or higher, see Notes.
     schedule : str, object of ``fastmlp.schedules``, or callable, default "auto"
         Factor of the learning rate, update by update: "constant", "step", "exponential", "cosine",
         "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable gets the number
-        of the update, from 0, and gives the learning rate itself, as in Keras. "auto" is constant;
-        for 20,000 rows or more, where ``epochs`` and ``early_stopping`` are "auto" too, it is
-        "one_cycle", 7,000 updates long, with a default rate of 0.003; for linear models always,
-        3,000 long for fewer rows, with a rate of 0.01.
+        of the update, from 0, and gives the learning rate itself, as in Keras.
     l2, l1 : float, default 0.0
         Penalties l2 / 2 * sum W^2 and l1 * sum abs(W), added to the mean loss of a batch, of the
-        weights of all layers, not of biases. Where targets are scaled, see ``fit``, they act on the
-        scaled problem.
+        weights of all layers, not of biases. Where ``fit`` scales targets, they act on the scaled
+        problem.
     clip_norm : float, optional
         Largest norm of the gradient, of all weights and biases with penalties; longer ones are
         scaled down to it.
     epochs : int, default "auto"
-        Passes over the training rows, at the most. "auto" allows for 60,000 updates, 10 to 400
-        epochs, where early stopping ends the training, and makes 3,000 updates where it does not;
-        10 passes over a stream.
+        Passes over the training rows, at the most.
     batch_size : int, default "auto"
-        Rows of a mini-batch; more than there are means all. "auto" is a power of 2 from 16 to 128,
-        about twenty batches an epoch where there are few rows.
+        Rows of a mini-batch; more than there are means all.
     weight_averaging : float, default "auto"
-        What is validated, kept and predicts are weights averaged over the epochs: after each, this
-        share of the average so far and the rest of the epoch's weights, of the first epochs their
-        mean. The training goes on from its own. 0 for none. "auto" is 0.9 where early stopping is
-        automatic and ends the training, with a default rate of 0.003, otherwise 0.
+        Fraction that the averaged weights keep of themselves at each epoch, the rest coming from
+        the epoch; over the first epochs they are the mean. The averaged weights are validated, kept
+        and predict; the training goes on from its own. 0 for none.
     shuffle : bool, default True
-        Draw a new order of the rows for every epoch; otherwise they are taken as given.
+        Draw a new order of the rows for every epoch; otherwise they come as given.
     scaling : str, float or sequence of float, default "auto"
-        What is done to features on the way in, learned from the training rows, in the precision in
-        which they come: "standard" (mean 0, standard deviation 1), "robust" (median 0, quartiles 1
-        apart, smoothly clipped at 3), "piecewise" (the same, and beside each feature of more than
-        two values up to 16 inputs that tell between which of its quantiles it lies, which the
-        kernels make as they read rows), "quantile" (a piecewise linear map to the normal
+        Scaling of the features, learned from the training rows: "standard" (mean 0, standard
+        deviation 1), "robust" (median 0, quartiles 1 apart, smoothly clipped at 3), "piecewise"
+        (robust, and beside each feature of more than two values up to 16 piecewise-linear bins, cut
+        at its quantiles, as further inputs), "quantile" (a piecewise-linear map to the normal
         distribution), "max_abs" (largest value 1), a factor, or one for each feature (each input,
-        where ``fit`` makes more of them); None for nothing. "auto" divides pixels (16 or more
-        features of one unit, none negative, many 0 or all uint8) by their largest value, leaves
-        those between 0 and 1 and features of about unit size alone, and takes "piecewise" for
-        others: "standard" in a linear model, "robust" where there are fewer than 256 rows, more
-        than 256 features, or mostly zeros. ``scaling_`` tells what it chose.
+        where ``fit`` makes more of them); None for none.
     missing : {"error", "impute"}
-        What gaps among the numbers of X are, which are NaN, None or NA: an error, or filled with
-        the median of the training rows; a column that had gaps among those gets another one of 0
-        and 1 that tells where.
+        Gaps among the numbers of X (NaN, None or NA) are an error, or filled with the median of the
+        training rows; a column with gaps among those gets another one of 0 and 1 that marks them.
     validation_fraction : float, default "auto"
-        Part of the rows that is kept for validation. "auto" is 0.15 where early stopping wants
-        validation data and none are given, otherwise 0.
+        Fraction of the rows that is kept for validation.
     validation_split : {"auto", "last", "shuffled", "stratified"}
-        Which rows that part is: the last ones, any by the seed, or any with as many of each class;
-        "auto" is the latter for labels, for others "shuffled".
+        The rows kept: the last ones, any by the seed, or any with as many of each class; "auto" is
+        the latter for labels, for others "shuffled".
     early_stopping : bool or EarlyStopping, default "auto"
         True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
-        data ``loss``, has not fallen for 10 epochs, and restore the weights of the best one. "auto"
-        does so where ``epochs`` is "auto" and there are 40 rows or more, or validation data (but
-        see ``schedule``); its patience is 10 epochs, 20 without ``weight_averaging``.
+        data ``loss``, has not fallen for 10 epochs, and restore the weights of the best one.
     refit : bool, default False
-        When early stopping has found the best epoch, train afresh on all rows, those kept for
-        validation too, up to the same epoch. History and callbacks know of the first training
-        alone, which stays where the second one is interrupted, or diverges, which is warned of.
-        Where "auto" keeps no rows for validation, all are trained on anyway.
+        When early stopping has found the best epoch, train afresh on all rows, up to that epoch.
+        History and callbacks know of the first training alone. Its weights stay if the second one
+        is interrupted, or diverges, which is a warning.
     metrics : str, callable, or sequence of them, default "auto"
-        What is recorded beside the loss: "accuracy" (of classes; of rows of labels, those that are
-        right in every column), "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss",
-        "mse", "mae", "r2", or functions ``(y_true, y_pred)``. "auto" is accuracy, for numbers r2;
-        these are of the training as it went, others are taken after the epoch.
+        Recorded beside the loss: "accuracy" (of rows of labels, those right in every column),
+        "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss", "mse", "mae", "r2", or
+        functions ``(y_true, y_pred)``. "auto" is accuracy, for numbers r2; these are of the
+        training as it went, others are computed after the epoch.
     time_budget : float, optional
         Seconds from the start of the fit, compilation included, after which it ends: an unfinished
-        epoch is dropped, unless it is the first. An epoch ends early enough for its scores; what
-        callbacks do comes on top.
+        epoch is dropped, unless it is the first. Time for the scores is kept; that of callbacks
+        comes on top.
     dtype : {"float32", "float64"}
         Type in which the network computes.
     threads : int, optional
@@ -170,13 +142,13 @@ class Trainer(Predictor):
     verbose : {0, 1, 2}
         1 shows a bar with loss, metrics, speed and the time that is left, in a terminal or a
         notebook where tqdm is installed (``pip install 'fastmlp[progress]'``), and otherwise, as 2
-        does, a line per epoch. First a line tells what "auto" became, and one when kernels are
+        does, a line per epoch. First come a line of what "auto" became, and one when kernels are
         being compiled.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0,
-        with the numbers of that epoch. What it returns does not matter, what it does counts: from
-        weights that it sets the training goes on, and ``trainer.stop_training = True`` stops it.
-        Copies of the trainer share the callbacks, pickles carry them.
+        with the numbers of that epoch. The training goes on from weights that it sets;
+        ``trainer.stop_training = True`` ends it. What it returns is ignored. Copies of the trainer
+        share the callbacks, pickles carry them.
 
     Attributes
     ----------
@@ -190,16 +162,18 @@ class Trainer(Predictor):
     classes_ : array of shape (c,)
         The labels, sorted; column k of probabilities belongs to ``classes_[k]``.
     scaling_ : Scaling
-        What is done to features: ``kind``, ``reason`` (of "auto"), ``centre``, ``factor``.
+        The scaling of the features: ``kind``, ``reason`` (of "auto"), ``centre``, ``factor``.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : array of str, shape (n_features_in_,)
         Their names, where X was a table with names. Other tables must have them in the same order.
     layer_sizes_ : tuple of int
         Inputs, units of the hidden layers, outputs of the present network. Categories, gaps and
-        pieces of features make more inputs than there are features.
+        bins of features make more inputs than there are features.
+    model_ : Model
+        All that has been learned, as one object that never changes in place.
     auto_ : dict
-        What settings that are "auto" became in the last fit; of early stopping its ``patience``.
+        The values of settings that are "auto" in the last fit; of early stopping its ``patience``.
     n_iter_ : int
         Epochs of the last fit.
     best_epoch_ : int
@@ -217,14 +191,43 @@ class Trainer(Predictor):
 
     Notes
     -----
-    The defaults were tried out on real tables of 800 to 5,000 rows, see
-    ``asv_benchmarks/defaults``. Their test scores chose them, on those to tune on and to check on:
-    piecewise scaling, with mean accuracy +0.005 and mean R² +0.016 over robust scaling, and
-    averaged weights, with R² +0.006. Dropout, weight decay, penalties, other rates, schedules and
-    batches, smoothed labels, smooth activations, more units and more layers each changed one of
-    them by less than 0.005, or lowered one. ``refit=True`` gives +0.0035 to both, for half as much
-    time again. On MNIST (60,000 rows of bytes, 128 hidden units) the defaults reach 98.02 to 98.23%
-    over 6 seeds.
+    "auto", where all of these six are (``learning_rate`` None, for an optimizer of a lower rate):
+
+    ====================  ====================  =================  ====================
+    setting               below 20,000 rows     20,000 and more    linear model
+    ====================  ====================  =================  ====================
+    early_stopping        patience 10           none               none
+    validation_fraction   0.15                  0                  0
+    epochs                60,000 updates        7,000 updates      3,000 updates, 7,000
+                                                                   from 20,000 rows on
+    schedule              "constant"            "one_cycle"        "one_cycle"
+    weight_averaging      0.9                   0                  0
+    learning_rate         0.003                 0.003              0.01
+    ====================  ====================  =================  ====================
+
+    With fewer than 40 rows and no validation data, and where ``epochs`` or ``early_stopping`` is
+    given, the others stand for no early stopping, a constant default rate, no averaging, and
+    epochs of 3,000 updates, 60,000 with early stopping. Early stopping that needs validation data
+    keeps 0.15 of the rows if none are given. Without averaging its patience is 20. Epochs are 10 to
+    400; 10 passes over a stream, of which no rows are kept. A batch is a power of 2 from 16 to 128,
+    about a twentieth of the rows.
+
+    ``loss`` is softmax_cross_entropy for labels and one-hot rows, binary_cross_entropy for other
+    rows of 0 and 1, squared_error for floats that are not all whole numbers and for columns of
+    numbers. More than 30 different whole numbers in one column could be either, and are an error.
+
+    ``scaling`` divides pixels (16 or more features of one unit, none negative, many 0 or all uint8)
+    by their largest value, leaves those between 0 and 1 and features of about unit size alone, and
+    is "piecewise" for others: "standard" in a linear model, "robust" where there are fewer than 256
+    rows, more than 256 features, or mostly zeros.
+
+    These defaults were chosen on real tables of 800 to 5,000 rows, see ``asv_benchmarks/defaults``,
+    by the test scores of those to tune on and to check on: piecewise scaling gave mean accuracy
+    +0.005 and mean R² +0.016 over robust scaling, averaged weights R² +0.006. Dropout, weight
+    decay, penalties, other rates, schedules and batches, smoothed labels, smooth activations, more
+    units and more layers each changed one of them by less than 0.005, or lowered one.
+    ``refit=True`` gives +0.0035 to both, for half as much time again. On MNIST (60,000 rows of
+    bytes, 128 hidden units) the defaults reach 98.02 to 98.23% over 6 seeds.
 
     Examples
     --------
@@ -235,95 +238,13 @@ class Trainer(Predictor):
     (5,)
     """
 
-    def __init__(
-        self,
-        hidden: int | Sequence[int] = 128,
-        *,
-        activation: str | Sequence[str] = "relu",
-        initializer: str = "glorot_uniform",
-        dropout: float | Sequence[float] = 0.0,
-        loss: str | Loss = "auto",
-        class_weight: str | Mapping[Any, float] | None = None,
-        label_smoothing: float = 0.0,
-        optimizer: str | Optimizer = "adam",
-        learning_rate: float | None = None,
-        schedule: str | Schedule | ReduceOnPlateau | Callable[[int], float] | None = "auto",
-        l2: float = 0.0,
-        l1: float = 0.0,
-        clip_norm: float | None = None,
-        epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        weight_averaging: float | str = "auto",
-        shuffle: bool = True,
-        scaling: str | float | npt.ArrayLike | None = "auto",
-        missing: str = "error",
-        validation_fraction: float | str = "auto",
-        validation_split: str = "auto",
-        early_stopping: bool | str | EarlyStopping = "auto",
-        refit: bool = False,
-        metrics: str | Callable[..., float] | Sequence[str | Callable[..., float]] = "auto",
-        time_budget: float | None = None,
-        dtype: npt.DTypeLike = "float32",
-        threads: int | None = None,
-        seed: int | None = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        callbacks: Callable[..., Any] | Callback | Sequence[Callable[..., Any] | Callback] = (),
-    ) -> None:
-        self.hidden = hidden
-        self.activation = activation
-        self.initializer = initializer
-        self.dropout = dropout
-        self.loss = loss
-        self.class_weight = class_weight
-        self.label_smoothing = label_smoothing
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.l2 = l2
-        self.l1 = l1
-        self.clip_norm = clip_norm
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.weight_averaging = weight_averaging
-        self.shuffle = shuffle
-        self.scaling = scaling
-        self.missing = missing
-        self.validation_fraction = validation_fraction
-        self.validation_split = validation_split
-        self.early_stopping = early_stopping
-        self.refit = refit
-        self.metrics = metrics
-        self.time_budget = time_budget
-        self.dtype = dtype
-        self.threads = threads
-        self.seed = seed
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.callbacks = callbacks
+    def __post_init__(self) -> None:
         self.history = History()
         self.n_iter_, self.best_epoch_, self.stop_reason_ = 0, 0, ""
         self.auto_: dict[str, Any] = {}
         self.stop_training = False
-        self._learned: Learned | None = None
+        self._model = None
         self._fitting: threading.Thread | None = None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in SETTINGS:
-            check_setting(name, value)
-        elif not hasattr(self, name) and (meant := near_miss(name)):
-            raise AttributeError(f"Trainer has no setting {name!r}; did you mean {meant!r}?")
-        super().__setattr__(name, value)
-
-    @recursive_repr("Trainer(...)")  # a callback may be a method of this trainer
-    def __repr__(self) -> str:
-        given = [f"hidden={self.hidden!r}"]
-        for name, parameter in inspect.signature(Trainer).parameters.items():
-            value = getattr(self, name)
-            # An array compares item by item.
-            if name != "hidden" and repr(value) != repr(parameter.default):
-                given.append(f"{name}={value!r}")
-        return f"{type(self).__name__}({', '.join(given)})"
 
     def fit(
         self,
@@ -332,7 +253,7 @@ class Trainer(Predictor):
         *,
         sample_weight: npt.ArrayLike | None = None,
         validation_data: Sequence[Any] | None = None,
-    ) -> "Trainer":
+    ) -> Trainer:
         """Train on the rows of X.
 
         Parameters
@@ -374,22 +295,45 @@ class Trainer(Predictor):
             or an exception in a callback, are those of the last finished epoch.
         """
         with self._being_fitted() as began:
-            settings = self._settings()
-            known = self._continued(settings)
-            signature = known.signature if known else None
-            data = fit_data(X, Y, sample_weight, validation_data, settings, signature)
-            if settings.refit and validation_data is not None:
+            chosen = choices(self)
+            if chosen.refit and validation_data is not None:
                 raise ValueError(
                     "refit has no effect beside validation_data, whose rows are not trained on; "
                     "got refit=True"
                 )
-            self.auto_ = told(settings, data.settings)
-            fit = Fit(self, data, known, began=began)
+            known = self._continued(chosen, warm_start=chosen.warm_start)
+            resolve = partial(resolved, chosen, validated=validation_data is not None)
+            data = fit_data(
+                X, Y, sample_weight, validation_data, resolve, known.encoding if known else None
+            )
+            self.auto_ = auto_values(chosen, data.settings)
+            fit = Fit(self, self._publish, data, InMemory(data), known, began)
             fit.run()
-            fit.judge()
-            if settings.refit and data.validation is not None:
-                self._learned = refitted(self, data, X, Y, sample_weight) or self._learned
+            fit.diagnose()
+            if data.settings.refit and data.validation is not None:
+                settings = refit_settings(data.settings, self.best_epoch_ + 1, fit.learning_rate)
+                self._refit(settings, X, Y, sample_weight)
         return self
+
+    def _refit(self, settings: FitSettings, X: Any, Y: Any, sample_weight: Any) -> None:
+        """Train afresh on all rows. A training that fails or is stopped changes nothing."""
+        settings = settings.changed(callbacks=(StopsWith(self),))
+        data = fit_data(X, Y, sample_weight, None, lambda n_rows: settings, None)
+        if self.verbose:
+            say(f"once more, on all {len(data.X):,} rows: {settings.epochs} epochs")
+        rate, self.stop_training = settings.learning_rate, False
+        again = Trainer(learning_rate=rate.value if rate.source == "given" else None)
+        try:
+            Fit(again, again._publish, data, InMemory(data), None, time.perf_counter()).run()
+        except FloatingPointError as error:
+            warnings.warn(
+                f"the training on all rows failed, so that on a part of them stays: {error}",
+                FitWarning,
+                stacklevel=outside(),
+            )
+        else:
+            if not self.stop_training:
+                self.model_ = again.model_
 
     def partial_fit(
         self,
@@ -397,7 +341,7 @@ class Trainer(Predictor):
         Y: npt.ArrayLike,
         classes: npt.ArrayLike | None = None,
         sample_weight: npt.ArrayLike | None = None,
-    ) -> "Trainer":
+    ) -> Trainer:
         """Train on the rows of X once, going on from what there is.
 
         The optimiser's state is kept, and the epoch is appended to the history. Settings of a whole
@@ -423,13 +367,15 @@ class Trainer(Predictor):
             validation, a time budget, or a schedule that must know the number of updates.
         """
         with self._being_fitted() as began:
-            settings = self._open_ended("partial_fit", epochs=1, warm_start=True)
-            known = self._continued(settings)
-            data = self._first_data((X, Y, sample_weight), None, settings, known, classes)
-            Fit(
-                self, data, known, began=began, history=self.history,
-                stream=lambda: iter([data]),
-            ).run()  # fmt: skip
+            chosen = self._open_ended("partial_fit")
+            chosen.epochs = 1
+            known = self._continued(chosen, warm_start=True)
+            resolve = partial(resolved, chosen, validated=False, open_ended=True)
+            data = fit_data(
+                X, Y, sample_weight, None, resolve, known.encoding if known else None, classes
+            )
+            source = Streamed(lambda: iter([data]), data.settings)
+            Fit(self, self._publish, data, source, known, began, before=self.history).run()
         return self
 
     def fit_stream(
@@ -438,7 +384,7 @@ class Trainer(Predictor):
         *,
         classes: npt.ArrayLike | None = None,
         validation_data: Sequence[Any] | None = None,
-    ) -> "Trainer":
+    ) -> Trainer:
         """Train on data that come in chunks, of which two are held at a time.
 
         Parameters
@@ -466,46 +412,56 @@ class Trainer(Predictor):
             updates. Metrics other than accuracy and r2 are those of ``validation_data`` alone.
         """
         with self._being_fitted() as began:
-            settings = self._open_ended("fit_stream")
-            known = self._continued(settings)
-            stream = as_chunks(chunks, settings.epochs)
+            chosen = self._open_ended("fit_stream")
+            known = self._continued(chosen, warm_start=chosen.warm_start)
+            stream = as_chunks(chunks, chosen.epochs)
             if not callable(chunks):
-                settings = settings.changed(epochs=1)
-            data = self._first_data(stream.first(), validation_data, settings, known, classes)
+                chosen.epochs = 1
+            validated = validation_data is not None
+            resolve = partial(resolved, chosen, validated=validated, open_ended=True)
+            # Nothing here holds the first chunk, so that it can go when the next one comes.
+            data = fit_data(
+                *stream.first(),
+                validation_data,
+                resolve,
+                known.encoding if known else None,
+                classes,
+            ).without_rows()
 
-            def epoch() -> Iterator[FitData]:
-                for X, Y, weights in stream.epoch():
-                    yield fit_data(X, Y, weights, None, data.settings, data.signature)
+            def parts() -> Iterator[FitData]:
+                for chunk in stream.epoch():
+                    yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
 
-            self.auto_ = told(settings, data.settings)
-            Fit(self, data.without_rows(), known, began=began, stream=epoch).run()
+            self.auto_ = auto_values(chosen, data.settings)
+            source = Streamed(parts, data.settings)
+            Fit(self, self._publish, data, source, known, began).run()
         return self
 
-    @staticmethod
-    def _first_data(
-        rows: tuple[Any, Any, Any], validation_data: Any, settings: Settings,
-        known: Learned | None, classes: Any,
-    ) -> FitData:  # fmt: skip
-        signature = known.signature if known else None
-        X, Y, sample_weight = rows
-        return fit_data(
-            X, Y, sample_weight, validation_data, settings, signature, classes, open_ended=True
-        )
+    def _publish(self, result: EpochResult) -> None:
+        """One step: an interrupt finds an epoch that is finished, or none of it."""
+        vars(self).update(
+            _model=result.model, history=result.history, n_iter_=result.number + 1,
+            best_epoch_=result.best_epoch,
+        )  # fmt: skip
 
-    def _settings(self, **changes: Any) -> Settings:
-        return Settings(**{name: getattr(self, name) for name in SETTINGS} | changes)
-
-    def _open_ended(self, method: str, **changes: Any) -> Settings:
-        """Settings for rows that come one after the other."""
+    def _open_ended(self, method: str) -> Choices:
+        """The settings of a fit to which more rows may come."""
         if self.refit:
             raise ValueError(f"refit has no effect in {method}; got {self.refit}")
-        settings = self._settings(**changes)
-        check_open_ended(settings, method)
-        return settings
+        chosen = choices(self)
+        check_open_ended(chosen, method)
+        return chosen
+
+    def _continued(self, chosen: Choices, *, warm_start: bool) -> Model | None:
+        """The model that a fit goes on from; its network keeps its shape and dtype."""
+        if self._model is None or not warm_start:
+            return None
+        check_continues(self._model, chosen)
+        return self._model
 
     @contextmanager
     def _being_fitted(self) -> Iterator[float]:
-        """Nobody else fits meanwhile; gives the time at the beginning."""
+        """Keep other fits of this trainer out meanwhile; gives the time at the beginning."""
         began, thread = time.perf_counter(), threading.current_thread()
         # Interrupts and other threads come in at calls: there is none between this question, where
         # nobody fits, and the answer, nor before that is taken back.
@@ -526,27 +482,6 @@ class Trainer(Predictor):
         if not self.verbose:
             return nullcontext()
         return announcing(lambda: say("compiling kernels, once on this machine: a few seconds"))
-
-    def _continued(self, settings: Settings) -> Learned | None:
-        """What a fit goes on from; the network then keeps its shape and dtype."""
-        learned = self._learned
-        if learned is None or not settings.warm_start:
-            return None
-        network = learned.network
-        if settings.hidden not in (learned.hidden, network.layer_sizes[1:-1]):
-            got = f"hidden={self.hidden!r}, but the network has layers of {network.layer_sizes}"
-            raise ValueError(f"warm_start continues a network as it is; got {got}")
-        count = len(network.activations)
-        if settings.activations(count) != network.activations:
-            got = f"activation={self.activation!r}, but the network has {network.activations}"
-            raise ValueError(f"warm_start continues a network as it is; got {got}")
-        if len(settings.dropouts(count)) not in (0, count + 1):
-            got = f"dropout={self.dropout!r}, but the network has {count} hidden layers"
-            raise ValueError(f"warm_start continues a network as it is; got {got}")
-        if settings.dtype != network.dtype:
-            got = f"dtype={settings.dtype.name!r}, but the network is of {network.dtype.name}"
-            raise ValueError(f"warm_start continues a network as it is; got {got}")
-        return learned
 
     def set_weights(
         self,
@@ -579,48 +514,9 @@ class Trainer(Predictor):
         TypeError, ValueError
             If the arrays do not fit together or do not fit the trained network.
         """
-        learned = self._learned or self._unlearned(weights, scaling)
-        network, signature = learned.network, learned.signature
-        n_inputs, *hidden, n_outputs = network.layer_sizes
-        checked = check_weights(
-            weights, n_features=n_inputs, n_outputs=n_outputs, hidden=tuple(hidden),
-        )  # fmt: skip
-        checked = check_weights(signature.outputs.from_units(checked), dtype=network.dtype)
-        if classes is not None:
-            labels = check_classes(classes, len(signature.outputs.labels))
-            signature = replace(signature, outputs=replace(signature.outputs, classes=labels))
-        if scaling is not None:
-            inputs = signature.inputs.scaled_by(scaling)
-            if inputs.count != n_inputs:
-                got = f"{inputs.count} with {inputs.scaling}"
-                raise ValueError(f"scaling must make {n_inputs} inputs of the features; got {got}")
-            signature = replace(signature, inputs=inputs)
-        learned = replace(learned.settled(network.with_weights(checked)), signature=signature)
-        if self._fitting is None:
-            learned = replace(learned, network=learned.network.restarted(network.rule), random=None)
-        self._learned = learned
-
-    def _unlearned(self, weights: Sequence[npt.ArrayLike], scaling: Any) -> Learned:
-        """Around weights that come from outside, and the scaling that goes with them, if any."""
-        names = "dtype", "hidden", "activation", "scaling", "loss"
-        dtype, hidden, activation, setting, loss = (
-            check_setting(name, getattr(self, name)) for name in names
-        )
-        checked = check_weights(weights, dtype=dtype)
-        count = len(checked) // 2 - 1
-        activations = activation if isinstance(activation, tuple) else (activation,) * count
-        if len(activations) != count:
-            got = f"got activation={activation!r} and {count} hidden layers"
-            raise ValueError(f"activation must be one name, or one for each hidden layer; {got}")
-        network = Network(checked, dtype, activations)
-        n_inputs, *_, n_outputs = network.layer_sizes
-        outputs = given_outputs(loss, n_outputs)
-        pieces = scaling.pieces if isinstance(scaling, Scaling) else None
-        inputs = Inputs(Columns(n_inputs - (pieces.count if pieces else 0)))
-        if not isinstance(setting, str):
-            inputs = inputs.scaled_by(setting)
-        signature = Signature(inputs, outputs, fitted=False)
-        return Learned(network, signature, hidden)
+        model = self._model or given_model(weights, scaling, self)
+        model = model.with_weights(weights, classes, scaling)
+        self._model = model.restarted() if self._fitting is None else model
 
     def summary(self) -> str:
         """Layers with their units and parameters, and the memory of weights and of a fit.
@@ -632,10 +528,11 @@ class Trainer(Predictor):
         NotFittedError
             Before there are weights, as the data say how many inputs and outputs there are.
         """
-        changes: dict[str, Any] = {}
+        model, settings = self.model_, resolved(choices(self), 1, validated=False)
         if self.batch_size == "auto":
-            changes["batch_size"] = self.auto_.get("batch_size", LARGEST_BATCH)
-        return summary(self._fitted(), self._settings(**changes))
+            batch_size = self.auto_.get("batch_size", LARGEST_BATCH)
+            settings = settings.changed(batch_size=batch_size)
+        return summary(model, settings)
 
     def get_state(self) -> dict[str, Any]:
         """What has been learned and recorded, as arrays and plain values, without the settings.
@@ -643,7 +540,7 @@ class Trainer(Predictor):
         A trainer of the same settings that gets it, with ``warm_start=True`` and the epochs that
         are left, goes on bit for bit as if nothing had come between.
         """
-        return learned_state(self)
+        return learned_state(self._plain_state())
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Take what ``get_state`` gave, here or elsewhere.
@@ -653,24 +550,33 @@ class Trainer(Predictor):
         ValueError
             If it is something else, or damaged; the trainer keeps what it had.
         """
-        set_learned(self, state)
+        self._restore(with_settings(state, self._plain_state()))
 
-    def __copy__(self) -> "Trainer":
+    def _plain_state(self) -> dict[str, Any]:
+        attributes = dict(vars(self))  # one step: another thread may be fitting
+        del attributes["_fitting"]
+        return plain_state(attributes.pop("_model"), attributes.pop("history"), attributes)
+
+    def _restore(self, state: Any) -> None:
+        attributes, history, model = restored(state)
+        vars(self).update(attributes, history=history, _model=model, _fitting=None)
+
+    def __copy__(self) -> Trainer:
         new = type(self).__new__(type(self))
-        restore(new, plain_state(self))
+        new._restore(self._plain_state())
         return new
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Trainer":
+    def __deepcopy__(self, memo: dict[int, Any]) -> Trainer:
         new = memo[id(self)] = type(self).__new__(type(self))
         # The callbacks themselves are shared: one that keeps copies of the trainer would otherwise
         # copy all its earlier copies.
-        memo.update({id(callback): callback for callback in as_callables(self.callbacks)})
-        restore(new, copy.deepcopy(plain_state(self), memo))
+        memo.update({id(callback): callback for callback in as_tuple(self.callbacks)})
+        new._restore(copy.deepcopy(self._plain_state(), memo))
         return new
 
     def __getstate__(self) -> dict[str, Any]:
-        check_picklable(as_callables(self.callbacks), Trainer)
-        return plain_state(self)
+        check_picklable(as_tuple(self.callbacks), Trainer)
+        return self._plain_state()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        restore(self, state)
+        self._restore(state)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp.kernels.runs import jobs, plan
-from fastmlp.outputs.targets import _PADDING
+from fastmlp.outputs.targets import PADDING
 from tests.basics import Array
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -31,7 +31,7 @@ _CANARIES = {4: np.uint32(0x7FA0DEAD), 8: np.uint64(0x7FF4DEADDEADDEAD)}
 # Arrays of the caller that kernels write to.
 _WRITTEN = {"team", "row_masks", "predictions", "totals"}
 # Elements behind the last of them that count, as kernels load whole vectors.
-_PADDED = {"targets": _PADDING, "weights": _PADDING}
+_PADDED = {"targets": PADDING, "weights": PADDING}
 
 
 def fenced(count: int, dtype: Any, place: str) -> Array:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from fastmlp import validation
+from fastmlp.data import read_targets
 
 
 def encode_labels(Y: Any, n_rows: int, *, classes: Any = None, name: str = "Y") -> Any:
-    """Read Y, then its classes."""
-    targets = validation.read_targets(Y, n_rows, name=name)
-    return validation.encode_labels(targets, classes=classes, name=name)
+    """The index of each row's class, and the classes: those that are given, or found in Y."""
+    targets = read_targets(Y, n_rows, prefix=name.removesuffix("Y"))
+    classes = targets.classes if classes is None else classes
+    return targets.class_indices(classes), classes

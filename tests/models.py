@@ -7,7 +7,7 @@ import numpy as np
 
 from fastmlp import Trainer
 from fastmlp.optimizers import OPTIMIZERS as NAMED
-from fastmlp.validation import SETTINGS
+from fastmlp.settings import SETTINGS, FitSettings, Settings, choices, resolved
 from tests.basics import Array
 from tests.rules import RULES
 
@@ -62,3 +62,8 @@ def random_weights(*sizes: int) -> list[Array]:
     for n_in, n_out in pairwise(sizes):
         weights += [rng.normal(size=(n_in, n_out)), rng.normal(size=n_out)]
     return weights
+
+
+def fit_settings(n_rows: int = 1_000, **given: Any) -> FitSettings:
+    """What a fit on so many rows goes by."""
+    return resolved(choices(Settings(**given)), n_rows, validated=False)

@@ -2,13 +2,10 @@
 
 from typing import Any
 
+from fastmlp.data import open_features
 from fastmlp.inputs import learn_columns
-from fastmlp.validation import Features
 
 
-def check_features(
-    X: Any, dtype: Any, *, n_features: int | None = None, name: str = "X", missing: str = "error"
-) -> Any:
+def check_features(X: Any, dtype: Any, *, name: str = "X", missing: str = "error") -> Any:
     """All rows as numbers, of columns that were learned of them."""
-    features = Features(X, name, n_features)
-    return learn_columns(features, slice(None), None, dtype, missing)[1]
+    return learn_columns(open_features(X, name), slice(None), None, dtype, missing)[1]

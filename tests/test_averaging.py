@@ -144,11 +144,11 @@ def test_damaged_states() -> None:
     model = trainer().fit(X, Y)
     for name, value in (("averaged", "many"), ("latest", {"weights": []})):
         state = model.get_state()
-        state["learned"][name] = value
+        state["model"][name] = value
         with pytest.raises(ValueError, match="the saved state of this trainer is damaged"):
             trainer().set_state(state)
     other = Trainer(7, epochs=2, seed=0, weight_averaging=0.5).fit(X, Y)
     state = model.get_state()
-    state["learned"]["latest"] = other.get_state()["learned"]["latest"]
+    state["model"]["latest"] = other.get_state()["model"]["latest"]
     with pytest.raises(ValueError, match="damaged"):
         trainer().set_state(state)

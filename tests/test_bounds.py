@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from fastmlp import prediction, training
+from fastmlp.fitting import epoch, memory
+from fastmlp.inference import forward as prediction
 from fastmlp.inputs import Scaling
-from fastmlp.inputs.pieces import Pieces
+from fastmlp.inputs.bins import Bins
 from fastmlp.kernels.plugins import rules
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS
@@ -90,8 +91,8 @@ class Fit(NamedTuple):
             options["dropout"] = (of_input, *[of_hidden] * (len(self.sizes) - 2))
         is_weighted = self.weighted and self.loss != PLAIN
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(training, "MAX_CHUNK", self.chunk)
-            patch.setattr(training, "_has_many_zeros", lambda _: self.skips_zeros)
+            patch.setattr(memory, "MAX_CHUNK", self.chunk)
+            patch.setattr(epoch, "has_many_zeros", lambda _: self.skips_zeros)
             trainer = trainer_from(weights, batch_size=self.batch_size, seed=0, **options)
             trainer.fit(X, Y, sample_weight=sample_weights(self.rows) if is_weighted else None)
         names = "loss", reference.metric(self.loss)
@@ -150,7 +151,7 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
         count = case.sizes[0] // 2
         ends = np.minimum(np.arange(case.sizes[0] - count + 1), count)
         slopes, offsets = rng.normal(size=(2, count))
-        options["known"] = Scaling("piecewise", pieces=Pieces(ends, slopes, offsets))
+        options["known"] = Scaling("piecewise", bins=Bins(ends, slopes, offsets))
         X = np.ascontiguousarray(X[:, : len(ends) - 1])
     return weights, X, Y, options
 
@@ -185,7 +186,7 @@ class Seen:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.chosen: dict[str, set[Any]] = defaultdict(set)
-        made_for_training, made = training.training_job, prediction.prediction_job
+        made_for_training, made = memory.training_job, prediction.prediction_job
 
         def training_job(plan: Any, memory: Array, **options: Any) -> Any:
             for name in ("reader", "loss", "rule"):
@@ -200,7 +201,7 @@ class Seen:
             self.chosen["totals" if options["totals"] else "outputs"].add(options["kernel"])
             return made(plan, memory, **options)
 
-        patch.setattr(training, "training_job", training_job)
+        patch.setattr(memory, "training_job", training_job)
         patch.setattr(prediction, "prediction_job", prediction_job)
 
     def check(self) -> None:

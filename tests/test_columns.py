@@ -16,9 +16,9 @@ import pytest
 
 import fastmlp
 from fastmlp import Trainer
+from fastmlp.data import RawTargets, open_features, split_rows
 from fastmlp.inputs import Columns, learn_columns
 from fastmlp.inputs.columns import MOST_CATEGORIES
-from fastmlp.validation import Features, split_rows
 from tests.basics import NAN
 from tests.rows import check_features
 
@@ -76,11 +76,11 @@ def dummies(data: pd.DataFrame) -> Any:
 
 
 def learned(X: Any, missing: str = "error", train: Any = ALL, weights: Any = None) -> Columns:
-    return learn_columns(Features(X), train, weights, None, missing)[0]
+    return learn_columns(open_features(X), train, weights, None, missing)[0]
 
 
 def encoded(columns: Columns, X: Any) -> Any:
-    return columns.encoded(Features(X), None)
+    return columns.encode(open_features(X), None)
 
 
 def assert_same_weights(one: Trainer, other: Trainer) -> None:
@@ -300,7 +300,7 @@ def test_precision_is_that_of_the_columns() -> None:
         for kind, wanted in ((np.float32, np.float32), (np.int16, np.float32), (bool, np.float32),
                              (np.int32, np.float64), (np.float64, np.float64)):  # fmt: skip
             X = make({"city": category(city), "age": AGE.astype(kind)})
-            columns, rows = learn_columns(Features(X), ALL, None, None, "error")
+            columns, rows = learn_columns(open_features(X), ALL, None, None, "error")
             assert rows.dtype == wanted
             np.testing.assert_array_equal(rows[:, 0], AGE.astype(kind))
     assert encoded(columns, X)[:, 0].tobytes() == AGE.tobytes()
@@ -440,7 +440,7 @@ def test_rows_of_weight_0_teach_nothing() -> None:
     assert_same_weights(model, trainer().fit(rest, Y[kept], sample_weight=np.ones(kept.sum())))
     assert model.layer_sizes_[0] == 2 + 3 + 2
     age = data["age"][kept].to_numpy()
-    columns = model._learned.signature.inputs.columns
+    columns = model._model.encoding.inputs.columns
     assert columns.medians[0] == np.median(age)
 
 
@@ -448,14 +448,14 @@ def test_rows_of_weight_0_teach_nothing() -> None:
 def test_validation_rows_teach_nothing(split: str) -> None:
     data = frame()
     chosen: dict[str, Any] = {"validation_fraction": 0.25, "validation_split": split}
-    train, rest = split_rows(Y, 150, split, 0)
+    train, rest = split_rows(RawTargets(Y), 0.25, split, 0)
     data["city"] = data["city"].astype(object)
     where = np.arange(N)[rest]
     data.loc[where[0], "city"] = "Atlantis"
     data.loc[where[1], "income"] = NAN
     data["city"] = data["city"].astype("category")
     model = trainer(missing="impute", **chosen).fit(data, Y)
-    columns = model._learned.signature.inputs.columns
+    columns = model._model.encoding.inputs.columns
     assert columns.categories[1] == ("Bern", "Oslo", "Paris", "Rome")
     assert columns.gaps == ()
     pair = data.iloc[where], Y[where]
@@ -480,7 +480,7 @@ def test_an_ensemble_of_categories() -> None:
     chosen: dict[str, Any] = {"validation_fraction": 0.9, "validation_split": "shuffled"}
     rare = data.assign(city=pd.Categorical(np.where(np.arange(N) % 5, "x", CITY)))
     ensemble = fastmlp.Ensemble(trainer(missing="impute", **chosen), 3).fit(rare, Y)
-    known = {m._learned.signature.inputs.columns.categories[1] for m in ensemble.members}
+    known = {m._model.encoding.inputs.columns.categories[1] for m in ensemble.members}
     assert len(known) > 1
     weights = np.arange(N) % 3.0
     found = ensemble.evaluate(rare, Y, weights)
@@ -500,8 +500,7 @@ def test_the_first_chunk_teaches() -> None:
     model = trainer(missing="impute").fit_stream(chunks, validation_data=(data, Y))
     columns = learned(first[0], "impute")
     assert (
-        model._learned.signature.inputs.columns.plain()["categories"]
-        == columns.plain()["categories"]
+        model._model.encoding.inputs.columns.plain()["categories"] == columns.plain()["categories"]
     )
     rows = encoded(columns, data)
 
@@ -522,10 +521,10 @@ def test_the_first_chunk_teaches() -> None:
 def test_a_warm_start_keeps_what_was_learned() -> None:
     data = with_gaps()
     model = trainer(missing="impute", warm_start=True).fit(data[:100], Y[:100])
-    columns = model._learned.signature.inputs.columns
+    columns = model._model.encoding.inputs.columns
     other = data[100:].assign(city=pd.Categorical(["Atlantis"] * 100), income=NAN)
     model.fit(other, Y[100:])
-    assert model._learned.signature.inputs.columns is columns
+    assert model._model.encoding.inputs.columns is columns
     model.missing = "error"
     assert np.isfinite(model.fit(other, Y[100:]).history["loss"]).all()
     # What was learned knows no medians.
@@ -592,7 +591,7 @@ def test_what_was_learned_goes_everywhere(how: Any) -> None:
 
 def test_the_state_is_plain() -> None:
     state = trainer(missing="impute").fit(of_all_kinds(), Y).get_state()
-    plain = state["learned"]["signature"]["inputs"]["columns"]
+    plain = state["model"]["encoding"]["inputs"]["columns"]
     again = json.loads(json.dumps(plain | {"medians": plain["medians"].tolist()}))
     columns = Columns.from_plain(again)
     assert columns.plain()["categories"] == plain["categories"]
@@ -612,9 +611,9 @@ def test_arrays_without_gaps_are_not_copied(dtype: Any, missing: str) -> None:
     X.flags.writeable = False
     tracemalloc.start()
     try:
-        columns, rows = learn_columns(Features(X), ALL, None, kind, missing)
+        columns, rows = learn_columns(open_features(X), ALL, None, kind, missing)
         assert rows is X
-        assert columns.encoded(Features(X), kind) is X
+        assert columns.encode(open_features(X), kind) is X
         assert tracemalloc.get_traced_memory()[1] < X.nbytes / 10
     finally:
         tracemalloc.stop()

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp import Trainer, training
+from fastmlp import Trainer
+from fastmlp.fitting import contention, epoch, memory
+from fastmlp.fitting.contention import Contention
 from fastmlp.kernels.runs import launch
 from fastmlp.kernels.runs.team import stayed, team_array_size
 from tests.basics import needs_compiler
@@ -25,7 +27,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(contention, "time", clock)
     return clock
 
 
@@ -33,39 +35,39 @@ def pause(company: Any, clock: Clock) -> float:
     """How long one waits alone after a team that had to wait."""
     company.report(False)
     start = clock.now
-    while not company.is_welcome():
+    while not company.allows_team():
         clock.now += 0.001
         assert clock.now < start + 1
     return clock.now - start
 
 
-def test_a_team_is_welcome_at_first(clock: Clock) -> None:
-    company = training._Company()
+def test_a_team_allows_team_at_first(clock: Clock) -> None:
+    company = Contention()
     for _ in range(3):
-        assert company.is_welcome()
+        assert company.allows_team()
         company.report(True)
 
 
 def test_longer_pauses_after_each_failure(clock: Clock) -> None:
-    company = training._Company()
-    shortest, longest = company._SHORTEST, company._LONGEST
+    company = Contention()
+    shortest, longest = company.SHORTEST, company.LONGEST
     wanted = [min(shortest * 2**n, longest) for n in range(8)]
     assert wanted[0] < wanted[-1] == longest
     assert [pause(company, clock) for _ in wanted] == pytest.approx(wanted, abs=0.002)
 
 
 def test_a_success_forgets_all_failures(clock: Clock) -> None:
-    company = training._Company()
+    company = Contention()
     for _ in range(5):
         pause(company, clock)
     company.report(True)
-    assert company.is_welcome()
-    assert pause(company, clock) == pytest.approx(company._SHORTEST, abs=0.002)
+    assert company.allows_team()
+    assert pause(company, clock) == pytest.approx(company.SHORTEST, abs=0.002)
 
 
 def test_back_within_a_second() -> None:
     """Whatever happened before: after the longest pause, which a slice may exceed."""
-    assert training._Company._LONGEST + 2 * training._SLICE_SECONDS < 1
+    assert Contention.LONGEST + 2 * epoch._SLICE_SECONDS < 1
 
 
 @pytest.mark.parametrize(
@@ -96,8 +98,8 @@ def test_teams_that_fail_and_those_that_do_not(monkeypatch: pytest.MonkeyPatch) 
     asked: list[bool] = []
     told: list[bool] = []
 
-    class Company(training._Company):
-        def is_welcome(self) -> bool:
+    class Company(Contention):
+        def allows_team(self) -> bool:
             return len(asked) % 3 > 0
 
         def report(self, complete: bool) -> None:
@@ -109,10 +111,10 @@ def test_teams_that_fail_and_those_that_do_not(monkeypatch: pytest.MonkeyPatch) 
         return asked[-1]
 
     original = launch.Job.run
-    monkeypatch.setattr(training, "_Company", Company)
-    monkeypatch.setattr(training, "_SLICE_SECONDS", 0)
-    monkeypatch.setattr(training, "_FIRST_SLICE_FLOPS", 0)
-    monkeypatch.setattr(training, "usable_threads", lambda threads: threads)
+    monkeypatch.setattr(epoch, "Contention", Company)
+    monkeypatch.setattr(epoch, "_SLICE_SECONDS", 0)
+    monkeypatch.setattr(epoch, "_FIRST_SLICE_FLOPS", 0)
+    monkeypatch.setattr(memory, "usable_threads", lambda threads: threads)
     monkeypatch.setattr(launch, "threading_layer", lambda: "workqueue")  # for two threads anywhere
     monkeypatch.setattr(launch.Job, "run", run)
     fitted = small().fit(X, Y)
@@ -142,7 +144,8 @@ import ctypes
 import itertools
 import threading
 import numpy as np
-from fastmlp import Trainer, training
+from fastmlp import Trainer
+from fastmlp.fitting import epoch
 from fastmlp.kernels.runs import team
 from fastmlp.kernels.runs.launch import Job
 from fastmlp.optimizers import SGD
@@ -221,8 +224,8 @@ def team_of(job):
 
 ALONE_AND_TOGETHER = """
 turns = itertools.cycle([True, False, False, True, True])
-training._Company.is_welcome = lambda company: next(turns)
-training._SLICE_SECONDS = training._FIRST_SLICE_FLOPS = 0  # a step each
+epoch.Contention.allows_team = lambda company: next(turns)
+epoch._SLICE_SECONDS = epoch._FIRST_SLICE_FLOPS = 0  # a step each
 slices = Slices()
 check()
 check_rows()
@@ -232,7 +235,7 @@ assert any(slices.stayed)
 
 # The word that says so is there from the start of each slice.
 PARTING = """
-training._Company.is_welcome = lambda company: True
+epoch.Contention.allows_team = lambda company: True
 original = Job.run
 
 def part(job, **options):
@@ -250,7 +253,7 @@ assert len(slices.asked) > steps
 """
 
 IN_DEBT = """
-training._Company.is_welcome = lambda company: True
+epoch.Contention.allows_team = lambda company: True
 slices = Slices()
 check()
 assert not all(slices.stayed)
@@ -278,7 +281,7 @@ def test_a_team_that_parts_at_every_step() -> None:
 @needs_compiler
 def test_teams_that_begin_in_debt() -> None:
     """An account that is overdrawn from the start lets the team part at the first wait."""
-    debt = "training.CREDIT = -10**18\nDATA, OPTIMIZERS = DATA[:1], OPTIMIZERS[::3]\n"
+    debt = "epoch.CREDIT = -10**18\nDATA, OPTIMIZERS = DATA[:1], OPTIMIZERS[::3]\n"
     run(SCRIPT + debt + CHECKS + IN_DEBT, timeout=200, NUMBA_NUM_THREADS="8")
 
 

@@ -15,8 +15,8 @@ from fastmlp.losses import LOSSES
 from fastmlp.metrics import METRICS
 from fastmlp.optimizers import OPTIMIZERS
 from fastmlp.schedules import SCHEDULES
-from fastmlp.validation import SETTINGS
-from fastmlp.validation.settings import INITIALIZERS
+from fastmlp.settings import SETTINGS
+from fastmlp.settings.values import INITIALIZERS
 from tests.basics import needs_compiler
 from tests.conftest import COLLECTED
 from tests.models import X, Y, trainer

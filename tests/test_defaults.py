@@ -9,10 +9,9 @@ import pytest
 
 from fastmlp import Trainer
 from fastmlp.callbacks import EarlyStopping
-from fastmlp.defaults import resolved
 from fastmlp.optimizers import Adam
 from fastmlp.schedules import OneCycle
-from fastmlp.validation import Settings
+from fastmlp.settings import LearningRate, Settings, choices, resolved
 from tests.basics import needs_compiler
 
 # Rows: batch, epochs, share to validate on, patience.
@@ -28,43 +27,49 @@ BY_ROWS = {
 
 @pytest.mark.parametrize("n_rows", BY_ROWS)
 def test_by_the_number_of_rows(n_rows: int) -> None:
-    became = resolved(Settings(), n_rows, validated=False)
+    became = resolved(choices(Settings()), n_rows, validated=False)
     stopping = became.early_stopping
     patience = stopping.patience if stopping else None
     got = became.batch_size, became.epochs, became.validation_fraction, patience
     assert got == BY_ROWS[n_rows]
     many = n_rows >= 20_000
     assert became.schedule == (OneCycle() if many else None)
-    assert became.learning_rate == (0.003 if many or stopping else None)
+    assert became.learning_rate == LearningRate(0.003 if many or stopping else 0.001, "chosen")
     assert became.weight_averaging == (0.9 if stopping else 0.0)
 
 
 @pytest.mark.parametrize("n_rows", [30, 1_000, 60_000])
 def test_linear_models_train_on_all_rows(n_rows: int) -> None:
-    became = resolved(Settings(hidden=()), n_rows, validated=False)
+    became = resolved(choices(Settings(hidden=())), n_rows, validated=False)
     assert (became.early_stopping, became.validation_fraction) == (None, 0)
-    assert (became.schedule, became.learning_rate) == (OneCycle(), 0.01)
+    assert (became.schedule, became.learning_rate.value) == (OneCycle(), 0.01)
     updates = became.epochs * -(-n_rows // became.batch_size)
     assert updates >= {30: 800, 1_000: 3_000, 60_000: 7_000}[n_rows]
 
 
 def test_without_averaging_there_is_more_patience_and_a_lower_rate() -> None:
-    became = resolved(Settings(weight_averaging=0), 1_000, validated=False)
+    became = resolved(choices(Settings(weight_averaging=0)), 1_000, validated=False)
     assert became.weight_averaging == 0
     assert became.early_stopping == EarlyStopping(patience=20)
-    assert became.learning_rate is None
-    given = resolved(Settings(weight_averaging=0.5, learning_rate=0.1), 1_000, validated=False)
-    assert (given.weight_averaging, given.learning_rate) == (0.5, 0.1)
+    assert became.learning_rate == LearningRate(0.001, "chosen")
+    given = resolved(
+        choices(Settings(weight_averaging=0.5, learning_rate=0.1)), 1_000, validated=False
+    )
+    assert (given.weight_averaging, given.learning_rate) == (0.5, LearningRate(0.1, "given"))
 
 
 def test_what_is_said_of_many_rows_counts() -> None:
-    stops = resolved(Settings(early_stopping=True), 60_000, validated=False)
+    stops = resolved(choices(Settings(early_stopping=True)), 60_000, validated=False)
     assert (stops.schedule, stops.validation_fraction) == (None, 0.15)
-    for given in ({"learning_rate": 0.5}, {"optimizer": Adam(0.5)}, {"optimizer": "sgd"}):
-        became = resolved(Settings(**given), 60_000, validated=False)
+    for given, rate in (
+        ({"learning_rate": 0.5}, LearningRate(0.5, "given")),
+        ({"optimizer": Adam(0.5)}, LearningRate(0.5, "given")),
+        ({"optimizer": "sgd"}, LearningRate(0.1, "chosen")),
+    ):
+        became = resolved(choices(Settings(**given)), 60_000, validated=False)
         assert became.schedule == OneCycle()
-        assert became.learning_rate == given.get("learning_rate")
-    constant = resolved(Settings(schedule=None), 60_000, validated=False)
+        assert became.learning_rate == rate
+    constant = resolved(choices(Settings(schedule=None)), 60_000, validated=False)
     assert (constant.schedule, constant.validation_fraction) == (None, 0.15)
 
 
@@ -82,13 +87,13 @@ def test_many_rows_in_a_fit() -> None:
 
 def test_explicit_values_are_left_alone() -> None:
     given = Settings(batch_size=7, epochs=3, validation_fraction=0.3, early_stopping=True)
-    became = resolved(given, 1_000, validated=False)
+    became = resolved(choices(given), 1_000, validated=False)
     assert (became.batch_size, became.epochs, became.validation_fraction) == (7, 3, 0.3)
     assert became.early_stopping == EarlyStopping()
 
 
 def test_epochs_that_are_given_train_on_all_rows() -> None:
-    became = resolved(Settings(epochs=5), 1_000, validated=False)
+    became = resolved(choices(Settings(epochs=5)), 1_000, validated=False)
     assert (became.early_stopping, became.validation_fraction) == (None, 0)
 
 
@@ -97,7 +102,7 @@ def test_epochs_that_are_given_train_on_all_rows() -> None:
     [(True, False, 0.15), (True, True, 0), (EarlyStopping("loss"), False, 0)],
 )
 def test_rows_kept_for_early_stopping(stopping: Any, validated: bool, kept: float) -> None:
-    became = resolved(Settings(early_stopping=stopping), 1_000, validated=validated)
+    became = resolved(choices(Settings(early_stopping=stopping)), 1_000, validated=validated)
     assert became.validation_fraction == kept
 
 
@@ -107,7 +112,7 @@ def test_a_fraction_that_leaves_nothing_is_named() -> None:
 
 
 def test_streams_keep_nothing() -> None:
-    became = resolved(Settings(), 1_000, validated=False, open_ended=True)
+    became = resolved(choices(Settings()), 1_000, validated=False, open_ended=True)
     got = became.epochs, became.validation_fraction, became.early_stopping
     assert got == (10, 0, None)
 

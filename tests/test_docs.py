@@ -15,7 +15,7 @@ from fastmlp.losses import LOSSES
 from fastmlp.metrics import METRICS
 from fastmlp.optimizers import OPTIMIZERS
 from fastmlp.schedules import SCHEDULES
-from fastmlp.validation.settings import INITIALIZERS
+from fastmlp.settings.values import INITIALIZERS
 from tests.processes import ROOT
 
 TABLES: dict[str, Collection[str]] = {

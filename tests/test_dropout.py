@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp import training
-from fastmlp.data import fit_data
+from fastmlp.fitting import memory
+from fastmlp.fitting.dataset import fit_data
+from fastmlp.fitting.epoch import TrainingRun
 from fastmlp.kernels.plugins import dropout
-from fastmlp.network import Network
-from fastmlp.training import TrainingRun
-from fastmlp.validation import Settings
+from fastmlp.network.network import Network
 from tests import reference
 from tests.basics import INF, NAN, Array, needs_compiler
 from tests.kernels import COUNTS, Flat, a_layer, a_run, assert_untouched, call, lanes_of
+from tests.models import fit_settings
 from tests.networks import TOLERANCE, random_problem
 
 KEY = 0x123456789ABCDEF
@@ -222,18 +222,18 @@ def epoch(
 ) -> tuple[list[Array], float]:
     """Weights after an epoch, and its loss."""
     weights, X, _, labels, scale = given
-    settings = Settings(
+    settings = fit_settings(
         hidden=tuple(b.size for b in weights[1:-2:2]), learning_rate=RATE, dtype=dtype,
         scaling=scale, dropout=shares or 0.0,
         **{"batch_size": BATCH, "optimizer": "sgd", "epochs": 1, **options},
     )  # fmt: skip
-    data = fit_data(X, labels, None, None, settings, None)
+    data = fit_data(X, labels, None, None, lambda n_rows: settings, None)
     network = Network(
         weights, np.dtype(dtype), settings.activations(len(weights) // 2 - 1)
     ).restarted(settings.optimizer.rule)
     run = TrainingRun(network, data, settings)
-    trained = run.epoch(network, order, np.full(run.updates_per_epoch, RATE), KEY)
-    return trained.network.get_weights(), trained.loss
+    network, statistics = run.epoch(network, order, np.full(run.updates_per_epoch, RATE), KEY)
+    return network.get_weights(), statistics.loss
 
 
 def wanted(
@@ -275,7 +275,7 @@ def test_an_epoch(
     sizes: tuple[int, ...], shares: tuple[float, ...], kind: str, chunk: int, dtype: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(training, "MAX_CHUNK", chunk)
+    monkeypatch.setattr(memory, "MAX_CHUNK", chunk)
     given, order = problem(sizes, 100, kind, dtype), np.random.default_rng(2).permutation(100)
     weights, loss = epoch(given, dtype, shares, order)
     exact, exact_loss = wanted(given, shares, order)
@@ -291,7 +291,7 @@ def test_an_epoch(
 def test_any_team_gives_the_same(
     optimizer: str, dtype: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "usable_threads", lambda threads: threads)
+    monkeypatch.setattr(memory, "usable_threads", lambda threads: threads)
     monkeypatch.setattr("fastmlp.kernels.runs.launch.threading_layer", lambda: "workqueue")
     sizes, shares = (31, 300, 290, 4), (0.2, 0.5, 0.3)
     given, order = problem(sizes, 200, "numbers", dtype), np.random.default_rng(2).permutation(200)

@@ -25,7 +25,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from fastmlp.validation import check_names, feature_names
+from fastmlp.data import check_names, open_features
+from fastmlp.inputs import Columns, Inputs
 from tests.basics import INF, NAN
 from tests.labels import encode_labels
 from tests.rows import check_features
@@ -153,7 +154,7 @@ class Subclass(pd.DataFrame):
 def test_a_subclass_is_a_frame() -> None:
     frame = Subclass({"a": [1, 2], "b": [0.5, 1], "c": [True, False]}, needed=1)
     assert check_features(frame, np.float32).tolist() == [[1, 0.5, 1], [2, 1, 0]]
-    assert feature_names(frame).tolist() == ["a", "b", "c"]
+    assert open_features(frame).names.tolist() == ["a", "b", "c"]
 
 
 class Arrays:
@@ -356,7 +357,8 @@ def test_tables_without_rows_or_columns(X: Any, shape: str) -> None:
 @pytest.mark.parametrize("package", TO_TABLE)
 def test_number_of_columns(package: str) -> None:
     X = TO_TABLE[package]({"a": [1.0], "b": ["text"]})
-    assert_rejected(X, ValueError, "X must have 3 features; got 2", n_features=3)
+    with pytest.raises(ValueError, match=r"^X must have 3 features; got 2$"):
+        Inputs(Columns(3)).open(X, named=False)
 
 
 # --------------------------------------------------------------------------- columns of other kinds
@@ -787,6 +789,10 @@ def frame(names: Any) -> pd.DataFrame:
     return pd.DataFrame(np.ones((2, len(names))), columns=names)
 
 
+def ones(self: Any, dtype: Any = None, copy: Any = None) -> Any:
+    return np.ones((2, 2))
+
+
 @pytest.mark.parametrize(
     "X",
     [
@@ -794,15 +800,15 @@ def frame(names: Any) -> pd.DataFrame:
         frame(np.array(["a", "b"])),
         frame(np.array([np.str_("a"), np.str_("b")], dtype=object)),
         frame(pd.CategoricalIndex(["a", "b"])),
-        frame(["a", "b"]).iloc[:0],
+        frame(["a", "b"]).iloc[:1],
         pl.DataFrame({"a": [1], "b": ["text"]}),
         pa.table({"a": [1], "b": [2]}),
         pa.record_batch({"a": [1], "b": [2]}),
-        fake("modin.pandas", "DataFrame", columns=pd.Index(["a", "b"]), __array__=None),
+        fake("modin.pandas", "DataFrame", columns=pd.Index(["a", "b"]), __array__=ones),
     ],
 )
 def test_names_are_kept(X: Any) -> None:
-    names = feature_names(X)
+    names = open_features(X).names
     assert names is not None
     assert names.dtype == object
     assert [type(name) for name in names] == [str, str]
@@ -813,14 +819,25 @@ def test_names_are_kept(X: Any) -> None:
 @pytest.mark.parametrize(
     "X",
     [
-        frame([0, 1]), frame([0.5, 1.5]), frame([("a", "x"), ("a", "y")]), frame(["a"]).iloc[:, :0],
+        frame([0, 1]), frame([0.5, 1.5]), frame([("a", "x"), ("a", "y")]),
         frame(pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])), frame([dt.date(2020, 1, 1)]),
-        np.ones((2, 2)), [[1, 2]], None, "X", pd.Series([1]), pl.LazyFrame({"a": [1]}), Arrays(),
-        pl.DataFrame(), {"a": [1]}, np.rec.array([(1, 2.0)], names="a,b"), object(), iter([[1]]),
+        np.ones((2, 2)), [[1, 2]], Arrays(),
     ],
 )  # fmt: skip
 def test_without_names(X: Any) -> None:
-    assert feature_names(X) is None
+    assert open_features(X).names is None
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        frame(["a"]).iloc[:, :0], None, "X", pd.Series([1]), pl.LazyFrame({"a": [1]}),
+        pl.DataFrame(), {"a": [1]}, np.rec.array([(1, 2.0)], names="a,b"), object(), iter([[1]]),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_before_its_names_are(X: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"^X must (be|hold) "):
+        open_features(X)
 
 
 @pytest.mark.parametrize(
@@ -830,7 +847,7 @@ def test_without_names(X: Any) -> None:
 def test_names_of_several_types(names: Any, got: str) -> None:
     message = rf"^test X must have only strings as column names, or none; got .*({got})"
     with pytest.raises(TypeError, match=rf"{message}.*X\.columns\.map\(str\)"):
-        feature_names(frame(pd.Index(names, tupleize_cols=False)), "test X")
+        open_features(frame(pd.Index(names, tupleize_cols=False)), "test X").names  # noqa: B018
 
 
 ABC = np.array(["a", "b", "c"], dtype=object)
@@ -854,7 +871,7 @@ ABC = np.array(["a", "b", "c"], dtype=object)
 )
 def test_other_names(names: list[str], message: str) -> None:
     for X in (frame(names), pa.Table.from_arrays([pa.array([1])] * len(names), names=names)):
-        got = feature_names(X)
+        got = open_features(X).names
         with pytest.raises(
             ValueError, match=re.escape(f"my X must have the columns of the fit; {message}")
         ):
@@ -863,9 +880,9 @@ def test_other_names(names: list[str], message: str) -> None:
 
 def test_the_same_names_pass_in_silence() -> None:
     for X in (frame(list("abc")), pl.DataFrame({"a": [1], "b": [1], "c": [1]})):
-        check_names(ABC, feature_names(X))
+        check_names(ABC, open_features(X).names)
     check_names(None, None)
-    check_names(feature_names(frame(["a", "a"])), feature_names(frame(["a", "a"])))
+    check_names(open_features(frame(["a", "a"])).names, open_features(frame(["a", "a"])).names)
 
 
 def test_names_on_one_side_only_are_a_warning() -> None:
@@ -890,11 +907,12 @@ def test_no_package_of_tables_is_imported() -> None:
 import sys
 import numpy as np
 import fastmlp
-from fastmlp.validation import encode_labels, feature_names, read_targets
+from fastmlp.data import open_features
+from tests.labels import encode_labels
 from tests.rows import check_features
 check_features([[1, 2.5], [3, 4]], np.float32)
-encode_labels(read_targets(["a", "b"], 2))
-feature_names([[1]])
+encode_labels(["a", "b"], 2)
+open_features([[1]])
 try:
     check_features([[None]], np.float32)
 except ValueError:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fastmlp import Trainer
-from fastmlp.initializers import initial_weights
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
-from fastmlp.validation.settings import INITIALIZERS
+from fastmlp.network.initializers import initial_weights
+from fastmlp.settings.values import INITIALIZERS
 from tests.basics import needs_compiler
 from tests.models import X, Y
 

@@ -14,24 +14,14 @@ ROOT = Path(fastmlp.__file__).parent
 # Top first; modules of one layer do not import each other.
 LAYERS = (
     {"fastmlp"},
-    {"fastmlp.compilation", "fastmlp.many", "fastmlp.presets"},
+    {"fastmlp.ensemble", "fastmlp.warmup", "fastmlp.presets"},
     {"fastmlp.trainer"},
-    {"fastmlp.refit"},
-    {"fastmlp.fitting", "fastmlp.streams", "fastmlp.predictor", "fastmlp.summary"},
-    {
-        "fastmlp.training",
-        "fastmlp.scores",
-        "fastmlp.state",
-        "fastmlp.rates",
-        "fastmlp.progress",
-        "fastmlp.verdict",
-    },
-    {"fastmlp.prediction"},
-    {"fastmlp.reading"},
-    {"fastmlp.network", "fastmlp.history", "fastmlp.data", "fastmlp.initializers"},
-    {"fastmlp.defaults"},
+    {"fastmlp.fitting"},
+    {"fastmlp.inference"},
+    {"fastmlp.network"},
     {"fastmlp.outputs", "fastmlp.inputs"},
-    {"fastmlp.validation"},
+    {"fastmlp.history", "fastmlp.data"},
+    {"fastmlp.settings"},
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
     {"fastmlp.metrics"},
     {"fastmlp.checked"},
@@ -131,4 +121,4 @@ def test_no_product_of_arrays_starts_the_threads_of_blas() -> None:
             is_import = isinstance(node, ast.ImportFrom) and "linalg" in (node.module or "")
             if is_product or is_call or is_import:
                 found.add(module_name(file))
-    assert found == {"fastmlp.initializers"}
+    assert found == {"fastmlp.network.initializers"}

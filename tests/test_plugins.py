@@ -6,17 +6,18 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from fastmlp.data import FitData, Signature
+from fastmlp.data import RawTargets
+from fastmlp.fitting.dataset import FitData
+from fastmlp.fitting.epoch import TrainingRun
 from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.language import functions, jit
 from fastmlp.kernels.plugins import activations, losses, pointwise, rules
 from fastmlp.losses import Loss
-from fastmlp.network import Network
+from fastmlp.network.encoding import Encoding
+from fastmlp.network.network import Network
 from fastmlp.outputs import Outputs
-from fastmlp.training import TrainingRun
-from fastmlp.validation import Settings
 from tests.basics import needs_compiler
-from tests.models import X, random_weights
+from tests.models import X, fit_settings, random_weights
 
 pytestmark = needs_compiler
 
@@ -83,15 +84,16 @@ def test_parts_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     dtype = np.dtype("float64")
     network = Network(weights, dtype, ("softsign",)).restarted("sign_descent")
     outputs = Outputs(Quartic(), 2, centre=np.zeros(2), spread=np.ones(2), flat=False)
-    settings = Settings(hidden=9, batch_size=ROWS, dtype="float64")
-    signature = Signature(Inputs(Columns(4)), outputs)
-    data = FitData(X.astype(dtype), outputs.encoded(y, None, dtype), signature, settings)
+    settings = fit_settings(hidden=9, batch_size=ROWS, dtype="float64")
+    encoding = Encoding(Inputs(Columns(4)), outputs)
+    data = FitData(X.astype(dtype), outputs.encode(RawTargets(y), dtype), encoding, settings)
     run = TrainingRun(network, data, settings)
     wanted, means = expected(weights, y, epochs=2)
     for mean in means:
-        trained = run.epoch(network, np.arange(len(X)), np.full(run.updates_per_epoch, RATE))
-        network = trained.network
-        assert trained.loss == pytest.approx(mean, rel=1e-9)
+        network, statistics = run.epoch(
+            network, np.arange(len(X)), np.full(run.updates_per_epoch, RATE)
+        )
+        assert statistics.loss == pytest.approx(mean, rel=1e-9)
     for got, want in zip(network.get_weights(), wanted, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
 

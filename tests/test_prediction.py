@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastmlp import Trainer, losses
-from fastmlp.validation import is_ready
+from fastmlp.data import is_ready
 from tests.basics import INF, NAN, Array, needs_compiler
 from tests.models import random_weights
 

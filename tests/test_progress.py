@@ -124,18 +124,18 @@ def test_a_stream_has_no_end_in_sight() -> None:
 
 
 def test_long_epochs_refresh_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    import fastmlp.fitting
-    import fastmlp.training
+    import fastmlp.fitting.epoch
+    import fastmlp.fitting.loop
 
     told: list[int] = []
 
-    class Recorder(fastmlp.fitting.Progress):
+    class Recorder(fastmlp.fitting.loop.Progress):
         def advance(self, rows: int) -> None:
             told.append(rows)
 
-    monkeypatch.setattr(fastmlp.fitting, "Progress", Recorder)
-    monkeypatch.setattr(fastmlp.training, "_FIRST_SLICE_FLOPS", 1)
-    monkeypatch.setattr(fastmlp.training, "_SLICE_SECONDS", 0)
+    monkeypatch.setattr(fastmlp.fitting.loop, "Progress", Recorder)
+    monkeypatch.setattr(fastmlp.fitting.epoch, "_FIRST_SLICE_FLOPS", 1)
+    monkeypatch.setattr(fastmlp.fitting.epoch, "_SLICE_SECONDS", 0)
     trainer(epochs=2, batch_size=16).fit(X, Y)
     assert told == [16, 16, 16, 12] * 2
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from fastmlp import EarlyStopping, Ensemble, FitWarning, Trainer, presets
+from fastmlp.fitting.refit import StopsWith
 from fastmlp.optimizers import SGD
-from fastmlp.refit import _StopsWith
 from tests.basics import NAN, needs_compiler
 from tests.models import same_weights
 
@@ -87,7 +87,7 @@ def test_bad_company() -> None:
 def test_whoever_is_stopped_keeps_the_first_training(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, real, epochs = trainer(), _StopsWith.__call__, []
+    model, real, epochs = trainer(), StopsWith.__call__, []
 
     def called(self: Any, again: Any, epoch: int, logs: dict[str, float]) -> None:
         epochs.append(epoch)
@@ -98,7 +98,7 @@ def test_whoever_is_stopped_keeps_the_first_training(
         model.stop_training = what == "a stop"  # as another thread does
         real(self, again, epoch, logs)
 
-    monkeypatch.setattr(_StopsWith, "__call__", called)
+    monkeypatch.setattr(StopsWith, "__call__", called)
     ends: Any = nullcontext()
     if what == "an interrupt":
         ends = pytest.raises(KeyboardInterrupt)

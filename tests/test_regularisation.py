@@ -7,19 +7,22 @@ import numba
 import numpy as np
 import pytest
 
-from fastmlp import training
-from fastmlp.data import FitData, Signature
+from fastmlp.data import RawTargets
+from fastmlp.fitting import memory
+from fastmlp.fitting.dataset import FitData
+from fastmlp.fitting.epoch import TrainingRun
 from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.language.jit import kernel_of
 from fastmlp.kernels.plugins import regularisation
 from fastmlp.losses import SoftmaxCrossEntropy
-from fastmlp.network import Network
+from fastmlp.network.encoding import Encoding
+from fastmlp.network.network import Network
 from fastmlp.outputs import given_outputs
-from fastmlp.validation import Settings
 from tests import reference
 from tests.basics import INF, NAN, Array, needs_compiler
 from tests.fences import fences
 from tests.kernels import COUNTS, Flat, a_run, assert_untouched, call, spread
+from tests.models import fit_settings
 from tests.networks import TOLERANCE, assert_close, problem
 from tests.rules import RULES, decaying
 
@@ -103,7 +106,7 @@ def trained(
     optimizer, rate = RULES[rule].options.values()
     if "weight_decay" in penalties:
         optimizer = decaying(optimizer, penalties.pop("weight_decay"))
-    settings = Settings(
+    settings = fit_settings(
         hidden=[len(b) for b in weights[1:-1:2]], dtype=dtype, batch_size=batch_size,
         threads=threads, optimizer=optimizer, learning_rate=rate, **penalties,
     )  # fmt: skip
@@ -111,14 +114,14 @@ def trained(
         weights, np.dtype(dtype), settings.activations(len(weights) // 2 - 1)
     ).restarted(settings.optimizer.rule)
     outputs = given_outputs(SoftmaxCrossEntropy(), len(weights[-1]))
-    targets = outputs.encoded(labels, None, np.dtype(dtype))
+    targets = outputs.encode(RawTargets(labels), np.dtype(dtype))
     data = FitData(
-        X.astype(dtype), targets, Signature(Inputs(Columns(X.shape[1])), outputs), settings
+        X.astype(dtype), targets, Encoding(Inputs(Columns(X.shape[1])), outputs), settings
     )
-    run = training.TrainingRun(network, data, settings)
-    rates = np.full(run.updates_per_epoch, settings.resolved_rate(rate))
+    run = TrainingRun(network, data, settings)
+    rates = np.full(run.updates_per_epoch, settings.learning_rate.value)
     for _ in range(2):
-        network = run.epoch(network, np.arange(len(X)), rates).network
+        network, _ = run.epoch(network, np.arange(len(X)), rates)
     return network.get_weights()
 
 
@@ -129,7 +132,7 @@ def test_run(
     sizes: Any, n: int, batch_size: int, chunk: int, rule: str, options: dict[str, float],
     dtype: Any, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(training, "MAX_CHUNK", chunk)
+    monkeypatch.setattr(memory, "MAX_CHUNK", chunk)
     weights, X, labels = problem(sizes, n)
     _, step, step_options, _ = RULES[rule]
     wanted, _ = reference.train(

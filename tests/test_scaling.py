@@ -9,10 +9,10 @@ import pytest
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from fastmlp import Trainer
+from fastmlp.data import open_features
 from fastmlp.inputs import Scaling, learn_inputs
-from fastmlp.validation import Features, Settings
 from tests.basics import INF, Array, needs_compiler
-from tests.models import numbers, same_weights
+from tests.models import fit_settings, numbers, same_weights
 
 RNG = np.random.default_rng(0)
 N = 90
@@ -30,8 +30,8 @@ KINDS = ("standard", "robust", "piecewise", "quantile", "max_abs")
 
 
 def learned(setting: Any, rows: Array, weights: Array | None = None) -> Scaling:
-    settings = Settings(scaling=setting)
-    return learn_inputs(Features(rows), None, slice(None), weights, settings)[0].scaling
+    settings = fit_settings(scaling=setting)
+    return learn_inputs(open_features(rows), slice(None), weights, settings)[0].scaling
 
 
 def scaled(
@@ -165,9 +165,9 @@ def test_auto(name: str) -> None:
 
 
 def test_auto_of_a_linear_model_is_standard() -> None:
-    settings = Settings(hidden=())
+    settings = fit_settings(hidden=())
     rows = RNG.lognormal(size=(400, 9))
-    inputs, _ = learn_inputs(Features(rows), None, slice(None), None, settings)
+    inputs, _ = learn_inputs(open_features(rows), slice(None), None, settings)
     assert inputs.scaling.kind == "standard"
 
 

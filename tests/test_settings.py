@@ -5,6 +5,7 @@ import inspect
 import pickle
 import re
 from collections import UserList
+from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
@@ -16,9 +17,9 @@ from fastmlp import EarlyStopping, Trainer
 from fastmlp.losses import Huber, SoftmaxCrossEntropy
 from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW
 from fastmlp.schedules import Cosine, ReduceOnPlateau, Step
-from fastmlp.validation import SETTINGS, Settings
+from fastmlp.settings import SETTINGS, FitSettings, LearningRate, Settings, choices
 from tests.basics import INF, NAN, needs_compiler
-from tests.models import X, Y, fitted, numbers, same_weights, trainer
+from tests.models import X, Y, fit_settings, fitted, numbers, same_weights, trainer
 
 
 def own_metric(y: Any, predicted: Any) -> float:
@@ -33,7 +34,7 @@ def stop(trainer: Any, epoch: int, logs: dict[str, float]) -> bool:
 
 
 def test_settings_defaults() -> None:
-    config = Settings()
+    config = choices(Settings())
     assert config.hidden == (128,)
     assert config.dtype == np.dtype("float32")
     assert (config.optimizer, config.learning_rate, config.schedule) == (Adam(), None, "auto")
@@ -43,11 +44,14 @@ def test_settings_defaults() -> None:
     assert (config.threads, config.seed, config.verbose) == (None, None, 0)
 
 
-def test_settings_is_frozen_and_keyword_only() -> None:
-    with pytest.raises(AttributeError):
-        Settings().epochs = 3  # type: ignore[misc]
-    with pytest.raises(TypeError):
-        Settings(64)  # type: ignore[call-arg]
+def test_all_but_the_hidden_units_are_keywords() -> None:
+    assert Settings(64).hidden == 64
+    with pytest.raises(TypeError, match="positional"):
+        Settings(64, "tanh")  # type: ignore[misc]
+
+
+def test_a_fit_goes_by_the_same_names() -> None:
+    assert tuple(item.name for item in fields(FitSettings)) == SETTINGS
 
 
 @pytest.mark.parametrize(
@@ -64,14 +68,14 @@ def test_settings_is_frozen_and_keyword_only() -> None:
     ],
 )
 def test_settings_hidden(hidden: Any, stored: tuple[int, ...]) -> None:
-    config = Settings(hidden=hidden)
+    config = choices(Settings(hidden=hidden))
     assert config.hidden == stored
     assert all(type(units) is int for units in config.hidden)
 
 
 @pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64")])
 def test_settings_dtype(dtype: Any) -> None:
-    stored = Settings(dtype=dtype).dtype
+    stored = choices(Settings(dtype=dtype)).dtype
     assert isinstance(stored, np.dtype)
     assert stored == np.float64
 
@@ -101,17 +105,21 @@ def test_settings_dtype(dtype: Any) -> None:
     ],
 )
 def test_settings_stores_plain_values(argument: str, value: Any, stored: Any) -> None:
-    got = getattr(Settings(**{argument: value}), argument)
+    got = getattr(choices(Settings(**{argument: value})), argument)
     assert got == stored
     assert type(got) is type(stored)
 
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.1), ("adam", 0.001), ("lion", 0.001)])
 def test_learning_rate_follows_optimizer(optimizer: str, rate: float) -> None:
-    assert Settings(optimizer=optimizer).resolved_rate(None) == rate
-    assert Settings(optimizer=optimizer).resolved_rate(0.3) == 0.3
+    def got(**given: Any) -> LearningRate:
+        return fit_settings(epochs=1, **given).learning_rate
+
+    assert got(optimizer=optimizer) == LearningRate(rate, "chosen")
+    assert got(optimizer=optimizer, learning_rate=0.3) == LearningRate(0.3, "given")
     own = OPTIMIZERS[optimizer](learning_rate=0.2)
-    assert Settings(optimizer=own).resolved_rate(None) == 0.2
+    assert got(optimizer=own) == LearningRate(0.2, "given")
+    assert got(optimizer=optimizer, schedule=abs).source == "scheduled"
 
 
 @pytest.mark.parametrize(
@@ -252,19 +260,17 @@ def test_names_are_listed() -> None:
 )
 def test_settings_contradictions(arguments: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        Settings(**arguments)
-    Settings(hidden=(), dropout=[0.5])
-    Settings(hidden=(4, 3), activation=["relu", "tanh"], dropout=[0, 0.1, 0.2])
+        choices(Settings(**arguments))
+    choices(Settings(hidden=(), dropout=[0.5]))
+    choices(Settings(hidden=(4, 3), activation=["relu", "tanh"], dropout=[0, 0.1, 0.2]))
 
 
 def test_what_goes_together() -> None:
-    assert Settings(hidden=(), activation=()).activations(0) == ()
-    assert Settings(hidden=(), dropout=(0.5,)).dropouts(0) == (0.5,)
-    assert Settings(hidden=(3, 4), dropout=0.5).dropouts(2) == (0.0, 0.5, 0.5)
-    assert Settings(hidden=3, dropout=(0, 0)).dropouts(1) == ()
-    assert Settings(hidden=(3, 4), activation="tanh").activations(2) == ("tanh", "tanh")
-    assert Settings(schedule=abs).rates_are_scheduled
-    assert not Settings(schedule="cosine", learning_rate=0.5).rates_are_scheduled
+    assert fit_settings(hidden=(), activation=()).activations(0) == ()
+    assert fit_settings(hidden=(), dropout=(0.5,)).dropouts(0) == (0.5,)
+    assert fit_settings(hidden=(3, 4), dropout=0.5).dropouts(2) == (0.0, 0.5, 0.5)
+    assert fit_settings(hidden=3, dropout=(0, 0)).dropouts(1) == ()
+    assert fit_settings(hidden=(3, 4), activation="tanh").activations(2) == ("tanh", "tanh")
 
 
 # ----------------------------------------------------------------------------- attributes, as given
@@ -571,14 +577,11 @@ def test_what_a_fit_leaves_cannot_be_assigned() -> None:
             setattr(Trainer(), name, 1)
 
 
-@needs_compiler
-def test_a_setting_that_was_deleted_is_missed() -> None:
-    model = trainer()
-    del model.epochs
-    with pytest.raises(AttributeError, match="epochs"):
-        model.fit(X, Y)
-    model.epochs = 2
-    assert model.fit(X, Y).n_iter_ == 2
+def test_a_setting_cannot_be_deleted() -> None:
+    model = Trainer(epochs=2)
+    with pytest.raises(AttributeError, match="the setting 'epochs' cannot be deleted"):
+        del model.epochs
+    assert model.epochs == 2
 
 
 # --------------------------------------------------------------------------------------------- repr

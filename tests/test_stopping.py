@@ -12,6 +12,7 @@ import pytest
 
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.callbacks import Checkpoint, CSVLog
+from fastmlp.data import RawTargets, split_rows
 from fastmlp.kernels.runs.launch import Job
 from tests.basics import needs_compiler
 from tests.models import X, Y, fitted, numbers, same_weights, trainer
@@ -135,12 +136,12 @@ def test_a_budget_is_kept(budget: float, scoring: float, monkeypatch: pytest.Mon
         return {"loss": 1.0, "accuracy": 0.5}
 
     clock = SimpleNamespace(perf_counter=lambda: now[0])
-    for module in ("trainer", "fitting", "training"):
+    for module in ("trainer", "fitting.loop", "fitting.epoch"):
         monkeypatch.setattr(f"fastmlp.{module}.time", clock)
-    monkeypatch.setattr("fastmlp.training._FIRST_SLICE_FLOPS", 1.0)
+    monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
     monkeypatch.setattr(Job, "run", training)
-    monkeypatch.setattr("fastmlp.fitting.scores", scored)
-    monkeypatch.setattr("fastmlp.fitting._REHEARSED", 100)
+    monkeypatch.setattr("fastmlp.fitting.loop.scores", scored)
+    monkeypatch.setattr("fastmlp.fitting.loop._REHEARSED", 100)
     model = trainer(batch_size=1, epochs=100, threads=1, time_budget=budget)
     model.fit(rows, labels, validation_data=(rows, labels))
     assert model.stop_reason_ == "time_budget"
@@ -152,8 +153,8 @@ def test_an_unfinished_epoch_is_dropped_unless_it_is_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A slice for each batch.
-    monkeypatch.setattr("fastmlp.training._FIRST_SLICE_FLOPS", 1.0)
-    monkeypatch.setattr("fastmlp.training._SLICE_SECONDS", 1e-9)
+    monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
+    monkeypatch.setattr("fastmlp.fitting.epoch._SLICE_SECONDS", 1e-9)
     full = trainer(epochs=3).fit(X, Y)
     for budget in (1e-9, 1e6):
         model = trainer(epochs=3, time_budget=budget).fit(X, Y)
@@ -231,14 +232,12 @@ def test_rows_for_validation(split: str) -> None:
 
 
 def test_a_stratified_part_has_as_many_of_each_class() -> None:
-    from fastmlp.validation import split_rows
-
     labels = np.repeat(["a", "b", "c"], [60, 30, 10])
-    train, rest = split_rows(labels, 80, "stratified", 0)
+    train, rest = split_rows(RawTargets(labels), 0.2, "stratified", 0)
     assert sorted(np.concatenate([train, rest])) == list(range(100))  # type: ignore[list-item]
     assert [(labels[rest] == label).sum() for label in "abc"] == [12, 6, 2]
     with pytest.raises(ValueError, match="validation_split='stratified' needs classes"):
-        split_rows(np.linspace(0, 1, 100), 80, "stratified", 0)
+        split_rows(RawTargets(np.linspace(0, 1, 100)), 0.2, "stratified", 0)
 
 
 def test_sorted_labels_are_warned_of() -> None:

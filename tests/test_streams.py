@@ -186,7 +186,7 @@ def test_something_else_than_a_state(state: Any) -> None:
     with pytest.raises(ValueError, match=r"state must be what get_state gave|another version"):
         model.set_state(state)
     with pytest.raises(ValueError, match="damaged"):
-        model.set_state({**model.get_state(), "learned": 5})
+        model.set_state({**model.get_state(), "model": 5})
     assert np.array_equal(model.predict_proba(X), before)
 
 

@@ -192,17 +192,17 @@ import numpy as np
 
 def fits(count, threads=None):
     import fastmlp
-    from fastmlp import training
+    from fastmlp.fitting import memory
     def spy(threads):
         counts.append(usable(threads))
         return counts[-1]
-    usable, counts = training.usable_threads, []
-    training.usable_threads = spy
+    usable, counts = memory.usable_threads, []
+    memory.usable_threads = spy
     X, Y = np.ones((300, 100), np.float32), np.arange(300) % 3
     for _ in range(count):
         trainer = fastmlp.Trainer(200, epochs=1, seed=0, threads=threads).fit(X, Y)
         trainer.predict(np.ones((20_000, 100), np.float32))
-    training.usable_threads = usable
+    memory.usable_threads = usable
     return counts
 """
 

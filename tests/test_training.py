@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp import Trainer, training
+from fastmlp import Trainer
+from fastmlp.fitting import epoch
 from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
 from fastmlp.kernels.runs.plan import MAX_CHUNK
 from tests import reference
@@ -181,7 +182,7 @@ def test_skipping_zeros_changes_nothing(
         given = given if kind == "uint8" else given.astype(dtype)
         runs = []
         for skipping in (True, False):
-            monkeypatch.setattr("fastmlp.training._has_many_zeros", lambda X, s=skipping: s)
+            monkeypatch.setattr("fastmlp.fitting.epoch.has_many_zeros", lambda X, s=skipping: s)
             trainer = Trainer(
                 (40, 9), dtype=dtype, seed=4, epochs=2, batch_size=batch_size, threads=2,
                 **{**RULES[rule].options, "learning_rate": 1e-4},
@@ -236,8 +237,10 @@ def test_many_short_slices_of_an_epoch() -> None:
     runs = []
     for first_slice in (1.0, 1e9):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("fastmlp.training._FIRST_SLICE_FLOPS", first_slice)
-            patch.setattr("fastmlp.training._SLICE_SECONDS", 1e-9 if first_slice == 1.0 else 0.1)
+            patch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", first_slice)
+            patch.setattr(
+                "fastmlp.fitting.epoch._SLICE_SECONDS", 1e-9 if first_slice == 1.0 else 0.1
+            )
             runs.append(trainer_from(weights, epochs=2, batch_size=3).fit(X, labels))
     assert_bitwise_same(*runs)
 
@@ -278,7 +281,7 @@ def test_cutting_an_epoch_into_calls_changes_nothing(monkeypatch: pytest.MonkeyP
     _, X, labels = problem((13, 4), n=500)
     options: dict[str, Any] = {"hidden": 33, "seed": 1, "epochs": 2, "batch_size": 7}
     whole = Trainer(**options).fit(X, labels)
-    monkeypatch.setattr(training, "_FIRST_SLICE_FLOPS", 6e4)  # two batches, then eight, then 32
+    monkeypatch.setattr(epoch, "_FIRST_SLICE_FLOPS", 6e4)  # two batches, then eight, then 32
     assert_bitwise_same(whole, Trainer(**options).fit(X, labels))
 
 

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp.validation import (
-    check_weights,
-    split_validation,
-)
+from fastmlp.data.splits import training_count
+from fastmlp.inputs import Columns, Inputs
+from fastmlp.network.given_weights import check_weights
 from tests.basics import INF, NAN
 from tests.labels import encode_labels
 from tests.rows import check_features
@@ -268,9 +267,9 @@ def test_scipy_sparse_is_rejected() -> None:
 
 
 def test_number_of_features() -> None:
-    assert check_features(np.ones((2, 3)), np.float32, n_features=3).shape == (2, 3)
+    assert Inputs(Columns(3)).open(np.ones((2, 3))).shape == (2, 3)
     with pytest.raises(ValueError, match="X must have 4 features; got 3"):
-        check_features(np.ones((2, 3)), np.float32, n_features=4)
+        Inputs(Columns(4)).open(np.ones((2, 3)))
 
 
 def test_no_warnings_leak() -> None:
@@ -484,21 +483,21 @@ def test_labels_are_not_modified() -> None:
     ],
 )
 def test_split(n_rows: int, fraction: float, n_train: int) -> None:
-    assert split_validation(n_rows, fraction) == n_train
+    assert training_count(n_rows, fraction) == n_train
 
 
 @pytest.mark.parametrize("percent", range(1, 100))
 def test_split_is_exact_for_percentages(percent: int) -> None:
     for n_rows in (100, 101, 60_000, 99_999):
         exact = n_rows * (100 - percent) // 100
-        assert split_validation(n_rows, percent / 100) == exact
+        assert training_count(n_rows, percent / 100) == exact
 
 
 @pytest.mark.parametrize(("n_rows", "fraction"), [(1, 0.5), (3, 0.9), (10, 0.95), (10, 1e-13)])
 def test_split_needs_rows_on_both_sides(n_rows: int, fraction: float) -> None:
     match = rf"validation_fraction={fraction} leaves (0|{n_rows}) of {n_rows} "
     with pytest.raises(ValueError, match=match):
-        split_validation(n_rows, fraction)
+        training_count(n_rows, fraction)
 
 
 # ---------------------------------------------------------------------------------------- weights

@@ -1,12 +1,12 @@
-"""What the inputs of a network stand for: rows as users have them -> rows as kernels take them.
+"""Inputs of a network: rows as users have them -> rows as kernels take them.
 
 Columns of categories become columns of 0 and 1, gaps are filled, and features are scaled on the way
-in, all by what was learned from the training rows.
+in, all as learned from the training rows.
 """
 
 from .columns import Columns, learn_columns
-from .learn import given_scaling
-from .meaning import Inputs, learn_inputs
+from .inputs import Inputs, learn_inputs
+from .learn_scaling import given_scaling
 from .scaling import AS_THEY_COME, Scaling
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What is learned of the columns of a table: categories, and what fills gaps among numbers."""
+"""Columns of a table -> columns of numbers: categories, and medians that fill gaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..validation import Features, Key, blocks, shown, some
-
-Array = npt.NDArray[Any]
-Numbers = npt.NDArray[np.float64]
+from ..data import Array, ArrayFeatures, Features, Key, Numbers, Rows, blocks, shown, some
 
 # More columns of 0 and 1 than this are an error.
 MOST_CATEGORIES = 2000
@@ -22,16 +19,16 @@ class Columns:
     """How rows as they are given become rows of numbers.
 
     The columns of numbers come first, then, for each column of categories, one of 0 and 1 for each
-    of them, then one of 0 and 1 for each column of numbers with gaps, which tells where they are.
+    of them, then one of 0 and 1 for each column of numbers with gaps, 1 where one is.
 
     Parameters
     ----------
     n_given : int
         Columns of the rows as they are given.
     categories : dict of int to tuple
-        For the columns of categories, those that have a column each.
+        For each column of categories, the categories that become columns.
     medians : array, optional
-        What fills gaps, of each column of numbers; None where they are an error.
+        They fill the gaps of each column of numbers; None where gaps are an error.
     gaps : tuple of int
         Which columns of numbers, counted without others, had gaps.
     """
@@ -80,11 +77,11 @@ class Columns:
             raise ValueError(f"gaps {gaps} in {columns.n_numbers} columns of numbers")
         return cls(columns.n_given, categories, medians, gaps)
 
-    def encoded(self, features: Features, dtype: npt.DTypeLike | None) -> Array:
+    def encode(self, features: Features, dtype: npt.DTypeLike | None) -> Array:
         """Rows of numbers, C-contiguous.
 
         An array without gaps itself or a view of it where nothing has to be done, see
-        :meth:`Features.numbers`. A category that is missing or unknown has no 1.
+        :meth:`ArrayFeatures.numbers`. A category that is missing or unknown has no 1.
 
         Raises
         ------
@@ -92,23 +89,23 @@ class Columns:
             If columns are of another kind than those that were learned, or for gaps that are not
             filled.
         """
-        if self.categories and features.table is None:
+        if self.categories and isinstance(features, ArrayFeatures):
             raise TypeError(
                 f"{features.name} must be a table, as columns {some(list(self.categories))} are "
                 "categories; got an array"
             )
         room = self.n_inputs - self.n_numbers
         rows, has_gaps = features.numbers(dtype, self.categories, room)
-        return self.completed(rows, features, has_gaps)
+        return self.complete(rows, features, has_gaps)
 
-    def completed(self, rows: Array, features: Features, has_gaps: bool) -> Array:
-        """The same, of numbers that have been read."""
+    def complete(self, rows: Array, features: Features, has_gaps: bool) -> Array:
+        """Rows of numbers, from the columns of numbers that have been read."""
         count = self.n_numbers
         if has_gaps and self.medians is None:
             raise features.missing(rows[:, :count], self.categories)
         if count == self.n_inputs and not has_gaps:
             return rows
-        if rows.shape[1] < self.n_inputs:  # no room yet for what tells of gaps
+        if rows.shape[1] < self.n_inputs:  # no room yet for the columns of gaps
             wider = np.zeros((len(rows), self.n_inputs), rows.dtype)
             wider[:, : rows.shape[1]] = rows
             rows = wider
@@ -118,17 +115,18 @@ class Columns:
         for part in blocks(*rows.shape):
             block = rows[part]
             starts = np.arange(0, block.size, rows.shape[1])
-            for column, places, values in codes:
-                of_rows = column[part]
+            for codes_of_rows, positions, values in codes:
+                own = codes_of_rows[part]
                 # Everything else there is 0, so that a row without a 1 gets another 0.
-                block.reshape(-1)[starts + places.take(of_rows)] = values.take(of_rows)
+                block.reshape(-1)[starts + positions.take(own)] = values.take(own)
             if has_gaps:
                 self._fill(block)
         return rows
 
     def _codes(self, features: Features) -> list[tuple[Array, Array, Array]]:
-        """For each column of categories the codes of the rows; and for each code, of which the last
-        stands for what is missing, where in a row its category is, and 1, or 0 for none."""
+        """For each column of categories three arrays: the codes of the rows; the column of each
+        code, the last one standing for missing values; and 1 for each code, or 0 for an unknown
+        one."""
         first, codes = self.n_numbers, []
         for j, keys in self.categories.items():
             if not keys:
@@ -137,12 +135,12 @@ class Columns:
             present = coded.present()
             _check_kind(features, j, keys, list(present.values()))
             known = {key: first + k for k, key in enumerate(keys)}
-            places = np.full(int(coded.codes.max()) + 2, first)
-            values = np.zeros(len(places), np.int8)
+            positions = np.full(int(coded.codes.max()) + 2, first)
+            values = np.zeros(len(positions), np.int8)
             for code, key in present.items():
                 if key in known:
-                    places[code], values[code] = known[key], 1
-            codes.append((coded.codes, places, values))
+                    positions[code], values[code] = known[key], 1
+            codes.append((coded.codes, positions, values))
             first += len(keys)
         return codes
 
@@ -155,7 +153,7 @@ class Columns:
 
 
 def _check_kind(features: Features, j: int, known: Sequence[Key], got: Sequence[Key]) -> None:
-    """A TypeError where texts stand for what were numbers, or numbers for what were texts."""
+    """A TypeError where categories were numbers and are texts now, or the reverse."""
     kinds = [{isinstance(key, str) for key in keys} for keys in (known, got)]
     if known and got and kinds[0].isdisjoint(kinds[1]):
         raise TypeError(
@@ -166,22 +164,22 @@ def _check_kind(features: Features, j: int, known: Sequence[Key], got: Sequence[
 
 def learn_columns(
     features: Features,
-    train: slice | Array,
+    train: Rows,
     weights: Numbers | None,
     dtype: npt.DTypeLike | None,
     missing: str,
 ) -> tuple[Columns, Array]:
-    """What is learned of the columns, and all rows as numbers.
+    """Learn categories and medians from the training rows; returns all rows as numbers, too.
 
     Parameters
     ----------
     features : Features
     train : slice or array of int
-        The training rows: of these categories and medians are learned.
+        The training rows.
     weights : array, optional
         Of the training rows; one of weight k counts as k rows.
     dtype : dtype, optional
-        Of the rows of numbers, see :meth:`Features.numbers`.
+        Of the rows of numbers, see :meth:`Table.numbers`.
     missing : {"error", "impute"}
 
     Raises
@@ -197,14 +195,14 @@ def learn_columns(
     columns = Columns(features.shape[1], categories)
     _check_count(columns, features)
     if missing == "error":
-        return columns, columns.encoded(features, dtype)
+        return columns, columns.encode(features, dtype)
     rows, has_gaps = features.numbers(dtype, categories, columns.n_inputs - columns.n_numbers)
     medians, gaps = np.zeros(columns.n_numbers), []
     for k in range(columns.n_numbers):
         medians[k], found = _median(rows[train, k], weights)
         gaps += [k] * found
     columns = Columns(columns.n_given, categories, medians, tuple(gaps))
-    return columns, columns.completed(rows, features, has_gaps)
+    return columns, columns.complete(rows, features, has_gaps)
 
 
 def _check_count(columns: Columns, features: Features) -> None:
@@ -222,7 +220,7 @@ def _check_count(columns: Columns, features: Features) -> None:
 
 
 def _median(column: Array, weights: Numbers | None) -> tuple[float, bool]:
-    """The median of what there is, 0 if there is nothing, and whether there are gaps."""
+    """The median of a column without its gaps, 0 if nothing is left, and whether there are gaps."""
     gaps = np.isnan(column)
     has_gaps = bool(gaps.any())
     if has_gaps:

@@ -1,29 +1,26 @@
-"""Scaling of features, as it has been learned or was given."""
+"""Scaling of features, learned or given."""
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..validation import finite, some
-from .pieces import Pieces
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
+from ..data import Array, Numbers, finite, some
+from .bins import Bins
 
 # Values per block: the arithmetic of a block stays in the cache of a core.
 _BLOCK_VALUES = 1 << 14
 _UINT8 = np.dtype(np.uint8)
-# Where the smooth clip ends, and what is so large that it is there.
+# Limit of the smooth clip, and a value that it takes to the limit in float32; larger squares would
+# overflow in the end.
 _CLIP = 3.0
 _BEYOND = 1e6
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """What is done to each feature before it enters the network.
+    """The change of each feature before it enters the network.
 
     Parameters
     ----------
@@ -38,26 +35,25 @@ class Scaling:
     points : array of shape (k, d), optional
         Of "quantile": quantiles of the features.
     levels : array of shape (k, d), optional
-        Of "quantile": what they become, quantiles of the normal distribution.
-    pieces : Pieces, optional
-        Of "piecewise": of features after all that, further inputs, which kernels make as they read
-        rows.
+        Of "quantile": quantiles of the normal distribution, in their place.
+    bins : Bins, optional
+        Of "piecewise": further inputs of the scaled features, which kernels make as they read rows.
     """
 
     kind: str = "none"
     reason: str = ""
-    factor: float | Floats = 1.0
-    centre: Floats | None = None
-    points: Floats | None = None
-    levels: Floats | None = None
-    pieces: Pieces | None = None
+    factor: float | Numbers = 1.0
+    centre: Numbers | None = None
+    points: Numbers | None = None
+    levels: Numbers | None = None
+    bins: Bins | None = None
 
     def __str__(self) -> str:
         what = "features as they come" if self.kind == "none" else f"{self.kind} scaling"
         if self.kind == "factor":
             what = f"features times {some(np.atleast_1d(self.factor))}"
-        if self.pieces is not None:
-            what += f" and {self.pieces.count} pieces"
+        if self.bins is not None:
+            what += f" and {self.bins.count} bins"
         return f"{what} ({self.reason})" if self.reason else what
 
     def __repr__(self) -> str:
@@ -77,23 +73,23 @@ class Scaling:
     @property
     def reads_as_is(self) -> bool:
         """Whether kernels change nothing as they read rows."""
-        return self.kernel_factor == 1 and self.pieces is None
+        return self.kernel_factor == 1 and self.bins is None
 
     def as_read(self, rows: Array, dtype: np.dtype[Any]) -> Array:
-        """What kernels make of rows as they read them: the inputs of a network of ``dtype``."""
+        """Rows as kernels read them: the inputs of a network of ``dtype``."""
         rows = rows.astype(dtype) * dtype.type(self.kernel_factor)
-        return rows if self.pieces is None else self.pieces.beside(rows)
+        return rows if self.bins is None else self.bins.beside(rows)
 
     def n_inputs(self, n_features: int) -> int:
-        """Inputs that so many features become."""
-        return n_features + (0 if self.pieces is None else self.pieces.count)
+        """Number of inputs that the features become."""
+        return n_features + (0 if self.bins is None else self.bins.count)
 
     def check(self, n_features: int, name: str = "scaling") -> "Scaling":
-        """Itself, if it is of so many features; otherwise a ValueError."""
+        """Return itself, if it is of so many features; otherwise a ValueError."""
         given = [self.factor, self.centre, self.points, self.levels]
         counts = [value.shape[-1] for value in given if isinstance(value, np.ndarray)]
-        if self.pieces is not None:
-            counts.append(len(self.pieces.ends) - 1)
+        if self.bins is not None:
+            counts.append(self.bins.n_features)
         for count in counts:
             if count != n_features:
                 raise ValueError(f"{name} must be for {n_features} features; got {count} of them")
@@ -122,14 +118,14 @@ class Scaling:
             self._change(rows[block], result[block])
         return result
 
-    # What overflows ends at the clip, or is found by kernels. A decorator takes half of the time of
-    # a with statement.
+    # Values that overflow are clipped, or found by kernels. A decorator takes half of the time of a
+    # with statement.
     @np.errstate(all="ignore")
     def _change(self, rows: Array, result: Array) -> None:
-        # Float64 for all, so that the same numbers give the same, whatever holds them.
+        # In float64, so that the same numbers give the same in any dtype.
         result[...] = self._changed(rows.astype(np.float64))
 
-    def _changed(self, rows: Floats) -> Floats:
+    def _changed(self, rows: Numbers) -> Numbers:
         if self.points is not None:
             return self._to_normal(rows)
         if self.centre is not None:
@@ -137,7 +133,7 @@ class Scaling:
         rows *= self.factor
         return _smooth_clip(rows) if self.kind in ("robust", "piecewise") else rows
 
-    def _to_normal(self, rows: Floats) -> Floats:
+    def _to_normal(self, rows: Numbers) -> Numbers:
         columns = [
             np.interp(rows[:, j], self.points[:, j], self.levels[:, j])  # type: ignore[index]
             for j in range(rows.shape[1])
@@ -147,7 +143,7 @@ class Scaling:
     def plain(self) -> dict[str, Any]:
         """Plain arrays and values."""
         plain = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {**plain, "pieces": self.pieces and vars(self.pieces)}
+        return {**plain, "bins": self.bins and vars(self.bins)}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Scaling":
@@ -164,15 +160,15 @@ class Scaling:
             raise ValueError("scaling that is not finite")
         if arrays["factor"].ndim == 0:
             arrays.pop("factor")
-        pieces = None if scaling.pieces is None else Pieces.from_plain(scaling.pieces)
-        return replace(scaling, **arrays, pieces=pieces)  # type: ignore[arg-type]
+        bins = None if plain["bins"] is None else Bins.from_plain(plain["bins"])
+        return replace(scaling, **arrays, bins=bins)  # type: ignore[arg-type]
 
 
 AS_THEY_COME = Scaling()
 KINDS = ("none", "factor", "max_abs", "standard", "robust", "piecewise", "quantile")
 
 
-def _smooth_clip(z: Floats) -> Floats:
+def _smooth_clip(z: Numbers) -> Numbers:
     """z / sqrt(1 + (z / 3)^2), which stays within -3 and 3 (arXiv 2407.04491, section 3.1)."""
     np.clip(z, -_BEYOND, _BEYOND, out=z)
     root = z * (1 / _CLIP)

@@ -1,12 +1,19 @@
-"""What the outputs of a network stand for: targets as kernels take them, predictions as users do.
+"""Outputs of a network: targets as kernels take them, predictions as users do.
 
 Numbers are centred and scaled on the way in, each column by its mean and standard deviation over
 the training rows, counts by their mean; predictions and losses are in the unit of the targets.
 """
 
-from .averaged import score_predictions
-from .learn import given_outputs, learn_outputs
-from .meaning import Outputs
+from .class_weights import with_class_weights
+from .learn_outputs import given_outputs, learn_outputs, match_outputs
+from .outputs import Outputs
 from .targets import Targets
 
-__all__ = ["Outputs", "Targets", "given_outputs", "learn_outputs", "score_predictions"]
+__all__ = [
+    "Outputs",
+    "Targets",
+    "given_outputs",
+    "learn_outputs",
+    "match_outputs",
+    "with_class_weights",
+]

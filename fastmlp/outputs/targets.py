@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-Numbers = npt.NDArray[np.float64]
+from ..data import Array, Numbers, Rows
 
 # More than a vector: kernels load whole ones, also past the last row.
-_PADDING = 64
+PADDING = 64
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What the outputs should be, row by row of X.
+    """Targets of the outputs, a row of X after another.
 
     Parameters
     ----------
@@ -39,8 +38,8 @@ class Targets:
         """Sum of the weights."""
         return float(len(self) if self.weights is None else self.weights.sum())
 
-    def part(self, rows: slice | Array | list[int]) -> "Targets":
-        """Those of some rows."""
+    def part(self, rows: Rows | list[int]) -> "Targets":
+        """The targets of some rows."""
         labels = None if self.labels is None else self.labels[rows]
         values = None if self.values is None else self.values[:, rows]
         return Targets(labels, values, None if self.weights is None else self.weights[rows])
@@ -49,22 +48,22 @@ class Targets:
         """Weights of the rows ``order``."""
         return np.ones(len(order)) if self.weights is None else self.weights[order]
 
-    def taken(
+    def gathered(
         self, order: npt.NDArray[np.int64], dtype: np.dtype[Any], *, weighted: bool
     ) -> dict[str, Array]:
-        """The rows ``order``, as fields of a run name them, with weights where they count."""
+        """Copies of the rows ``order``, by the names of the fields of a run."""
         arrays: dict[str, Array] = {}
         if self.values is None:
             arrays["labels"] = np.zeros(len(order), np.int32)
         else:
-            arrays["targets"] = np.zeros((len(self.values), len(order) + _PADDING), dtype)
+            arrays["targets"] = np.zeros((len(self.values), len(order) + PADDING), dtype)
         if weighted:
-            arrays["weights"] = np.zeros(len(order) + _PADDING, dtype)
-        self.take(order, arrays)
+            arrays["weights"] = np.zeros(len(order) + PADDING, dtype)
+        self.gather(order, arrays)
         return arrays
 
-    def take(self, order: npt.NDArray[np.int64], arrays: dict[str, Array]) -> None:
-        """Write the rows ``order`` to what :meth:`taken` gave for as many."""
+    def gather(self, order: npt.NDArray[np.int64], arrays: dict[str, Array]) -> None:
+        """Copy the rows ``order`` to the arrays that :meth:`gathered` gave for as many."""
         if self.labels is not None:
             # By default a copy is made first, as an index might be wrong.
             self.labels.take(order, out=arrays["labels"], mode="clip")
@@ -75,6 +74,7 @@ class Targets:
 
 
 def as_rows(columns: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:
+    """Columns of targets as rows, the layout of the kernels."""
     return np.ascontiguousarray(columns.T, dtype)
 
 
@@ -84,6 +84,6 @@ def squares(targets: Targets) -> Numbers:
     weights = targets.weights_of(np.arange(len(targets)))
     means = np.einsum("ij,j->i", values, weights) / targets.total
     sums: Numbers = np.einsum("ij,j->i", (values - means[:, None]) ** 2, weights)
-    # What is left of a constant by rounding is nothing.
+    # A constant column leaves rounding errors.
     sums[sums <= (np.finfo(np.float32).eps * means) ** 2 * targets.total] = 0
     return sums

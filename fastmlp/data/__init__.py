@@ -1,0 +1,39 @@
+"""Adapters of the data of users: arrays, tables, targets, weights; bad data are refused here.
+
+Messages name the argument, the value that was got, and the one that is wanted.
+"""
+
+from .arrays import Array, Numbers, Rows, all_finite, finite, is_ready
+from .categories import Key
+from .features import ArrayFeatures, Features, open_features
+from .messages import outside, shown, some
+from .names import Names, check_names
+from .pandas_polars_arrow import gather_rows
+from .splits import split_rows
+from .tables import blocks
+from .targets import RawTargets, as_samples, check_classes, read_targets
+
+__all__ = [
+    "Array",
+    "ArrayFeatures",
+    "Features",
+    "Key",
+    "Names",
+    "Numbers",
+    "RawTargets",
+    "Rows",
+    "all_finite",
+    "as_samples",
+    "blocks",
+    "check_classes",
+    "check_names",
+    "finite",
+    "gather_rows",
+    "is_ready",
+    "open_features",
+    "outside",
+    "read_targets",
+    "shown",
+    "some",
+    "split_rows",
+]

@@ -1,0 +1,62 @@
+"""Data that come in chunks."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from .targets import Samples, as_samples
+
+
+class Chunks:
+    """The chunks of each epoch; the first of the first epoch is looked at before."""
+
+    def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
+        self._make = make
+        self._seen: list[Samples] = []
+        self._rest: Iterator[Samples] | None = None
+
+    def first(self) -> Samples:
+        """The first chunk, which :meth:`epoch` then gives again.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        self._rest = self._checked()
+        self._seen = [chunk for _, chunk in zip(range(1), self._rest, strict=False)]
+        if not self._seen:
+            raise ValueError("chunks must hold at least one (X, Y); got none")
+        return self._seen[0]
+
+    def epoch(self) -> Iterator[Samples]:
+        """All chunks of the next epoch; a chunk that was given is not kept."""
+        rest = self._checked() if self._rest is None else self._rest
+        self._rest = None
+        if self._seen:
+            yield self._seen.pop()
+        yield from rest
+
+    def _checked(self) -> Iterator[Samples]:
+        for index, chunk in enumerate(self._make()):
+            yield as_samples(chunk, f"chunk {index}")
+
+
+def as_chunks(chunks: Any, epochs: Any) -> Chunks:
+    """Chunks for some epochs; "auto" is one, or for a callable any number.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are neither an iterable nor a callable, or an iterable is to serve several epochs.
+    """
+    if callable(chunks):
+        return Chunks(chunks)
+    if not isinstance(chunks, Iterable):
+        wanted = "an iterable, or a callable that makes one"
+        raise TypeError(f"chunks must be {wanted}; got {type(chunks).__name__}")
+    if epochs != "auto" and epochs > 1:
+        raise ValueError(
+            f"chunks must be a callable that makes an iterable, as epochs={epochs} need several; "
+            f"got {type(chunks).__name__}"
+        )
+    return Chunks(lambda: chunks)

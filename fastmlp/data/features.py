@@ -1,0 +1,113 @@
+"""Rows of features as they are given, opened once: an array, or a table."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import Array, as_array, element, first_index, with_gaps
+from .categories import Coded
+from .messages import missing_number
+from .names import column_names
+from .pandas_polars_arrow import open_table
+from .tables import Table
+
+
+class ArrayFeatures:
+    """An array of features, with the same methods as :class:`Table`.
+
+    Parameters
+    ----------
+    X : array
+        Bools, integers or real floats in any layout.
+    name : str
+        Its name in messages.
+    """
+
+    categories: tuple[int, ...] = ()  # only tables have columns of them
+
+    def __init__(self, X: Any, name: str) -> None:
+        self.name = name
+        self.array = as_array(X, name)
+        self.shape: tuple[int, ...] = self.array.shape
+        self.names = column_names(_labels(X), name)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def coded(self, j: int) -> Coded:
+        """Not for arrays, as they have no columns of categories."""
+        raise NotImplementedError
+
+    def called(self, j: int) -> str:
+        """Name of a column in messages."""
+        return f"{self.name}[:, {j}]"
+
+    def numbers(
+        self, dtype: npt.DTypeLike | None, skip: Collection[int] = (), room: int = 0
+    ) -> tuple[Array, bool]:
+        """As :meth:`Table.numbers`; of an array no column can be skipped.
+
+        An array of uint8 stays so, as the kernels read it in place. An array itself or a view of
+        it is returned when nothing has to be converted and there needs to be no room.
+        """
+        assert not skip
+        if dtype is None:
+            dtype = np.float32 if np.can_cast(self.array.dtype, np.float32) else np.float64
+        kept = np.uint8 if self.array.dtype == np.uint8 else dtype
+        array, has_gaps = with_gaps(self.array, kept, self.name)
+        if room:
+            n_rows, n_columns = self.shape
+            result = np.zeros((n_rows, n_columns + room), dtype)
+            result[:, :n_columns] = array
+            return result, has_gaps
+        return array, has_gaps
+
+    def shares_memory(self, array: Array) -> bool:
+        """Whether an array is the data or a view of them."""
+        return np.may_share_memory(array, self.array)
+
+    def missing(self, numbers: Array, skip: Collection[int] = ()) -> ValueError:
+        """The error for gaps among the numbers."""
+        gaps = np.isnan(numbers)
+        columns = np.flatnonzero(gaps.any(axis=0))
+        return missing_number(element(self.name, first_index(gaps)), columns.tolist())
+
+
+Features = ArrayFeatures | Table
+
+
+def open_features(X: Any, name: str = "X") -> Features:
+    """Open an array, or a table of pandas, Polars or PyArrow, whose columns are of numbers or of
+    categories.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X is sparse or no array, an array of anything but real numbers, or is not 2-D with at
+        least one row and one column.
+    """
+    table = None if type(X) is np.ndarray else open_table(X, name)
+    features = ArrayFeatures(X, name) if table is None else table
+    shape: tuple[int, ...] = features.shape
+    if len(shape) != 2 or 0 in shape:
+        raise ValueError(f"{name} must be 2-D and not empty; got shape {shape}{_reshape(X, shape)}")
+    return features
+
+
+def _labels(X: Any) -> list[Any]:
+    """Labels of the columns of a table of any other package."""
+    columns = getattr(X, "columns", None) if hasattr(X, "__array__") else None
+    return list(columns) if isinstance(columns, Iterable) else []
+
+
+def _reshape(X: Any, shape: tuple[int, ...]) -> str:
+    """Advice on how to make rows of X, which has another number of axes."""
+    if len(shape) > 2:
+        return ": flatten each sample, reshape(len(X), -1)"
+    if len(shape) != 1:
+        return ""
+    if hasattr(X, "to_frame"):  # a series
+        return ": to_frame() for one feature"
+    return ": reshape(1, -1) for one sample, reshape(-1, 1) for one feature"

@@ -1,0 +1,211 @@
+"""Texts of errors for data that are no numbers, with what to call first; level of warnings."""
+
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
+from datetime import date, time, timedelta
+from decimal import Decimal
+from io import IOBase
+from os import PathLike
+from reprlib import Repr
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_PACKAGE = __name__.partition(".")[0] + "."
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+
+_ENCODE = (
+    'make it a category first, as .astype("category") of pandas does, .cast(pl.Categorical) of '
+    "Polars or .dictionary_encode() of PyArrow"
+)
+_FILL = 'fit with missing="impute", which fills them with medians, or drop those rows'
+_AS_FLOAT = "convert it first, as .astype(float) does"
+_CONVERT = "turn it into numbers first"
+_AS_LABELS = "labels are numbers or strings, which .astype(str) makes of it"
+
+# Types of values, the noun for one of them, and the advice for a column of them.
+_KINDS: tuple[tuple[Any, str, str], ...] = (
+    (str, "text", _ENCODE),
+    ((bytes, bytearray), "bytes", f"decode it if it is text, and {_ENCODE}"),
+    (
+        (date, np.datetime64),
+        "a date",
+        "take its parts first, such as .dt.year, .dt.month and .dt.dayofweek",
+    ),
+    (time, "a time of day", "take its parts first, such as the hour and the minute"),
+    ((timedelta, np.timedelta64), "a duration", "take its length first: .dt.total_seconds()"),
+    ((complex, np.complexfloating), "complex", "take its parts first: .real and .imag, or np.abs"),
+    (Decimal, "a Decimal", _AS_FLOAT),
+    ((list, tuple, np.ndarray), "a list", "give each of its elements a column of its own"),
+    (Mapping, "a record", "give each of its fields a column of its own, as pd.DataFrame does"),
+)
+_GATHER = "gather it first: np.stack(list({0})) for rows, list({0}) for labels"
+# Methods of containers whose data are elsewhere or not computed yet; the first one found is named.
+_METHODS = {
+    "toPandas": "call {0}.toPandas() first",
+    "collect": "call {0}.collect() first",
+    "to_pandas": "call {0}.to_pandas() first",
+    "to_dataframe": "call {0}.to_dataframe() first",
+    "as_numpy_iterator": "gather it first: np.stack([x for x, y in {0}.as_numpy_iterator()])",
+    "compute": "call {0}.compute() first",
+    "copy_to_host": "call {0}.copy_to_host() first",
+    "get": "call {0}.get() first",
+    "to_numpy": "call {0}.to_numpy() first",
+    "numpy": "call {0}.numpy() first",
+}
+# By their names, as pandas may not be there.
+MISSING_TYPES = ("NoneType", "NAType", "NaTType")
+_READABLE = ("__array__", "__array_interface__", "__array_struct__")
+
+
+def outside() -> int:
+    """The stacklevel at which a warning points to the caller of this package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def some(values: Any) -> str:
+    """The first five of the values of a list or an array, for a message."""
+    return ", ".join(map(shown, list(values[:5]))) + ", ..." * (len(values) > 5)
+
+
+def shown(value: Any) -> str:
+    """As `repr`, but short, and without the types of NumPy."""
+    if isinstance(value, str):
+        value = str(value)
+    elif isinstance(value, np.bool_ | np.number):
+        value = value.item()
+    return _SHORT.repr(value)
+
+
+def type_name(value: Any) -> str:
+    """The type of a value with its package: there are DataFrames of many."""
+    kind = type(value)
+    package = kind.__module__.split(".")[0]
+    return kind.__name__ if package in ("builtins", "__main__") else f"{package}.{kind.__name__}"
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, a NaN, or pandas' NA or NaT."""
+    if isinstance(value, float | np.floating):
+        return math.isnan(value)
+    return type(value).__name__ in MISSING_TYPES  # NA == NA is neither true nor false
+
+
+def missing_label(place: str, value: Any) -> ValueError:
+    return ValueError(f"{place} is missing ({value}): drop the rows without a label")
+
+
+def missing_number(place: str, columns: Sequence[Any]) -> ValueError:
+    """The error for the first gap among features; ``columns`` are all that have some."""
+    return ValueError(f"{place} is missing; there are gaps in {some(columns)}: {_FILL}")
+
+
+def not_finite(place: str, value: Any, dtype: npt.DTypeLike) -> ValueError:
+    return ValueError(f"{place} is {value}; it must be finite in {dtype}")
+
+
+def describe(place: str, value: Any, *, labels: bool = False) -> str:
+    """Text on a value that is no number: its place, its type and the advice."""
+    kinds = (known for known in _KINDS if isinstance(value, known[0]))
+    kind, noun, advice = next(kinds, (object, f"of type {type_name(value)}", _CONVERT))
+    if kind is str:
+        with suppress(ValueError):  # numbers that were read as text
+            float(value)
+            advice = "make numbers of it first, as pd.to_numeric does"
+    return f"{place} is {noun}, {shown(value)}: {_AS_LABELS if labels else advice}"
+
+
+def categories(column: str, values: Iterable[Any]) -> str:
+    """Text on a column of categories where numbers are wanted."""
+    example = next((value for value in values if not is_missing(value)), None)
+    advice = "where numbers are wanted, as pd.get_dummies makes them"
+    return f"{column} holds categories, such as {shown(example)}, {advice}"
+
+
+def refuse(values: Any, name: str) -> None:
+    """Reject containers that NumPy would misread, compute unasked, or iterate over without end.
+
+    Raises
+    ------
+    TypeError
+        With the type, and the call that helps.
+    """
+    if hasattr(values, "toarray"):
+        raise TypeError(f"{name} must be dense; got a sparse {type(values).__name__}")
+    if advice := _instead(values):
+        raise TypeError(f"{_no_array(values, name)}: {advice.format(_last(name))}")
+
+
+def not_an_array(values: Any, name: str, error: Exception | None = None) -> TypeError:
+    """The error for a container that NumPy does not read, perhaps because of another error."""
+    got, name = _no_array(values, name), _last(name)
+    advice = first_call(values).format(name)
+    if isinstance(values, Sequence) and len(values) > 0:  # perhaps a list of tensors
+        advice = first_call(values[0]).format(f"{name}[0]")
+    advice = advice or (str(error) if error else "")
+    return TypeError(f"{got}: {advice}" if advice else got)
+
+
+def _no_array(values: Any, name: str) -> str:
+    return f"{name} must be an array or a table; got {type_name(values)}"
+
+
+def _instead(values: Any) -> str:
+    """Advice for a container that is known not to become an array; "" for others."""
+    if isinstance(values, str | bytes | PathLike | IOBase):
+        return "load the data first, as np.load or pd.read_csv do"
+    if isinstance(values, Mapping):
+        return "give pd.DataFrame({0}) for rows, list({0}.values()) for labels"
+    if isinstance(values, Set):
+        return "give a list, as a set has no order"
+    packages = {part for kind in type(values).__mro__ for part in _packages(kind.__module__)}
+    if "torch.utils.data" in packages:
+        join = "np.stack" if hasattr(values, "__getitem__") else "np.concatenate"
+        return f"gather it first: {join}([x for x, y in {{0}}])"
+    if isinstance(values, Iterator):
+        return _GATHER
+    # NumPy would compute frames and series of Dask; its arrays, which have chunks, are arrays.
+    lazy = not packages.isdisjoint({"dask", "dask_expr"}) and not hasattr(values, "chunks")
+    return first_call(values) if lazy or not _is_readable(values) else ""
+
+
+def _last(name: str) -> str:
+    """The name of an argument in code: X of "validation X"."""
+    return name.rpartition(" ")[2]
+
+
+def _packages(module: str) -> list[str]:
+    """a, a.b and a.b.c of "a.b.c"."""
+    parts = module.split(".")
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+def first_call(values: Any) -> str:
+    """The call that brings the data of a container to where NumPy can read them, or ""."""
+    if hasattr(values, "detach"):
+        return _of_tensor(values)
+    found = (advice for method, advice in _METHODS.items() if hasattr(values, method))
+    gather = _GATHER if hasattr(values, "__iter__") and not _is_readable(values) else ""
+    return next(found, gather)
+
+
+def _is_readable(values: Any) -> bool:
+    return isinstance(values, Sequence) or any(hasattr(values, name) for name in _READABLE)
+
+
+def _of_tensor(tensor: Any) -> str:
+    """Out of the graph, into a type that NumPy has, off the GPU."""
+    calls = ".detach()" * bool(getattr(tensor, "requires_grad", False))
+    if any(kind in str(getattr(tensor, "dtype", "")) for kind in ("bfloat", "float8")):
+        calls += ".float()"
+    device = getattr(tensor, "device", "cpu")
+    if getattr(tensor, "is_cuda", False) or getattr(device, "type", str(device)) != "cpu":
+        calls += ".cpu()"
+    return f"call {{0}}{calls}.numpy() first"

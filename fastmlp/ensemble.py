@@ -1,0 +1,184 @@
+"""Several trainers at once: one to a core, each on one thread, so that none waits for another."""
+
+import copy
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .data import gather_rows
+from .inference.averaged import score_predictions
+from .kernels.runs.threads import on_one_thread, usable_threads
+from .outputs import Outputs
+from .trainer import Trainer
+
+Array = npt.NDArray[Any]
+
+
+def fit_many(
+    trainers: Sequence[Trainer],
+    X: npt.ArrayLike,
+    Y: npt.ArrayLike,
+    rows: Sequence[npt.ArrayLike | None] | None = None,
+    *,
+    sample_weight: npt.ArrayLike | None = None,
+    validation_data: Sequence[Any] | None = None,
+) -> list[Trainer]:
+    """Fit trainers of any settings at the same time, such as those of a search.
+
+    Each runs on one thread, as many of them at a time as there are threads to use; the results are
+    bit for bit those of ``trainer.fit``, one after the other. On n cores k networks take about
+    k / n of the time of one on one thread.
+
+    Parameters
+    ----------
+    trainers : sequence of Trainer
+        Each gets its fit.
+    X, Y, sample_weight, validation_data
+        As for ``Trainer.fit``, for all of them.
+    rows : sequence of array of int or bool, optional
+        Rows of X and Y for each trainer, such as the training rows of a fold; None for all.
+
+    Returns
+    -------
+    list of Trainer
+        The trainers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``trainers`` are none, or one comes twice, or ``rows`` are not as many.
+    Exception
+        What the first trainer raised whose fit failed, when all the others are done. An interrupt
+        ends all fits after their present epoch.
+    """
+    trainers = list(trainers)
+    for index, trainer in enumerate(trainers):
+        if not isinstance(trainer, Trainer):
+            raise TypeError(f"trainers[{index}] must be a Trainer; got {type(trainer).__name__}")
+    if len(set(map(id, trainers))) < len(trainers):
+        raise ValueError("trainers must be different objects; got one of them twice")
+    chosen = [None] * len(trainers) if rows is None else list(rows)
+    if len(chosen) != len(trainers):
+        raise ValueError(f"rows must be one for each trainer; got {len(chosen)}")
+
+    left = list(reversed(range(len(trainers))))
+    errors: list[BaseException | None] = [None] * len(trainers)
+
+    def work() -> None:
+        with on_one_thread(), suppress(IndexError):
+            while True:
+                number = left.pop()
+                try:
+                    own = (gather_rows(data, chosen[number]) for data in (X, Y, sample_weight))
+                    x, y, weights = own
+                    trainers[number].fit(
+                        x, y, sample_weight=weights, validation_data=validation_data
+                    )
+                except BaseException as error:
+                    errors[number] = error
+
+    # Not a pool of concurrent.futures: that holds a lock at a fork, and a signal handler that forks
+    # in the middle of one would wait for ever.
+    count = max(1, min(usable_threads(None), len(trainers)))
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        left.clear()
+        for trainer in trainers:
+            trainer.stop_training = True
+        for thread in threads:
+            thread.join()
+        raise
+    for error in errors:
+        if error is not None:
+            raise error
+    return trainers
+
+
+class Ensemble:
+    """Several networks of one kind, from different seeds, whose predictions are averaged.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Settings of the members; it stays as it is. With a seed, member i has ``seed + i``.
+    k : int
+        Members.
+
+    Attributes
+    ----------
+    members : list of Trainer
+    """
+
+    def __init__(self, trainer: Trainer, k: int = 8) -> None:
+        if not isinstance(trainer, Trainer):
+            raise TypeError(f"trainer must be a Trainer; got {type(trainer).__name__}")
+        if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+            raise ValueError(f"k must be an integer >= 1; got {k!r}")
+        self.members = [copy.deepcopy(trainer) for _ in range(k)]
+        if trainer.seed is not None:
+            for index, member in enumerate(self.members):
+                member.seed = trainer.seed + index
+
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
+        validation_data: Sequence[Any] | None = None,
+    ) -> "Ensemble":
+        """Fit all members, see :func:`fit_many`; raises as ``Trainer.fit``."""
+        fit_many(self.members, X, Y, sample_weight=sample_weight, validation_data=validation_data)
+        return self
+
+    def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.floating]:
+        """Mean of the members' probabilities; raises as ``Trainer.predict_proba``."""
+        mean: npt.NDArray[np.floating] = np.mean(self._all("predict_proba", X), axis=0)
+        return mean
+
+    def predict(self, X: npt.ArrayLike) -> Array:
+        """The most probable label by the mean probabilities, or the mean of the predicted numbers;
+        raises as ``Trainer.predict``."""
+        outputs = self._outputs()
+        if outputs.metric == "r2":
+            return np.asarray(np.mean(self._all("predict", X), axis=0))
+        return outputs.labels_of(self.predict_proba(X))
+
+    def spread(self, X: npt.ArrayLike) -> npt.NDArray[np.floating]:
+        """Standard deviation, over the members, of the probabilities or the predicted numbers."""
+        name = "predict" if self._outputs().metric == "r2" else "predict_proba"
+        deviations: npt.NDArray[np.floating] = np.std(self._all(name, X), axis=0)
+        return deviations
+
+    def evaluate(
+        self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> dict[str, float]:
+        """Loss and metric of the averaged predictions; raises as ``Trainer.evaluate``."""
+        model = self.members[0].model_
+        outputs = model.encoding.outputs
+        name = "predict" if outputs.metric == "r2" else "predict_proba"
+        mean = np.mean(self._all(name, X), axis=0)
+        dtype = model.network.dtype
+        targets, kept = model.encoding.targets(Y, len(mean), sample_weight, dtype)
+        return score_predictions(outputs, mean[kept], targets)
+
+    def score(
+        self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float:
+        """Accuracy, or R² for numbers; raises as ``evaluate``."""
+        return self.evaluate(X, Y, sample_weight)[self._outputs().metric]
+
+    def _outputs(self) -> Outputs:
+        return self.members[0].model_.encoding.outputs
+
+    def _all(self, name: str, X: npt.ArrayLike) -> list[Array]:
+        return [getattr(member, name)(X) for member in self.members]

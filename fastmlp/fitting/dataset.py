@@ -1,0 +1,120 @@
+"""Data of a fit: read once, split, learned from, and encoded for the kernels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..data import (
+    Array,
+    Features,
+    RawTargets,
+    Rows,
+    as_samples,
+    check_classes,
+    open_features,
+    read_targets,
+    split_rows,
+)
+from ..inputs import Inputs, learn_inputs
+from ..network.encoding import Encoding
+from ..outputs import Outputs, Targets, learn_outputs, match_outputs, with_class_weights
+from ..settings import FitSettings
+
+
+@dataclass(frozen=True)
+class FitData:
+    """Rows and targets to train on, those to validate on, how they were encoded, and the settings
+    as they were resolved for them."""
+
+    X: Array
+    targets: Targets
+    encoding: Encoding
+    settings: FitSettings
+    validation: tuple[Array, Targets] | None = None
+
+    def without_rows(self) -> "FitData":
+        """The same, with nothing to train on."""
+        return replace(self, X=self.X[:0].copy(), targets=self.targets.part([]))
+
+
+def fit_data(
+    X: Any,
+    Y: Any,
+    sample_weight: Any,
+    validation_data: Any,
+    resolve: Callable[[int], FitSettings],
+    known: Encoding | None,
+    classes: Any = None,
+) -> FitData:
+    """Check and encode the data of a fit; ``known`` is the encoding of a network to be continued.
+
+    ``resolve`` gives the settings for a number of rows; ``classes`` are all that Y may hold, where
+    it need not hold all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For data that cannot be trained on, or do not agree with the network.
+    """
+    features = _opened(X, known)
+    targets = read_targets(Y, len(features), sample_weight)
+    classes = None if classes is None else check_classes(classes)
+    settings = resolve(len(targets))
+    validated = validation_data is not None
+    train, held_back = _split(targets, settings, validated=validated)
+    inputs, rows = _inputs(features, targets, train, settings, known)
+    outputs = _outputs(targets, train, settings, known, classes)
+    encoding = Encoding(inputs, outputs)
+    encoded = outputs.encode(targets, settings.dtype)
+    validation = None
+    if validated:
+        samples = as_samples(validation_data, "validation_data")
+        validation = encoding.rows_and_targets(*samples, settings.dtype, "validation ")
+    elif held_back is not None:
+        validation = rows[held_back], encoded.part(held_back)
+        rows, encoded = rows[train], encoded.part(train)
+    encoded = with_class_weights(encoded, outputs, settings.class_weight)
+    return FitData(rows, encoded, encoding, settings, validation)
+
+
+def _opened(X: Any, known: Encoding | None) -> Features:
+    return known.inputs.open(X) if known is not None and known.fitted else open_features(X)
+
+
+def _split(
+    targets: RawTargets, settings: FitSettings, *, validated: bool
+) -> tuple[Rows, Rows | None]:
+    """Rows to train on, and rows to validate on, where none are given."""
+    fraction = 0.0 if validated else settings.validation_fraction
+    return split_rows(targets, fraction, settings.validation_split, settings.seed)
+
+
+def _inputs(
+    features: Features, targets: RawTargets, train: Rows, settings: FitSettings,
+    known: Encoding | None,
+) -> tuple[Inputs, Array]:  # fmt: skip
+    """The inputs, and the rows that the targets belong to as kernels take them."""
+    if known is not None:
+        known.inputs.check_scaling(settings.scaling)
+    if known is not None and known.fitted:
+        inputs, rows = known.inputs, known.inputs.encode(features, settings.dtype)
+    else:
+        given = None if known is None else known.inputs
+        training, weights = targets.rows_in_x(train), targets.weights_of(train)
+        inputs, rows = learn_inputs(features, training, weights, settings, given)
+    return inputs, rows[targets.kept]
+
+
+def _outputs(
+    targets: RawTargets, train: Rows, settings: FitSettings, known: Encoding | None,
+    classes: Array | None,
+) -> Outputs:  # fmt: skip
+    loss, smoothing = settings.loss, settings.label_smoothing
+    if known is None:
+        outputs = learn_outputs(targets, train, loss, smoothing, classes)
+    elif known.fitted:
+        outputs = known.outputs.continued(loss, smoothing)
+    else:
+        outputs = match_outputs(known.outputs, targets, loss, smoothing)
+    outputs.check_smoothing()
+    return outputs

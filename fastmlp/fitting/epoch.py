@@ -1,0 +1,234 @@
+"""An epoch: training on every row once, in calls of kernels that Python can interrupt."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..kernels.plugins.rules import RULES
+from ..kernels.runs.team import CREDIT, stayed, team_array_size
+from ..network.network import Floats, Network
+from ..settings import FitSettings
+from .contention import Contention
+from .dataset import FitData
+from .memory import chunk_flops, reads_rows_in_place, training_parts
+from .zeros import has_many_zeros, scan
+
+# Python sees an interrupt between two calls of a kernel.
+_SLICE_SECONDS = 0.1
+# Work of the first call, before its speed has been measured.
+_FIRST_SLICE_FLOPS = 1e9
+# What a chunk takes beside its products: about a microsecond.
+_FLOPS_BESIDE = 1e4
+
+
+class Statistics(NamedTuple):
+    """What is known of an epoch, or of a part of it, when it is done."""
+
+    loss: float  # the mean over the samples, each as it was when it was trained on
+    metric: float  # likewise
+    total: float  # weight of the samples
+    is_complete: bool  # False if the time was up before
+    rows: int
+    learning_rate: float  # of the last update
+    seconds: float
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Statistics]") -> "Statistics":
+        """The parts of one epoch, in their order."""
+        total = sum(part.total for part in parts)
+        return parts[-1]._replace(
+            loss=sum(part.loss * part.total for part in parts) / total,
+            metric=sum(part.metric * part.total for part in parts) / total,
+            total=total,
+            rows=sum(part.rows for part in parts),
+            seconds=sum(part.seconds for part in parts),
+        )
+
+
+class TrainingRun:
+    """The memory of one fit, and its epochs.
+
+    Parameters
+    ----------
+    network : Network
+        Where the first epoch starts, with a state of the settings' update rule.
+    data : FitData
+    settings : FitSettings
+    """
+
+    def __init__(self, network: Network, data: FitData, settings: FitSettings) -> None:
+        self._data, self._settings = data, settings
+        self._outputs = data.encoding.outputs
+        self._weighted = self._outputs.is_weighted(data.targets)
+        rows = len(data.X)
+        scaling = data.encoding.inputs.scaling
+        suitable = len(network.layer_sizes) > 2 and scaling.bins is None
+        skip_zeros = suitable and has_many_zeros(data.X)
+        self._batch_size = batch_size = min(settings.batch_size, rows)
+        self._memory, self._plan, self._job = training_parts(
+            network, data.X.dtype, batch_size, settings, skip_zeros,
+            self._outputs.kernel(data.targets, weighted=self._weighted), scaling,
+        )  # fmt: skip
+        self._in_place = reads_rows_in_place(network, data.X.dtype, settings, scaling)
+        self._row_masks = np.zeros((rows, self._plan.runs["mask_words"][0] * skip_zeros), np.int64)
+        self._contention = Contention()
+        self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
+        if skip_zeros:
+            scan(data.X, self._plan, self._memory, self._row_masks)
+        step_flops = chunk_flops(network, batch_size) + _FLOPS_BESIDE
+        self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / step_flops))
+        chunk = int(self._plan.runs["chunk"][0])
+        self._starts = np.arange(0, rows, batch_size)
+        full, rest = divmod(rows, batch_size)
+        self._n_steps = full * -(-batch_size // chunk) + -(-rest // chunk)
+        ends = np.cumsum([network.packed.size, network.state.size])
+        parts = np.split(self._memory[: self._plan.scratch_start], ends)
+        self._weights, self._state, self._gradients = parts
+        self._point(network.dtype)
+
+    def _point(self, dtype: np.dtype[Any]) -> None:
+        """Tell the kernels where all is that epochs read; what changes is written there."""
+        targets, settings, job = self._data.targets, self._settings, self._job
+        self._order = np.arange(self.rows)
+        self._gathered = targets.gathered(self._order, dtype, weighted=self._weighted)
+        self._updates = np.arange(self.updates_per_epoch, dtype=np.float64)
+        self._factors = {  # batch by batch
+            "rates": self._updates.copy(),
+            "sample_scales": self._shares(self._order),
+            "decays": np.zeros_like(self._updates),
+            "l2s": np.full_like(self._updates, settings.l2),
+            "l1s": np.full_like(self._updates, settings.l1),
+        }
+        self._table = self._outputs.table(targets).astype(dtype)
+        job.set_rows(self._data.X, self._order, in_place=self._in_place)
+        job.point(team=self._team, row_masks=self._row_masks, outputs=self._table)
+        job.point(**self._gathered, **self._factors)
+        stride = self._gathered["targets"].shape[1] if "targets" in self._gathered else 0
+        job.set(smoothing=self._outputs.label_smoothing, target_stride=stride, credit=CREDIT)
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Mini-batches, the last of which may be short."""
+        return len(self._starts)
+
+    @property
+    def rows(self) -> int:
+        """Rows of an epoch."""
+        return len(self._data.X)
+
+    def draw(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], int]:
+        """Order of the rows in an epoch, and what its dropout follows from."""
+        settings = self._settings
+        order = rng.permutation(self.rows) if settings.shuffle else np.arange(self.rows)
+        return order, int(rng.integers(1 << 63)) if settings.dropout else 0
+
+    def epoch(
+        self,
+        network: Network,
+        order: npt.NDArray[np.int64],
+        rates: npt.NDArray[np.float64],
+        dropout_key: int = 0,
+        deadline: float = math.inf,
+        report: Callable[[int], Any] = lambda rows: None,
+    ) -> tuple[Network, Statistics]:
+        """Train on every row once, in ``order``, as far as time allows.
+
+        Parameters
+        ----------
+        network : Network
+            Where the epoch starts: the first one, or that with other weights and state.
+        rates : array of shape (updates_per_epoch,)
+            Learning rates.
+        dropout_key : int
+            Another one in every epoch, of 63 bits; what is dropped follows from it.
+        report : callable
+            Is told of rows that have been trained on, ten times a second or less.
+        deadline : float
+            Of ``time.perf_counter``: the epoch ends soon after it, but not before its first slice.
+
+        Raises
+        ------
+        FloatingPointError
+            If the loss or a weight is no longer finite.
+        """
+        start = time.perf_counter()
+        job, targets = self._job, self._data.targets
+        weights, state = self._weights, self._state
+        weights[:], state[:], self._gradients[:] = network.packed, network.state, 0
+        self._order[:] = order
+        targets.gather(order, self._gathered)
+        self._set_factors(network, rates)
+        job.set(total_loss=0, total_score=0, dropout_key=dropout_key)
+        done = self._run_slices(deadline, report)
+        sums = float(job.runs["total_loss"][0]), float(job.runs["total_score"][0])
+        seen = targets if done == len(rates) else targets.part(order[: self._rows(done)])
+        loss, metric = self._outputs.summed_up(*sums, seen)
+        if not (math.isfinite(loss) and _all_finite(weights) and _all_finite(state)):
+            raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
+        statistics = Statistics(
+            loss, metric, seen.total, done == len(rates), self.rows, float(rates[-1]),
+            time.perf_counter() - start,
+        )  # fmt: skip
+        return network.trained(weights.copy(), state.copy(), done), statistics
+
+    def _rows(self, updates: int) -> int:
+        """Rows of the first ``updates`` mini-batches."""
+        return min(updates * self._batch_size, len(self._data.X))
+
+    def _set_factors(self, network: Network, rates: npt.NDArray[np.float64]) -> None:
+        """The factors that differ from epoch to epoch."""
+        optimizer, factors = self._settings.optimizer, self._factors
+        steps = self._updates + (network.updates + 1)
+        step_sizes = RULES[network.rule].step_sizes
+        factors["rates"][:] = step_sizes(rates, steps, optimizer.numbers)
+        if optimizer.decay > 0:
+            factors["decays"][:] = rates * optimizer.decay
+        if self._data.targets.weights is not None:
+            factors["sample_scales"][:] = self._shares(self._order)
+
+    def _shares(self, order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Share of a sample in the mean of its batch."""
+        if self._data.targets.weights is None:
+            totals = np.minimum(len(order) - self._starts, self._batch_size).astype(np.float64)
+        else:
+            totals = np.add.reduceat(self._data.targets.weights[order], self._starts)
+        totals *= self._outputs.averaged
+        return np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
+
+    def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:
+        """Run the chunks of an epoch; returns how many updates there were."""
+        step, job, rows = 0, self._job, 0
+        while step < self._n_steps and (step == 0 or time.perf_counter() < deadline):
+            stop = min(step + self._slice_steps, self._n_steps)
+            start = time.perf_counter()
+            self._team[:] = 0
+            job.set(first=step, last=stop)
+            asked = job.run(alone=not self._contention.allows_team())
+            done = int(job.runs["first"][0])
+            now = time.perf_counter()
+            if asked:
+                complete = stayed(self._team, len(job.runs))
+                self._contention.report(complete)
+                if not complete:
+                    job.set(credit=CREDIT)
+            speed = (done - step) / max(now - start, 1e-6)
+            self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
+            step = done
+            seen = self._rows(self._completed(step))
+            report(seen - rows)
+            rows = seen
+        return self._completed(step)
+
+    def _completed(self, steps: int) -> int:
+        """Mini-batches that so many chunks complete."""
+        if steps == self._n_steps:
+            return self.updates_per_epoch
+        return steps // int(self._plan.runs["chunks_per_batch"][0])
+
+
+def _all_finite(values: Floats) -> bool:
+    return bool(np.isfinite(values).all())

@@ -1,0 +1,84 @@
+"""Learning rates of the updates of an epoch."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..metrics import is_larger_better
+from ..schedules import ReduceOnPlateau, Schedule
+from ..settings import LearningRate
+from ..settings.combinations import check_rate_has_effect
+
+Rates = npt.NDArray[np.float64]
+
+
+def learning_rates(
+    rate: LearningRate,
+    schedule: Schedule | ReduceOnPlateau | Callable[[int], float] | None,
+    updates: range,
+    total: int,
+    monitored: tuple[float, ...],
+) -> Rates:
+    """Rates of the updates that make an epoch.
+
+    Parameters
+    ----------
+    rate : LearningRate
+    schedule : schedule, callable or None
+    updates : range
+        Their numbers, counted from the first update of the training, which is 0.
+    total : int
+        Updates planned in all.
+    monitored : tuple of float
+        What :func:`monitored` gave for each epoch so far.
+
+    Raises
+    ------
+    ValueError
+        For a rate that is set beside a function as schedule, or a rate of the latter that is
+        negative or not finite.
+    """
+    if isinstance(schedule, Schedule):
+        rates = rate.value * schedule.factors(np.array(updates), len(updates), total)
+    elif isinstance(schedule, ReduceOnPlateau):
+        factor = schedule.factor_after(list(monitored), larger_is_better=False)
+        rates = np.full(len(updates), rate.value * factor)
+    elif schedule is not None:
+        if rate.source != "scheduled":
+            check_rate_has_effect(schedule, rate.value)
+        return _called(schedule, updates)
+    else:
+        rates = np.full(len(updates), rate.value)
+    return rate.slowdown * rates
+
+
+def _called(schedule: Callable[[int], float], updates: range) -> Rates:
+    rates = np.array([float(schedule(update)) for update in updates])
+    wrong = ~(np.isfinite(rates) & (rates >= 0))
+    if wrong.any():
+        update = updates[int(wrong.argmax())]
+        raise ValueError(
+            f"schedule must give finite numbers >= 0; got {schedule(update)!r} for {update}"
+        )
+    return rates
+
+
+def monitored(schedule: Any, logs: Mapping[str, float]) -> tuple[float, ...]:
+    """What a schedule is to know of an epoch: a value of which less is better, or nothing.
+
+    Raises
+    ------
+    ValueError
+        If it is not recorded.
+    """
+    if not isinstance(schedule, ReduceOnPlateau):
+        return ()
+    name = schedule.monitor
+    if name == "auto":
+        name = "val_loss" if "val_loss" in logs else "loss"
+    if name not in logs:
+        known = ", ".join(map(repr, logs))
+        raise ValueError(f"monitor of ReduceOnPlateau must be one of {known}; got {name!r}")
+    return (-logs[name] if is_larger_better(name) else logs[name],)

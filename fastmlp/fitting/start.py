@@ -1,0 +1,51 @@
+"""Where a fit starts: with first weights, or from a model that it continues."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..network.encoding import Encoding
+from ..network.initializers import initial_weights
+from ..network.model import Model
+from ..network.network import Network
+from ..settings import Choices, FitSettings
+from ..settings.resolved import for_each_layer
+
+
+def check_continues(model: Model, choices: Choices) -> None:
+    """A ValueError for settings that a network to be continued does not have."""
+    network = model.network
+    count = len(network.activations)
+    got = ""
+    if choices.hidden not in (model.hidden, network.layer_sizes[1:-1]):
+        got = f"hidden={choices.hidden!r}, but the network has layers of {network.layer_sizes}"
+    elif for_each_layer(choices.activation, count) != network.activations:
+        got = f"activation={choices.activation!r}, but the network has {network.activations}"
+    elif isinstance(choices.dropout, tuple) and len(choices.dropout) != count + 1:
+        got = f"dropout={choices.dropout!r}, but the network has {count} hidden layers"
+    elif choices.dtype != network.dtype:
+        got = f"dtype={choices.dtype.name!r}, but the network is of {network.dtype.name}"
+    if got:
+        raise ValueError(f"warm_start continues a network as it is; got {got}")
+
+
+def start(
+    settings: FitSettings, encoding: Encoding, known: Model | None
+) -> tuple[Model, np.random.Generator]:
+    """The model from which the first epoch goes on, and the generator of the orders of rows."""
+    bits = np.random.PCG64(settings.seed)
+    rng = np.random.Generator(bits)
+    rule = settings.optimizer.rule
+    if known is None:
+        sizes = (encoding.inputs.count, *settings.hidden, encoding.outputs.count)
+        activations = settings.activations(len(settings.hidden))
+        weights = initial_weights(rng, sizes, activations, settings.initializer)
+        network = Network(weights, settings.dtype, activations).under(rule)
+        return Model(network, encoding, settings.hidden), rng
+    if known.random is not None and known.random[0] == settings.seed:
+        bits.state = known.random[1]
+    model = replace(known, encoding=encoding, hidden=settings.hidden, random=None)
+    if known.latest is None or settings.weight_averaging == 0:
+        return model.settled(known.network.under(rule)), rng
+    latest = known.latest.under(rule)
+    return (model if latest is known.latest else model.settled(latest)), rng

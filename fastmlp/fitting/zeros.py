@@ -1,0 +1,40 @@
+"""Whether training steps over the zeros of the input, and where they are."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ..kernels.language.simd import TILE_ROWS
+from ..kernels.runs.jobs import scan_job
+from ..kernels.runs.plan import Plan
+from ..network.network import Floats
+
+# Zeros are stepped over where at most this part of the work is left.
+_WORTH_SKIPPING = 0.75
+_SAMPLE_ROWS = 300
+
+
+def has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
+    """Whether stepping over the zeros of X pays, judged by a few hundred rows across it.
+
+    What counts is the work left: TILE_ROWS rows are taken together in the forward product,
+    TILE_ROWS features in the gradient.
+    """
+    count = min(len(X), _SAMPLE_ROWS) // TILE_ROWS * TILE_ROWS
+    if count == 0 or X.shape[1] < TILE_ROWS:
+        return False
+    hits = X[:: len(X) // count][:count] != 0
+    features = X.shape[1] // TILE_ROWS * TILE_ROWS
+    forward = hits.reshape(-1, TILE_ROWS, X.shape[1]).any(axis=1).mean()
+    gradient = hits[:, :features].reshape(count, -1, TILE_ROWS).any(axis=2).mean()
+    return bool(forward + gradient < 2 * _WORTH_SKIPPING)
+
+
+def scan(
+    X: npt.NDArray[np.generic], plan: Plan, memory: Floats, row_masks: npt.NDArray[np.int64]
+) -> None:
+    """Masks of the non-zero features of each row, and of their groups."""
+    job = scan_job(plan, memory)
+    job.point(input=X, row_masks=row_masks)
+    bounds = np.arange(len(plan.runs) + 1) * len(X) // len(plan.runs)
+    job.set(is_uint8=X.dtype == np.uint8, first=bounds[:-1], last=bounds[1:])
+    job.run()

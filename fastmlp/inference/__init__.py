@@ -1,0 +1,1 @@
+"""Arrays through a network: predictions and scores."""

@@ -1,0 +1,174 @@
+"""Passing arrays through a network: outputs, or loss and score."""
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data import all_finite
+from ..inputs import Scaling
+from ..kernels.plugins.losses import LOSSES, OUTPUTS
+from ..kernels.runs.jobs import prediction_job
+from ..kernels.runs.plan import aligned_zeros, make_plan
+from ..kernels.runs.threads import usable_threads
+from ..network.input_reader import copying_reader, reads_in_place, set_scaling
+from ..network.network import Floats, Network
+from ..outputs import Outputs, Targets
+
+_CHUNK = 96
+
+# Fewer operations are done by the calling thread: beside a busy process one more thread may begin
+# some milliseconds late, which these take.
+_TEAM_FLOPS = 5e8
+
+
+class _Workspace:
+    """Memory and job for the predictions of many rows; one call at a time uses it."""
+
+    def __init__(
+        self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, scaling: Scaling,
+        unit: Any, totals: bool,
+    ) -> None:  # fmt: skip
+        in_place = reads_in_place(network, dtype, scaling)
+        plan = make_plan(
+            network.layer_sizes, network.dtype, chunk=chunk, members=n_threads, together=False,
+            consecutive=in_place, activations=network.activations,
+        )  # fmt: skip
+        memory = aligned_zeros(plan.memory_size, network.dtype)
+        self._weights = memory[: network.packed.size]
+        self._held: Floats | None = None
+        self.in_place = in_place
+        self.job = prediction_job(
+            plan, memory, kernel=unit, activations=network.activations, totals=totals,
+            reader="consecutive" if in_place else copying_reader(dtype, scaling),
+        )  # fmt: skip
+        set_scaling(self.job, scaling, network.dtype)
+
+    def hold(self, packed: Floats) -> None:
+        """Take weights, unless they are those that it has: a network's never change in place."""
+        if self._held is not packed:
+            self._weights[:] = self._held = packed
+
+
+class _RowWorkspace:
+    """The same for single rows: they are copied, so that no address changes between two calls."""
+
+    def __init__(
+        self, network: Network, n_features: int, dtype: np.dtype, scaling: Scaling, unit: Any
+    ) -> None:
+        space = _Workspace(network, 1, 1, dtype, scaling, unit, False)
+        self._job, self.hold = space.job, space.hold
+        self._order = np.zeros(1, np.int64)
+        self._row = np.empty((1, n_features), dtype)
+        self._outputs = np.empty((1, network.layer_sizes[-1]), network.dtype)
+        self._job.set_rows(self._row, self._order, in_place=space.in_place)
+        self._job.set(first=0, last=1)
+        self._job.point(predictions=self._outputs)
+
+    def run(self, X: npt.NDArray[np.generic]) -> Floats:
+        self._row[...] = X
+        self._job.run()
+        return self._outputs.copy()
+
+
+def _borrow(network: Network, key: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+    """A workspace of a kind and what it is for, which the network keeps, and where to put it back;
+    calls at the same time get one each."""
+    free = network.workspaces.setdefault(key, [])
+    try:
+        space = free.pop()
+    except IndexError:
+        kind, *arguments = key
+        space = kind(network, *arguments)
+    space.hold(network.packed)
+    return space, free
+
+
+def _predict_row(
+    network: Network, X: npt.NDArray[np.generic], scaling: Scaling, unit: Any
+) -> Floats:
+    space, free = _borrow(network, (_RowWorkspace, X.shape[1], X.dtype, scaling, unit))
+    outputs: Floats = space.run(X)
+    free.append(space)
+    return outputs
+
+
+def _team_size(network: Network, n: int, threads: int | None) -> int:
+    """Threads for the predictions of ``n`` rows."""
+    weights = sum(a * b for a, b in pairwise(network.layer_sizes))
+    if threads is None and 2 * n * weights < _TEAM_FLOPS:
+        return 1
+    return min(usable_threads(threads), -(-n // _CHUNK))
+
+
+class _Rows:
+    """Rows on their way through a network, in a workspace of its own while it lasts."""
+
+    def __init__(
+        self, network: Network, X: npt.NDArray[np.generic], threads: int | None,
+        scaling: Scaling, unit: Any, totals: bool,
+    ) -> None:  # fmt: skip
+        self.chunks = -(-len(X) // _CHUNK)
+        n_threads = _team_size(network, len(X), threads)
+        key = _Workspace, _CHUNK, n_threads, X.dtype, scaling, unit, totals
+        self._space, self._free = _borrow(network, key)
+        self.job, self.order = self._space.job, np.arange(len(X))
+        self.job.set_rows(X, self.order, in_place=self._space.in_place)
+        bounds = np.arange(n_threads + 1) * self.chunks // n_threads
+        self.job.set(first=bounds[:-1], last=bounds[1:])
+
+    def run(self, **arrays: npt.NDArray[Any]) -> None:
+        self.job.point(**arrays)
+        self.job.run()
+        self._free.append(self._space)
+
+
+def _check_finite(finite: bool) -> None:
+    if not finite:
+        raise FloatingPointError(
+            "the network's output is not finite: its weights or the values of X are too large"
+        )
+
+
+def predict(
+    network: Network, X: npt.NDArray[np.generic], threads: int | None, scaling: Scaling,
+    output: str,
+) -> Floats:  # fmt: skip
+    """Outputs of shape (n, outputs), in the network's dtype: what the loss ``output`` makes of
+    them, or the plain ones for "identity"."""
+    unit = OUTPUTS[output]
+    if len(X) == 1:
+        outputs = _predict_row(network, X, scaling, unit)
+    else:
+        outputs = np.empty((len(X), network.layer_sizes[-1]), network.dtype)
+        _Rows(network, X, threads, scaling, unit, False).run(predictions=outputs)
+    if output != "softmax_cross_entropy":
+        _check_finite(all_finite(outputs))
+    else:  # if one probability of a row is not a number, then all of that row
+        _check_finite(math.isfinite(outputs.item(0) if len(X) == 1 else outputs[:, 0].sum()))
+    return outputs
+
+
+def evaluate(
+    network: Network,
+    X: npt.NDArray[np.generic],
+    targets: Targets,
+    outputs: Outputs,
+    threads: int | None,
+    scaling: Scaling,
+) -> tuple[float, float]:
+    """(mean loss, metric) against ``targets``, as ``outputs`` takes them."""
+    weighted = outputs.is_weighted(targets)
+    unit = LOSSES[outputs.kernel(targets, weighted=weighted)].loss
+    rows = _Rows(network, X, threads, scaling, unit, True)
+    totals = np.empty((rows.chunks, 2))
+    arrays = targets.gathered(rows.order, network.dtype, weighted=weighted)
+    table = outputs.table(targets).astype(network.dtype)
+    stride = arrays["targets"].shape[1] if "targets" in arrays else 0
+    rows.job.set(target_stride=stride, smoothing=outputs.label_smoothing)
+    rows.run(**arrays, outputs=table, totals=totals)
+    loss, score = totals.sum(axis=0).tolist()
+    _check_finite(math.isfinite(loss))
+    return outputs.summed_up(loss, score, targets)

@@ -1,0 +1,154 @@
+"""Inputs of a network: rows as users have them -> rows as kernels take them."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..data import Array, Features, Names, Numbers, Rows, check_names, is_ready, open_features
+from ..settings import FitSettings, check_setting
+from .columns import Columns, learn_columns
+from .learn_scaling import given_scaling, learn_scaling
+from .scaling import Scaling
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Inputs of a network, and the columns that they are made of.
+
+    Parameters
+    ----------
+    columns : Columns
+        How columns become numbers.
+    names : array of str, optional
+        Names of the columns.
+    scaling : Scaling
+    """
+
+    columns: Columns
+    names: Names | None = None
+    scaling: Scaling = field(default_factory=Scaling)
+
+    @property
+    def count(self) -> int:
+        """Inputs of the network."""
+        return self.scaling.n_inputs(self.columns.n_inputs)
+
+    def open(self, X: Any, name: str = "X", *, named: bool = True) -> Features:
+        """Open rows like those of the fit.
+
+        ``named`` says whether names (or that there are none) are known.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X cannot be read, or has other columns.
+        """
+        features = open_features(X, name)
+        if named:
+            check_names(self.names, features.names, name)
+        if features.shape[1] != self.columns.n_given:
+            got = features.shape[1]
+            raise ValueError(f"{name} must have {self.columns.n_given} features; got {got}")
+        return features
+
+    def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X", *, named: bool = True) -> Array:
+        """Rows as kernels take them, from rows like those of the fit; raises as :meth:`open`."""
+        columns = self.columns
+        special = columns.categories or columns.gaps or (named and self.names is not None)
+        if not special and is_ready(X, columns.n_given):
+            return self.scaling.apply(X, dtype, name)
+        return self.encode(self.open(X, name, named=named), dtype)
+
+    def encode(self, features: Features, dtype: np.dtype[Any]) -> Array:
+        """Rows as kernels take them."""
+        rows = self.columns.encode(features, _precision(self.scaling, dtype))
+        return self.scaling.apply(rows, dtype, features.name)
+
+    def check_scaling(self, setting: Any) -> None:
+        """A ValueError if a setting differs from the scaling of a network that is continued."""
+        given, known = given_scaling(setting), self.scaling
+        if given is None:
+            agrees = setting in ("auto", known.kind)
+        else:
+            agrees = given.kind == known.kind and np.array_equal(given.factor, known.factor)
+        if not agrees:
+            raise ValueError(
+                "warm_start continues a network as it is; got "
+                f"scaling={setting!r}, but the network has {known}"
+            )
+
+    def scaled_by(self, given: Any) -> "Inputs":
+        """With another scaling: one that was learned, None, or factors.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is something else, or for another number of features.
+        """
+        if not isinstance(given, Scaling):
+            if isinstance(given, str):
+                raise TypeError(
+                    "scaling must be factors, or what scaling_ of a fitted trainer gives; "
+                    f"got {given!r}"
+                )
+            given = given_scaling(check_setting("scaling", given))
+        return replace(self, scaling=given.check(self.columns.n_inputs))
+
+    def plain(self) -> dict[str, Any]:
+        """Plain arrays and values."""
+        return {**vars(self), "columns": self.columns.plain(), "scaling": self.scaling.plain()}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Inputs":
+        """The inputs that gave :meth:`plain`."""
+        columns = Columns.from_plain(plain["columns"])
+        scaling = Scaling.from_plain(plain["scaling"]).check(columns.n_inputs)
+        inputs = cls(columns, plain["names"], scaling)
+        if inputs.names is not None and len(inputs.names) != columns.n_given:
+            raise ValueError(f"{columns.n_given} features have {len(inputs.names)} names")
+        return inputs
+
+
+def learn_inputs(
+    features: Features, train: Rows, weights: Numbers | None, settings: FitSettings,
+    given: Inputs | None = None,
+) -> tuple[Inputs, Array]:  # fmt: skip
+    """Learn the inputs from the training rows; returns all rows as kernels take them, too.
+
+    Parameters
+    ----------
+    features : Features
+        All rows.
+    train : slice or array of int
+        The training rows.
+    weights : array, optional
+        Of the training rows.
+    settings : FitSettings
+    given : Inputs, optional
+        Of weights that were given: their number and their scaling stay.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For rows that cannot be learned from, or that make another number of inputs.
+    """
+    scaling = given.scaling if given else given_scaling(settings.scaling)
+    precision = _precision(scaling, settings.dtype)
+    columns, rows = learn_columns(features, train, weights, precision, settings.missing)
+    if given and given.columns.n_inputs != columns.n_inputs:
+        got = f"got {columns.n_given}"
+        if columns.n_given != columns.n_inputs:
+            got += f", which make {columns.n_inputs} columns of numbers"
+        raise ValueError(f"{features.name} must have {given.columns.n_inputs} features; {got}")
+    if scaling is None:
+        is_linear = len(settings.hidden) == 0
+        scaling = learn_scaling(str(settings.scaling), rows[train], weights, linear=is_linear)
+    inputs = Inputs(columns, features.names, scaling.check(columns.n_inputs))
+    return inputs, scaling.apply(rows, settings.dtype, features.name)
+
+
+def _precision(scaling: Scaling | None, dtype: np.dtype[Any]) -> np.dtype[Any] | None:
+    """The dtype in which rows are read: the network's where no scaling changes them; None, their
+    own, where one does or is still to be learned."""
+    return dtype if scaling is not None and scaling.leaves_rows else None

@@ -1,0 +1,1 @@
+"""Networks: weights as users and as kernels keep them, and what leaves a process."""

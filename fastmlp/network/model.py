@@ -1,0 +1,146 @@
+"""What a fit leaves and another one goes on from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data import check_classes
+from ..inputs import Columns, Inputs, Scaling
+from ..outputs import given_outputs
+from ..settings import Settings, check_setting
+from ..settings.resolved import for_each_layer
+from .encoding import Encoding
+from .given_weights import check_weights
+from .network import Network
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a fit leaves and another one goes on from.
+
+    It is replaced as a whole: an interrupt, or another thread, finds all of it or nothing.
+
+    Parameters
+    ----------
+    network : Network
+        The network that predicts.
+    encoding : Encoding
+    hidden : tuple of int
+        The setting ``hidden`` when the network was made.
+    random : (seed, state), optional
+        Generator of the orders of rows, as the last finished epoch left it; None starts afresh.
+    monitored : tuple of float
+        Values that a schedule has monitored, one per epoch.
+    latest : Network, optional
+        The network as the training left it, where ``network`` has averaged weights.
+    averaged : int
+        Epochs in that average.
+    """
+
+    network: Network
+    encoding: Encoding
+    hidden: tuple[int, ...]
+    random: tuple[int | None, Any] | None = None
+    monitored: tuple[float, ...] = ()
+    latest: Network | None = None
+    averaged: int = 0
+
+    def settled(self, network: Network) -> "Model":
+        """With another network, from which the training goes on."""
+        return replace(self, network=network, latest=None, averaged=0)
+
+    def averaged_with(self, latest: Network, kept: float) -> "Model":
+        """After an epoch: the average keeps the fraction ``kept`` of itself; of the first epochs
+        it is the mean.
+
+        The average has the optimiser's state, so that a training can go on from it.
+        """
+        if kept == 0:
+            return self.settled(latest)
+        count = self.averaged + 1
+        kept = min(kept, 1 - 1 / count)
+        network = latest.averaged_with(self.network, kept) if kept else latest
+        return replace(self, network=network, latest=latest, averaged=count)
+
+    def with_weights(
+        self,
+        weights: Sequence[npt.ArrayLike],
+        classes: npt.ArrayLike | None = None,
+        scaling: Scaling | float | npt.ArrayLike | None = None,
+    ) -> "Model":
+        """With other weights, in the unit of the targets, and perhaps classes and a scaling.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they do not fit the network.
+        """
+        network, encoding = self.network, self.encoding
+        n_inputs, *hidden, n_outputs = network.layer_sizes
+        checked = check_weights(
+            weights, n_features=n_inputs, n_outputs=n_outputs, hidden=tuple(hidden)
+        )
+        checked = check_weights(encoding.outputs.from_units(checked), dtype=network.dtype)
+        if classes is not None:
+            labels = check_classes(classes, len(encoding.outputs.labels))
+            encoding = replace(encoding, outputs=replace(encoding.outputs, classes=labels))
+        if scaling is not None:
+            inputs = encoding.inputs.scaled_by(scaling)
+            if inputs.count != n_inputs:
+                got = f"{inputs.count} with {inputs.scaling}"
+                raise ValueError(f"scaling must make {n_inputs} inputs of the features; got {got}")
+            encoding = replace(encoding, inputs=inputs)
+        return replace(self.settled(network.with_weights(checked)), encoding=encoding)
+
+    def restarted(self) -> "Model":
+        """With the optimiser's state and the order of rows afresh."""
+        return replace(self, network=self.network.restarted(self.network.rule), random=None)
+
+    def plain(self) -> dict[str, Any]:
+        """The same as plain arrays and values."""
+        return {
+            **vars(self), "network": self.network.plain(), "encoding": self.encoding.plain(),
+            "latest": self.latest and self.latest.plain(),
+        }  # fmt: skip
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Model":
+        """The model that gave :meth:`plain`; raises an exception of some kind for anything else."""
+        network = Network.from_plain(plain["network"])
+        encoding = Encoding.from_plain(plain["encoding"])
+        sizes = (encoding.inputs.count, encoding.outputs.count)
+        if sizes != (network.layer_sizes[0], network.layer_sizes[-1]):
+            raise ValueError(f"a network of {network.layer_sizes} does not map {sizes}")
+        if plain["random"] is not None:
+            _, np.random.PCG64(0).state = plain["random"]  # an error unless it is one
+        latest = plain["latest"] and Network.from_plain(plain["latest"])
+        if latest and (latest.layer_sizes, latest.dtype) != (network.layer_sizes, network.dtype):
+            raise ValueError(f"a training of {latest.layer_sizes} in {latest.dtype}")
+        monitored = tuple(map(float, plain["monitored"]))
+        rest = {"averaged": int(plain["averaged"]), "latest": latest, "monitored": monitored}
+        return cls(**plain | {"network": network, "encoding": encoding} | rest)
+
+
+def given_model(weights: Sequence[npt.ArrayLike], scaling: Any, settings: Settings) -> Model:
+    """The model around weights that no fit has made, and the scaling given with them, if any."""
+    names = "dtype", "hidden", "activation", "scaling", "loss"
+    dtype, hidden, activation, setting, loss = (
+        check_setting(name, getattr(settings, name)) for name in names
+    )
+    checked = check_weights(weights, dtype=dtype)
+    count = len(checked) // 2 - 1
+    activations = for_each_layer(activation, count)
+    if len(activations) != count:
+        got = f"got activation={activation!r} and {count} hidden layers"
+        raise ValueError(f"activation must be one name, or one for each hidden layer; {got}")
+    network = Network(checked, dtype, activations)
+    n_inputs, *_, n_outputs = network.layer_sizes
+    outputs = given_outputs(loss, n_outputs)
+    bins = scaling.bins if isinstance(scaling, Scaling) else None
+    inputs = Inputs(Columns(n_inputs - (bins.count if bins else 0)))
+    if not isinstance(setting, str):
+        inputs = inputs.scaled_by(setting)
+    return Model(network, Encoding(inputs, outputs, fitted=False), hidden)

@@ -1,0 +1,157 @@
+"""A multilayer perceptron's weights: as users see them, and packed as the kernels keep them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..kernels.plugins.rules import RULES
+from ..kernels.runs.plan import aligned_zeros, weight_layout
+from ..settings import check_setting
+from .given_weights import check_weights
+
+Floats = npt.NDArray[np.floating]
+
+
+class Network:
+    """Packed weights and optimiser state of one network.
+
+    One that has been changed is a new one, so that whoever holds a network, such as a thread that
+    predicts, always holds a whole one.
+
+    Parameters
+    ----------
+    weights : sequence of array
+        [W1, b1, W2, b2, ...], W of shape (n_in, n_out).
+    dtype : numpy.dtype
+        float32 or float64.
+    activations : tuple of str
+        Name of the activation of each hidden layer.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[npt.NDArray[Any]],
+        dtype: np.dtype[Any],
+        activations: tuple[str, ...],
+    ) -> None:
+        self.activations = activations
+        self.layer_sizes = (weights[0].shape[0], *(bias.size for bias in weights[1::2]))
+        self.dtype = dtype
+        self._layers, self._weight_count = weight_layout(self.layer_sizes, dtype.itemsize)
+        self.packed = self._pack(weights)
+        self.rule, self.updates, self.state = "sgd", 0, self._first_state("sgd")
+        # Memory that predictions left for the next ones, by this network or one that it became, see
+        # ``prediction``.
+        self.workspaces: dict[tuple[Any, ...], list[Any]] = {}
+
+    def get_weights(self) -> list[Floats]:
+        """[W1, b1, W2, b2, ...], copies."""
+        return self._unpacked(self.packed)
+
+    def with_weights(self, weights: Sequence[npt.NDArray[Any]]) -> "Network":
+        """This network with other weights; the optimiser's state stays."""
+        return self._changed(packed=self._pack(weights))
+
+    def restarted(self, rule: str) -> "Network":
+        """This network with the optimiser state of ``rule`` afresh."""
+        return self._changed(rule=rule, updates=0, state=self._first_state(rule))
+
+    def under(self, rule: str) -> "Network":
+        """This network, with its optimiser state where that is of ``rule``."""
+        return self if self.rule == rule else self.restarted(rule)
+
+    def trained(self, packed: Floats, state: Floats, updates: int) -> "Network":
+        """This network after ``updates`` more updates, which led to these weights and state."""
+        return self._changed(packed=packed, state=state, updates=self.updates + updates)
+
+    def averaged_with(self, other: "Network", share: float) -> "Network":
+        """This network with weights of which ``other`` has a share."""
+        dtype = self.dtype.type
+        packed = dtype(share) * other.packed
+        packed += dtype(1 - share) * self.packed
+        return self._changed(packed=packed)
+
+    def plain(self) -> dict[str, Any]:
+        """Plain arrays: how weights are packed depends on the machine, and on the plan."""
+        vectors = self.state.reshape(-1, self._weight_count)
+        return {
+            "dtype": self.dtype.name, "activations": self.activations,
+            "weights": self.get_weights(), "rule": self.rule, "updates": self.updates,
+             "state": [self._unpacked(vector) for vector in vectors],
+        }  # fmt: skip
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Network":
+        """The network that gave :meth:`plain`, here or elsewhere."""
+        dtype = check_setting("dtype", plain["dtype"])
+        weights = check_weights(plain["weights"], dtype=dtype)
+        activations = tuple(check_setting("activation", plain["activations"]))
+        network = cls(weights, dtype, activations).restarted(plain["rule"])
+        state = np.zeros_like(network.state)
+        n_features, *hidden, n_outputs = network.layer_sizes
+        vectors = state.reshape(-1, network._weight_count)
+        for vector, arrays in zip(vectors, plain["state"], strict=True):
+            vector[:] = network._pack(
+                check_weights(
+                    arrays, n_features=n_features, n_outputs=n_outputs, hidden=tuple(hidden),
+                    dtype=dtype,
+                )
+            )  # fmt: skip
+        return network.trained(network.packed, state, int(plain["updates"]))
+
+    def _changed(self, **changes: Any) -> "Network":
+        network = object.__new__(Network)
+        vars(network).update(vars(self), **changes)
+        return network
+
+    def _first_state(self, rule: str) -> Floats:
+        state = aligned_zeros(RULES[rule].state_vectors * self._weight_count, self.dtype)
+        state += RULES[rule].first_state
+        return state
+
+    def _pack(self, weights: Sequence[npt.NDArray[Any]]) -> Floats:
+        packed = aligned_zeros(self._weight_count, self.dtype)
+        for layer, W, b in zip(self._layers[1:], weights[::2], weights[1::2], strict=True):
+            matrix, bias = self._arrays(packed, layer)
+            if bias is None:
+                panels, rows, panel = matrix.shape
+                padded = np.zeros((rows, panels * panel), self.dtype)
+                padded[:-1, : b.size], padded[-1, : b.size] = W, b
+                matrix[...] = padded.reshape(rows, panels, panel).swapaxes(0, 1)
+            else:
+                matrix[:, : len(W)], bias[...] = W.T, b
+        return packed
+
+    def _unpacked(self, packed: Floats) -> list[Floats]:
+        weights: list[Floats] = []
+        for layer in self._layers[1:]:
+            matrix, bias = self._arrays(packed, layer)
+            n_in, n_out = int(layer["n_in"]), int(layer["n_out"])
+            if bias is None:
+                joined = matrix.swapaxes(0, 1).reshape(n_in + 1, -1)[:, :n_out]
+                weights += [joined[:-1].copy(), joined[-1].copy()]
+            else:
+                weights += [matrix[:, :n_in].T.copy(), bias.copy()]
+        return weights
+
+    def _arrays(self, packed: Floats, layer: Any) -> tuple[Floats, Floats | None]:
+        """Views of one layer: (panels, n_in + 1, panel) and None, or output rows and biases."""
+        start, n_in, n_out = (int(layer[name]) for name in ("weights", "n_in", "n_out"))
+        if start == self._layers["weights"][-1]:
+            rows = packed[start : start + n_out * layer["stride"]].reshape(n_out, -1)
+            return rows, packed[layer["bias"] :][:n_out]
+        shape = (layer["panels"], n_in + 1, layer["panel"])
+        return packed[start : start + np.prod(shape)].reshape(shape), None
+
+    def reads_in_place(self, dtype: np.dtype[Any]) -> bool:
+        """Whether kernels can read input of ``dtype`` where the caller keeps it.
+
+        The output layer of a linear model takes whole vectors, beyond the end of a row. And rows
+        whose length is a multiple of many cache lines would compete for the same few places in
+        the cache: 1024 features took 1.4 times as long.
+        """
+        row_bytes = self.layer_sizes[0] * self.dtype.itemsize
+        suitable = len(self.layer_sizes) > 2 and row_bytes % 512 != 0
+        return dtype == self.dtype and suitable

@@ -1,0 +1,144 @@
+"""Settings as users give them: each is one field, with its type, its default and its check."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from reprlib import recursive_repr
+from typing import TYPE_CHECKING, Any
+
+from ..checked import COUNT, FLAG, FRACTION, NOT_NEGATIVE, RATE, WHOLE, Check
+from . import values
+from .combinations import check_together
+from .values import Choices, or_auto
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ..callbacks import Callback, EarlyStopping
+    from ..losses import Loss
+    from ..optimizers import Optimizer
+    from ..schedules import ReduceOnPlateau, Schedule
+
+    Metric = str | Callable[..., float]
+    AnyCallback = Callable[..., Any] | Callback
+
+# Of difflib: "epoch" and "batchsize" are near, "losses" is not.
+_NEAR = 0.85
+
+
+def _setting(default: Any, check: Check | dict[str, Check]) -> Any:
+    metadata = check if isinstance(check, dict) else {"check": check}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(repr=False, eq=False)
+class Settings:
+    """Settings, kept as they are given. Each is checked when it is set, all of them by a fit."""
+
+    hidden: int | Sequence[int] = _setting(128, values.hidden_units)
+    _: KW_ONLY
+    activation: str | Sequence[str] = _setting("relu", values.activation)
+    initializer: str = _setting("glorot_uniform", values.INITIALIZER)
+    dropout: float | Sequence[float] = _setting(0.0, values.dropout)
+    loss: str | Loss = _setting("auto", values.loss)
+    class_weight: str | Mapping[Any, float] | None = _setting(None, values.class_weight)
+    label_smoothing: float = _setting(0.0, FRACTION)
+    optimizer: str | Optimizer = _setting("adam", values.OPTIMIZER)
+    learning_rate: float | None = _setting(None, RATE)
+    schedule: str | Schedule | ReduceOnPlateau | Callable[[int], float] | None = _setting(
+        "auto", values.schedule
+    )
+    l2: float = _setting(0.0, NOT_NEGATIVE)
+    l1: float = _setting(0.0, NOT_NEGATIVE)
+    clip_norm: float | None = _setting(None, RATE)
+    epochs: int | str = _setting("auto", or_auto(COUNT))
+    batch_size: int | str = _setting("auto", or_auto(COUNT))
+    weight_averaging: float | str = _setting("auto", or_auto(FRACTION))
+    shuffle: bool = _setting(True, FLAG)
+    scaling: str | float | Sequence[float] | np.ndarray | None = _setting("auto", values.scaling)
+    missing: str = _setting("error", values.MISSING)
+    validation_fraction: float | str = _setting("auto", or_auto(FRACTION))
+    validation_split: str = _setting("auto", values.SPLIT)
+    early_stopping: bool | str | EarlyStopping = _setting("auto", values.early_stopping)
+    refit: bool = _setting(False, FLAG)
+    metrics: Metric | Sequence[Metric] = _setting("auto", values.metrics)
+    time_budget: float | None = _setting(None, RATE)
+    dtype: npt.DTypeLike = _setting("float32", values.DTYPE)
+    threads: int | None = _setting(None, COUNT)
+    seed: int | None = _setting(None, WHOLE)
+    warm_start: bool = _setting(False, FLAG)
+    verbose: int = _setting(0, values.VERBOSE)
+    callbacks: AnyCallback | Sequence[AnyCallback] = _setting((), values.callbacks)
+
+    def __post_init__(self) -> None:
+        """Subclasses prepare here what is not a setting."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in SETTINGS:
+            check_setting(name, value)
+        elif not hasattr(self, name) and (meant := _near_miss(name)):
+            raise AttributeError(f"Trainer has no setting {name!r}; did you mean {meant!r}?")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in SETTINGS:
+            raise AttributeError(f"the setting {name!r} cannot be deleted, only assigned")
+        super().__delattr__(name)
+
+    @recursive_repr("Trainer(...)")  # a callback may be a method of this trainer
+    def __repr__(self) -> str:
+        given = [f"hidden={self.hidden!r}"]
+        for setting in fields(self)[1:]:
+            value = getattr(self, setting.name)
+            # An array compares item by item.
+            if repr(value) != repr(setting.default):
+                given.append(f"{setting.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(given)})"
+
+
+# By name.
+_FIELDS = {setting.name: setting for setting in fields(Settings)}
+
+SETTINGS = tuple(_FIELDS)
+
+
+def check_setting(name: str, value: Any) -> Any:
+    """Check a setting alone; returns its value as a fit uses it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the value is of a wrong type or out of range.
+    """
+    setting = _FIELDS[name]
+    if value is None and setting.default is None:
+        return None
+    return setting.metadata["check"](name, value)
+
+
+def choices(settings: Settings) -> Choices:
+    """The settings as a fit uses them.
+
+    They are checked again: a list may have changed since it was set.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is wrong, or contradicts another one.
+    """
+    checked = {name: check_setting(name, getattr(settings, name)) for name in SETTINGS}
+    chosen = Choices(**checked)
+    check_together(chosen)
+    return chosen
+
+
+def _near_miss(name: str) -> str | None:
+    """The setting, or attribute to be set, that a name was probably meant for, if it is none."""
+    if name.startswith("_"):
+        return None
+    names = [*SETTINGS, "stop_training"]
+    matches = difflib.get_close_matches(name.lower(), names, n=1, cutoff=_NEAR)
+    return matches[0] if matches and matches[0] != name else None

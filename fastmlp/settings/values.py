@@ -1,0 +1,165 @@
+"""Checks of the values of settings, each alone: they return the value as a fit uses it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from ..callbacks import Callback, EarlyStopping
+from ..checked import COUNT, FRACTION, NOT_NEGATIVE, RATE, Check, named, one_of, rule
+from ..kernels.plugins.activations import ACTIVATIONS
+from ..losses import LOSSES, Loss
+from ..metrics import METRICS
+from ..optimizers import OPTIMIZERS, Optimizer
+from ..schedules import SCHEDULES, ReduceOnPlateau, Schedule
+
+INITIALIZERS = (
+    "auto", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal",
+    "orthogonal", "normal",
+)  # fmt: skip
+SCALINGS = ("auto", "standard", "robust", "piecewise", "quantile", "max_abs")
+
+_ACTIVATION = one_of(tuple(ACTIVATIONS))["check"]
+_FACTOR = rule(float, "a finite number", Real, math.isfinite)
+_DTYPES = ("float32", "float64", np.float32, np.float64)
+
+INITIALIZER = one_of(INITIALIZERS)
+OPTIMIZER = named(OPTIMIZERS, Optimizer, "optimizers")
+MISSING = one_of(("error", "impute"))
+SPLIT = one_of(("auto", "last", "shuffled", "stratified"))
+DTYPE = rule(np.dtype, "'float32' or 'float64'", (str, type, np.dtype), _DTYPES.__contains__)
+VERBOSE = rule(int, "0, 1 or 2", (Integral, np.bool_), lambda value: 0 <= value <= 2)
+
+
+class Choices(SimpleNamespace):
+    """Checked values of all settings, by name; "auto" where the choice is left to the fit."""
+
+
+def is_auto(value: Any) -> bool:
+    """Whether it is "auto"; an array would compare item by item."""
+    return isinstance(value, str) and value == "auto"
+
+
+def or_auto(metadata: dict[str, Check]) -> dict[str, Check]:
+    """The same check, or "auto"."""
+
+    def check(name: str, value: Any) -> Any:
+        if is_auto(value):
+            return value
+        try:
+            return metadata["check"](name, value)
+        except (TypeError, ValueError) as error:
+            message = str(error).replace(f"{name} must be ", f"{name} must be 'auto' or ", 1)
+            raise type(error)(message) from None
+
+    return {"check": check}
+
+
+def _one_or_each(name: str, value: Any, check: Check) -> Any:
+    """A checked value, or a tuple of one for each item of a sequence."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        return check(name, value)
+    return tuple(check(f"{name}[{i}]", item) for i, item in enumerate(value))
+
+
+def hidden_units(name: str, value: Any) -> tuple[int, ...]:
+    """Units of each hidden layer."""
+    units = _one_or_each(name, value, COUNT["check"])
+    return units if isinstance(units, tuple) else (units,)
+
+
+def activation(name: str, value: Any) -> str | tuple[str, ...]:
+    """A name, or one for each hidden layer."""
+    return _one_or_each(name, value, _ACTIVATION)  # type: ignore[no-any-return]
+
+
+def dropout(name: str, value: Any) -> float | tuple[float, ...]:
+    """A fraction, or one for the input and for each hidden layer."""
+    return _one_or_each(name, value, FRACTION["check"])  # type: ignore[no-any-return]
+
+
+def loss(name: str, value: Any) -> Loss | None:
+    """A loss; None for "auto"."""
+    if is_auto(value):
+        return None
+    known = {"auto": Loss} | LOSSES
+    return named(known, Loss, "losses")["check"](name, value)  # type: ignore[no-any-return]
+
+
+def schedule(name: str, value: Any) -> Any:
+    """A schedule, a function of the number of the update, "auto", or None for a constant rate."""
+    if value is None or is_auto(value) or (callable(value) and not isinstance(value, type)):
+        return value
+    return named(SCHEDULES, (Schedule, ReduceOnPlateau), "schedules")["check"](name, value)
+
+
+def scaling(name: str, value: Any) -> str | float | tuple[float, ...] | None:
+    """A kind of scaling, a factor, or one for each feature; None for none."""
+    if value is None:
+        return None
+    wanted = f"None, one of {', '.join(map(repr, SCALINGS))}, a factor > 0, or one for each feature"
+    if isinstance(value, str):
+        if value in SCALINGS:
+            return value
+        raise ValueError(f"{name} must be {wanted}; got {value!r}")
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return RATE["check"](name, value)  # type: ignore[no-any-return]
+    factors = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(factors, list | tuple) or not factors:
+        raise TypeError(f"{name} must be {wanted}; got {value!r}")
+    return tuple(_FACTOR["check"](f"{name}[{i}]", factor) for i, factor in enumerate(factors))
+
+
+def class_weight(name: str, value: Any) -> Any:
+    """None, "balanced", or a dict from classes to weights."""
+    if value is None or (isinstance(value, str) and value == "balanced"):
+        return value
+    if not isinstance(value, Mapping):
+        wanted = "None, 'balanced', or a mapping from classes to weights"
+        error = ValueError if isinstance(value, str) else TypeError
+        raise error(f"{name} must be {wanted}; got {value!r}")
+    return {
+        label: NOT_NEGATIVE["check"](f"{name}[{label!r}]", weight)
+        for label, weight in value.items()
+    }
+
+
+def early_stopping(name: str, value: Any) -> EarlyStopping | str | None:
+    """Early stopping, "auto", or None for none."""
+    if isinstance(value, EarlyStopping) or is_auto(value):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, bool | np.bool_):
+        return EarlyStopping() if value else None
+    raise TypeError(f"{name} must be 'auto', True, False, or an EarlyStopping; got {value!r}")
+
+
+def metrics(name: str, value: Any) -> tuple[Any, ...] | None:
+    """Names of metrics and functions; None for "auto"."""
+    if is_auto(value):
+        return None
+    items = (value,) if isinstance(value, str) or callable(value) else as_tuple(value)
+    for item in items:
+        if not callable(item) and item not in METRICS:
+            names = ", ".join(map(repr, METRICS))
+            wanted = f"'auto', names among {names}, or functions (y_true, y_pred)"
+            error = ValueError if isinstance(item, str) else TypeError
+            raise error(f"{name} must be {wanted}; got {value!r}")
+    return items
+
+
+def callbacks(name: str, value: Any) -> tuple[Any, ...]:
+    """Functions and objects of ``fastmlp.callbacks``."""
+    items = as_tuple(value)
+    if not all(callable(item) or isinstance(item, Callback) for item in items):
+        wanted = "callable(trainer, epoch, logs), or an object of fastmlp.callbacks"
+        raise TypeError(f"{name} must be {wanted}; got {value!r}")
+    return items
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """The items of a sequence, or the one value; an iterator would be empty after a first look."""
+    return tuple(value) if isinstance(value, Sequence) else (value,)
