@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 try:
-    from fastmlp.kernels.language.jit import c_function, unit_of
+    from fastmlp.kernels.language.jit import c_function, kernel_of
     from fastmlp.kernels.language.simd import lanes
     from fastmlp.kernels.products.inner import inner
     from fastmlp.kernels.products.tiles import OUTER
-except ImportError:  # before tiles were units, or after they moved
+except ImportError:  # before tiles were kernels, or after they moved
     OUTER = {}
 
 CALLS = 100
@@ -25,9 +25,9 @@ ROWS, DEPTH, VECTORS = 32, 784, 4
 COLUMNS, PANELS = 32, 8
 
 
-def runner(unit: Any, memory: npt.NDArray[Any], *numbers: int) -> Callable[[], None]:
-    """A function that calls a unit, its tuples written out, CALLS times."""
-    address = unit_of(unit).address(numba.from_dtype(memory.dtype))
+def runner(kernel: Any, memory: npt.NDArray[Any], *numbers: int) -> Callable[[], None]:
+    """A function that calls a kernel, its tuples written out, CALLS times."""
+    address = kernel_of(kernel).address(numba.from_dtype(memory.dtype))
     call = c_function(address, 1 + len(numbers))
     arguments = memory.ctypes.data, *numbers
 
@@ -50,17 +50,17 @@ def outer_runner(dtype: str) -> tuple[Callable[[], None], Any]:
     b0 = a0 + ROWS * DEPTH
     base0 = b0 + DEPTH * columns
     memory = filled(base0 + columns, dtype)
-    steps, places = np.arange(DEPTH), np.arange(ROWS) * DEPTH
+    steps, row_offsets = np.arange(DEPTH), np.arange(ROWS) * DEPTH
     run = runner(
-        OUTER[VECTORS], memory, 0, columns, base0, 0, a0, steps.ctypes.data, places.ctypes.data,
-        b0, columns, ROWS, DEPTH, 0, 0,
+        OUTER[VECTORS], memory, 0, columns, base0, 0,
+        a0, steps.ctypes.data, row_offsets.ctypes.data, b0, columns, ROWS, DEPTH, 0, 0,
     )  # fmt: skip
-    return run, (memory, steps, places)
+    return run, (memory, steps, row_offsets)
 
 
 @cache
 def inner_runner(dtype: str) -> tuple[Callable[[], None], Any]:
-    """C[j, k] = sum_q A[j, q] * B[k, q], 32 by 32, over 8 panels of 4 vectors."""
+    """C[j, k] = sum_i A[j, i] * B[k, i], 32 by 32, over 8 panels of 4 vectors."""
     panel = VECTORS * lanes(np.dtype(dtype).itemsize)
     length = PANELS * panel
     a0 = ROWS * COLUMNS

@@ -9,7 +9,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from fastmlp.kernels.language.jit import FASTMATH
+from fastmlp.kernels.language.backend import FASTMATH
 from fastmlp.kernels.language.simd import Emitter
 from fastmlp.kernels.language.subnormals import flush_subnormals, restore_mode
 from tests.basics import INF, Array

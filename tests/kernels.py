@@ -1,4 +1,4 @@
-"""Calling single kernels, the units of ``fastmlp.kernels``, on NumPy arrays and records."""
+"""Calling single kernels on NumPy arrays and records."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from fastmlp.kernels.language.jit import c_function, unit_of
+from fastmlp.kernels.language.jit import c_function, kernel_of
 from fastmlp.kernels.language.records import LAYER, RUN
 from fastmlp.kernels.language.simd import lanes
 from tests.basics import NAN, Array
@@ -17,9 +17,9 @@ GAP = 5
 
 
 def call(kernel: Any, memory: Array, *arguments: Any) -> None:
-    """Call a unit on ``memory``. Arrays stand for their addresses, tuples for operands."""
+    """Call a kernel on ``memory``. Arrays stand for their addresses, tuples for operands."""
     numbers = list(_numbers((memory, *arguments)))
-    address = unit_of(kernel).address(numba.from_dtype(memory.dtype))
+    address = kernel_of(kernel).address(numba.from_dtype(memory.dtype))
     c_function(address, len(numbers))(*numbers)
 
 

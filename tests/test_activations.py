@@ -55,7 +55,7 @@ def rectified(activation: str, z: Array) -> Array:
 
 
 def forward(activation: str, memory: Array, layer: Array, m: int, training: bool) -> None:
-    """The unit that a run takes, if it takes any."""
+    """The kernel that a run takes, if it takes any."""
     chosen = ACTIVATIONS[activation]
     values = chosen.values_and_slopes if training and chosen.keeps_slopes else chosen.values
     if values is not None:

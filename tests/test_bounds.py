@@ -198,7 +198,7 @@ class Seen:
 
         def prediction_job(plan: Any, memory: Array, **options: Any) -> Any:
             self.chosen["reader"].add(options["reader"])
-            self.chosen["totals" if options["totals"] else "outputs"].add(options["unit"])
+            self.chosen["totals" if options["totals"] else "outputs"].add(options["kernel"])
             return made(plan, memory, **options)
 
         patch.setattr(memory, "training_job", training_job)
@@ -258,11 +258,14 @@ def check_fences() -> None:
     of_numbers = prediction._replace(loss="poisson")
     of_pieces = prediction._replace(kind="pieces")
     for case, names in (
-        (of_labels, ("input", "order", "labels", "rates", "shares", "l2s", "decays", "row_masks")),
+        (
+            of_labels,
+            ("input", "order", "labels", "rates", "sample_scales", "l2s", "decays", "row_masks"),
+        ),
         (of_rows, ("targets", "weights", "outputs")),
         (prediction, ("input", "order", "labels", "predictions", "totals")),
         (of_numbers, ("targets", "weights", "outputs")),
-        (of_pieces, ("input", "piece_ends", "piece_slopes", "piece_offsets")),
+        (of_pieces, ("input", "bin_ends", "bin_slopes", "bin_offsets")),
     ):
         assert exit_code(case, "") == 0
         assert exit_code(case, "memory") == 1

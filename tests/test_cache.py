@@ -13,13 +13,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import numba
 import pytest
 
 import fastmlp
 from fastmlp import kernels
-from fastmlp.kernels.language import object_cache
-from fastmlp.kernels.language.jit import Unit
+from fastmlp.kernels.language import backend, object_cache
+from fastmlp.kernels.language.jit import Kernel
 from tests.basics import needs_compiler
 
 pytestmark = needs_compiler
@@ -58,10 +59,10 @@ print(predict())
 
 # Before a script: what is not served is an error.
 SERVED = """
-from fastmlp.kernels.language.jit import Unit
+from fastmlp.kernels.language.jit import Kernel
 def no_compilation(*arguments):
     raise SystemExit("compiled again")
-Unit._compiled = no_compilation
+Kernel._compiled = no_compilation
 """
 
 
@@ -193,14 +194,14 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))
 
 COUNT = """
 from collections import Counter
-from fastmlp.kernels.language.jit import Unit
-compiled, compile_unit = Counter(), Unit._compiled
+from fastmlp.kernels.language.jit import Kernel
+compiled, compile_kernel = Counter(), Kernel._compiled
 
-def count(unit, dtype):
-    compiled[unit.symbol(dtype)] += 1
-    return compile_unit(unit, dtype)
+def count(kernel, dtype):
+    compiled[kernel.symbol(dtype)] += 1
+    return compile_kernel(kernel, dtype)
 
-Unit._compiled = count
+Kernel._compiled = count
 """
 
 
@@ -228,21 +229,21 @@ def test_a_file_is_whole_or_not_there(
     object_cache._tell_once.cache_clear()
     monkeypatch.setattr(object_cache, "_folder", lambda: tmp_path)
     monkeypatch.setattr(os, "replace", fail)
-    code = object_cache.ObjectCode("name", b"code")
+    code = backend.ObjectCode("name", ("another", "sched_yield"), b"code")
     if isinstance(error, OSError):
         with pytest.warns(RuntimeWarning, match="cannot be kept on disk"):
-            object_cache.save_object("unit", code)
+            object_cache.save_object("kernel", code)
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # it is told once
-            object_cache.save_object("unit", code)
+            object_cache.save_object("kernel", code)
     else:
         with pytest.raises(MemoryError):
-            object_cache.save_object("unit", code)
+            object_cache.save_object("kernel", code)
     assert not files(tmp_path)
     monkeypatch.undo()
     monkeypatch.setattr(object_cache, "_folder", lambda: tmp_path)
-    object_cache.save_object("unit", code)
-    assert object_cache.load_object("unit") == code
+    object_cache.save_object("kernel", code)
+    assert object_cache.load_object("kernel") == code
 
 
 INTERRUPTED = """
@@ -285,12 +286,12 @@ def test_an_error_of_the_compiler_is_not_kept(monkeypatch: pytest.MonkeyPatch) -
     def fail(*arguments: Any, **options: Any) -> None:
         raise MemoryError("from the compiler")
 
-    unit = kernels.language.jit.Unit(lambda run: None, parallel=False)
+    kernel = Kernel(lambda run: None, is_parallel=False)
     monkeypatch.setattr(numba, "njit", fail)
     with pytest.raises(MemoryError, match="from the compiler"):
-        unit._compiled(None)
+        kernel._compiled(None)
     monkeypatch.undo()
-    assert unit._compiled(None).code
+    assert kernel._compiled(None).code
 
 
 def test_without_the_compiler_an_error_says_so(tmp_path: Path) -> None:
@@ -325,13 +326,18 @@ def test_the_source_of_every_kernel_counts(monkeypatch: pytest.MonkeyPatch) -> N
     assert hashlib.sha256(b"").digest() not in digests
 
 
+def test_sources_count_that_no_process_has_imported_yet() -> None:
+    found = "from fastmlp.kernels.language import object_cache; print(object_cache._state())"
+    assert run(found).strip() == name()
+
+
 @pytest.mark.parametrize(
     ("owner", "attribute"),
     [
         (numba, "__version__"),
-        (object_cache.llvmlite, "__version__"),
+        (llvmlite, "__version__"),
         *((object_cache, attribute) for attribute in ("TRIPLE", "CPU", "FEATURES")),
-        *((object_cache.config, attribute) for attribute in object_cache._SETTINGS),
+        *((numba.config, attribute) for attribute in backend.SETTINGS),
     ],
 )
 def test_what_the_code_depends_on_counts(
@@ -404,13 +410,14 @@ def test_a_package_of_byte_code_alone(filled: tuple[Path, str], tmp_path: Path) 
     assert "cannot be kept on disk" in done.stderr
 
 
-def test_no_two_units_share_the_name_of_their_code() -> None:
+def test_no_two_kernels_share_the_name_of_their_code() -> None:
     """All lie in one process by these names, wherever each was compiled."""
-    units = [thing for thing in gc.get_objects() if type(thing) is Unit]
+    every = [thing for thing in gc.get_objects() if type(thing) is Kernel]
     names = [
-        (unit.function.__module__, unit.function.__qualname__)
-        for unit in units
-        if unit.function.__module__.startswith("fastmlp.")
+        (kernel.function.__module__, kernel.function.__qualname__)
+        for kernel in every
+        if kernel.function.__module__.startswith("fastmlp.")
+        and kernel.function.__module__ in sys.modules  # else one of a test
     ]
     assert len(names) > 50
     assert len(set(names)) == len(names)

@@ -19,28 +19,28 @@ from tests.processes import ROOT
 pytestmark = needs_compiler
 
 
-# Prints the units that a fit compiles, one a line, as they come.
+# Prints the kernels that a fit compiles, one a line, as they come.
 COUNTING = """
 import numpy as np
 import fastmlp
 from fastmlp import Trainer
-from fastmlp.kernels.language.jit import Unit
+from fastmlp.kernels.language.jit import Kernel
 
-compiled = Unit._compiled
+compiled = Kernel._compiled
 
-def telling(unit, dtype):
-    print(unit.name)
-    return compiled(unit, dtype)
+def telling(kernel, dtype):
+    print(kernel.name)
+    return compiled(kernel, dtype)
 
-Unit._compiled = telling
+Kernel._compiled = telling
 rng = np.random.default_rng(0)
 X = rng.normal(size=(300, 20)).astype(np.float32)
 Y = np.arange(300) % 3
 """
 
 
-def units_of(code: str, cache: Path) -> list[str]:
-    """The units that a process with an empty cache compiles."""
+def kernels_of(code: str, cache: Path) -> list[str]:
+    """The kernels that a process with an empty cache compiles."""
     done = subprocess.run(
         [sys.executable, "-c", COUNTING + code],
         env={**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(cache)},
@@ -59,7 +59,7 @@ UNUSED = {
     "rules_": "Trainer(40, epochs=1, threads=1, optimizer='adam').fit(X, Y)",
     "zeros_": "Trainer(40, epochs=1, threads=1).fit(X * (rng.random(X.shape) < 0.1), Y)",
     "outer_masked": "Trainer(40, epochs=1, threads=1).fit(X * (rng.random(X.shape) < 0.1), Y)",
-    "copy_pieces": "Trainer(40, epochs=1, threads=1).fit(X + 3, Y)",
+    "copy_bins": "Trainer(40, epochs=1, threads=1).fit(X + 3, Y)",
     "copy_uint8": "Trainer(40, epochs=1, threads=1).fit((X > 0).astype(np.uint8) + 1, Y)",
     "dense_backward": "Trainer((40, 30), epochs=1, threads=1).fit(X, Y)",
     "transpose_inputs": "Trainer(40, epochs=1, threads=1, batch_size=300).fit(X, Y)",
@@ -69,21 +69,21 @@ UNUSED = {
 
 
 def test_only_what_runs_is_compiled(tmp_path: Path) -> None:
-    units = units_of(DENSE, tmp_path / "dense")
-    assert "train_train" in units
-    assert len(units) == len(set(units))
+    kernels = kernels_of(DENSE, tmp_path / "dense")
+    assert "train_train" in kernels
+    assert len(kernels) == len(set(kernels))
     for part in UNUSED:
-        assert not any(part in unit for unit in units), (part, units)
+        assert not any(part in kernel for kernel in kernels), (part, kernels)
     # One width of tiles: all panels of this network have it.
-    assert sum("tiles_outer" in unit for unit in units) == 1
+    assert sum("tiles_outer" in kernel for kernel in kernels) == 1
 
 
 @pytest.mark.full
 def test_what_is_named_is_compiled(tmp_path: Path) -> None:
     code = "\n".join(dict.fromkeys(UNUSED.values()))
-    units = units_of(code, tmp_path)
+    kernels = kernels_of(code, tmp_path)
     for part in UNUSED:
-        assert any(part in unit for unit in units), (part, units)
+        assert any(part in kernel for kernel in kernels), (part, kernels)
 
 
 @pytest.mark.full
@@ -100,9 +100,9 @@ print("ready")
 trainer.fit(X.astype(trainer.dtype), Y).predict(X.astype(trainer.dtype))
 trainer.predict(X[:1].astype(trainer.dtype))
 """
-    units = units_of(code, tmp_path)
-    assert units[-1] == "ready"
-    assert len(units) > 10
+    kernels = kernels_of(code, tmp_path)
+    assert kernels[-1] == "ready"
+    assert len(kernels) > 10
 
 
 def test_warmup_leaves_the_trainer_alone() -> None:
@@ -127,7 +127,7 @@ def test_bad_arguments_of_warmup() -> None:
 @pytest.mark.full
 def test_with_verbose_a_line_tells_of_the_compilation(tmp_path: Path) -> None:
     code = "Trainer(9, epochs=1, verbose=1).fit(X, Y)"
-    first, second = (units_of(code, tmp_path) for _ in range(2))
+    first, second = (kernels_of(code, tmp_path) for _ in range(2))
     assert first.count("compiling") == first.count("epoch") == 1
     assert second.count("compiling") == 0
     assert second.count("epoch") == 1

@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.kernels.language.elements import emit_exp
+from fastmlp.kernels.language.functions import exp_nonpositive
 from fastmlp.kernels.language.simd import Emitter
 from tests.basics import INF, NAN, needs_compiler
 from tests.functions import vector_function
 
 pytestmark = needs_compiler
 
-exponentials = vector_function(emit_exp)
+exponentials = vector_function(exp_nonpositive)
 square_roots = vector_function(Emitter.square_root)
 inverses = vector_function(Emitter.inverse)
 

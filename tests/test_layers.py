@@ -83,16 +83,27 @@ def test_imports_inside_kernels_go_down(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "kernels").rglob("*/*.py")), ids=module_name)
-def test_units_have_few_parameters_and_imports(file: Path) -> None:
+def test_kernels_have_few_parameters_and_imports(file: Path) -> None:
     """Eight at the most; the two tiles, whose operands are many, may have more."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert len(node.names) <= 8
         if isinstance(node, ast.FunctionDef) and any(
-            isinstance(mark, ast.Name) and mark.id in ("unit", "plugin", "parallel_unit")
+            isinstance(mark, ast.Name) and mark.id in ("kernel", "plugin", "parallel_kernel")
             for mark in node.decorator_list
         ):
             assert len(node.args.args) <= 8 or node.name in ("outer", "inner"), node.name
+
+
+def test_one_module_imports_numba_and_llvmlite() -> None:
+    found = set()
+    for file in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.partition(".")[0] in ("numba", "llvmlite") for name in names):
+                found.add(module_name(file))
+    assert found == {"fastmlp.kernels.language.backend"}
 
 
 # Their threads go on spinning for 0.1 s on the cores that a fit, or the next one, needs: with one

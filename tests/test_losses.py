@@ -98,9 +98,9 @@ def padded(array: Array, beyond: Any, extra: int = 0) -> Array:
 
 
 def run_loss(
-    problem: Problem, share: float = 1.0, *, beyond: float = NAN, extra: int = 0, **sums: float
+    problem: Problem, scale: float = 1.0, *, beyond: float = NAN, extra: int = 0, **sums: float
 ) -> tuple[float, float, Array]:
-    """(sum of losses, hits or score, delta)."""
+    """(sum of losses, sum of scores, delta)."""
     arrays = {"outputs": problem.table.copy()}
     if problem.name != PLAIN:
         arrays["weights"] = padded(problem.weights, beyond)
@@ -112,19 +112,19 @@ def run_loss(
         stride = arrays["targets"].shape[1]
     before = {name: array.copy() for name, array in arrays.items()}
     delta, run = run_on_logits(
-        LOSSES[problem.name].loss, problem.logits, beyond=beyond, row=ROW, share=share,
+        LOSSES[problem.name].loss, problem.logits, beyond=beyond, row=ROW, sample_scale=scale,
         smoothing=problem.smoothing, target_stride=stride, **arrays, **sums,
     )  # fmt: skip
     for name, array in arrays.items():
         assert np.array_equal(array, before[name], equal_nan=True), name
-    return float(run["total_loss"][0]), float(run["hits"][0]), delta
+    return float(run["total_loss"][0]), float(run["total_score"][0]), delta
 
 
 def loss_and_delta(
-    logits: Array, labels: Array, share: float = 1.0, **sums: float
+    logits: Array, labels: Array, scale: float = 1.0, **sums: float
 ) -> tuple[float, float, Array]:
     """Those of the plain softmax."""
-    return run_loss(a_problem(PLAIN, logits, targets=labels), share, **sums)
+    return run_loss(a_problem(PLAIN, logits, targets=labels), scale, **sums)
 
 
 def a_problem(name: str, logits: Array, targets: Array | None = None, seed: int = 0) -> Problem:
@@ -232,14 +232,14 @@ def test_delta(name: str, m: int, c: int, dtype: Any) -> None:
     for problem in problems(name, m, c, dtype):
         slopes = reference.loss_slopes(name, problem.exact, problem.targets, **problem.parameters)
         parts = problem.weights.astype(np.longdouble)[:, np.newaxis] / 3
-        delta = run_loss(problem, share=1 / 3)[2]
+        delta = run_loss(problem, scale=1 / 3)[2]
         bound = 16 * u * parts * slope_sizes(problem, slopes) + np.finfo(dtype).tiny
         assert (np.abs(delta - parts * slopes) <= bound).all()
 
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize(("m", "c"), SHAPES)
-def test_hits_and_scores(name: str, m: int, c: int, dtype: Any) -> None:
+def test_correct_predictions_and_scores(name: str, m: int, c: int, dtype: Any) -> None:
     """Weights of samples that are right, or weighted squares of errors of predictions."""
     u = np.finfo(dtype).eps / 2
     for problem in problems(name, m, c, dtype):
@@ -285,16 +285,16 @@ def test_what_lies_beyond_the_samples_does_not_count(
 @pytest.mark.parametrize("name", LOSSES)
 def test_sums_go_on_from_chunk_to_chunk(name: str, dtype: Any) -> None:
     problem = a_problem(name, np.eye(9, dtype=dtype))
-    loss, hits, _ = run_loss(problem)
-    more = run_loss(problem, total_loss=8.0, hits=5.0)
+    loss, correct, _ = run_loss(problem)
+    more = run_loss(problem, total_loss=8.0, total_score=5.0)
     assert more[0] == pytest.approx(8 + loss, rel=1e-15)
-    assert more[1] == pytest.approx(5 + hits, rel=1e-15)
+    assert more[1] == pytest.approx(5 + correct, rel=1e-15)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_share_is_a_factor_of_deltas_alone(name: str, dtype: Any) -> None:
     for problem in problems(name, 33, 9, dtype):
-        whole, part = run_loss(problem), run_loss(problem, share=1 / 32)
+        whole, part = run_loss(problem), run_loss(problem, scale=1 / 32)
         assert part[:2] == whole[:2]
         # The plain softmax takes it into its exponentials, which may become subnormal.
         np.testing.assert_allclose(
@@ -352,17 +352,17 @@ def test_loss_of_flat_logits_among_many_classes(name: str, dtype: Any, m: int) -
     logits, labels = np.full((m, 1000), 3.0, dtype), np.arange(m)
     targets = np.eye(1000)[labels] if KINDS[name] == "shares" else labels
     problem = replace(a_problem(name, logits, targets), weights=np.ones(m, dtype))
-    loss, hits, _ = run_loss(problem)
+    loss, correct, _ = run_loss(problem)
     assert loss == pytest.approx(m * np.log(1000), rel=4 * float(np.finfo(dtype).eps))
-    assert hits == 1
+    assert correct == 1
 
 
 @pytest.mark.parametrize("gap", [50.0, 300.0, 2e4])
 def test_loss_is_exact_where_the_probability_underflows(dtype: Any, gap: float) -> None:
     logits = np.array([[gap, 0, -1], [0, gap, 0], [0, 0, gap]], dtype)
-    loss, hits, _ = loss_and_delta(logits, np.array([1, 0, 2]))
+    loss, correct, _ = loss_and_delta(logits, np.array([1, 0, 2]))
     assert loss == pytest.approx(2 * gap, rel=4 * float(np.finfo(dtype).eps))
-    assert hits == 1
+    assert correct == 1
 
 
 @pytest.mark.parametrize("gap", [200.0, 2e4])
@@ -391,8 +391,8 @@ def test_of_equal_shares_the_first_is_the_label(dtype: Any) -> None:
     for top in range(4):
         logits = np.tile(np.eye(4, dtype=dtype)[top], (16, 1))
         problem = a_problem("softmax_cross_entropy_rows", logits, shares)
-        hits = run_loss(replace(problem, weights=np.ones(16, dtype)))[1]
-        assert hits == (shares.argmax(axis=1) == top).sum()
+        correct = run_loss(replace(problem, weights=np.ones(16, dtype)))[1]
+        assert correct == (shares.argmax(axis=1) == top).sum()
 
 
 @pytest.mark.parametrize("name", SOFTMAX)
@@ -400,9 +400,9 @@ def test_of_equal_shares_the_first_is_the_label(dtype: Any) -> None:
 def test_a_row_without_a_finite_logit(name: str, dtype: Any, kind: float) -> None:
     targets = np.eye(3)[[0, 2]] if KINDS[name] == "shares" else np.array([0, 2])
     problem = a_problem(name, np.full((2, 3), kind, dtype), targets)
-    loss, hits, _ = run_loss(replace(problem, weights=np.ones(2, dtype)))
+    loss, correct, _ = run_loss(replace(problem, weights=np.ones(2, dtype)))
     assert np.isnan(loss)
-    assert hits == 0
+    assert correct == 0
 
 
 # ---------------------------------------------------------------------------------------- outputs

@@ -105,6 +105,6 @@ def test_their_code_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jit, "load_object", asked.append)
     made = activations._from_value("softsign", softsign, softsign_slope)
     loss = pointwise.pointwise(quartic), pointwise.output(softsign)
-    for unit in (rules._rule(sign_descent).unit, made.values, made.derivative, *loss):
-        assert jit.unit_of(unit).address(jit.types.float32)
+    for kernel in (rules._rule(sign_descent).kernel, made.values, made.derivative, *loss):
+        assert jit.kernel_of(kernel).address(jit.types.float32)
     assert [symbol for symbol in asked if "samples_add" not in symbol] == []

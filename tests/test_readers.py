@@ -16,7 +16,7 @@ FIRST, AFTER = 3, 2  # rows before and behind those of the chunk
 
 
 def test_no_reader_is_forgotten() -> None:
-    assert set(READERS) == IN_PLACE | COPYING | {"pieces"}
+    assert set(READERS) == IN_PLACE | COPYING | {"bins"}
     assert {reader_of(np.dtype(kind)) for kind in ("uint8", "float32", "float64")} == COPYING
 
 
@@ -47,7 +47,7 @@ def test_rows_in_place(reader: str, m: int, d: int, dtype: Any) -> None:
     rows = np.arange(m) * d if moves else np.full(m, -1)
     outputs = -1 if moves else start
     layer = a_layer(n_out=d, activations=start, outputs=outputs, stride=d, rows=rows)
-    run = a_run(row=FIRST, m=m, n_rows=n, order=order, places=rows, input_factor=1)
+    run = a_run(row=FIRST, m=m, n_rows=n, order=order, row_offsets=rows, input_factor=1)
     call(READERS[reader], memory, run, layer)
     assert np.array_equal(rows_as_found(memory, layer, rows), X[order[FIRST : FIRST + m]])
     assert_untouched(memory, before)
@@ -93,10 +93,10 @@ def test_rows_with_pieces(m: int, d: int, dtype: Any) -> None:
     memory = before.copy()
     layer = a_layer(n_out=d + count, outputs=start, stride=stride)
     run = a_run(
-        row=FIRST, m=m, n_rows=n, input=X, order=order, copy=start, features=d, piece_ends=ends,
-        piece_slopes=slopes, piece_offsets=offsets, piece_reach=reach,
+        row=FIRST, m=m, n_rows=n, input=X, order=order, copy=start, features=d, bin_ends=ends,
+        bin_slopes=slopes, bin_offsets=offsets, bin_reach=reach,
     )  # fmt: skip
-    call(READERS["pieces"], memory, run, layer)
+    call(READERS["bins"], memory, run, layer)
     block = start, (m, d + count), stride
     rows = X[order[FIRST : FIRST + m]]
     features = np.repeat(np.arange(d), np.diff(ends))

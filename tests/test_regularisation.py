@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from fastmlp.fitting import memory
 from fastmlp.fitting.dataset import FitData
 from fastmlp.fitting.epoch import TrainingRun
 from fastmlp.inputs import Columns, Inputs
+from fastmlp.kernels.language.jit import kernel_of
 from fastmlp.kernels.plugins import regularisation
 from fastmlp.losses import SoftmaxCrossEntropy
 from fastmlp.network.encoding import Encoding
@@ -47,13 +49,15 @@ RUNS = [
 ]
 
 
-def after(kernel: Any, w: Array, g: Array, **fields: Any) -> tuple[Array, Array]:
-    """Weights and gradient after a unit, nothing beside them touched."""
+def after(
+    kernel: Any, w: Array, g: Array, *, is_bias: bool = False, **fields: Any
+) -> tuple[Array, Array]:
+    """Weights and gradient after a kernel, nothing beside them touched."""
     memory = Flat(w.dtype, NAN)
     start, slope = memory.put(w), memory.put(g)
     before = memory.array()
     result = before.copy()
-    call(kernel, result, a_run(**fields), start, slope, len(w))
+    call(kernel, result, a_run(**fields), start, slope, len(w), is_bias)
     shape = (1, len(w))
     assert_untouched(result, before, (start, shape, len(w)), (slope, shape, len(w)))
     return result[start : start + len(w)], result[slope : slope + len(w)]
@@ -66,23 +70,29 @@ def test_penalties_are_for_weights_alone(count: int, dtype: Any) -> None:
     w[::5] = 0
     exact = g.astype(float) + L2 * w.astype(float) + L1 * np.sign(w)
     scale = np.abs(g) + L2 * np.abs(w) + L1
-    new_w, new_g = after(regularisation.penalise, w, g, l2=L2, l1=L1)
-    assert np.array_equal(new_w, w)
-    assert (np.abs(new_g - exact) <= 4 * np.finfo(dtype).eps * scale).all()
-    same = after(regularisation.penalise, w, g, l2=L2, l1=L1, biases=True)
-    assert np.array_equal(same[0], w)
-    assert np.array_equal(same[1], g)
+    penalise, rule = (
+        kernel_of(kernel).address(numba.from_dtype(w.dtype))
+        for kernel in (regularisation.penalise, regularisation.scale_gradient)
+    )
+    for kernel in (regularisation.measured, regularisation.regularised):
+        fields = {"l2": L2, "l1": L1, "penalise": penalise, "rule": rule, "factor": 1.0}
+        new_w, new_g = after(kernel, w, g, **fields)
+        assert np.array_equal(new_w, w)
+        assert (np.abs(new_g - exact) <= 4 * np.finfo(dtype).eps * scale).all()
+        same = after(kernel, w, g, is_bias=True, **fields)
+        assert np.array_equal(same[0], w)
+        assert np.array_equal(same[1], g)
 
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_decay_and_scale(count: int, dtype: Any) -> None:
     rng = np.random.default_rng(count)
     w, g = spread(rng, (count,), dtype), spread(rng, (count,), dtype)
-    for biases in (False, True):
-        new_w, new_g = after(regularisation.decay, w, g, decay=DECAY, biases=biases)
+    for is_bias in (False, True):
+        new_w, new_g = after(regularisation.decay, w, g, decay=DECAY, is_bias=is_bias)
         np.testing.assert_allclose(new_w, (1 - DECAY) * w.astype(float), rtol=4e-7)
         assert np.array_equal(new_g, g)
-        new_w, new_g = after(regularisation.scale_gradient, w, g, factor=FACTOR, biases=biases)
+        new_w, new_g = after(regularisation.scale_gradient, w, g, factor=FACTOR, is_bias=is_bias)
         np.testing.assert_allclose(new_g, FACTOR * g.astype(float), rtol=4e-7)
         assert np.array_equal(new_w, w)
 

@@ -42,7 +42,7 @@ def updated(rule: str, w: Array, gradients: list[Array]) -> Array:
     for rate, gradient in zip(rates, gradients, strict=True):
         after[slope : slope + count] = gradient
         run = a_run(rate=rate, weight_count=distance, **settings)
-        call(RULES[rule].unit, after, run, start, slope, count)
+        call(RULES[rule].kernel, after, run, start, slope, count, False)
         assert np.array_equal(after[slope : slope + count], gradient, equal_nan=True)
     assert_untouched(after, before, *blocks)
     return block_of(after, *blocks[0])
@@ -71,8 +71,8 @@ def test_rule(rule: str, count: int, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_pieces_make_the_whole(rule: str, dtype: Any) -> None:
-    """Rows of weights are updated in pieces of whole vectors: it must not matter which."""
+def test_blocks_make_the_whole(rule: str, dtype: Any) -> None:
+    """Rows of weights are updated in blocks of whole vectors: it must not matter which."""
     rng = np.random.default_rng(0)
     count, cut = 9 * lanes_of(dtype), 2 * lanes_of(dtype)
     w, *gradients = (spread(rng, (count,), dtype) for _ in range(1 + STEPS))

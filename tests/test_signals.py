@@ -181,16 +181,16 @@ FIRST_FITS = """
 import gc
 import threading
 from numba.np.ufunc import parallel
-from fastmlp.kernels.language import jit
+from fastmlp.kernels.language import backend, jit
 
-units = [one for one in gc.get_objects() if isinstance(one, jit.Unit)]
+kernels = [one for one in gc.get_objects() if isinstance(one, jit.Kernel)]
 engines = []
 
 def forget():
-    for unit in units:
-        unit._addresses.clear()
-    engines.append(jit._engine())  # what it has linked may still be called
-    jit._engine.cache_clear()
+    for kernel in kernels:
+        kernel._addresses.clear()
+    engines.append(backend._engine())  # what it has linked may still be called
+    backend._engine.cache_clear()
     parallel._is_initialized, parallel._backend_init_process_lock = False, None
 
 def fit():
@@ -260,15 +260,15 @@ wanted = fit()
 FROM_NOTHING = """
 import time
 
-def keep(unit, dtype):
+def keep(kernel, dtype):
     time.sleep(0.0005)
-    return compiled[unit.symbol(dtype)]
+    return compiled[kernel.symbol(dtype)]
 
-symbols = [unit.symbol(dtype) for unit in units for dtype in unit._addresses]
+symbols = [kernel.symbol(dtype) for kernel in kernels for dtype in kernel._addresses]
 compiled = {symbol: jit.load_object(symbol) for symbol in symbols}
 jit.load_object = lambda symbol: None
 jit.save_object = lambda symbol, code: None
-jit.Unit._compiled = keep
+jit.Kernel._compiled = keep
 """
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp.kernels.language.jit import c_function, unit_of
+from fastmlp.kernels.language.jit import c_function, kernel_of
 from fastmlp.kernels.language.records import run_at
 from fastmlp.kernels.runs import launch, team
 from fastmlp.kernels.runs.plan import Plan, make_plan
@@ -38,14 +38,14 @@ def open_team(n_threads: int) -> Plan:
 
 def join(plan: Plan) -> int:
     """The number that a member is given; called from several threads, so each has its result."""
-    address, result = unit_of(team.join).address(), ctypes.c_int64()
+    address, result = kernel_of(team.join).address(), ctypes.c_int64()
     kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
     assert kind(address)(ctypes.addressof(result), None, plan.runs.ctypes.data) == 0
     return result.value
 
 
 def barrier(plan: Plan, member: int) -> None:
-    c_function(unit_of(team.barrier).address(), 1)(plan.runs[member:].ctypes.data)
+    c_function(kernel_of(team.barrier).address(), 1)(plan.runs[member:].ctypes.data)
 
 
 @numba.njit(nogil=True)
@@ -161,7 +161,7 @@ def wait_for_the_other(plan: Plan, balanced: int, credit: int) -> tuple[int, int
     return start, end
 
 
-def parts(plan: Plan) -> bool:
+def disbands(plan: Plan) -> bool:
     return not team.stayed(counters_of(plan), 2)
 
 
@@ -183,23 +183,23 @@ def test_waiting_is_paid_from_the_account() -> None:
     paid = credit - int(plan.runs["credit"][0])
     assert 0 < paid <= (end - start) - (start - before)
     assert before < plan.runs["balanced_at"][0] <= end
-    assert not parts(plan)
+    assert not disbands(plan)
 
 
-def test_a_team_parts_when_the_account_is_overdrawn() -> None:
+def test_a_team_disbands_when_the_account_is_overdrawn() -> None:
     plan = open_team(2)
     plan.runs["step"] = 7
     wait_for_the_other(plan, time.monotonic_ns() + 10**9, 0)
     assert plan.runs["credit"][0] < 0
-    assert counters_of(plan)[team._PARTING] == 9
-    assert parts(plan)
+    assert counters_of(plan)[team._DISBANDING] == 9
+    assert disbands(plan)
 
 
 def test_a_long_past_does_not_count() -> None:
     plan = open_team(2)
     wait_for_the_other(plan, time.monotonic_ns() - 10**12, 0)
     assert plan.runs["credit"][0] == team._MOST_CREDIT
-    assert not parts(plan)
+    assert not disbands(plan)
 
 
 # --------------------------------------------------------------------------------- whole processes
@@ -360,7 +360,7 @@ def test_mask_after_a_failed_launch(mask: int, monkeypatch: pytest.MonkeyPatch) 
     def region_fails(address: int, count: int) -> Any:
         return fail if address == region else c_function(address, count)
 
-    region = unit_of(launch._region).address()
+    region = kernel_of(launch._region).address()
     monkeypatch.setattr(launch, "c_function", region_fails)
     with pytest.raises(RuntimeError, match="from the launch"):
         trainer().fit(X, Y)

@@ -71,24 +71,24 @@ def outer(
     memory, index = Flat(B.dtype, NAN), Flat(np.int64, 0)
     # Element (i, j) of A lies at the sum of two offsets, from which nothing else follows.
     order = np.random.default_rng(depth).permutation if shuffled else np.arange
-    place_of_step, place_of_row = order(depth) * (rows + 2), order(rows)
+    offset_of_step, offset_of_row = order(depth) * (rows + 2), order(rows)
     stored = np.full(depth * (rows + 2), NAN, A.dtype)
-    stored[place_of_step[:, None] + place_of_row] = A
+    stored[offset_of_step[:, None] + offset_of_row] = A
     width = columns + GAP
     C = base if in_place else np.full((rows, columns), NAN)
     c0 = memory.put(with_gaps(C))
     base0 = c0 if in_place else memory.put(with_gaps(base))
     a0, b0 = memory.put(stored), memory.put(with_gaps(B))
-    tables = [index.put(place_of_step), index.put(place_of_row)]
+    tables = [index.put(offset_of_step), index.put(offset_of_row)]
     if taken is not None:
         tables.append(index.put(bit_masks(taken)))
     words = index.array()
-    steps, places, *masks = (words.ctypes.data + words.itemsize * table for table in tables)
+    steps, row_offsets, *masks = (words.ctypes.data + words.itemsize * table for table in tables)
     tile = (OUTER if taken is None else OUTER_MASKED)[columns // lanes_of(B.dtype)]
     before = memory.array()
     after = before.copy()
     call(
-        tile, after, (c0, width), (base0, width if len(base) > 1 else 0), (a0, steps, places),
+        tile, after, (c0, width), (base0, width if len(base) > 1 else 0), (a0, steps, row_offsets),
         (b0, width), rows, depth, *(masks or [0]), relu,
     )  # fmt: skip
     block = c0, (rows, columns), width

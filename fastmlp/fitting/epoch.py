@@ -92,7 +92,7 @@ class TrainingRun:
         self._updates = np.arange(self.updates_per_epoch, dtype=np.float64)
         self._factors = {  # batch by batch
             "rates": self._updates.copy(),
-            "shares": self._shares(self._order),
+            "sample_scales": self._sample_scales(self._order),
             "decays": np.zeros_like(self._updates),
             "l2s": np.full_like(self._updates, settings.l2),
             "l1s": np.full_like(self._updates, settings.l1),
@@ -149,9 +149,9 @@ class TrainingRun:
         self._order[:] = order
         targets.gather(order, self._targets)
         self._set_factors(network, rates)
-        job.set(total_loss=0, hits=0, dropout_key=dropout_key)
+        job.set(total_loss=0, total_score=0, dropout_key=dropout_key)
         done = self._run_slices(deadline, report)
-        sums = float(job.runs["total_loss"][0]), float(job.runs["hits"][0])
+        sums = float(job.runs["total_loss"][0]), float(job.runs["total_score"][0])
         seen = targets if done == len(rates) else targets.part(order[: self._rows(done)])
         loss, metric = self._data.encoding.outputs.summed_up(*sums, seen)
         if not (math.isfinite(loss) and _all_finite(weights) and _all_finite(state)):
@@ -175,10 +175,10 @@ class TrainingRun:
         if optimizer.decay > 0:
             factors["decays"][:] = rates * optimizer.decay
         if self._data.targets.weights is not None:
-            factors["shares"][:] = self._shares(self._order)
+            factors["sample_scales"][:] = self._sample_scales(self._order)
 
-    def _shares(self, order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Share of a sample in the mean of its batch."""
+    def _sample_scales(self, order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Weight of a sample of weight 1 in the mean over its batch."""
         if self._data.targets.weights is None:
             totals = np.minimum(len(order) - self._starts, self._batch_size).astype(np.float64)
         else:

@@ -22,10 +22,10 @@ def has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
     count = min(len(X), _SAMPLE_ROWS) // TILE_ROWS * TILE_ROWS
     if count == 0 or X.shape[1] < TILE_ROWS:
         return False
-    hits = X[:: len(X) // count][:count] != 0
+    nonzero = X[:: len(X) // count][:count] != 0
     features = X.shape[1] // TILE_ROWS * TILE_ROWS
-    forward = hits.reshape(-1, TILE_ROWS, X.shape[1]).any(axis=1).mean()
-    gradient = hits[:, :features].reshape(count, -1, TILE_ROWS).any(axis=2).mean()
+    forward = nonzero.reshape(-1, TILE_ROWS, X.shape[1]).any(axis=1).mean()
+    gradient = nonzero[:, :features].reshape(count, -1, TILE_ROWS).any(axis=2).mean()
     return bool(forward + gradient < 2 * _WORTH_SKIPPING)
 
 

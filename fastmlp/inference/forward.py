@@ -41,7 +41,7 @@ class _Workspace:
         self._held: Floats | None = None
         self.in_place = in_place
         self.job = prediction_job(
-            plan, memory, unit=unit, activations=network.activations, totals=totals,
+            plan, memory, kernel=unit, activations=network.activations, totals=totals,
             reader="consecutive" if in_place else copying_reader(dtype, scaling),
         )  # fmt: skip
         set_scaling(self.job, scaling, network.dtype)

@@ -53,9 +53,9 @@ class Bins:
     def arrays(self, dtype: np.dtype[Any]) -> dict[str, Array]:
         """The same as kernels take them, by the names of their fields."""
         return {
-            "piece_ends": self.ends,
-            "piece_slopes": self.slopes.astype(dtype),
-            "piece_offsets": self.offsets.astype(dtype),
+            "bin_ends": self.ends,
+            "bin_slopes": self.slopes.astype(dtype),
+            "bin_offsets": self.offsets.astype(dtype),
         }
 
     def beside(self, rows: Array) -> Array:

@@ -20,7 +20,7 @@ def reads_in_place(network: Network, dtype: np.dtype[Any], scaling: Scaling) -> 
 
 def copying_reader(dtype: np.dtype[Any], scaling: Scaling) -> str:
     """Name of the reader that copies rows of ``dtype``."""
-    return reader_of(dtype) if scaling.bins is None else "pieces"
+    return reader_of(dtype) if scaling.bins is None else "bins"
 
 
 def set_scaling(job: Job, scaling: Scaling, dtype: np.dtype[Any]) -> None:
@@ -28,7 +28,7 @@ def set_scaling(job: Job, scaling: Scaling, dtype: np.dtype[Any]) -> None:
     job.set(input_factor=scaling.kernel_factor)
     if scaling.bins is not None:
         job.keep(**scaling.bins.arrays(dtype))
-        job.set(features=scaling.bins.n_features, piece_reach=REACH)
+        job.set(features=scaling.bins.n_features, bin_reach=REACH)
 
 
 def set_targets(

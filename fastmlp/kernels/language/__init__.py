@@ -1,1 +1,1 @@
-"""How kernels are written: units, records, vectors, elements, and what Numba compiles for."""
+"""How kernels are written: the seam to Numba, records, vectors, elements, and the target."""

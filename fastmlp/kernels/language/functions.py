@@ -10,10 +10,10 @@ The coefficients are those of interpolation at Chebyshev points, computed with 6
 once; beside each is the largest error that it adds, relative to the function.
 """
 
+import math
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-
+from .backend import ir
 from .simd import Emitter
 
 _AS_WRITTEN = ("contract",)
@@ -33,6 +33,14 @@ _LOG = {
     8: (0.666666666666667, 0.3999999999989889, 0.28571428626253836, 0.22222211089379496,
         0.1818289243253687, 0.15331611722055008, 0.14617807153417325),
 }  # fmt: skip
+
+# exp in powers of its argument.
+_TAYLOR = {
+    size: tuple(1.0 / math.factorial(power) for power in range(terms))
+    for size, terms in ((4, 8), (8, 14))
+}
+# Where exp is about the smallest normal number.
+_NONPOSITIVE_LOWEST = {4: -87.0, 8: -708.0}
 
 # Where exp is 0 and where it is infinite; where -expm1 rounds to 1.
 _EXP_RANGE = {4: (-105.0, 89.0), 8: (-747.0, 710.0)}
@@ -130,8 +138,8 @@ def _power_of_2(e: Emitter, k: Any) -> Any:
     exponent = e.builder.add(k, _int32s(e, bias))
     if e.itemsize == 8:
         exponent = e.builder.sext(exponent, integers)
-    places = ir.Constant(integers, [mantissa] * e.lanes)
-    return e.builder.bitcast(e.builder.shl(exponent, places), e.vector)
+    shift = ir.Constant(integers, [mantissa] * e.lanes)
+    return e.builder.bitcast(e.builder.shl(exponent, shift), e.vector)
 
 
 def _reduced(e: Emitter, x: Any, correction: Any = None) -> tuple[Any, Any]:
@@ -169,6 +177,23 @@ def exp_scaled(e: Emitter, x: Any) -> Scaled:
 def exp(e: Emitter, x: Any) -> Any:
     """e^x."""
     return exp_scaled(e, x).number(e)
+
+
+def exp_nonpositive(e: Emitter, x: Any) -> Any:
+    """e^x of x <= 0, to about one unit in the last place; :func:`exp` scales twice, this once.
+
+    x = n ln 2 + r with abs(r) <= ln 2 / 2, and exp(r) by its Taylor series, whose first dropped
+    term is below half an ulp. Below the smallest normal number the result is that of the smallest
+    argument kept.
+    """
+    b = e.builder
+    x = at_least(e, x, _NONPOSITIVE_LOWEST[e.itemsize])
+    # Truncated from half below, as x <= 0.
+    whole = ir.VectorType(ir.IntType(32), e.lanes)
+    k = b.fptosi(e.fma(x, e.constant(_LOG2_E), e.constant(-0.5)), whole)
+    n = b.sitofp(k, e.vector)
+    r = e.fma(n, e.constant(-_LN2_LOW), e.fma(n, e.constant(-_LN2_HIGH), x))
+    return b.fmul(polynomial(e, r, _TAYLOR[e.itemsize]), _power_of_2(e, k))
 
 
 def expm1(e: Emitter, x: Any) -> Any:

@@ -1,51 +1,25 @@
-"""The one place that owns Numba's options: units, compiled each on its own, that call one another.
+"""Kernels: functions compiled each on its own, that call one another.
 
 Numba optimises and emits a helper anew inside every function that calls it, at each level of
-calls. So every kernel is a *unit*: compiled once for a dtype, to object code that is kept on disk,
-and called by its address, through a symbol of its own or, where a run chooses among units, through
-a *plug-in* (an address in a record). What a run does not call is neither compiled nor loaded; with
-all units on disk, no part of Numba's compiler is started.
+calls. So every kernel is compiled once for a dtype, to object code that is kept on disk, and called
+by its address, through a symbol of its own or, where a run chooses among kernels, through a
+*plug-in* (an address in a record). What a run does not call is neither compiled nor loaded; with
+all object code on disk, no part of Numba's compiler is started.
 """
 
-import ctypes
-import dis
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, partial
+from itertools import count
 from typing import Any
 
-import llvmlite.binding as llvm
-import numba
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
-from .object_cache import ObjectCode, load_object, save_object
-from .records import LAYER_TYPE, RUN_TYPE
-from .target import target_machine
+from . import backend
+from .backend import ObjectCode, types
+from .builders import declared, intrinsic_of
+from .object_cache import load_object, save_object
+from .parameters import Layer, Memory, Prototype, Run
 from .undisturbed import undisturbed
-
-# Neither nnan nor ninf: with them LLVM may assume away the non-finite values that
-# tell a diverged run.
-FASTMATH = frozenset({"contract", "reassoc", "nsz", "arcp", "afn"})
-
-_OPTIONS: dict[str, Any] = {
-    "error_model": "numpy", "fastmath": set(FASTMATH),
-    "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "no_rewrites": True,
-}  # fmt: skip
-
-# Types of the parameters of units, by name; every other one is an int64.
-_PARAMETERS: dict[str, Any] = {
-    "run": RUN_TYPE, "layer": LAYER_TYPE, "below": LAYER_TYPE,
-    # Operands of products: an offset and what leads from it to a row, see ``products.tiles``.
-    "W": types.UniTuple(types.int64, 2), "C": types.UniTuple(types.int64, 2),
-    "base": types.UniTuple(types.int64, 2), "B": types.UniTuple(types.int64, 2),
-    "A": types.UniTuple(types.int64, 3),
-    "panels_A": types.UniTuple(types.int64, 3), "panels_B": types.UniTuple(types.int64, 3),
-}  # fmt: skip
 
 _announcement: ContextVar[Callable[[], None] | None] = ContextVar("announcement", default=None)
 
@@ -60,97 +34,83 @@ def announcing(announce: Callable[[], None]) -> Iterator[None]:
         _announcement.reset(token)
 
 
-def _types_of(parameters: list[str], dtype: types.Float | None) -> tuple[Any, ...]:
-    known = _PARAMETERS | {"memory": types.CPointer(dtype)} if dtype else _PARAMETERS
-    return tuple(known.get(name, types.int64) for name in parameters)
+def _caller(prototype: Prototype, target: Callable[..., Any], *before: str) -> Any:
+    """An intrinsic that calls kernels of this prototype.
 
-
-def _caller(parameters: list[str], result: Any, locate: Callable[..., Any], extra: int = 0) -> Any:
-    """An intrinsic that calls a unit in Numba's calling convention.
-
-    ``locate(builder, kind, dtype, args)`` gives the pointer to the function of LLVM type ``kind``;
-    the first ``extra`` arguments are not the unit's.
+    ``target(dtype)`` makes the function (builder, kind, args) that gives the pointer to one, of the
+    LLVM type ``kind``. Arguments named in ``before`` come first and are int64s for it alone.
     """
+    extra = len(before)
 
     def call(typing_context: Any, *arguments: Any) -> Any:
-        named = dict(zip(parameters, arguments, strict=True))
-        dtype = named["memory"].dtype if "memory" in named else None
+        dtype = None if prototype.memory is None else arguments[extra + prototype.memory].dtype
+        locate = target(dtype)
 
         def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            taken = sig.args[extra:]
-            kind = context.call_conv.get_function_type(sig.return_type, taken)
-            packed = context.get_arg_packer(taken).as_arguments(builder, args[extra:])
-            value = cgutils.alloca_once(builder, kind.args[0].pointee)
-            no_exception = ir.Constant(kind.args[1], None)
-            builder.call(locate(builder, kind, dtype, args), [value, no_exception, *packed])
-            if sig.return_type == types.none:
-                return context.get_dummy_value()
-            return builder.load(value)
+            return backend.emit_call(
+                context, builder, sig.return_type, sig.args[extra:], args[extra:],
+                lambda kind: locate(builder, kind, args),
+            )  # fmt: skip
 
-        return result(*_types_of(parameters, dtype)), emit
+        return prototype.result(*[types.int64] * extra, *prototype.types(dtype)), emit
 
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, kind) for name in ("typing_context", *parameters)]
-    )
-    return intrinsic(call)
+    return intrinsic_of(call, (*before, *prototype.names))
 
 
-def _result(function: Callable[..., Any]) -> Any:
-    return types.int64 if function.__annotations__.get("return") is int else types.none
+class Kernel:
+    """A function that is compiled on its own, once for each dtype if it works on a memory."""
 
-
-class Unit:
-    """A kernel that is compiled on its own, once for each dtype if it works on ``memory``."""
-
-    def __init__(self, function: Callable[..., Any], parallel: bool) -> None:
+    def __init__(self, function: Callable[..., Any], is_parallel: bool) -> None:
         self.name = f"{function.__module__.rpartition('.')[2]}_{function.__name__}"
         # Files go by the sources of the package: they would not tell of a change elsewhere.
         self._is_kept = function.__module__.partition(".")[0] == __name__.partition(".")[0]
-        self.parameters = list(inspect.signature(function).parameters)
+        # Others may have names that are taken.
+        self._symbol = f"fastmlp_{self.name}" + ("" if self._is_kept else f".{next(_numbers)}")
+        self.prototype = Prototype(function)
         # Numba names machine code by this. Of functions made by one other it is the same, and so
         # may be all of the name, as it counts on from 1 in every process.
         function.__qualname__ = function.__name__
         self.function = function
-        self._options = _OPTIONS | ({"parallel": True} if parallel else {})
+        self._is_parallel = is_parallel
         self._addresses: dict[types.Float | None, int] = {}
 
     def address(self, dtype: types.Float | None = None) -> int:
         """Where the machine code is; compiled, or loaded from the disk, at first."""
         own = self._own(dtype)
-        # All that Numba and LLVM do for a unit is done undisturbed; here it is only announced.
-        if own not in self._addresses and not undisturbed(partial(self._provide, own)):
+        # All that Numba and LLVM do for a kernel is done undisturbed; here it is only announced.
+        if own not in self._addresses and not undisturbed(partial(self.provide, own)):
             self._announce()
-            undisturbed(partial(self._provide, own, compiles=True))
+            undisturbed(partial(self.provide, own, compiles=True))
         return self._addresses[own]
 
     def _own(self, dtype: types.Float | None) -> types.Float | None:
-        return dtype if "memory" in self.parameters else None
+        return None if self.prototype.memory is None else dtype
 
-    def _provide(self, dtype: types.Float | None, *, compiles: bool = False) -> bool:
-        """Link the unit and all that it calls; False if one is to be compiled before."""
+    def provide(self, dtype: types.Float | None, *, compiles: bool = False) -> bool:
+        """Link the kernel and all that it calls; False if one is to be compiled before."""
         own = self._own(dtype)
         if own in self._addresses:
             return True
-        # Machine code is linked when it is loaded, so whatever it calls has to be there.
-        for called in units_called(self.function):
-            if not called._provide(own, compiles=compiles):
-                return False
         symbol = self.symbol(own)
         kept = load_object(symbol) if self._is_kept else None
         if kept is None and not compiles:
             return False
         code = kept or self._compiled(own)
-        address = _link(code)
-        llvm.add_symbol(symbol, address)
+        # Linking asks for whatever it calls. What is compiled has that already, see ``_kernel``.
+        for need in code.needs:
+            if need in _providers and not _providers[need](compiles=compiles):
+                return False
+        address = backend.link(code)
+        backend.publish(symbol, address)
         self._addresses[own] = address
         if kept is None and self._is_kept:
             save_object(symbol, code)
         return True
 
     def symbol(self, dtype: types.Float | None) -> str:
-        """The name by which the linker finds the unit."""
-        return f"fastmlp_{self.name}" + f"_{dtype}" * ("memory" in self.parameters)
+        """The name by which the linker finds the kernel."""
+        own = self._own(dtype)
+        return self._symbol if own is None else f"{self._symbol}_{own}"
 
     def _announce(self) -> None:
         """Say that kernels are compiled, once within :func:`announcing`."""
@@ -160,90 +120,81 @@ class Unit:
             _announcement.set(None)
 
     def _compiled(self, dtype: types.Float | None) -> ObjectCode:
-        if numba.config.DISABLE_JIT:
-            raise RuntimeError("fastmlp has compiled kernels only: unset NUMBA_DISABLE_JIT")
-        arguments = _types_of(self.parameters, dtype)
-        made = numba.njit(**self._options)(self.function)
-        made.compile(arguments)
-        result = made.overloads[arguments]
-        _, _, (code, _) = result.library.serialize_using_object_code()
-        return ObjectCode(result.fndesc.llvm_func_name, code)
+        arguments = self.prototype.types(dtype)
+        return backend.compiled(self.function, arguments, is_parallel=self._is_parallel)
 
 
-def unit(function: Callable[..., Any]) -> Any:
-    """Make a kernel a unit; other kernels call it as a function, through its symbol."""
-    return _unit(function, parallel=False)
+_numbers = count()
+# What links a kernel, by its symbol.
+_providers: dict[str, Callable[..., bool]] = {}
 
 
-def parallel_unit(function: Callable[..., Any]) -> Any:
-    """The same for one that starts threads, with ``numba.prange``."""
-    return _unit(function, parallel=True)
+def kernel(function: Callable[..., Any]) -> Any:
+    """Make a function a kernel; other kernels call it as a function, through its symbol."""
+    return _kernel(function, is_parallel=False)
 
 
-def _unit(function: Callable[..., Any], parallel: bool) -> Any:
-    made = Unit(function, parallel)
+def parallel_kernel(function: Callable[..., Any]) -> Any:
+    """The same for one that starts threads, with ``prange``."""
+    return _kernel(function, is_parallel=True)
 
-    def locate(builder: Any, kind: Any, dtype: types.Float | None, args: Any) -> Any:
-        return cgutils.get_or_insert_function(builder.module, kind, made.symbol(dtype))
 
-    caller = _caller(made.parameters, _result(function), locate)
-    caller.unit = made
+def _kernel(function: Callable[..., Any], is_parallel: bool) -> Any:
+    made = Kernel(function, is_parallel)
+    for dtype in (types.float32, types.float64):
+        _providers[made.symbol(dtype)] = partial(made.provide, dtype)
+
+    def target(dtype: types.Float | None) -> Callable[..., Any]:
+        # Numba has come to a call of it, from a global, a closure or an attribute of a module, and
+        # will link the caller.
+        made.provide(dtype, compiles=True)
+        return lambda builder, kind, args: declared(builder, kind, made.symbol(dtype))
+
+    caller = _caller(made.prototype, target)
+    caller.kernel = made
     return caller
 
 
-def unit_of(caller: Any) -> Unit:
-    """The unit that a kernel calls by this name."""
-    made: Unit = caller.unit
+def kernel_of(caller: Any) -> Kernel:
+    """The kernel that other kernels call by this name."""
+    made: Kernel = caller.kernel
     return made
 
 
 def plugin(prototype: Callable[..., Any]) -> Any:
-    """The caller of units that a run chooses: all have the prototype's parameters.
+    """The caller of kernels that a run chooses: all have the prototype's parameters.
 
-    Kernels call it with the unit's address before the other arguments.
+    Kernels call it with the address of the chosen one before the other arguments.
     """
 
-    def locate(builder: Any, kind: Any, dtype: types.Float | None, args: Any) -> Any:
+    def locate(builder: Any, kind: Any, args: Any) -> Any:
         return builder.inttoptr(args[0], kind.as_pointer())
 
-    parameters = ["address", *inspect.signature(prototype).parameters]
-    return _caller(parameters, _result(prototype), locate, extra=1)
-
-
-def units_called(function: Callable[..., Any]) -> Iterator[Unit]:
-    """The units that a kernel calls by name."""
-    for instruction in dis.get_instructions(function):
-        if instruction.opname == "LOAD_GLOBAL":
-            called = getattr(function.__globals__.get(instruction.argval), "unit", None)
-            if isinstance(called, Unit):
-                yield called
-
-
-@cache
-def _engine() -> Any:
-    """What links object code into this process."""
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
-
-
-def _link(code: ObjectCode) -> int:
-    engine = _engine()
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code.code))
-    engine.finalize_object()
-    address: int = engine.get_function_address(code.symbol)
-    return address
-
-
-# A function's result and exception, of which kernels have none, in Numba's calling convention.
-_RESULT = ctypes.create_string_buffer(2 * ctypes.sizeof(ctypes.c_void_p))
-_UNUSED = ctypes.c_void_p(ctypes.addressof(_RESULT)), ctypes.c_void_p(None)
-
-
-def c_function(address: int, count: int) -> Callable[..., None]:
-    """The unit at an address, of ``count`` integers or pointers, as a function without the GIL."""
-    pointers, numbers = [ctypes.c_void_p] * 2, [ctypes.c_int64] * count
-    return partial(ctypes.CFUNCTYPE(ctypes.c_int32, *pointers, *numbers)(address), *_UNUSED)
+    return _caller(Prototype(prototype), lambda dtype: locate, "address")
 
 
 @plugin
-def call(memory, run, layer):
-    """A step of a run at a layer: most units that a run chooses are of this kind."""
+def call(memory: Memory, run: Run, layer: Layer):
+    """A step of a run at a layer: most kernels that a run chooses are of this kind."""
+
+
+@kernel
+def _digits(a: int, b: int, c: int) -> int:
+    """What a call from outside must give, for :func:`c_function`."""
+    return a + 10 * b + 100 * c
+
+
+@cache
+def _check_convention() -> None:
+    """Raise an error where numbers would be wrong; it takes a millisecond."""
+    if backend.outcome(kernel_of(_digits).address(), 7, 8, 9) != (0, 987):
+        raise RuntimeError(
+            f"{backend.versions()} call compiled functions in another way than fastmlp knows; it "
+            f"was tried with versions up to {backend.TRIED}"
+        )
+
+
+def c_function(address: int, n_arguments: int) -> Callable[..., int]:
+    """The kernel at an address, of integers or pointers, called without the GIL."""
+    _check_convention()
+    return backend.c_function(address, n_arguments)

@@ -1,6 +1,6 @@
-"""Object code of compiled units on disk, where Numba would keep it.
+"""Object code of compiled kernels on disk, where Numba would keep it.
 
-A file is named by all that its content depends on: the unit, the sources of all kernels, the
+A file is named by all that its content depends on: the kernel, the sources of all kernels, the
 versions of Numba and llvmlite, what they compile for and how hard they optimise. It begins with a
 digest of the rest, so a damaged one is as good as none.
 """
@@ -13,30 +13,15 @@ import warnings
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from pkgutil import walk_packages
+from typing import Any
 
-import llvmlite
-import numba
-from numba.core import config
-from numba.core.caching import CompileResultCacheImpl
-
+from . import backend
+from .backend import ObjectCode
 from .target import CPU, FEATURES, TRIPLE
 
 _PACKAGE = __name__.rpartition(".language.")[0]
 _DIGEST_BYTES = hashlib.sha256().digest_size
-
-# Variables of Numba that change the code it makes.
-_SETTINGS = (
-    "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "BOUNDSCHECK",
-    "DISABLE_INTEL_SVML", "LLVM_REFPRUNE_PASS", "LLVM_PASS_TIMINGS",
-)  # fmt: skip
-
-
-class ObjectCode(NamedTuple):
-    """A unit's machine code, not linked yet, and the name of its function there."""
-
-    symbol: str
-    code: bytes
 
 
 def _module_digest(name: str) -> bytes:
@@ -50,14 +35,18 @@ def _module_digest(name: str) -> bytes:
 
 @cache
 def _state() -> str:
-    """Digest of what the code of every unit depends on."""
-    settings = [str(getattr(config, name, None)) for name in _SETTINGS]
-    versions = (numba.__version__, llvmlite.__version__)
-    digest = hashlib.sha256(repr((versions, TRIPLE, CPU, FEATURES, settings)).encode())
-    for name in sorted(sys.modules):
-        if name.startswith(_PACKAGE):
-            digest.update(_module_digest(name))
+    """Digest of what the code of every kernel depends on."""
+    parts = (backend.versions(), TRIPLE, CPU, FEATURES, backend.settings())
+    digest = hashlib.sha256(repr(parts).encode())
+    for name in _modules():
+        digest.update(name.encode() + _module_digest(name))
     return digest.hexdigest()[:16]
+
+
+def _modules() -> list[str]:
+    """All modules of kernels, imported yet or not."""
+    found = walk_packages(sys.modules[_PACKAGE].__path__, f"{_PACKAGE}.")
+    return [_PACKAGE, *sorted(module.name for module in found)]
 
 
 @cache
@@ -69,35 +58,37 @@ def _folder() -> Path:
     RuntimeError, OSError
         If there is no such folder, or the sources cannot be told apart from others.
     """
-    return Path(CompileResultCacheImpl(_module_digest).locator.get_cache_path())
+    return backend.cache_folder(_module_digest)
 
 
-def _file(unit: str) -> Path:
-    return _folder() / f"{unit}.{_state()}.o"
+def _file(kernel: str) -> Path:
+    return _folder() / f"{kernel}.{_state()}.o"
 
 
 # What may go wrong with files, and where a package's loader or folder is of an unknown kind.
 _FAILURES = (OSError, RuntimeError, AttributeError, ImportError)
 
 
-def load_object(unit: str) -> ObjectCode | None:
-    """What was saved for a unit; None if there is nothing, or nothing whole."""
+def load_object(kernel: str) -> ObjectCode | None:
+    """What was saved for a kernel; None if there is nothing, or nothing whole."""
     try:
-        content = _file(unit).read_bytes()
+        content = _file(kernel).read_bytes()
     except _FAILURES:
         return None
     digest, rest = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     if hashlib.sha256(rest).digest() != digest:
         return None
-    symbol, _, code = rest.partition(b"\0")
-    return ObjectCode(symbol.decode(), code)
+    names, _, code = rest.partition(b"\0")
+    symbol, *needs = names.decode().split(" ")
+    return ObjectCode(symbol, tuple(needs), code)
 
 
-def save_object(unit: str, object_code: ObjectCode) -> None:
-    """Save a unit for the next process, whole or not at all; a failure is told once."""
-    rest = object_code.symbol.encode() + b"\0" + object_code.code
+def save_object(kernel: str, object_code: ObjectCode) -> None:
+    """Save a kernel for the next process, whole or not at all; a failure is told once."""
+    names = " ".join((object_code.symbol, *object_code.needs))
+    rest = names.encode() + b"\0" + object_code.code
     try:
-        file = _file(unit)
+        file = _file(kernel)
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=file.parent)
         try:

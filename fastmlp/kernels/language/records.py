@@ -11,22 +11,18 @@ of int64, given by its address.
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from .simd import INT
+from .backend import from_dtype, intrinsic, ir, types
+from .simd import INT, LINE_BYTES
 
-_LINE_BYTES = 64
 _I, _F = np.int64, np.float64
 
 
 def _record(fields: list[tuple[str, Any]]) -> np.dtype[Any]:
     """A dtype of 8-byte fields. No two records share a cache line."""
     names, formats = zip(*fields, strict=True)
-    size = -(-8 * len(fields) // _LINE_BYTES) * _LINE_BYTES
+    size = -(-8 * len(fields) // LINE_BYTES) * LINE_BYTES
     offsets = list(range(0, 8 * len(fields), 8))
     return np.dtype(
         {"names": names, "formats": formats, "offsets": offsets, "itemsize": size}, align=True
@@ -56,15 +52,15 @@ RUN = _record(
         ("opens", _I), ("closes", _I),  # whether it is the first, and the last, of its batch
         ("updates", _I),  # whether products are followed by the update, at once
         ("straight", _I),  # whether sums over it may go straight to the weights
-        ("share", _F),  # of one sample, of weight 1, in the mean over the batch
+        ("sample_scale", _F),  # 1 / total weight of the batch, which makes its sum a mean
         ("rate", _F),  # step size
-        # The parts chosen for this run: addresses of units, see ``plugins``.
+        # The parts chosen for this run: addresses of kernels, see ``plugins``.
         ("read", _I),  # reader of input rows
         ("mask", _I),  # finds the non-zero inputs; 0 where zeros are not skipped
         ("loss", _I),  # loss, or output function of a prediction
         ("finish", _I),  # what becomes of a prediction
         ("rule", _I),  # update rule
-        ("step_unit", _I),  # what updates call: the rule, or what ends with it, ``regularisation``
+        ("step_kernel", _I),  # what updates call: the rule, or what ends with it
         ("penalise", _I), ("shrink", _I),  # add penalties, let weights decay; 0 without
         ("clip", _I), ("measure", _I),  # updates with a clipped gradient, and its norm; 0 without
         ("pack", _I),  # transposes the inputs of large batches; 0 where there are none
@@ -72,31 +68,30 @@ RUN = _record(
         # Arrays of the caller.
         ("input", _I),  # address of X (n x d)
         ("input_factor", _F),  # its factor
-        ("features", _I),  # its columns, where the network has more inputs: pieces, see ``readers``
-        ("piece_ends", _I),  # table j -> where the pieces of feature j begin
-        ("piece_slopes", _I), ("piece_offsets", _I),  # addresses of the lines of the pieces
-        ("piece_reach", _F),  # where they end
-        ("order", _I),  # table of the rows of X to take
-        ("labels", _I),  # address of the int32 class indices, in the order taken
-        ("targets", _I),  # address of the targets, output by output, in the order taken
+        ("features", _I),  # its columns, where the network has more inputs: bins, see ``readers``
+        ("bin_ends", _I),  # table j -> the first bin of feature j
+        ("bin_slopes", _I), ("bin_offsets", _I),  # addresses of the lines of the bins
+        ("bin_reach", _F),  # largest absolute value of a line
+        ("order", _I),  # table of the rows of X, as they are gathered
+        ("labels", _I),  # address of the int32 class indices, in that order
+        ("targets", _I),  # address of the targets, output by output, in that order
         ("target_stride", _I),  # elements between the targets of two outputs
-        ("weights", _I),  # address of the weights of samples, in the order taken
+        ("weights", _I),  # address of the weights of samples, in that order
         ("outputs", _I),  # address of three numbers for each output, see ``losses``
         ("rates", _I),  # address of the float64 step sizes of the batches
-        ("shares", _I),  # address of the float64 shares of their samples
+        ("sample_scales", _I),  # address of those of the batches, float64
         ("is_uint8", _I),  # whether X is of uint8, not of the network's dtype
         ("row_masks", _I),  # table of the masks of each row of X, see ``zeros``
         ("mask_words", _I), ("feature_words", _I),  # words of a row's masks; those of its features
         ("predictions", _I),  # address of the output (n x c)
-        ("totals", _I),  # address of the float64 (loss, hits) of each predicted chunk
-        ("smoothing", _F),  # the part of a target that goes to all classes alike
+        ("totals", _I),  # address of the float64 (loss, score) of each predicted chunk
+        ("smoothing", _F),  # the fraction of a target that goes to all classes alike
         # The update rule's settings.
         ("plain", _I),  # whether the rule adds multiples of the gradient and does nothing else
         ("momentum", _F), ("beta1", _F), ("beta2", _F), ("epsilon", _F),  # see ``rules``
         # Penalties, decay and clipping, see ``regularisation``.
-        ("biases", _I),  # whether what is updated are biases: they have no penalty
         ("l2", _F), ("l1", _F),  # factors of the penalties in the present batch
-        ("decay", _F),  # share of the weights that the present update takes away
+        ("decay", _F),  # fraction of the weights that the present update subtracts
         ("l2s", _I), ("l1s", _I), ("decays", _I),  # addresses of those of all batches, float64
         ("clip_norm", _F),  # norm of the gradient at the most
         ("squares", _F),  # sum of squares of a panel's gradient
@@ -116,15 +111,16 @@ RUN = _record(
         ("copy", _I),  # offset of the copied input rows
         ("transposed", _I),  # offset of what is transposed: weights, inputs
         ("tile", _I),  # offset of a few rows of gradient
-        ("places", _I),  # table of where the input rows lie
+        ("row_offsets", _I),  # table s -> distance of row s of the input from the first row of X
         ("feature_masks", _I), ("sample_masks", _I),  # tables, see ``zeros``
         ("bit_block", _I),  # table of 64 words to work in
         # Tables.
         ("iota", _I),  # 0, 1, 2, ...
-        ("noughts", _I),  # 0, 0, 0, ...
+        ("zero_offsets", _I),  # 0, 0, 0, ...
         ("sample_rows", _I),  # k -> k * samples
         # Results.
-        ("total_loss", _F), ("hits", _F),  # sums over the samples
+        ("total_loss", _F),  # sum over the samples
+        ("total_score", _F),  # likewise: correct predictions, or squared errors by their factors
     ]
 )  # fmt: skip
 
@@ -147,23 +143,23 @@ LAYER = _record(
         ("delta_rows", _I),  # table s -> distance of the deltas of sample s
         ("delta_units", _I),  # table unit -> distance of its deltas
         ("below", _I),  # address of the record of the layer below
-        ("forward", _I), ("backward", _I), ("update", _I),  # addresses of units, see ``plugins``
-        ("each_piece", _I),  # the same for going over a panel's gradient
+        ("forward", _I), ("backward", _I), ("update", _I),  # addresses of kernels, see ``plugins``
+        ("each_block", _I),  # the same for going over a panel's gradient
         ("squares", _I),  # address of the float64 sums of squares of the gradient, by panel
-        ("activate", _I),  # the same for its activation; 0 where the products have taken it
+        ("activate", _I),  # the same for its activation; 0 where the products apply it
         ("derive", _I),  # the same for the derivative of its activation
         ("number", _I),  # 0 for the input, 1 for the first hidden layer, ...
         ("drop", _I), ("drop_deltas", _I),  # the same for its dropout; 0 without
-        ("kept", _F),  # the share of its units that stay; outputs carry the factor 1 / kept
+        ("kept", _F),  # the fraction of its units that stay; outputs carry the factor 1 / kept
         ("threshold", _I),  # kept * 2^32
-        ("rectified", _I),  # whether the products themselves take the positive part
+        ("rectified", _I),  # whether the products store the positive part alone
         ("masked", _I),  # whether its products skip zeros
         ("forward_waits", _I),  # whether the team meets after the forward pass
         ("backward_waits", _I),  # and between backward pass and update
     ]
 )  # fmt: skip
 
-RUN_TYPE, LAYER_TYPE = numba.from_dtype(RUN), numba.from_dtype(LAYER)
+RUN_TYPE, LAYER_TYPE = from_dtype(RUN), from_dtype(LAYER)
 
 
 def _record_at(record: Any, itemsize: int) -> Any:
@@ -185,7 +181,7 @@ run_at, layer_at = _record_at(RUN_TYPE, RUN.itemsize), _record_at(LAYER_TYPE, LA
 
 
 def fields(context: Any, builder: Any, kind: Any, record: Any) -> Callable[[str], Any]:
-    """What reads fields of a record by their names, inside an intrinsic that got the record."""
+    """A function that reads fields of a record by their names, for a code generator."""
 
     def field(name: str) -> Any:
         return context.get_getattr(kind, name)(context, builder, kind, record, name)

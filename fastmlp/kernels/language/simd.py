@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-
+from .backend import ir, types
+from .builders import declared
 from .target import HAS_FMA, REGISTERS, VECTOR_BYTES
 
 INT = ir.IntType(64)
 ZERO = ir.Constant(INT, 0)
+
+# Of a line of the cache, and of a vector at most.
+LINE_BYTES = 64
 
 # Columns of a tile, in vectors. With 4, a row of a weight panel is 4 vectors: 6 x 4 reached
 # 0.86-0.92 of the FMA limit on AVX-512 against 0.81-0.87 for 12 x 2 and 8 x 2, and 3 x 4
@@ -48,28 +49,27 @@ class Emitter:
             offset = ir.Constant(INT, offset)
         return self.builder.gep(pointer, [offset])
 
-    def load(self, pointer: Any) -> Any:
+    def load(self, pointer: Any, mask: Any = None) -> Any:
+        """Load a vector, or the lanes of a mask and touch no others; they are 0."""
+        if mask is not None:
+            name = f"llvm.masked.load.v{self.lanes}{self.suffix}.p0"
+            return self._masked(name, self.vector, pointer, mask, self.zeros())
         pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
         return self.builder.load(pointer, align=self.itemsize)
 
-    def store(self, value: Any, pointer: Any) -> None:
+    def store(self, value: Any, pointer: Any, mask: Any = None) -> None:
+        """Store a vector, or the lanes of a mask and touch no others."""
+        if mask is not None:
+            name = f"llvm.masked.store.v{self.lanes}{self.suffix}.p0"
+            self._masked(name, ir.VoidType(), pointer, mask, value)
+            return
         pointer = self.builder.bitcast(pointer, value.type.as_pointer())
         self.builder.store(value, pointer, align=self.itemsize)
 
     def first_lanes(self, count: Any) -> Any:
-        """Mask of the first ``count`` lanes, for :meth:`load_some` and :meth:`store_some`."""
+        """Mask of the first ``count`` lanes."""
         numbers = ir.Constant(ir.VectorType(INT, self.lanes), list(range(self.lanes)))
         return self.builder.icmp_signed("<", numbers, self.splat(count))
-
-    def load_some(self, pointer: Any, mask: Any) -> Any:
-        """Load the lanes of a mask, and touch no others; they are 0."""
-        name = f"llvm.masked.load.v{self.lanes}{self.suffix}.p0"
-        return self._masked(name, self.vector, pointer, mask, self.zeros())
-
-    def store_some(self, value: Any, pointer: Any, mask: Any) -> None:
-        """Store the lanes of a mask, and touch no others."""
-        name = f"llvm.masked.store.v{self.lanes}{self.suffix}.p0"
-        self._masked(name, ir.VoidType(), pointer, mask, value)
 
     def _masked(self, name: str, result: Any, pointer: Any, mask: Any, value: Any) -> Any:
         pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
@@ -77,7 +77,7 @@ class Emitter:
         stores = isinstance(result, ir.VoidType)
         operands = [value, pointer, align, mask] if stores else [pointer, align, mask, value]
         kind = ir.FunctionType(result, [operand.type for operand in operands])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        function = declared(self.builder, kind, name)
         return self.builder.call(function, operands)
 
     def splat(self, scalar: Any) -> Any:
@@ -145,7 +145,7 @@ class Emitter:
 
     def _call(self, name: str, *operands: Any) -> Any:
         signature = ir.FunctionType(self.vector, [operand.type for operand in operands])
-        function = cgutils.get_or_insert_function(self.builder.module, signature, name)
+        function = declared(self.builder, signature, name)
         return self.builder.call(function, operands)
 
     def constant(self, value: float) -> Any:
@@ -159,7 +159,19 @@ def multiple(builder: ir.IRBuilder, value: Any, factor: int) -> Any:
     return builder.mul(value, ir.Constant(INT, factor))
 
 
-def loop(builder: ir.IRBuilder, count: Any, carried: list[Any], body: Any, step: int = 1) -> Any:
+def each(builder: ir.IRBuilder, count: Any, body: Any, step: int = 1) -> None:
+    """``for i in range(0, count, step): body(i)``."""
+
+    def turn(index: Any, _: list[Any]) -> list[Any]:
+        body(index)
+        return []
+
+    loop(builder, count, [], turn, step)
+
+
+def loop(
+    builder: ir.IRBuilder, count: Any, carried: list[Any], body: Any, step: int = 1
+) -> list[Any]:
     """``for i in range(0, count, step): carried = body(i, carried)``; returns ``carried``."""
 
     def going(values: list[Any]) -> Any:

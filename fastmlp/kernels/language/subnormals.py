@@ -2,11 +2,8 @@
 
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
+from .backend import intrinsic, ir, types
+from .builders import declared, stack_slot
 from .simd import INT, ZERO
 from .target import ARM, X86
 
@@ -56,22 +53,23 @@ def restore_mode(typing_context, mode):
 
 def _x86_mode_function(builder: ir.IRBuilder, name: str) -> Any:
     signature = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer()])
-    return cgutils.get_or_insert_function(builder.module, signature, f"llvm.x86.sse.{name}")
+    return declared(builder, signature, f"llvm.x86.sse.{name}")
 
 
 def _x86_mode(builder: ir.IRBuilder) -> Any:
-    slot = cgutils.alloca_once(builder, ir.IntType(32))
+    slot = stack_slot(builder, ir.IntType(32))
     pointer = builder.bitcast(slot, ir.IntType(8).as_pointer())
     builder.call(_x86_mode_function(builder, "stmxcsr"), [pointer])
     return builder.load(slot)
 
 
 def _set_x86_mode(builder: ir.IRBuilder, mode: Any) -> None:
-    slot = cgutils.alloca_once_value(builder, mode)
+    slot = stack_slot(builder, mode.type)
+    builder.store(mode, slot)
     pointer = builder.bitcast(slot, ir.IntType(8).as_pointer())
     builder.call(_x86_mode_function(builder, "ldmxcsr"), [pointer])
 
 
 def _arm_mode_function(builder: ir.IRBuilder, verb: str, result: Any, arguments: list[Any]) -> Any:
     signature = ir.FunctionType(result, arguments)
-    return cgutils.get_or_insert_function(builder.module, signature, f"llvm.aarch64.{verb}.fpcr")
+    return declared(builder, signature, f"llvm.aarch64.{verb}.fpcr")

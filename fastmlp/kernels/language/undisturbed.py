@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
-from numba.core.compiler_lock import global_compiler_lock
+from .backend import is_compiling
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ def undisturbed(function: Callable[[], T]) -> T:
     """
     # If this thread has one of the locks (in another call, in a signal handler, or since one
     # raised), the other would wait for it.
-    if _calling._is_owned() or global_compiler_lock.is_locked():
+    if _calling._is_owned() or is_compiling():
         return function()
     outcome: list[tuple[T, None] | tuple[None, BaseException]] = []
     # A child that a signal handler forks in here has no such thread, and starts one of its own.

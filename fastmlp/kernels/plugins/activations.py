@@ -1,53 +1,51 @@
-"""Activations of hidden layers: units of their values and of their derivatives, by name.
+"""Activations of hidden layers: kernels of their values and of their derivatives, by name.
 
-To add one: its formula in ``formulas`` and a line in ``ACTIVATIONS``. The units that are made of a
-formula go over the member's panels in whole vectors, and leave zeros in columns that belong to no
-unit, whatever the function of 0 is and whatever deltas lie there.
+To add one: its formula in ``formulas`` and a line in ``ACTIVATIONS``. The kernels made of a formula
+go over the member's panels in whole vectors, and leave zeros in columns that belong to no unit,
+whatever the function of 0 is and whatever deltas lie there.
 """
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
 from ..language import functions
+from ..language.backend import ir
+from ..language.codegen import codegen
 from ..language.elements import as_element
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import vectors_of
-from ..language.simd import Emitter, loop, multiple
+from ..language.simd import Emitter, each, multiple
 from . import formulas
 
 
-@unit
-def relu_derivative(memory, run, layer):
-    """Deltas of the member's panels, in place: kept where the unit was active, else 0.
+@kernel
+def relu_derivative(memory: Memory, run: Run, layer: Layer):
+    """deltas (m, n_out) = deltas where outputs (m, n_out) > 0, else 0; in the member's panels.
 
-    The values are those of the products, which take the positive part on their way to memory.
+    The values are those of the products, which store the positive part alone.
     """
     zero = as_element(0, memory)
     for p in range(layer.first, layer.last):
         width = vectors_of(run, layer, p) * run.lanes
         for s in range(run.m):
-            d = layer.deltas + p * layer.delta_panel + s * layer.panel
-            a = layer.outputs + s * layer.stride + p * layer.panel
-            for j in range(width):
-                value = memory[d + j]
-                memory[d + j] = value if memory[a + j] > zero else zero
+            delta = layer.deltas + p * layer.delta_panel + s * layer.panel
+            output = layer.outputs + s * layer.stride + p * layer.panel
+            for k in range(width):
+                value = memory[delta + k]
+                memory[delta + k] = value if memory[output + k] > zero else zero
 
 
-@unit
-def identity_derivative(memory, run, layer):
-    """Deltas stay, but for zeros where there is no unit: only the last panel has such columns."""
+@kernel
+def identity_derivative(memory: Memory, run: Run, layer: Layer):
+    """deltas (m, n_out) stay, but for zeros where there is no unit: in the last panel alone."""
     zero = as_element(0, memory)
     for p in range(layer.first, layer.last):
         units, width = layer.n_out - p * layer.panel, vectors_of(run, layer, p) * run.lanes
         for s in range(run.m):
-            d = layer.deltas + p * layer.delta_panel + s * layer.panel
-            for j in range(units, width):
-                memory[d + j] = zero
+            delta = layer.deltas + p * layer.delta_panel + s * layer.panel
+            for k in range(units, width):
+                memory[delta + k] = zero
 
 
 def _for_each_vector(e: Emitter, vectors: Any, units: Any, body: Any) -> None:
@@ -56,159 +54,99 @@ def _for_each_vector(e: Emitter, vectors: Any, units: Any, body: Any) -> None:
     b = e.builder
     numbers = ir.Constant(e.vector, [float(lane) for lane in range(e.lanes)])
 
-    def vector(v: Any, _: list[Any]) -> list[Any]:
+    def vector(v: Any) -> None:
         start = multiple(b, v, e.lanes)
         left = e.splat(b.sitofp(b.sub(units, start), e.scalar))
         belongs = b.fcmp_ordered("<", numbers, left)
         for value, address in body(start):
             e.store(b.select(belongs, value, e.zeros()), address)
-        return []
 
-    loop(b, vectors, [], vector)
+    each(b, vectors, vector)
 
 
 def _named(name: str, formula: Callable[..., Any]) -> Any:
-    """Makes a unit of that name, which belongs where its formula does."""
+    """Makes a kernel of that name, which belongs where its formula does."""
 
     def mark(function: Any) -> Any:
         function.__name__, function.__module__ = name, formula.__module__
-        return unit(function)
+        return kernel(function)
 
     return mark
 
 
-def _values(name: str, formula: Callable[..., Any]) -> Any:
-    """Unit of the values, in place."""
+def _values(name: str, formula: Callable[..., Any], *, keeps_slopes: bool = False) -> Any:
+    """Kernel outputs (m, n_out) = formula(outputs), in place, in the member's panels.
 
-    @intrinsic
-    def row(typing_context, memory, x, vectors, units):
-        i = types.int64
+    A formula may give value and derivative; the latter go to ``layer.slopes`` (m, n_out) if
+    ``keeps_slopes``.
+    """
 
-        def emit(context, builder, sig, args):
-            e = Emitter(builder, sig.args[0].dtype)
-            first = e.at(args[0], args[1])
+    @codegen
+    def row(e, memory, outputs, slopes, vectors, units):
+        starts = [e.at(memory, start) for start in (outputs, slopes)[: 1 + keeps_slopes]]
 
-            def body(start: Any) -> list[Any]:
-                address = e.at(first, start)
-                return [(formula(e, e.load(address)), address)]
+        def body(start: Any) -> list[tuple[Any, Any]]:
+            addresses = [e.at(first, start) for first in starts]
+            results = formula(e, e.load(addresses[0]))
+            results = results if isinstance(results, tuple) else (results,)
+            return list(zip(results, addresses, strict=False))
 
-            _for_each_vector(e, args[2], args[3], body)
-            return context.get_dummy_value()
+        _for_each_vector(e, vectors, units, body)
 
-        return types.void(memory, i, i, i), emit
-
-    @_named(f"{name}_values", formula)
-    def values(memory, run, layer):
-        m, outputs, stride = run.m, layer.outputs, layer.stride
-        for p in range(layer.first, layer.last):
-            vectors, units = vectors_of(run, layer, p), layer.n_out - p * layer.panel
-            start = outputs + p * layer.panel
-            for s in range(m):
-                row(memory, start + s * stride, vectors, units)
-
-    return values
-
-
-def _values_and_slopes(name: str, formula: Callable[..., Any]) -> Any:
-    """Unit of the values, in place, that leaves the derivatives in ``layer.slopes``."""
-
-    @intrinsic
-    def row(typing_context, memory, x, slopes, vectors, units):
-        i = types.int64
-
-        def emit(context, builder, sig, args):
-            e = Emitter(builder, sig.args[0].dtype)
-            first, slopes = e.at(args[0], args[1]), e.at(args[0], args[2])
-
-            def body(start: Any) -> list[Any]:
-                address = e.at(first, start)
-                value, slope = formula(e, e.load(address))
-                return [(value, address), (slope, e.at(slopes, start))]
-
-            _for_each_vector(e, args[3], args[4], body)
-            return context.get_dummy_value()
-
-        return types.void(memory, i, i, i, i), emit
-
-    @_named(f"{name}_values_and_slopes", formula)
-    def values_and_slopes(memory, run, layer):
+    @_named(name, formula)
+    def values(memory: Memory, run: Run, layer: Layer):
         m, outputs, stride, slopes = run.m, layer.outputs, layer.stride, layer.slopes
         for p in range(layer.first, layer.last):
             vectors, units = vectors_of(run, layer, p), layer.n_out - p * layer.panel
             column = p * layer.panel
             for s in range(m):
-                place = column + s * stride
-                row(memory, outputs + place, slopes + place, vectors, units)
+                offset = column + s * stride
+                row(memory, outputs + offset, slopes + offset, vectors, units)
 
-    return values_and_slopes
-
-
-def _times_slope(slope_of: Callable[..., Any]) -> Any:
-    """Intrinsic: a row of deltas times the slope told from ``told``, in place."""
-
-    @intrinsic
-    def row(typing_context, memory, deltas, told, kept, vectors, units):
-        i = types.int64
-
-        def emit(context, builder, sig, args):
-            e = Emitter(builder, sig.args[0].dtype)
-            deltas, told = e.at(args[0], args[1]), e.at(args[0], args[2])
-            kept = e.splat(args[3])
-
-            def body(start: Any) -> list[Any]:
-                address = e.at(deltas, start)
-                slope = slope_of(e, functions.multiply(e, e.load(e.at(told, start)), kept))
-                return [(functions.multiply(e, e.load(address), slope), address)]
-
-            _for_each_vector(e, args[4], args[5], body)
-            return context.get_dummy_value()
-
-        return types.void(memory, i, i, memory.dtype, i, i), emit
-
-    return row
+    return values
 
 
-def _derivative(name: str, slope_of: Callable[..., Any]) -> Any:
-    """Unit of the derivative, in place on the deltas, told from the values.
+def _derivative(name: str, slope_of: Callable[..., Any], *, of_slopes: bool = False) -> Any:
+    """Kernel deltas (m, n_out) *= slope_of(values (m, n_out)), in place, in the member's panels.
 
-    Outputs that stand in memory are the values / ``layer.kept``.
+    Outputs that stand in memory are the values / ``layer.kept``. If ``of_slopes``, what the forward
+    pass left in ``layer.slopes`` stands in for the values.
     """
-    row = _times_slope(slope_of)
 
-    @_named(f"{name}_derivative", slope_of)
-    def derivative(memory, run, layer):
-        m, outputs, stride, panel = run.m, layer.outputs, layer.stride, layer.panel
-        kept = as_element(layer.kept, memory)
+    @codegen
+    def row(e, memory, deltas, source, kept, vectors, units):
+        deltas, source, kept = e.at(memory, deltas), e.at(memory, source), e.splat(kept)
+
+        def body(start: Any) -> list[tuple[Any, Any]]:
+            address = e.at(deltas, start)
+            slope = slope_of(e, functions.multiply(e, e.load(e.at(source, start)), kept))
+            return [(functions.multiply(e, e.load(address), slope), address)]
+
+        _for_each_vector(e, vectors, units, body)
+
+    @_named(name, slope_of)
+    def derivative(memory: Memory, run: Run, layer: Layer):
+        m, stride, panel = run.m, layer.stride, layer.panel
+        sources = layer.slopes if of_slopes else layer.outputs
+        kept = as_element(1.0 if of_slopes else layer.kept, memory)
         for p in range(layer.first, layer.last):
             vectors, units = vectors_of(run, layer, p), layer.n_out - p * panel
-            deltas, told = layer.deltas + p * layer.delta_panel, outputs + p * panel
+            deltas, source = layer.deltas + p * layer.delta_panel, sources + p * panel
             for s in range(m):
-                row(memory, deltas + s * panel, told + s * stride, kept, vectors, units)
+                row(memory, deltas + s * panel, source + s * stride, kept, vectors, units)
 
     return derivative
 
 
-_times_kept_slope = _times_slope(lambda e, slope: slope)
-
-
-@unit
-def slopes_derivative(memory, run, layer):
-    """Deltas of the member's panels, in place, times the slopes that the forward pass left."""
-    m, slopes, stride, panel = run.m, layer.slopes, layer.stride, layer.panel
-    one = as_element(1, memory)
-    for p in range(layer.first, layer.last):
-        vectors, units = vectors_of(run, layer, p), layer.n_out - p * panel
-        deltas, told = layer.deltas + p * layer.delta_panel, slopes + p * panel
-        for s in range(m):
-            _times_kept_slope(memory, deltas + s * panel, told + s * stride, one, vectors, units)
+slopes_derivative = _derivative("slopes_derivative", lambda e, slope: slope, of_slopes=True)
 
 
 class Activation(NamedTuple):
-    """What a layer does with its products: units (memory, run, layer), in place."""
+    """What a layer does with its products: kernels (memory, run, layer), in place."""
 
     values: Any  # of the member's panels of ``layer.outputs``; None if the products have them
-    derivative: Any  # times ``layer.deltas``, told from the values or from the slopes
-    rectified: bool = False  # whether the products take the positive part on their way to memory
+    derivative: Any  # times ``layer.deltas``, computed from the values or from the slopes
+    rectified: bool = False  # whether the products store the positive part alone
     values_and_slopes: Any = None  # of a forward pass in training, if slopes are kept
 
     @property
@@ -219,19 +157,14 @@ class Activation(NamedTuple):
 
 def _from_value(name: str, value: Callable[..., Any], slope: Callable[..., Any]) -> Activation:
     """An activation whose derivative is ``slope`` of its value."""
-    return Activation(_values(name, value), _derivative(name, slope))
+    return Activation(_values(f"{name}_values", value), _derivative(f"{name}_derivative", slope))
 
 
 def _keeping_slopes(name: str, formula: Callable[..., Any]) -> Activation:
     """An activation of whose argument ``formula`` gives the value and the derivative."""
-
-    @wraps(formula)
-    def value(e: Emitter, x: Any) -> Any:
-        return formula(e, x)[0]
-
     return Activation(
-        _values(name, value), slopes_derivative,
-        values_and_slopes=_values_and_slopes(name, formula),
+        _values(f"{name}_values", formula), slopes_derivative,
+        values_and_slopes=_values(f"{name}_values_and_slopes", formula, keeps_slopes=True),
     )  # fmt: skip
 
 

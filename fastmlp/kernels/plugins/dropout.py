@@ -2,7 +2,7 @@
 JMLR 15, 2014; scaled in training, so that predictions need nothing).
 
 Nothing is drawn and nothing is kept: whether a unit stays is a hash of the key of the epoch, the
-row's place in the epoch, the layer and the unit. So the backward pass finds the factors of the
+row's number in the epoch, the layer and the unit. So the backward pass finds the factors of the
 forward pass, whatever the vectors, the dtype, the team and the chunks. Key, layer and row are
 mixed into a seed of 64 bits (the finaliser of Steele, Lea and Flood's SplitMix64, OOPSLA 2014);
 its halves and the number of a unit are mixed in 32 bits, on whole vectors (with the multipliers of
@@ -13,21 +13,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from ..language.backend import intrinsic, ir, types
+from ..language.codegen import codegen
 from ..language.elements import as_element
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import vectors_of
-from ..language.simd import INT, Emitter, loop, multiple
+from ..language.simd import INT, Emitter, each, multiple
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _WORD = ir.IntType(32)
 
 
 def thresholds(dropout: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Below which of 2^32 numbers a unit stays, for each share of units that are dropped."""
+    """Below which of 2^32 numbers a unit stays, for each fraction of units that are dropped."""
     kept = np.rint((1.0 - np.asarray(dropout, np.float64)) * 2.0**32)
     return np.minimum(kept, 2.0**32 - 1).astype(np.int64)
 
@@ -77,60 +77,54 @@ def _hashed(e: Emitter, numbers: Any, low: Any, high: Any) -> Any:
     return folded(times(folded(x, 15), 0x846CA68B), 16)
 
 
-@intrinsic
-def _drop(typing_context, memory, start, first, vectors, seed, threshold, factor):
+@codegen
+def _drop(e, memory, start, first, vectors, seed, threshold, factor):
     """Units ``first``, ... of a row, whole vectors from ``start`` on, times 0 or ``factor``."""
-    i = types.int64
+    b = e.builder
+    low, high = _words(e, seed), _words(e, b.lshr(seed, ir.Constant(INT, 32)))
+    bound, factor, row = _words(e, threshold), e.splat(factor), e.at(memory, start)
+    lane = ir.Constant(ir.VectorType(_WORD, e.lanes), list(range(e.lanes)))
 
-    def emit(context, builder, sig, args):
-        memory, start, first, vectors, seed, threshold, factor = args
-        e, b = Emitter(builder, sig.args[0].dtype), builder
-        low, high = _words(e, seed), _words(e, b.lshr(seed, ir.Constant(INT, 32)))
-        bound, factor, row = _words(e, threshold), e.splat(factor), e.at(memory, start)
-        lane = ir.Constant(ir.VectorType(_WORD, e.lanes), list(range(e.lanes)))
+    def vector(v: Any) -> None:
+        begin = multiple(b, v, e.lanes)
+        numbers = b.add(_words(e, b.add(first, begin)), lane)
+        stays = b.icmp_unsigned("<", _hashed(e, numbers, low, high), bound)
+        address = e.at(row, begin)
+        # A product: what is not finite shows even where it is dropped.
+        e.store(b.fmul(e.load(address), b.select(stays, factor, e.zeros())), address)
 
-        def vector(v: Any, _: list[Any]) -> list[Any]:
-            begin = multiple(b, v, e.lanes)
-            numbers = b.add(_words(e, b.add(first, begin)), lane)
-            stays = b.icmp_unsigned("<", _hashed(e, numbers, low, high), bound)
-            place = e.at(row, begin)
-            # A product: what is not finite tells of itself even where it is dropped.
-            e.store(b.fmul(e.load(place), b.select(stays, factor, e.zeros())), place)
-            return []
-
-        loop(b, vectors, [], vector)
-        return context.get_dummy_value()
-
-    return types.void(memory, i, i, i, i, i, memory.dtype), emit
+    each(b, vectors, vector)
 
 
-@unit
-def drop_outputs(memory, run, layer):
-    """The member's panels of ``layer.outputs``."""
+@kernel
+def drop_outputs(memory: Memory, run: Run, layer: Layer):
+    """outputs (m, n_out) *= factors, in the member's panels."""
+    _drop_panels(memory, run, layer, layer.outputs, layer.stride, layer.panel)
+
+
+@kernel
+def drop_deltas(memory: Memory, run: Run, layer: Layer):
+    """deltas (m, n_out) *= the same factors, in the member's panels."""
+    _drop_panels(memory, run, layer, layer.deltas, layer.panel, layer.delta_panel)
+
+
+@kernel
+def _drop_panels(
+    memory: Memory, run: Run, layer: Layer, start: int, row_step: int, panel_step: int
+):
+    """(m, n_out) from ``start`` on *= factors, in the member's panels."""
     key, number, threshold = run.dropout_key, layer.number, layer.threshold
     first_row, panel, factor = run.row, layer.panel, as_element(1.0 / layer.kept, memory)
     for s in range(run.m):
-        seed, row = _row_seed(key, number, first_row + s), layer.outputs + s * layer.stride
+        seed, row = _row_seed(key, number, first_row + s), start + s * row_step
         for p in range(layer.first, layer.last):
             vectors = vectors_of(run, layer, p)
-            _drop(memory, row + p * panel, p * panel, vectors, seed, threshold, factor)
+            _drop(memory, row + p * panel_step, p * panel, vectors, seed, threshold, factor)
 
 
-@unit
-def drop_deltas(memory, run, layer):
-    """The same factors on the member's panels of ``layer.deltas``."""
-    key, number, threshold = run.dropout_key, layer.number, layer.threshold
-    first_row, panel, factor = run.row, layer.panel, as_element(1.0 / layer.kept, memory)
-    for s in range(run.m):
-        seed, row = _row_seed(key, number, first_row + s), layer.deltas + s * panel
-        for p in range(layer.first, layer.last):
-            place, vectors = row + p * layer.delta_panel, vectors_of(run, layer, p)
-            _drop(memory, place, p * panel, vectors, seed, threshold, factor)
-
-
-@unit
-def drop_inputs(memory, run, layer):
-    """The member's own copy of the input rows, all of it."""
+@kernel
+def drop_inputs(memory: Memory, run: Run, layer: Layer):
+    """The member's own copy of the input rows (m, d) *= factors."""
     key, number, threshold = run.dropout_key, layer.number, layer.threshold
     first_row, factor = run.row, as_element(1.0 / layer.kept, memory)
     vectors = (layer.n_out + run.lanes - 1) // run.lanes

@@ -1,9 +1,9 @@
 """Activations and their derivatives as formulas of whole vectors.
 
-Where the derivative is a function of the value it is told from that; where it is not, one formula
-gives both, with what they have in common.
+Where the derivative is a function of the value, it is computed from that; where it is not, one
+formula gives both, with what they have in common.
 
-The product of x with what vanishes is scaled at last, so that it is right until it underflows
+A product of x and a vanishing factor is scaled last, so that it is right until it underflows
 itself; and its x is bounded where the other factor is zero, so that the limit at -inf is 0.
 """
 
@@ -85,9 +85,9 @@ def gelu(e: Emitter, x: Vector) -> tuple[Vector, Vector]:
     product = tail.times(e, bounded).number(e)
     value = f.where_positive(e, x, f.subtract(e, x, product), product)
     small = tail.number(e)
-    share = f.where_positive(e, x, f.subtract(e, e.constant(1.0), small), small)
+    below = f.where_positive(e, x, f.subtract(e, e.constant(1.0), small), small)
     factor = f.multiply(e, bounded, e.constant(1 / _ROOT_2_PI))
-    return value, e.fma(factor, density.number(e), share)
+    return value, e.fma(factor, density.number(e), below)
 
 
 def silu(e: Emitter, x: Vector) -> tuple[Vector, Vector]:
@@ -100,8 +100,8 @@ def silu(e: Emitter, x: Vector) -> tuple[Vector, Vector]:
     product = falling.times(e, f.multiply(e, bounded, inverse)).number(e)
     value = f.where_positive(e, x, f.multiply(e, x, inverse), product)
     rest = f.multiply(e, small, inverse)  # 1 - p, or p, whichever is smaller
-    share = f.where_positive(e, x, inverse, rest)
-    return value, e.fma(f.multiply(e, bounded, rest), inverse, share)
+    p = f.where_positive(e, x, inverse, rest)
+    return value, e.fma(f.multiply(e, bounded, rest), inverse, p)
 
 
 def mish(e: Emitter, x: Vector) -> tuple[Vector, Vector]:

@@ -3,8 +3,8 @@
 Kernels find the targets of output k at ``run.targets + k * run.target_stride``, or the indices of
 classes at ``run.labels``, the weights of samples at ``run.weights``, and at ``run.outputs`` three
 numbers for each output: the factor of its loss in the sum that is reported, the parameter of the
-loss, and the factor of its squared error in the score. Deltas carry ``run.share`` and the weight of
-the sample, not that factor.
+loss, and the factor of its squared error in the score. Deltas carry ``run.sample_scale``
+and the weight of the sample, not that factor.
 
 To add one: a formula in ``pointwise``, and a line in ``LOSSES``.
 """
@@ -18,8 +18,8 @@ from . import pointwise, softmax
 class Loss(NamedTuple):
     """A loss, and what it makes of the logits in a prediction."""
 
-    loss: Any  # unit (memory, run, layer): logits -> delta, in place, and sums to the run
-    output: Any  # unit (memory, run, layer): logits -> outputs, in place
+    loss: Any  # kernel (memory, run, layer): logits -> delta, in place, and sums to the run
+    output: Any  # kernel (memory, run, layer): logits -> outputs, in place
 
 
 _LOGISTIC, _EXP = pointwise.output(functions.logistic), pointwise.output(functions.exp)

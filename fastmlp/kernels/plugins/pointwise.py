@@ -8,14 +8,12 @@ makes a loss, see :class:`Formula`.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
 from ..language import functions
-from ..language.jit import unit
-from ..language.records import fields
-from ..language.simd import INT, Emitter, loop
+from ..language.backend import ir
+from ..language.codegen import codegen
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
+from ..language.simd import INT, Emitter, each, loop
 from .samples import add_samples, for_each_vector
 
 
@@ -100,7 +98,9 @@ def _add_square(e: Emitter, score: Any, error: Any, factor: Any) -> Any:
     return e.fma(functions.multiply(e, factor, error), error, score)
 
 
-def _emit(e: Emitter, formula: Formula, is_class: bool, run: Any, layer: Any, memory: Any) -> None:
+def _generate(
+    e: Emitter, formula: Formula, is_class: bool, memory: Any, run: Any, layer: Any
+) -> None:
     """A loop over vectors of samples, and in it over outputs; ``run`` and ``layer`` read fields."""
     b, pointer = e.builder, e.scalar.as_pointer()
     c, stride = layer("n_out"), run("samples")
@@ -108,13 +108,13 @@ def _emit(e: Emitter, formula: Formula, is_class: bool, run: Any, layer: Any, me
         e.at(b.inttoptr(run(name), pointer), run("row")) for name in ("weights", "targets")
     )
     table, target_stride = b.inttoptr(run("outputs"), pointer), run("target_stride")
-    share = run("share")
-    share = e.splat(b.fptrunc(share, e.scalar) if e.itemsize == 4 else share)
+    scale = run("sample_scale")
+    scale = e.splat(b.fptrunc(scale, e.scalar) if e.itemsize == 4 else scale)
     score_start = e.constant(1.0 if is_class else 0.0)
     add_score = _largest_factor if is_class else _add_square
 
     def vector(row: Any, first: Any) -> None:
-        part = functions.multiply(e, e.load(e.at(weights, first)), share)
+        weight = functions.multiply(e, e.load(e.at(weights, first)), scale)
 
         def output(k: Any, sums: list[Any]) -> list[Any]:
             factor, parameter, of_score = (
@@ -123,7 +123,7 @@ def _emit(e: Emitter, formula: Formula, is_class: bool, run: Any, layer: Any, me
             )
             y = e.load(e.at(targets, b.add(first, b.mul(k, target_stride))))
             loss, slope, error = formula(e, e.load(row(k)), y, parameter)
-            e.store(functions.multiply(e, part, slope), row(k))
+            e.store(functions.multiply(e, weight, slope), row(k))
             return [e.fma(factor, loss, sums[0]), add_score(e, sums[1], error, of_score)]
 
         sums = loop(b, c, [e.zeros(), score_start], output)
@@ -134,57 +134,39 @@ def _emit(e: Emitter, formula: Formula, is_class: bool, run: Any, layer: Any, me
 
 
 def pointwise(formula: Formula, *, is_class: bool = False) -> Any:
-    """The unit (memory, run, layer) of a loss: outputs -> deltas, in place, and sums to the run."""
+    """The kernel of a loss: logits (c, m) -> deltas (c, m), in place, and sums to the run."""
 
-    @intrinsic
-    def emitted(typing_context, memory, run, layer):
-        def emit(context, builder, sig, args):
-            e = Emitter(builder, sig.args[0].dtype)
-            of_run, of_layer = (fields(context, builder, sig.args[k], args[k]) for k in (1, 2))
-            _emit(e, formula, is_class, of_run, of_layer, args[0])
-            return context.get_dummy_value()
+    @codegen
+    def deltas(e, memory, run, layer):
+        _generate(e, formula, is_class, memory, run, layer)
 
-        return types.void(memory, run, layer), emit
-
-    def loss(memory, run, layer):
-        emitted(memory, run, layer)
+    def loss(memory: Memory, run: Run, layer: Layer):
+        deltas(memory, run, layer)
         add_samples(memory, run, layer)
 
     loss.__name__, loss.__module__, loss.__doc__ = (
         formula.__name__, formula.__module__, formula.__doc__
     )  # fmt: skip
-    return unit(loss)
+    return kernel(loss)
 
 
 def output(function: Callable[[Emitter, Any], Any]) -> Any:
-    """The unit (memory, run, layer) that takes a function of every output, in place."""
+    """The kernel outputs (c, m) = function(logits (c, m)), in place."""
 
-    @intrinsic
-    def emitted(typing_context, memory, run, layer):
-        def emit(context, builder, sig, args):
-            e = Emitter(builder, sig.args[0].dtype)
-            of_run, of_layer = (fields(context, builder, sig.args[k], args[k]) for k in (1, 2))
+    @codegen
+    def values(e, memory, run, layer):
+        def vector(row: Any, first: Any) -> None:
+            each(e.builder, layer("n_out"), lambda k: e.store(function(e, e.load(row(k))), row(k)))
 
-            def vector(row: Any, first: Any) -> None:
-                def one(k: Any, _: list[Any]) -> list[Any]:
-                    e.store(function(e, e.load(row(k))), row(k))
-                    return []
+        for_each_vector(e, e.at(memory, run("logits")), run("samples"), run("m"), vector)
 
-                loop(builder, of_layer("n_out"), [], one)
-
-            logits = e.at(args[0], of_run("logits"))
-            for_each_vector(e, logits, of_run("samples"), of_run("m"), vector)
-            return context.get_dummy_value()
-
-        return types.void(memory, run, layer), emit
-
-    def outputs(memory, run, layer):
-        emitted(memory, run, layer)
+    def outputs(memory: Memory, run: Run, layer: Layer):
+        values(memory, run, layer)
 
     outputs.__name__, outputs.__module__ = f"output_{function.__name__}", function.__module__
-    return unit(outputs)
+    return kernel(outputs)
 
 
-@unit
-def identity(memory, run, layer):
-    """Outputs as they are."""
+@kernel
+def identity(memory: Memory, run: Run, layer: Layer):
+    """outputs (c, m) = logits (c, m)."""

@@ -9,29 +9,30 @@ from typing import Any
 import numpy as np
 
 from ..language.elements import as_element, elements_like, int64s, uint8s
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 
 
-@unit
-def read_scattered(memory, run, layer):
-    """Rows of the order, read where the caller keeps them.
+@kernel
+def read_scattered(memory: Memory, run: Run, layer: Layer):
+    """inputs (m, d) = X[order], read where the caller keeps them.
 
     Copying a batch costs more than reading it twice from scattered rows.
     """
-    order, places = int64s(run.order), int64s(run.places)
+    order, row_offsets = int64s(run.order), int64s(run.row_offsets)
     for s in range(run.m):
-        places[s] = order[run.row + s] * layer.n_out
+        row_offsets[s] = order[run.row + s] * layer.n_out
 
 
-@unit
-def read_consecutive(memory, run, layer):
-    """Rows one behind the other, read where the caller keeps them."""
+@kernel
+def read_consecutive(memory: Memory, run: Run, layer: Layer):
+    """inputs (m, d) = the next m rows of X, read where the caller keeps them."""
     layer.outputs = layer.activations + run.row * layer.n_out
 
 
-@unit
-def copy_numbers(memory, run, layer):
-    """Rows of the network's dtype, times the scale of the input, to the member's own memory."""
+@kernel
+def copy_numbers(memory: Memory, run: Run, layer: Layer):
+    """copy (m, d) = input_factor * X[order], X of the network's dtype."""
     numbers, order = elements_like(run.input, memory), int64s(run.order)
     scale, d = as_element(run.input_factor, memory), layer.n_out
     for s in range(run.m):
@@ -40,9 +41,9 @@ def copy_numbers(memory, run, layer):
             memory[row + j] = scale * numbers[source + j]
 
 
-@unit
-def copy_uint8(memory, run, layer):
-    """The same for rows of uint8."""
+@kernel
+def copy_uint8(memory: Memory, run: Run, layer: Layer):
+    """The same for X of uint8."""
     pixels, order = uint8s(run.input), int64s(run.order)
     scale, d = as_element(run.input_factor, memory), layer.n_out
     for s in range(run.m):
@@ -51,20 +52,22 @@ def copy_uint8(memory, run, layer):
             memory[row + j] = scale * as_element(pixels[source + j], memory)
 
 
-@unit
-def copy_pieces(memory, run, layer):
-    """Rows of the network's dtype, each followed by the pieces of its features: straight lines
-    that end at -reach and reach."""
+@kernel
+def copy_bins(memory: Memory, run: Run, layer: Layer):
+    """copy (m, d + bins) = X[order] and the bins of its features, X of the network's dtype: lines,
+    clipped to -reach and reach. ``run.features`` is d."""
     numbers, order, d = elements_like(run.input, memory), int64s(run.order), run.features
-    ends, slopes = int64s(run.piece_ends), elements_like(run.piece_slopes, memory)
-    offsets, reach = elements_like(run.piece_offsets, memory), as_element(run.piece_reach, memory)
+    ends, slopes = int64s(run.bin_ends), elements_like(run.bin_slopes, memory)
+    offsets, reach = elements_like(run.bin_offsets, memory), as_element(run.bin_reach, memory)
     for s in range(run.m):
         source, row = order[run.row + s] * d, run.copy + s * layer.stride
         for j in range(d):
             x = numbers[source + j]
             memory[row + j] = x
-            for p in range(ends[j], ends[j + 1]):
-                memory[row + d + p] = min(max(slopes[p] * x + offsets[p], -reach), reach)
+            for i in range(ends[j], ends[j + 1]):
+                y = slopes[i] * x + offsets[i]
+                y = -reach if y < -reach else y
+                memory[row + d + i] = reach if y > reach else y
 
 
 READERS = {
@@ -72,7 +75,7 @@ READERS = {
     "consecutive": read_consecutive,
     "numbers": copy_numbers,
     "uint8": copy_uint8,
-    "pieces": copy_pieces,
+    "bins": copy_bins,
 }
 
 

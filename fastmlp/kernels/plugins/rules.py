@@ -1,6 +1,6 @@
 """Update rules: new weights and state from the gradient, over ``count`` contiguous elements.
 
-All are units of :func:`~fastmlp.kernels.products.updates.update_rule`, each from a formula, see
+All are kernels of :func:`~fastmlp.kernels.products.updates.update_rule`, each from a formula, see
 ``elementwise``. To add one: the formula, and a line in ``RULES``.
 
 Where sources differ, scikit-learn counts, then Keras, then the paper.
@@ -114,7 +114,7 @@ class Rule(NamedTuple):
     rate, its number (the first ever is 1) and the settings of the rule.
     """
 
-    unit: Any
+    kernel: Any
     state_vectors: int  # vectors of state that it keeps, each as long as the weights
     step_sizes: Callable[[Steps, Steps, Mapping[str, float]], Steps]
     plain: bool  # whether it adds multiples of the gradient and does nothing else

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
-
+from ..language.backend import ir
 from ..language.elements import elements_like
-from ..language.jit import unit
-from ..language.simd import INT, Emitter, loop
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
+from ..language.simd import INT, Emitter, each
 
-# Samples whose losses are summed first, as short sums round less.
-_BLOCK = 16
+# Samples whose losses are summed first, as short sums round less. The cross-entropy of labels takes
+# one logarithm for them: with blocks of 1, 4 and 64 it takes 1.4, 1.04 and 0.95 of the time (64
+# samples, 10 classes).
+BLOCK = 16
 
 
 def for_each_vector(
@@ -21,32 +23,31 @@ def for_each_vector(
     b, lanes = e.builder, ir.Constant(INT, e.lanes)
     vectors = b.sdiv(b.add(m, ir.Constant(INT, e.lanes - 1)), lanes)
 
-    def vector(v: Any, _: list[Any]) -> list[Any]:
+    def vector(v: Any) -> None:
         first = b.mul(v, lanes)
         start = e.at(z, first)
         body(lambda k: e.at(start, b.mul(k, stride)), first)
-        return []
 
-    loop(b, vectors, [], vector)
+    each(b, vectors, vector)
 
 
-@unit
-def add_samples(memory, run, layer):
-    """Add the m samples' losses and hits, left in the rows behind the logits, by their weights.
+@kernel
+def add_samples(memory: Memory, run: Run, layer: Layer):
+    """Add losses (m) and scores (m), which follow the logits, by weights (m) to the totals.
 
-    In float64 and block by block; what lies beyond the m samples does not count.
+    In float64 and block by block; the rest of the vectors, beyond the m samples, does not count.
     """
     weights, row, m = elements_like(run.weights, memory), run.row, run.m
     losses = run.logits + layer.n_out * run.samples
-    hits = losses + run.samples
-    total_loss = total_hits = 0.0
-    for block in range(0, m, _BLOCK):
-        loss = hit = 0.0
-        for s in range(block, m if m - block < _BLOCK else block + _BLOCK):
+    scores = losses + run.samples
+    total_loss = total_score = 0.0
+    for block in range(0, m, BLOCK):
+        loss = score = 0.0
+        for s in range(block, m if m - block < BLOCK else block + BLOCK):
             weight = 1.0 * weights[row + s]
             loss += weight * memory[losses + s]
-            hit += weight * memory[hits + s]
+            score += weight * memory[scores + s]
         total_loss += loss
-        total_hits += hit
+        total_score += score
     run.total_loss += total_loss
-    run.hits += total_hits
+    run.total_score += total_score

@@ -1,203 +1,165 @@
 """Softmax and cross-entropy: value and output delta, side by side.
 
-Logits z lie class by class, ``stride`` samples apart; lanes run along samples, in whole vectors, so
+Logits z lie class by class, ``run.samples`` apart; lanes run along samples, in whole vectors, so
 that some beyond the m samples are worked on too. Behind the c rows of logits there are three more
 rows of work: for each sample the maximum, the first class that has it, and the sum of
 exponentials.
+
+A prediction is correct where the label, or the class of the largest probability, has the largest
+logit: the first one among equals, as with ``argmax``.
 """
 
 import math
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
-from ..language.elements import as_element, elements_like, emit_exp, int32s
-from ..language.jit import unit
-from ..language.simd import INT, ZERO, Emitter, loop
-from .samples import for_each_vector
-
-# Samples whose losses are summed first, as short sums round less. One logarithm is taken of the
-# product of their sums of exponentials in float64: each is at most the number of classes, so it
-# stays finite below 1e19 classes.
-_BLOCK = 16
+from ..language.backend import ir
+from ..language.codegen import codegen
+from ..language.elements import as_element, elements_like, int32s
+from ..language.functions import exp_nonpositive
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
+from ..language.simd import INT, ZERO, each, loop
+from .samples import BLOCK, for_each_vector
 
 
-@intrinsic
-def _maxima(typing_context, memory, z0, stride, m, c):
+@codegen
+def _maxima(e, memory, z, stride, m, c):
     """Rows c and c + 1: the largest logit, and the first class that has it."""
-    i = types.int64
+    b = e.builder
 
-    def emit(context, builder, sig, args):
-        e = Emitter(builder, sig.args[0].dtype)
-        memory, z0, stride, m, c = args
+    def samples(row: Any, _: Any) -> None:
+        def larger(k: Any, carried: list[Any]) -> list[Any]:
+            top, best = carried
+            x = e.load(row(k))
+            above = b.fcmp_ordered(">", x, top)
+            number = e.splat(b.sitofp(k, e.scalar))
+            return [b.select(above, x, top), b.select(above, number, best)]
 
-        def vector(row: Any, _: Any) -> None:
-            def larger(k: Any, carried: list[Any]) -> list[Any]:
-                top, best = carried
-                x = e.load(row(k))
-                above = builder.fcmp_ordered(">", x, top)
-                number = e.splat(builder.sitofp(k, e.scalar))
-                return [builder.select(above, x, top), builder.select(above, number, best)]
+        top, best = loop(b, c, [e.load(row(ZERO)), e.zeros()], larger)
+        e.store(top, row(c))
+        e.store(best, row(b.add(c, ir.Constant(INT, 1))))
 
-            top, best = loop(builder, c, [e.load(row(ZERO)), e.zeros()], larger)
-            e.store(top, row(c))
-            e.store(best, row(builder.add(c, ir.Constant(INT, 1))))
-
-        for_each_vector(e, e.at(memory, z0), stride, m, vector)
-        return context.get_dummy_value()
-
-    return types.void(memory, i, i, i, i), emit
+    for_each_vector(e, e.at(memory, z), stride, m, samples)
 
 
-@intrinsic
-def _exponentials(typing_context, memory, z0, stride, m, c, factor):
+@codegen
+def _exponentials(e, memory, z, stride, m, c, factor):
     """Rows below c: exp(z - maximum) * factor / their sum, which becomes row c + 2."""
-    i = types.int64
+    b = e.builder
 
-    def emit(context, builder, sig, args):
-        e = Emitter(builder, sig.args[0].dtype)
-        memory, z0, stride, m, c, factor = args
+    def samples(row: Any, _: Any) -> None:
+        top = e.load(row(c))
 
-        def vector(row: Any, _: Any) -> None:
-            top = e.load(row(c))
+        def exponential(k: Any, carried: list[Any]) -> list[Any]:
+            value = exp_nonpositive(e, b.fsub(e.load(row(k)), top))
+            e.store(value, row(k))
+            return [b.fadd(carried[0], value)]
 
-            def exponential(k: Any, carried: list[Any]) -> list[Any]:
-                value = emit_exp(e, builder.fsub(e.load(row(k)), top))
-                e.store(value, row(k))
-                return [builder.fadd(carried[0], value)]
+        (total,) = loop(b, c, [e.zeros()], exponential)
+        e.store(total, row(b.add(c, ir.Constant(INT, 2))))
+        scale = b.fdiv(e.splat(factor), total)
+        each(b, c, lambda k: e.store(b.fmul(e.load(row(k)), scale), row(k)))
 
-            def scaled(k: Any, _: list[Any]) -> list[Any]:
-                e.store(builder.fmul(e.load(row(k)), share), row(k))
-                return []
-
-            (total,) = loop(builder, c, [e.zeros()], exponential)
-            e.store(total, row(builder.add(c, ir.Constant(INT, 2))))
-            share = builder.fdiv(e.splat(factor), total)
-            loop(builder, c, [], scaled)
-
-        for_each_vector(e, e.at(memory, z0), stride, m, vector)
-        return context.get_dummy_value()
-
-    return types.void(memory, i, i, i, i, memory.dtype), emit
+    for_each_vector(e, e.at(memory, z), stride, m, samples)
 
 
-@unit
-def softmax(memory, run, layer):
-    """Logits -> probabilities, in place."""
+@kernel
+def softmax(memory: Memory, run: Run, layer: Layer):
+    """probabilities (c, m) = softmax(logits (c, m)), in place."""
     _maxima(memory, run.logits, run.samples, run.m, layer.n_out)
     one = as_element(1, memory)
     _exponentials(memory, run.logits, run.samples, run.m, layer.n_out, one)
 
 
-@unit
-def softmax_cross_entropy(memory, run, layer):
-    """Logits -> delta = (p - y) * run.share, in place; adds to ``run.total_loss`` and ``run.hits``.
+@kernel
+def softmax_cross_entropy(memory: Memory, run: Run, layer: Layer):
+    """deltas (c, m) = (softmax(logits (c, m)) - one-hot labels (m)) * run.sample_scale, in place.
 
     The loss of a sample is -log p[label] = log(sum exp(z - max)) - (z[label] - max), the
-    log-sum-exp form, exact where p underflows. A hit is a label whose logit is the largest, the
-    first one among equals as with ``argmax``.
+    log-sum-exp form, exact where p underflows. One logarithm is taken of the product of a block's
+    sums of exponentials in float64: each is at most the number of classes, so it stays finite below
+    1e19 classes.
     """
     labels, stride, logits, m = int32s(run.labels), run.samples, run.logits, run.m
-    share = as_element(run.share, memory)
+    scale = as_element(run.sample_scale, memory)
     top = logits + layer.n_out * stride
     best, total = top + stride, top + 2 * stride
-    hits = 0
+    correct = 0
     _maxima(memory, logits, stride, m, layer.n_out)
     margins = 0.0
-    for block in range(0, m, _BLOCK):
+    for block in range(0, m, BLOCK):
         of_block = 0.0
-        for s in range(block, m if m - block < _BLOCK else block + _BLOCK):
+        for s in range(block, m if m - block < BLOCK else block + BLOCK):
             label = labels[run.row + s]
             margin = memory[logits + label * stride + s] - memory[top + s]
             of_block += margin
-            # A maximum that is not finite is no hit: the margin is then NaN.
-            hits += margin == 0 and memory[best + s] == label
+            # A maximum that is not finite is not correct: the margin is then NaN.
+            correct += margin == 0 and memory[best + s] == label
         margins += of_block
-    _exponentials(memory, logits, stride, m, layer.n_out, share)
+    _exponentials(memory, logits, stride, m, layer.n_out, scale)
     logarithms = 0.0
-    for block in range(0, m, _BLOCK):
+    for block in range(0, m, BLOCK):
         product = 1.0
-        for s in range(block, m if m - block < _BLOCK else block + _BLOCK):
+        for s in range(block, m if m - block < BLOCK else block + BLOCK):
             product *= memory[total + s]
-            memory[logits + labels[run.row + s] * stride + s] -= share
+            memory[logits + labels[run.row + s] * stride + s] -= scale
         logarithms += math.log(product)
     run.total_loss += logarithms - margins
-    run.hits += hits
+    run.total_score += correct
 
 
-@unit
-def softmax_cross_entropy_weighted(memory, run, layer):
-    """The same with weights of samples, and labels of which ``run.smoothing`` goes to all alike."""
-    _maxima(memory, run.logits, run.samples, run.m, layer.n_out)
+@kernel
+def softmax_cross_entropy_weighted(memory: Memory, run: Run, layer: Layer):
+    """The same with weights (m) of samples, and labels of which ``run.smoothing`` goes to all
+    classes alike."""
     _label_margins(memory, run, layer)
-    one = as_element(1, memory)
-    _exponentials(memory, run.logits, run.samples, run.m, layer.n_out, one)
     _add_losses(memory, run, layer)
-    _label_deltas(memory, run, layer)
+    _subtract_labels(memory, run, layer)
+    _weight_deltas(memory, run, layer)
 
 
-@unit
-def softmax_cross_entropy_rows(memory, run, layer):
-    """The same with shares of classes in place of labels.
-
-    A hit is a row where the class of the largest share has the largest logit, the first one among
-    equals.
-    """
-    _maxima(memory, run.logits, run.samples, run.m, layer.n_out)
+@kernel
+def softmax_cross_entropy_rows(memory: Memory, run: Run, layer: Layer):
+    """The same with probabilities (c, m) of the classes in place of labels."""
     _row_margins(memory, run, layer)
-    one = as_element(1, memory)
-    _exponentials(memory, run.logits, run.samples, run.m, layer.n_out, one)
     _add_losses(memory, run, layer)
-    _row_deltas(memory, run, layer)
+    _subtract_rows(memory, run, layer)
+    _weight_deltas(memory, run, layer)
 
 
-@unit
-def _label_margins(memory, run, layer):
-    """Row c + 1: sum_k y_k (z_k - maximum), y the smoothed label; adds the weighted hits."""
+@kernel
+def _label_margins(memory: Memory, run: Run, layer: Layer):
+    """margins (m) = sum_k y_k (z_k - maximum), y the smoothed label; adds the weights of correct
+    samples."""
     labels, weights = int32s(run.labels), elements_like(run.weights, memory)
     logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
     top = logits + c * stride
-    best, smoothing, hits = top + stride, run.smoothing, 0.0
+    best, smoothing, correct = top + stride, run.smoothing, 0.0
     sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
+    _maxima(memory, logits, stride, m, c)
     for s in range(m):
         label = labels[row + s]
         margin = memory[logits + label * stride + s] - memory[top + s]
-        # A maximum that is not finite is no hit: the margin is then NaN.
+        # A maximum that is not finite is not correct: the margin is then NaN.
         if margin == 0 and memory[best + s] == label:
-            hits += weights[row + s]
+            correct += weights[row + s]
         memory[best + s] = sure * margin
-    run.hits += hits
+    run.total_score += correct
     if smoothing > 0:
         for k in range(c):
             for s in range(m):
                 memory[best + s] += spread * (memory[logits + k * stride + s] - memory[top + s])
 
 
-@unit
-def _label_deltas(memory, run, layer):
-    """Probabilities -> deltas."""
-    labels, weights = int32s(run.labels), elements_like(run.weights, memory)
-    logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
-    share, smoothing = as_element(run.share, memory), run.smoothing
-    sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
-    for s in range(m):
-        memory[logits + labels[row + s] * stride + s] -= sure
-    for k in range(c):
-        for s in range(m):
-            z = logits + k * stride + s
-            memory[z] = share * weights[row + s] * (memory[z] - spread)
-
-
-@unit
-def _row_margins(memory, run, layer):
-    """Row c + 1: sum_k y_k (z_k - maximum), y the smoothed shares; adds the weighted hits."""
+@kernel
+def _row_margins(memory: Memory, run: Run, layer: Layer):
+    """The same with the smoothed rows as y."""
     targets, weights = elements_like(run.targets, memory), elements_like(run.weights, memory)
     logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
     top, target_stride = logits + c * stride, run.target_stride
-    best, smoothing, hits = top + stride, run.smoothing, 0.0
+    best, smoothing, correct = top + stride, run.smoothing, 0.0
     sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
+    _maxima(memory, logits, stride, m, c)
     for s in range(m):
         largest = 0
         for k in range(1, c):
@@ -205,43 +167,64 @@ def _row_margins(memory, run, layer):
                 largest = k
         is_finite = memory[logits + largest * stride + s] - memory[top + s] == 0
         if is_finite and memory[best + s] == largest:
-            hits += weights[row + s]
+            correct += weights[row + s]
         memory[best + s] = as_element(0, memory)
-    run.hits += hits
+    run.total_score += correct
     for k in range(c):
         for s in range(m):
             y = sure * targets[k * target_stride + row + s] + spread
             memory[best + s] += y * (memory[logits + k * stride + s] - memory[top + s])
 
 
-@unit
-def _row_deltas(memory, run, layer):
-    """Probabilities -> deltas."""
-    targets, weights = elements_like(run.targets, memory), elements_like(run.weights, memory)
-    logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
-    share, smoothing, target_stride = (
-        as_element(run.share, memory),
-        run.smoothing,
-        run.target_stride,
-    )
-    sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
-    for k in range(c):
-        for s in range(m):
-            y = sure * targets[k * target_stride + row + s] + spread
-            z = logits + k * stride + s
-            memory[z] = share * weights[row + s] * (memory[z] - y)
-
-
-@unit
-def _add_losses(memory, run, layer):
-    """Add the weighted losses, log(sum of exponentials) - row c + 1, in float64, block by block."""
+@kernel
+def _add_losses(memory: Memory, run: Run, layer: Layer):
+    """probabilities (c, m) = softmax(logits (c, m)), in place; adds the weighted losses,
+    log(sum of exponentials) - margins (m), in float64, block by block."""
     weights, m, row = elements_like(run.weights, memory), run.m, run.row
     margin = run.logits + (layer.n_out + 1) * run.samples
-    total, loss = margin + run.samples, 0.0
-    for block in range(0, m, _BLOCK):
+    total, loss, one = margin + run.samples, 0.0, as_element(1, memory)
+    _exponentials(memory, run.logits, run.samples, m, layer.n_out, one)
+    for block in range(0, m, BLOCK):
         of_block = 0.0
-        for s in range(block, m if m - block < _BLOCK else block + _BLOCK):
+        for s in range(block, m if m - block < BLOCK else block + BLOCK):
             sample = math.log(1.0 * memory[total + s]) - memory[margin + s]
             of_block += weights[row + s] * sample
         loss += of_block
     run.total_loss += loss
+
+
+@kernel
+def _subtract_labels(memory: Memory, run: Run, layer: Layer):
+    """probabilities (c, m) -= smoothed one-hot labels (m)."""
+    labels, logits, stride, m = int32s(run.labels), run.logits, run.samples, run.m
+    row, c, smoothing = run.row, layer.n_out, run.smoothing
+    sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
+    for s in range(m):
+        memory[logits + labels[row + s] * stride + s] -= sure
+    if smoothing > 0:
+        for k in range(c):
+            for s in range(m):
+                memory[logits + k * stride + s] -= spread
+
+
+@kernel
+def _subtract_rows(memory: Memory, run: Run, layer: Layer):
+    """probabilities (c, m) -= smoothed targets (c, m)."""
+    targets, logits, stride, m = elements_like(run.targets, memory), run.logits, run.samples, run.m
+    row, c, smoothing, target_stride = run.row, layer.n_out, run.smoothing, run.target_stride
+    sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
+    for k in range(c):
+        for s in range(m):
+            y = sure * targets[k * target_stride + row + s] + spread
+            memory[logits + k * stride + s] -= y
+
+
+@kernel
+def _weight_deltas(memory: Memory, run: Run, layer: Layer):
+    """deltas (c, m) *= run.sample_scale * weights (m)."""
+    weights, scale = elements_like(run.weights, memory), as_element(run.sample_scale, memory)
+    logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
+    for k in range(c):
+        for s in range(m):
+            z = logits + k * stride + s
+            memory[z] = scale * weights[row + s] * memory[z]

@@ -1,9 +1,9 @@
 """Finding the zeros of the input, so that the first layer can step over them.
 
 Adding a product with zero changes nothing, so a sum may leave it out. A tile of the forward
-product takes TILE_ROWS samples at once and needs every feature that is non-zero in one of them; a
-tile of the weight gradient takes TILE_ROWS features at once (a group) and needs every sample that
-is non-zero in one of them. Both sets are bit masks: once per fit each row gets a mask of its
+product has TILE_ROWS samples and needs every feature that is non-zero in one of them; a tile of the
+weight gradient has TILE_ROWS features (a group) and needs every sample that is non-zero in one of
+them. Both sets are bit masks: once per fit each row gets a mask of its
 features followed by one of its groups; per chunk they are joined over the rows of a tile, and
 transposed into a mask of samples for each group.
 
@@ -11,12 +11,13 @@ Masks are words of 64 bits in int64, the lowest bit first.
 """
 
 from ..language.elements import as_element, elements_like, int64s, prefetch, uint8s
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at, run_at
-from ..language.simd import TILE_ROWS
+from ..language.simd import LINE_BYTES, TILE_ROWS
 
 _BITS = 64
-_LINE_WORDS = 8
+_LINE_WORDS = LINE_BYTES // 8
 
 
 def mask_words(d: int) -> tuple[int, int]:
@@ -24,9 +25,9 @@ def mask_words(d: int) -> tuple[int, int]:
     return -(-d // _BITS), -(-d // (_BITS * TILE_ROWS))
 
 
-@unit
-def scan(memory, runs, member):
-    """Masks of one member's share of the rows of X."""
+@kernel
+def scan(memory: Memory, runs: int, member: int):
+    """row_masks (n, mask_words) of X (n, d), for the rows from ``run.first`` to ``run.last``."""
     run = run_at(runs, member)
     numbers, pixels = elements_like(run.input, memory), uint8s(run.input)
     row_masks, zero, d = int64s(run.row_masks), as_element(0, memory), layer_at(run.layers, 0).n_out
@@ -43,9 +44,9 @@ def scan(memory, runs, member):
     _scan_groups(run, d)
 
 
-@unit
-def _scan_groups(run, d):
-    """Masks of the groups, behind those of the features that they come from."""
+@kernel
+def _scan_groups(run: Run, d: int):
+    """Masks of the groups, behind those of the features that they are computed from."""
     row_masks, everything = int64s(run.row_masks), (1 << TILE_ROWS) - 1
     for row in range(run.first, run.last):
         features = row * run.mask_words
@@ -63,9 +64,9 @@ def _scan_groups(run, d):
                 row_masks[groups + g // _BITS] |= 1 << (g % _BITS)
 
 
-@unit
-def mask_chunk(memory, run, layer):
-    """Masks of the chunk's tiles, and a call for those of the rows that come next."""
+@kernel
+def mask_chunk(memory: Memory, run: Run, layer: Layer):
+    """feature_masks and sample_masks of the chunk; prefetches the row masks of the next chunk."""
     _join_rows(run)
     _samples_of_groups(run)
     row_masks, order = int64s(run.row_masks), int64s(run.order)
@@ -76,9 +77,9 @@ def mask_chunk(memory, run, layer):
             prefetch(row_masks, order[i] * run.mask_words + word)
 
 
-@unit
-def _join_rows(run):
-    """For each TILE_ROWS rows of the chunk, the features of any of them."""
+@kernel
+def _join_rows(run: Run):
+    """feature_masks (m / TILE_ROWS, feature_words) = the row masks (m, feature_words), joined."""
     row_masks, order, joined = int64s(run.row_masks), int64s(run.order), int64s(run.feature_masks)
     words = run.feature_words
     for s in range(run.m):
@@ -88,24 +89,24 @@ def _join_rows(run):
             joined[tile + word] = before | row_masks[row + word]
 
 
-@unit
-def _transpose(block):
+@kernel
+def _transpose(block: int):
     """Transpose 64 words as a matrix of bits (Warren, Hacker's Delight, section 7-3)."""
     words = int64s(block)
     half, low = 32, (1 << 32) - 1
     while half:
         for start in range(0, _BITS, 2 * half):
-            for k in range(start, start + half):
-                swapped = ((words[k] >> half) ^ words[k + half]) & low
-                words[k] ^= swapped << half
-                words[k + half] ^= swapped
+            for i in range(start, start + half):
+                swapped = ((words[i] >> half) ^ words[i + half]) & low
+                words[i] ^= swapped << half
+                words[i + half] ^= swapped
         half >>= 1
         low ^= low << half
 
 
-@unit
-def _samples_of_groups(run):
-    """For each group of features, the rows of the chunk that have any of it."""
+@kernel
+def _samples_of_groups(run: Run):
+    """sample_masks (groups, m / 64) = masks of groups (m, groups / 64) with bits transposed."""
     row_masks, order = int64s(run.row_masks), int64s(run.order)
     block, found = int64s(run.bit_block), int64s(run.sample_masks)
     sample_words = (run.m + _BITS - 1) // _BITS

@@ -5,7 +5,8 @@ A layer's input is the output of the layer below, or the rows of X: row s starts
 """
 
 from ..language.elements import int64s, transpose, transpose_rows
-from ..language.jit import call, plugin, unit
+from ..language.jit import call, kernel, plugin
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at, vectors_of
 from ..language.simd import TILE_ROWS
 from .blocks import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
@@ -14,8 +15,8 @@ from .tiles import outer
 from .updates import scale, update_rows, update_rule
 
 # Where this many panels share the inputs of this many samples, the inputs are transposed first:
-# down a column they lie in as many places as there are samples. Of 1024-2048-2048-10 in batches of
-# 1024 the update then takes 0.78 of the time.
+# down a column they are on as many lines of the cache as there are samples. On an AVX-512 Xeon the
+# update of 1024-2048-2048-10 in batches of 1024 then takes 0.78 of the time.
 _MANY_PANELS = 4
 
 # Fewer rows do not repay the transposition of the weights. With it 28-64-64-2 and 2048-2048 are
@@ -23,9 +24,9 @@ _MANY_PANELS = 4
 _FEW_ROWS = 8
 
 
-@unit
-def forward(memory, run, layer):
-    """A = activation(W x + b) of the chunk."""
+@kernel
+def forward(memory: Memory, run: Run, layer: Layer):
+    """outputs (m, n_out) = activation(inputs (m, n_in) @ W (n_in, n_out) + b (n_out))."""
     below, tiles = layer_at(layer.below, 0), int64s(run.outer)
     masks = 0
     if layer.masked:
@@ -46,9 +47,10 @@ def forward(memory, run, layer):
         call(layer.drop, memory, run, layer)
 
 
-@unit
-def backward(memory, run, layer):
-    """D W^T, to the deltas of the layer below: the member's panels of that."""
+@kernel
+def backward(memory: Memory, run: Run, layer: Layer):
+    """below.deltas (m, n_in) = deltas (m, n_out) @ W.T (n_out, n_in), before the activation of the
+    layer below, whose panels are the member's."""
     below, tiles = layer_at(layer.below, 0), int64s(run.outer)
     for p in range(below.first, below.last):
         target = (below.deltas + p * below.delta_panel, below.panel)
@@ -70,9 +72,9 @@ def backward(memory, run, layer):
             )  # fmt: skip
 
 
-@unit
-def _transpose_weights(memory, run, layer, below, p, vectors):
-    """Weights from the units in panel ``p`` below, as a row for each unit of the layer.
+@kernel
+def _transpose_weights(memory: Memory, run: Run, layer: Layer, below: Layer, p: int, vectors: int):
+    """transposed (n_out, panel) = W.T (n_out, n_in) in the columns of panel ``p`` below.
 
     Its last columns may belong to no unit; what they hold then does not matter, as derivatives of
     activations leave zeros there.
@@ -82,19 +84,19 @@ def _transpose_weights(memory, run, layer, below, p, vectors):
         source = layer.weights + q * layer.weight_panel + p * width * layer.panel
         for v in range(vectors_of(run, layer, q)):
             row = run.transposed + (q * layer.panel + v * lanes) * width
-            for k in range(vectors):
-                square = source + k * lanes * layer.panel + v * lanes
-                transpose(memory, row + k * lanes, width, square, layer.panel)
+            for u in range(vectors):
+                square = source + u * lanes * layer.panel + v * lanes
+                transpose(memory, row + u * lanes, width, square, layer.panel)
 
 
 @plugin
-def pack_inputs(memory, run, source, rows, count):
+def pack_inputs(memory: Memory, run: Run, source: int, rows: int, count: int):
     """:func:`transpose_inputs`, where a run may need it."""
 
 
-@unit
-def update(memory, run, layer):
-    """Weights and biases of the member's panels, from the layer's inputs and deltas."""
+@kernel
+def update(memory: Memory, run: Run, layer: Layer):
+    """A step of W (n_in, n_out) and b (n_out) along inputs.T (n_in, m) @ deltas (m, n_out)."""
     below, panel, n_in = layer_at(layer.below, 0), layer.panel, layer.n_in
     if run.straight:
         for p in range(layer.first, layer.last):
@@ -120,39 +122,36 @@ def update(memory, run, layer):
             )  # fmt: skip
         masks += mask_block
     # A bias is the weight of an input that is always 1.
-    run.biases = True
     for p in range(layer.first, layer.last):
         update_rows(
             memory, run, (layer.weights + p * layer.weight_panel + n_in * panel, panel),
-            (run.one, run.noughts, run.iota), (layer.deltas + p * layer.delta_panel, panel),
+            (run.one, run.zero_offsets, run.iota), (layer.deltas + p * layer.delta_panel, panel),
             1, vectors_of(run, layer, p), 0,
         )  # fmt: skip
-    run.biases = False
 
 
-@unit
-def each_piece(memory, run, layer, p, visitor):
-    """Call the unit ``visitor`` on some rows of a panel and their gradient at a time, the biases
-    last."""
+@kernel
+def each_block(memory: Memory, run: Run, layer: Layer, p: int, visitor: int):
+    """Call the kernel ``visitor`` on UPDATE_ROWS rows of panel ``p`` of W (n_in, n_out) and their
+    gradient at a time, and on b (n_out) last."""
     start, n_in = layer.weights + p * layer.weight_panel, layer.n_in
     for j in range(0, n_in, UPDATE_ROWS):
         rows = n_in - j if n_in - j < UPDATE_ROWS else UPDATE_ROWS
         w = start + j * layer.panel
-        update_rule(visitor, memory, run, w, w + run.gradient, rows * layer.panel)
-    run.biases = True
+        update_rule(visitor, memory, run, w, w + run.gradient, rows * layer.panel, False)
     w = start + n_in * layer.panel
-    update_rule(visitor, memory, run, w, w + run.gradient, layer.panel)
-    run.biases = False
+    update_rule(visitor, memory, run, w, w + run.gradient, layer.panel, True)
 
 
-@unit
-def transpose_inputs(memory, run, source, rows, count):
-    """Transpose ``count`` columns of the inputs, to rows ``run.samples`` apart."""
-    lanes, stride, target, places = run.lanes, run.samples, run.transposed, int64s(rows)
+@kernel
+def transpose_inputs(memory: Memory, run: Run, source: int, rows: int, count: int):
+    """transposed (count, m) = inputs.T (count, m): the ``count`` columns from ``source`` on, to
+    rows ``run.samples`` apart."""
+    lanes, stride, target, row_offsets = run.lanes, run.samples, run.transposed, int64s(rows)
     whole_count, whole_m = count - count % lanes, run.m - run.m % lanes
     for s in range(0, whole_m, lanes):
         for j in range(0, whole_count, lanes):
-            transpose_rows(memory, target + j * stride + s, stride, source + j, places, s)
+            transpose_rows(memory, target + j * stride + s, stride, source + j, row_offsets, s)
     for s in range(run.m):
         for j in range(whole_count if s < whole_m else 0, count):
-            memory[target + j * stride + s] = memory[source + places[s] + j]
+            memory[target + j * stride + s] = memory[source + row_offsets[s] + j]

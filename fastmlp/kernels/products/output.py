@@ -5,16 +5,18 @@ Logits and their delta lie class by class, ``run.samples`` apart.
 """
 
 from ..language.elements import as_element, int64s
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at, vectors_of
 from .inner import inner
 from .tiles import outer
 from .updates import scale, update_rows, update_rule
 
 
-@unit
-def forward(memory, run, layer):
-    """Logits from the member's panels alone, each panel's to its own place."""
+@kernel
+def forward(memory: Memory, run: Run, layer: Layer):
+    """partial logits (c, m) = W.T (c, panel) @ inputs.T (panel, m) for each of the member's panels;
+    + b (c) for panel 0."""
     below, c = layer_at(layer.below, 0), layer.n_out
     partial = run.partial + run.slot * run.partial_slot
     for p in range(layer.first, layer.last):
@@ -31,9 +33,9 @@ def forward(memory, run, layer):
                     memory[z + s] += bias
 
 
-@unit
-def sum_logits(memory, run, layer):
-    """Logits: the sum, in the order of panels, of what :func:`forward` left."""
+@kernel
+def sum_logits(memory: Memory, run: Run, layer: Layer):
+    """logits (c, m) = the partial logits (c, m), summed in the order of panels."""
     logits, partial = run.logits, run.partial + run.slot * run.partial_slot
     # Whole rows, whatever they hold beyond the m samples: one long loop is faster than many short.
     count = layer.n_out * run.samples
@@ -45,9 +47,10 @@ def sum_logits(memory, run, layer):
             memory[logits + i] += memory[partial + i]
 
 
-@unit
-def backward(memory, run, layer):
-    """Delta of the last hidden layer before its activation, for the member's panels."""
+@kernel
+def backward(memory: Memory, run: Run, layer: Layer):
+    """below.deltas (m, n_in) = deltas.T (m, c) @ W.T (c, n_in), before the activation of the layer
+    below; in the member's panels."""
     below, tiles = layer_at(layer.below, 0), int64s(run.outer)
     for p in range(layer.first, layer.last):
         outer(
@@ -58,9 +61,9 @@ def backward(memory, run, layer):
         )  # fmt: skip
 
 
-@unit
-def update(memory, run, layer):
-    """Output weights of the member's panels; the biases go with panel 0."""
+@kernel
+def update(memory: Memory, run: Run, layer: Layer):
+    """A step of W.T (c, n_in) along deltas (c, m) @ inputs (m, n_in), and of b (c) with panel 0."""
     below, c = layer_at(layer.below, 0), layer.n_out
     if run.straight:
         scale(memory, run, run.logits, c * run.samples)
@@ -74,9 +77,9 @@ def update(memory, run, layer):
             _update_biases(memory, run, layer)
 
 
-@unit
-def _update_biases(memory, run, layer):
-    """Output biases, each from the sum of its deltas."""
+@kernel
+def _update_biases(memory: Memory, run: Run, layer: Layer):
+    """A step of b (c) along the sums of deltas (c, m) over the samples."""
     c, target, base = layer.n_out, layer.bias, layer.bias
     if not run.straight:
         base = layer.bias + run.gradient
@@ -90,19 +93,16 @@ def _update_biases(memory, run, layer):
             total += memory[base + k]
         memory[target + k] = total
     if run.updates and not run.straight:
-        run.biases = True
-        update_rule(run.step_unit, memory, run, layer.bias, run.tile, c)
-        run.biases = False
+        update_rule(run.step_kernel, memory, run, layer.bias, run.tile, c, True)
 
 
-@unit
-def each_piece(memory, run, layer, p, visitor):
-    """Call the unit ``visitor`` on each row of a panel and its gradient, biases with panel 0."""
+@kernel
+def each_block(memory: Memory, run: Run, layer: Layer, p: int, visitor: int):
+    """Call the kernel ``visitor`` on each row of panel ``p`` of W.T (c, n_in) and its gradient, and
+    on b (c) with panel 0."""
     count = vectors_of(run, layer, p) * run.lanes
     for k in range(layer.n_out):
         w = layer.weights + p * layer.panel + k * layer.stride
-        update_rule(visitor, memory, run, w, w + run.gradient, count)
+        update_rule(visitor, memory, run, w, w + run.gradient, count, False)
     if p == 0:
-        run.biases = True
-        update_rule(visitor, memory, run, layer.bias, layer.bias + run.gradient, layer.n_out)
-        run.biases = False
+        update_rule(visitor, memory, run, layer.bias, layer.bias + run.gradient, layer.n_out, True)

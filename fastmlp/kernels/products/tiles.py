@@ -9,194 +9,223 @@ Each element of C is one chain of multiply-adds in index order, whatever the sha
 it falls into, so results do not depend on how the work is split.
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
-from ..language.jit import plugin, unit
+from ..language.backend import ir
+from ..language.codegen import codegen
+from ..language.jit import kernel, plugin
+from ..language.parameters import Memory, Pair, Triple
 from ..language.simd import INT, TILE_ROWS, TILE_VECTORS, ZERO, Emitter, loop, multiple, while_loop
+
+# Of (i, sums), the sums with the products of step i added.
+Add = Callable[[Any, list[Any]], list[Any]]
 
 
 @plugin
-def outer(memory, C, base, A, B, rows, depth, masks, rectified):
+def outer(
+    memory: Memory, C: Pair, base: Pair, A: Triple, B: Pair,
+    rows: int, depth: int, masks: int, rectified: int,
+):  # fmt: skip
     """C[j, :] = base[j, :] + sum_i A[i, j] * B[i, :] over i < depth; at least 0 if ``rectified``.
 
-    There are ``rows`` rows of as many whole vectors as the unit is made for, contiguous in C, base
-    and B. C, base and B are pairs (offset, elements between rows); ``base`` may be C itself. A is
-    (offset, steps, places), the latter two tables: A[i, j] is the element
-    ``offset + steps[i] + places[j]``.
+    There are ``rows`` rows of as many whole vectors as the kernel is made for, contiguous in C,
+    base and B. C, base and B are pairs (offset, elements between rows); ``base`` may be C itself.
+    A is (offset, steps, row_offsets), the latter two tables: A[i, j] is the element
+    ``offset + steps[i] + row_offsets[j]``.
 
-    A masked unit sums over the i whose bits are set: for tile t of TILE_ROWS rows, in the words
+    A masked kernel sums over the i whose bits are set: for tile t of TILE_ROWS rows, in the words
     from ``masks[t * words]`` on, ``words`` being ``depth / 64`` rounded up.
     """
 
 
-def _for_each_set_bit(e: Emitter, masks: Any, words: Any, sums: list[Any], step: Any) -> list[Any]:
-    """``sums = step(i, sums)`` for the set bits i of ``words`` words."""
-    b = e.builder
-    one, yes = ir.Constant(INT, 1), ir.Constant(ir.IntType(1), 1)
+def _outer(vectors: int, masked: bool) -> Any:
+    """The kernel of :func:`outer` for rows of ``vectors`` vectors."""
 
-    def word_body(word: Any, sums: list[Any]) -> list[Any]:
-        first = multiple(b, word, 64)
+    @codegen
+    def tiles(e, memory, C, base, A, B, rows, depth, masks, rectified):
+        b, table = e.builder, INT.as_pointer()
+        starts = [e.at(memory, operand[0]) for operand in (C, base, A, B)]
+        steps, row_offsets, masks = (b.inttoptr(address, table) for address in (*A[1:], masks))
+        words = b.ashr(b.add(depth, ir.Constant(INT, 63)), ir.Constant(INT, 6))
+        operands = _Operands(
+            C=starts[0], C_row=C[1], base=starts[1], base_row=base[1], A=starts[2], steps=steps,
+            row_offsets=row_offsets, B=starts[3], B_row=B[1], rows=rows, depth=depth,
+            masks=masks if masked else None, words=words, rectified=rectified,
+        )  # fmt: skip
+        _generate(e, operands, vectors)
 
-        def bit_body(carried: list[Any]) -> list[Any]:
-            bits, *sums = carried
-            sums = step(b.add(first, b.cttz(bits, yes)), sums)
-            return [b.and_(bits, b.sub(bits, one)), *sums]
+    def outer(
+        memory: Memory, C: Pair, base: Pair, A: Triple, B: Pair,
+        rows: int, depth: int, masks: int, rectified: int,
+    ):  # fmt: skip
+        tiles(memory, C, base, A, B, rows, depth, masks, rectified)
 
-        bits = b.load(e.at(masks, word))
-        going = lambda carried: b.icmp_signed("!=", carried[0], ZERO)  # noqa: E731
-        return while_loop(b, [bits, *sums], going, bit_body)[1:]
-
-    return loop(b, words, sums, word_body)  # type: ignore[no-any-return]
-
-
-def _outer_tile(
-    e: Emitter, rows: int, vectors: int, args: dict[str, Any], tile: Any, first_row: Any
-) -> None:
-    b = e.builder
-    places = e.at(args["places"], first_row)
-    a_rows = [e.at(args["A"], b.load(e.at(places, j))) for j in range(rows)]
-
-    def step(i: Any, sums: list[Any]) -> list[Any]:
-        a_offset = b.load(e.at(args["steps"], i))
-        b_row = e.at(args["B"], b.mul(i, args["B_row"]))
-        new = list(sums)
-
-        def row(j: int) -> Any:
-            return e.splat(b.load(e.at(a_rows[j], a_offset)))
-
-        def column(v: int) -> Any:
-            return e.load(e.at(b_row, v * e.lanes))
-
-        def add(j: int, v: int, x: Any, y: Any) -> None:
-            new[j * vectors + v] = e.fma(x, y, sums[j * vectors + v])
-
-        # The fewer are kept, the others pass: else the 12 sums of 3 rows of 4 vectors do not fit
-        # into 16 registers, and the one that goes through memory halves the speed.
-        if rows < vectors:
-            kept = [row(j) for j in range(rows)]
-            for v in range(vectors):
-                passing = column(v)
-                for j in range(rows):
-                    add(j, v, kept[j], passing)
-        else:
-            kept = [column(v) for v in range(vectors)]
-            for j in range(rows):
-                passing = row(j)
-                for v in range(vectors):
-                    add(j, v, passing, kept[v])
-        return new
-
-    def two_steps(i: Any, sums: list[Any]) -> list[Any]:
-        return step(b.add(i, ir.Constant(INT, 1)), step(i, sums))
-
-    def rows_of(name: str) -> list[Any]:
-        first = e.at(args[name], b.mul(first_row, args[f"{name}_row"]))
-        return [e.at(first, multiple(b, args[f"{name}_row"], j)) for j in range(rows)]
-
-    # The base comes last: added to it one by one, small terms would be lost in rounding.
-    sums = [e.zeros()] * (rows * vectors)
-    if "masks" in args:
-        masks = e.at(args["masks"], b.mul(tile, args["words"]))
-        sums = _for_each_set_bit(e, masks, args["words"], sums, step)
-    else:
-        even = b.and_(args["depth"], ir.Constant(INT, -2))
-        sums = loop(b, even, sums, two_steps, step=2)
-        odd = b.sub(args["depth"], even)
-        sums = loop(b, odd, sums, lambda i, carried: step(b.add(even, i), carried))
-
-    starts = [e.load(e.at(row, v * e.lanes)) for row in rows_of("base") for v in range(vectors)]
-    sums = [e.add(start, total) for start, total in zip(starts, sums, strict=True)]
-    targets = [e.at(row, v * e.lanes) for row in rows_of("C") for v in range(vectors)]
-    with b.if_else(b.icmp_signed("!=", args["rectified"], ZERO)) as (rectified, linear):
-        with rectified:
-            for value, target in zip(sums, targets, strict=True):
-                # "less than" is false for NaN, which therefore passes through.
-                negative = b.fcmp_ordered("<", value, e.zeros())
-                e.store(b.select(negative, e.zeros(), value), target)
-        with linear:
-            for value, target in zip(sums, targets, strict=True):
-                e.store(value, target)
+    outer.__name__ = f"outer_{'masked_' * masked}{vectors}"
+    return kernel(outer)
 
 
-def _emit_outer(e: Emitter, vectors: int, args: dict[str, Any]) -> None:
+# Kernels of :func:`outer` by the vectors of a row.
+OUTER = {vectors: _outer(vectors, masked=False) for vectors in range(1, TILE_VECTORS + 1)}
+OUTER_MASKED = {vectors: _outer(vectors, masked=True) for vectors in range(1, TILE_VECTORS + 1)}
+
+
+class _Operands(NamedTuple):
+    """The operands of :func:`outer`, offsets and tables as pointers."""
+
+    C: Any
+    C_row: Any
+    base: Any
+    base_row: Any
+    A: Any
+    steps: Any
+    row_offsets: Any
+    B: Any
+    B_row: Any
+    rows: Any
+    depth: Any
+    masks: Any  # None if nothing is masked
+    words: Any
+    rectified: Any
+
+
+def _generate(e: Emitter, o: _Operands, vectors: int) -> None:
     """Loop over the tiles of all rows.
 
     Masks belong to tiles of TILE_ROWS rows. Without masks the tiles are as equal as can be: one
     of few rows would stream B for little work.
     """
     b = e.builder
-    rows, most = args["rows"], ir.Constant(INT, TILE_ROWS)
-    one = ir.Constant(INT, 1)
-    tiles = b.sdiv(b.add(rows, ir.Constant(INT, TILE_ROWS - 1)), most)
-    balanced = "masks" not in args
-    height = b.sdiv(rows, b.select(b.icmp_signed(">", tiles, ZERO), tiles, one))
-    taller = b.sub(rows, b.mul(height, tiles))
+    one, most = ir.Constant(INT, 1), ir.Constant(INT, TILE_ROWS)
+    tiles = b.sdiv(b.add(o.rows, ir.Constant(INT, TILE_ROWS - 1)), most)
+    height = b.sdiv(o.rows, b.select(b.icmp_signed(">", tiles, ZERO), tiles, one))
+    taller = b.sub(o.rows, b.mul(height, tiles))
 
     def tile(index: Any, carried: list[Any]) -> list[Any]:
         (first,) = carried
-        if balanced:
-            is_taller = b.icmp_signed("<", index, taller)
-            count = b.add(height, b.zext(is_taller, INT))
+        if o.masks is None:
+            count = b.add(height, b.zext(b.icmp_signed("<", index, taller), INT))
         else:
-            left = b.sub(rows, first)
+            left = b.sub(o.rows, first)
             count = b.select(b.icmp_signed("<", left, most), left, most)
-        done = b.append_basic_block("tile.done")
-        by_count = b.switch(count, done)
-        for number in range(1, TILE_ROWS + 1):
-            block = b.append_basic_block(f"rows.{number}")
-            by_count.add_case(ir.Constant(INT, number), block)
-            b.position_at_end(block)
-            _outer_tile(e, number, vectors, args, index, first)
-            b.branch(done)
-        b.position_at_end(done)
+        _tile_of_any_height(e, o, index, first, count, vectors)
         return [b.add(first, count)]
 
     loop(b, tiles, [ZERO], tile)
 
 
-def _operands(e: Emitter, memory: Any, masked: bool, args: Any) -> dict[str, Any]:
-    """The operands of :func:`outer` by the names that the tile uses, offsets as pointers."""
+def _tile_of_any_height(
+    e: Emitter, o: _Operands, tile: Any, first: Any, count: Any, vectors: int
+) -> None:
+    """One of the tiles of 1 to TILE_ROWS rows."""
     b = e.builder
-    C, base, B = (cgutils.unpack_tuple(b, args[k], 2) for k in (0, 1, 3))
-    A = cgutils.unpack_tuple(b, args[2], 3)
-    rows, depth, masks, rectified = args[4:]
-    table = INT.as_pointer()
-    operands = {
-        "C": e.at(memory, C[0]), "C_row": C[1], "base": e.at(memory, base[0]), "base_row": base[1],
-        "A": e.at(memory, A[0]), "steps": b.inttoptr(A[1], table),
-        "places": b.inttoptr(A[2], table), "B": e.at(memory, B[0]), "B_row": B[1],
-        "rows": rows, "depth": depth, "rectified": rectified,
-    }  # fmt: skip
-    if masked:
-        words = b.ashr(b.add(depth, ir.Constant(INT, 63)), ir.Constant(INT, 6))
-        operands |= {"masks": b.inttoptr(masks, table), "words": words}
-    return operands
+    done = b.append_basic_block("tile.done")
+    by_count = b.switch(count, done)
+    for rows in range(1, TILE_ROWS + 1):
+        block = b.append_basic_block(f"rows.{rows}")
+        by_count.add_case(ir.Constant(INT, rows), block)
+        b.position_at_end(block)
+        _tile(e, o, tile, first, rows, vectors)
+        b.branch(done)
+    b.position_at_end(done)
 
 
-def _tile_unit(vectors: int, masked: bool) -> Any:
-    """The unit of :func:`outer` for rows of ``vectors`` vectors."""
-
-    @intrinsic
-    def emitted(typing_context, memory, C, base, A, B, rows, depth, masks, rectified):
-        def emit(context, builder, sig, args):
-            e = Emitter(builder, sig.args[0].dtype)
-            _emit_outer(e, vectors, _operands(e, args[0], masked, args[1:]))
-            return context.get_dummy_value()
-
-        return types.void(memory, C, base, A, B, rows, depth, masks, rectified), emit
-
-    def outer(memory, C, base, A, B, rows, depth, masks, rectified):
-        emitted(memory, C, base, A, B, rows, depth, masks, rectified)
-
-    outer.__name__ = f"outer_{'masked_' * masked}{vectors}"
-    return unit(outer)
+def _tile(e: Emitter, o: _Operands, tile: Any, first: Any, rows: int, vectors: int) -> None:
+    """``rows`` rows of C from row ``first`` on: their sums stay in registers."""
+    sums = _sums(e, o, tile, first, rows, vectors)
+    # The base comes last: added to it one by one, small terms would be lost in rounding.
+    starts = [e.load(at) for at in _addresses(e, o.base, o.base_row, first, rows, vectors)]
+    sums = [e.add(start, total) for start, total in zip(starts, sums, strict=True)]
+    _store(e, sums, _addresses(e, o.C, o.C_row, first, rows, vectors), o.rectified)
 
 
-# Units of :func:`outer` by the vectors of a row.
-OUTER = {vectors: _tile_unit(vectors, masked=False) for vectors in range(1, TILE_VECTORS + 1)}
-OUTER_MASKED = {vectors: _tile_unit(vectors, masked=True) for vectors in range(1, TILE_VECTORS + 1)}
+def _sums(e: Emitter, o: _Operands, tile: Any, first: Any, rows: int, vectors: int) -> list[Any]:
+    """sum_i A[i, j] * B[i, :], one vector after the other of each row j."""
+    b = e.builder
+    offsets = e.at(o.row_offsets, first)
+    a_rows = [e.at(o.A, b.load(e.at(offsets, j))) for j in range(rows)]
+    add = partial(_add_products, e, o, a_rows, vectors)
+    zeros = [e.zeros()] * (rows * vectors)
+    if o.masks is None:
+        return _for_each_pair(e, o.depth, zeros, add)
+    return _for_each_set_bit(e, e.at(o.masks, b.mul(tile, o.words)), o.words, zeros, add)
+
+
+def _add_products(
+    e: Emitter, o: _Operands, a_rows: list[Any], vectors: int, i: Any, sums: list[Any]
+) -> list[Any]:
+    """``sums`` with A[i, j] * B[i, :] added to them."""
+    b = e.builder
+    a_offset, b_row = b.load(e.at(o.steps, i)), e.at(o.B, b.mul(i, o.B_row))
+    x = (e.splat(b.load(e.at(row, a_offset))) for row in a_rows)
+    y = (e.load(e.at(b_row, v * e.lanes)) for v in range(vectors))
+    # The fewer are kept, the others pass: else the 12 sums of 3 rows of 4 vectors do not fit
+    # into 16 registers, and the one that goes through memory halves the speed.
+    if len(a_rows) < vectors:
+        kept = list(enumerate(x))
+        factors = ((j, v, x_j, y_v) for v, y_v in enumerate(y) for j, x_j in kept)
+    else:
+        kept = list(enumerate(y))
+        factors = ((j, v, x_j, y_v) for j, x_j in enumerate(x) for v, y_v in kept)
+    new = {(j, v): e.fma(x_j, y_v, sums[j * vectors + v]) for j, v, x_j, y_v in factors}
+    return [new[j, v] for j in range(len(a_rows)) for v in range(vectors)]
+
+
+def _for_each_pair(e: Emitter, depth: Any, sums: list[Any], add: Add) -> list[Any]:
+    """``sums = add(i, sums)`` for the i below ``depth``, two in each turn of the loop."""
+    b = e.builder
+    even = b.and_(depth, ir.Constant(INT, -2))
+
+    def two(i: Any, sums: list[Any]) -> list[Any]:
+        return add(b.add(i, ir.Constant(INT, 1)), add(i, sums))
+
+    sums = loop(b, even, sums, two, step=2)
+    return loop(b, b.sub(depth, even), sums, lambda i, sums: add(b.add(even, i), sums))
+
+
+def _for_each_set_bit(e: Emitter, masks: Any, words: Any, sums: list[Any], add: Add) -> list[Any]:
+    """``sums = add(i, sums)`` for the set bits i of ``words`` words."""
+
+    def word(index: Any, sums: list[Any]) -> list[Any]:
+        bits = e.builder.load(e.at(masks, index))
+        return _for_each_bit_of(e, bits, multiple(e.builder, index, 64), sums, add)
+
+    return loop(e.builder, words, sums, word)
+
+
+def _for_each_bit_of(e: Emitter, bits: Any, first: Any, sums: list[Any], add: Add) -> list[Any]:
+    """The same for one word, whose lowest bit is number ``first``."""
+    b, one, yes = e.builder, ir.Constant(INT, 1), ir.Constant(ir.IntType(1), 1)
+
+    def some_left(carried: list[Any]) -> Any:
+        return b.icmp_signed("!=", carried[0], ZERO)
+
+    def lowest(carried: list[Any]) -> list[Any]:
+        bits, *sums = carried
+        sums = add(b.add(first, b.cttz(bits, yes)), sums)
+        return [b.and_(bits, b.sub(bits, one)), *sums]
+
+    return while_loop(b, [bits, *sums], some_left, lowest)[1:]
+
+
+def _addresses(
+    e: Emitter, start: Any, stride: Any, first: Any, rows: int, vectors: int
+) -> list[Any]:
+    """Of each vector of the rows from row ``first`` on."""
+    start = e.at(start, e.builder.mul(first, stride))
+    firsts = [e.at(start, multiple(e.builder, stride, j)) for j in range(rows)]
+    return [e.at(row, v * e.lanes) for row in firsts for v in range(vectors)]
+
+
+def _store(e: Emitter, values: list[Any], addresses: list[Any], rectified: Any) -> None:
+    b = e.builder
+    with b.if_else(b.icmp_signed("!=", rectified, ZERO)) as (positive_part, linear):
+        with positive_part:
+            for value, address in zip(values, addresses, strict=True):
+                # "less than" is false for NaN, which therefore passes through.
+                negative = b.fcmp_ordered("<", value, e.zeros())
+                e.store(b.select(negative, e.zeros(), value), address)
+        with linear:
+            for value, address in zip(values, addresses, strict=True):
+                e.store(value, address)

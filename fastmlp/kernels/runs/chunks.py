@@ -1,11 +1,12 @@
-"""Which rows a chunk has, and the part of a mini-batch that it is."""
+"""Chunks of mini-batches: their rows, and the numbers of their batch."""
 
 from ..language.elements import float64s
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Run
 
 
-@unit
-def open_chunk(run, step):
+@kernel
+def open_chunk(run: Run, step: int):
     """Make chunk number ``step`` of an epoch the present one."""
     run.step = step
     number = step // run.chunks_per_batch
@@ -22,7 +23,8 @@ def open_chunk(run, step):
     run.opens, run.closes = run.row == first, end == last
     run.updates = run.closes and not run.clip
     run.straight = run.plain and run.opens and run.closes
-    run.share, run.rate = float64s(run.shares)[number], float64s(run.rates)[number]
+    run.sample_scale = float64s(run.sample_scales)[number]
+    run.rate = float64s(run.rates)[number]
     if run.penalise:
         run.l2, run.l1 = float64s(run.l2s)[number], float64s(run.l1s)[number]
     if run.shrink:

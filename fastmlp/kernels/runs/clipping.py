@@ -3,42 +3,46 @@
 import math
 
 from ..language.elements import float64s
-from ..language.jit import plugin, unit
+from ..language.jit import kernel, plugin
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at
 from .team import barrier
 
 
 @plugin
-def each_piece(memory, run, layer, p, visitor):
-    """Call the unit ``visitor`` (memory, run, w, gradient, count) on each piece of a panel."""
+def each_block(memory: Memory, run: Run, layer: Layer, p: int, visitor: int):
+    """Call ``visitor``, an ``update_rule``, on each block of panel ``p`` and its gradient."""
 
 
-@unit
-def update_clipped(memory, run, layer):
-    """At the end of a batch, g *= clip_norm / max(norm, clip_norm), and the update.
+@kernel
+def update_clipped(memory: Memory, run: Run, layer: Layer):
+    """A step of all weights along gradient * clip_norm / max(norm, clip_norm).
 
     As in Keras, the norm is that of the gradient with its penalties. Each member sums the squares
-    of its own panels, and all add up the sums of all panels in the same order. Nobody's weights
-    change before everybody has met here, so before everybody has done with the backward pass.
+    of its own panels, and all add up the sums of all panels in the same order. No
+    weights change before all members have met here, so before all are done with the backward pass.
     """
     for l in range(1, run.n_layers + 1):
         current = layer_at(run.layers, l)
         squares = float64s(current.squares)
         for p in range(current.first, current.last):
             run.squares = 0.0
-            each_piece(current.each_piece, memory, run, current, p, run.measure)
+            each_block(current.each_block, memory, run, current, p, run.measure)
             squares[p] = run.squares
     barrier(run)
     _set_factor(run)
     for l in range(1, run.n_layers + 1):
         current = layer_at(run.layers, l)
         for p in range(current.first, current.last):
-            each_piece(current.each_piece, memory, run, current, p, run.step_unit)
+            each_block(current.each_block, memory, run, current, p, run.step_kernel)
 
 
-@unit
-def _set_factor(run):
-    """Factor of the gradient; NaN if the norm is not finite, so that it shows."""
+@kernel
+def _set_factor(run: Run):
+    """factor = min(1, clip_norm / norm), from the sums of squares (panels) of each layer.
+
+    It is NaN if the norm is not finite, so that this shows.
+    """
     total = 0.0
     for l in range(1, run.n_layers + 1):
         layer = layer_at(run.layers, l)

@@ -1,4 +1,4 @@
-"""The units of a run, chosen by what it needs: what is not named here is never compiled."""
+"""The kernels that a run needs. Those that are not named here are never compiled."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -45,33 +45,26 @@ def training_job(
     """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros.
 
     There is a name in ``activations`` for each hidden layer, as in the plan. ``dropout`` has the
-    share that is dropped of the input and of each hidden layer; that of the input needs a reader
-    that copies. ``before_rule`` names what happens before the update rule: "penalties", "decay",
-    "clipping".
+    fraction that is dropped of the input and of each hidden layer; that of the input needs a
+    reader that copies. ``before_rule`` names what happens before the update rule: "penalties",
+    "decay", "clipping".
     """
     job, layers = Job(train, plan, memory, as_team=True), plan.layers
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
     if reader == "scattered":
-        layers["rows"][:, 0] = plan.runs["places"]
+        layers["rows"][:, 0] = plan.runs["row_offsets"]
     chunks = int(plan.runs["chunks_per_batch"][0])
     plain = RULES[rule].plain and not before_rule
     job.set(plain=plain)
     if not plain or chunks > 1:  # else all updates are straight
-        job.choose(rule=RULES[rule].unit)
+        job.choose(rule=RULES[rule].kernel)
         _choose_before_rule(job, before_rule)
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
     _choose_forward(job, activations, training=True)
     if any(dropout):
         _choose_dropout(job, dropout)
-    layers["update"][:, 1:-1] = job.address(dense.update) if layers.shape[1] > 2 else 0
-    layers["update"][:, -1] = job.address(output.update)
-    if layers.shape[1] > 2:
-        layers["backward"][:, -1] = job.address(output.backward)
-    for index, name in enumerate(activations, 1):
-        layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
-    if layers.shape[1] > 3:
-        layers["backward"][:, 2:-1] = job.address(dense.backward)
+    _choose_backward(job, activations)
     job.set(outer=_tiles(job, OUTER, layers[0, 1:]))
     if masked:
         layers["masked"][:, 1] = True
@@ -81,33 +74,33 @@ def training_job(
 
 
 def _choose_before_rule(job: Job, names: Collection[str]) -> None:
-    job.set(step_unit=job.runs["rule"])
+    job.set(step_kernel=job.runs["rule"])
     if "penalties" in names:
         job.choose(penalise=regularisation.penalise)
     if "decay" in names:
         job.choose(shrink=regularisation.decay)
     if "clipping" in names:
         job.choose(
-            step_unit=regularisation.clipped, measure=regularisation.measured, clip=update_clipped
+            step_kernel=regularisation.clipped, measure=regularisation.measured, clip=update_clipped
         )
         layers = job.plan.layers
-        layers["each_piece"][:, -1] = job.address(output.each_piece)
+        layers["each_block"][:, -1] = job.address(output.each_block)
         if layers.shape[1] > 2:
-            layers["each_piece"][:, 1:-1] = job.address(dense.each_piece)
+            layers["each_block"][:, 1:-1] = job.address(dense.each_block)
         for index in range(1, layers.shape[1]):
             layers["squares"][:, index] = job.plan.table(np.zeros(layers["panels"][0, index]))
     elif names:
-        job.choose(step_unit=regularisation.regularised)
+        job.choose(step_kernel=regularisation.regularised)
 
 
 def prediction_job(
-    plan: Plan, memory: Floats, *, reader: str, unit: Any, activations: tuple[str, ...],
+    plan: Plan, memory: Floats, *, reader: str, kernel: Any, activations: tuple[str, ...],
     totals: bool,
 ) -> Job:  # fmt: skip
-    """What the ``unit`` of an output makes of the logits; or, if ``totals``, of a loss, loss and
-    hits of each chunk."""
+    """Outputs of the logits, by ``kernel``; or, if ``totals``, loss and score of each chunk, by the
+    ``kernel`` of a loss."""
     job = Job(predict, plan, memory)
-    job.choose(read=READERS[reader], loss=unit, finish=keep_totals if totals else keep_outputs)
+    job.choose(read=READERS[reader], loss=kernel, finish=keep_totals if totals else keep_outputs)
     _choose_forward(job, activations, training=False)
     job.set(outer=_tiles(job, OUTER, plan.layers[0, 1:-1]))
     return job
@@ -126,24 +119,36 @@ def _choose_forward(job: Job, activations: tuple[str, ...], *, training: bool) -
     layers["forward"][:, -1] = job.address(output.forward)
 
 
+def _choose_backward(job: Job, activations: tuple[str, ...]) -> None:
+    layers = job.plan.layers
+    layers["update"][:, 1:-1] = job.address(dense.update) if layers.shape[1] > 2 else 0
+    layers["update"][:, -1] = job.address(output.update)
+    if layers.shape[1] > 2:
+        layers["backward"][:, -1] = job.address(output.backward)
+    for index, name in enumerate(activations, 1):
+        layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
+    if layers.shape[1] > 3:
+        layers["backward"][:, 2:-1] = job.address(dense.backward)
+
+
 def _choose_dropout(job: Job, dropout: tuple[float, ...]) -> None:
     layers = job.plan.layers
     layers["kept"][:, :-1], layers["threshold"][:, :-1] = (
         1.0 - np.array(dropout),
         thresholds(dropout),
     )
-    for number, share in enumerate(dropout):
-        if share > 0:
+    for number, fraction in enumerate(dropout):
+        if fraction > 0:
             layers["drop"][:, number] = job.address(drop_outputs if number else drop_inputs)
             layers["drop_deltas"][:, number] = job.address(drop_deltas) if number else 0
 
 
-def _tiles(job: Job, units: dict[int, Any], layers: Iterable[Any]) -> int:
+def _tiles(job: Job, kernels: dict[int, Any], layers: Iterable[Any]) -> int:
     """Table of the tiles that the panels of ``layers`` need, by their vectors."""
     lanes = int(job.runs["lanes"][0])
     widths = {int(layer["panel"]) // lanes for layer in layers}
     widths |= {int(layer["last_vectors"]) for layer in layers}
-    table = np.zeros(max(units) + 1, np.int64)
+    table = np.zeros(max(kernels) + 1, np.int64)
     for width in widths:
-        table[width] = job.address(units[width])
+        table[width] = job.address(kernels[width])
     return job.plan.table(table)

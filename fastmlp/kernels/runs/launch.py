@@ -7,33 +7,33 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba.np.ufunc import parallel
 
-from ..language.jit import c_function, parallel_unit, plugin, unit_of
+from ..language import backend
+from ..language.backend import prange, types
+from ..language.jit import c_function, kernel_of, parallel_kernel, plugin
 from .plan import Plan
 from .threads import threading_layer
 
 
 @plugin
-def run_kernel(memory_address, runs, member):
-    """Run a kernel: a unit (memory, runs, member) that is given the records of all members."""
+def run_entry(memory_address: int, runs: int, member: int):
+    """Run an entry kernel, (memory, runs, member), which is given the records of all members."""
 
 
-@parallel_unit
-def _region(n_threads, kernel, memory_address, runs):
-    """The parallel region: every kernel, of every dtype, on up to ``n_threads`` threads."""
-    for member in numba.prange(n_threads):
-        run_kernel(kernel, memory_address, runs, numba.int64(member))
+@parallel_kernel
+def _region(n_threads: int, entry: int, memory_address: int, runs: int):
+    """The parallel region: every entry kernel, of every dtype, on up to ``n_threads`` threads."""
+    for member in prange(n_threads):
+        run_entry(entry, memory_address, runs, types.int64(member))
 
 
 class _Launches:
     """What this process has under way; a forked child starts anew."""
 
     def __init__(self, *, forked: bool) -> None:
-        # One team at a time: of those who ask, who came first. Nobody waits: others work alone.
+        # One team at a time, the first that asks. No other waits: it works alone.
         self.teams: dict[object, None] = {}
         # GNU's OpenMP kills a forked child that starts its threads.
         self.forked = forked
@@ -52,31 +52,31 @@ if hasattr(os, "register_at_fork"):
 
 
 class Job:
-    """A kernel with the memory and the records that it works on, ready to run.
+    """An entry kernel with the memory and the records that it works on, ready to run.
 
-    A kernel is a unit (memory, runs, member). Its members share all work if ``as_team``, else each
-    has a part of its own.
+    It takes (memory, runs, member). Its members share all work if ``as_team``, else each has a part
+    of its own.
     """
 
     def __init__(
-        self, kernel: Any, plan: Plan, memory: npt.NDArray[np.floating], *, as_team: bool = False
+        self, entry: Any, plan: Plan, memory: npt.NDArray[np.floating], *, as_team: bool = False
     ) -> None:
         self._as_team, self._is_single = as_team, len(plan.runs) == 1
         self.plan, self.runs, self._memory = plan, plan.runs, memory
-        self._dtype = numba.from_dtype(memory.dtype)
-        self._address = self.address(kernel)
+        self._dtype = backend.from_dtype(memory.dtype)
+        self._address = self.address(entry)
         self._call = c_function(self._address, 3)
         self._arguments = memory.ctypes.data, plan.runs.ctypes.data
         # Converted once: of a prediction of one row that is 1 us of 26.
         self._call_alone = partial(self._call, *map(ctypes.c_int64, (*self._arguments, 0)))
 
-    def address(self, unit: Any) -> int:
-        """Address of a unit; compiled, or loaded, at first."""
-        return unit_of(unit).address(self._dtype)
+    def address(self, kernel: Any) -> int:
+        """Address of a kernel; compiled, or loaded, at first."""
+        return kernel_of(kernel).address(self._dtype)
 
-    def choose(self, **units: Any) -> None:
-        """Give fields of the run the addresses of units."""
-        self.set(**{name: self.address(unit) for name, unit in units.items()})
+    def choose(self, **kernels: Any) -> None:
+        """Give fields of the run the addresses of kernels."""
+        self.set(**{name: self.address(kernel) for name, kernel in kernels.items()})
 
     def point(self, **arrays: npt.NDArray[Any]) -> None:
         """Give fields of the run the addresses of arrays, which the caller keeps alive."""
@@ -95,7 +95,7 @@ class Job:
     def set_rows(
         self, X: npt.NDArray[np.generic], order: npt.NDArray[np.int64], *, in_place: bool
     ) -> None:
-        """Take rows ``order`` of X, if ``in_place`` from where they lie."""
+        """Work on rows ``order`` of X, if ``in_place`` where they lie."""
         self.point(input=X, order=order)
         self.set(n_rows=len(order))
         if in_place:
@@ -104,7 +104,7 @@ class Job:
             inputs["activations"] = inputs["outputs"] = offset
 
     def run(self, *, alone: bool = False) -> bool:
-        """Run the kernel, on the calling thread ``alone`` or with a team if one is free.
+        """Run the entry kernel, on the calling thread ``alone`` or with a team if one is free.
 
         Returns
         -------
@@ -144,38 +144,37 @@ class Job:
         if forked or threading_layer() == "workqueue":
             self._run_in_python_threads()
             return
-        region = c_function(unit_of(_region).address(), 4)
-        # Numba's own functions take locks, which an exception of a signal handler may leave taken.
-        mask = parallel._get_num_threads()
+        region = c_function(kernel_of(_region).address(), 4)
+        mask = backend.thread_mask()
         try:
-            parallel._set_num_threads(len(self.runs))
+            backend.set_thread_mask(len(self.runs))
             region(len(self.runs), self._address, *self._arguments)
         finally:
-            parallel._set_num_threads(mask)
+            backend.set_thread_mask(mask)
 
     def _run_in_python_threads(self) -> None:
-        """The calling thread and others take a member's part each, until none is left."""
+        """The calling thread and others do the part of one member after the other."""
         left = list(range(len(self.runs)))
         busy = [threading.Lock() for _ in left[1:]]
         try:
             with suppress(RuntimeError):  # there may be no more threads
                 for lock in busy:
                     arguments = left, lock
-                    threading.Thread(target=self._take_parts, args=arguments, daemon=True).start()
-            self._take_parts(left, threading.Lock())
+                    threading.Thread(target=self._run_members, args=arguments, daemon=True).start()
+            self._run_members(left, threading.Lock())
         finally:
-            left.clear()  # who comes from now on has nothing to do
+            left.clear()  # threads that start from now on have nothing to do
             for lock in busy:
                 _wait_for(lock)
 
-    def _take_parts(self, left: list[int], busy: threading.Lock) -> None:
+    def _run_members(self, left: list[int], busy: threading.Lock) -> None:
         with busy, suppress(IndexError):
             while True:
                 self._call(*self._arguments, left.pop())
 
 
 def _wait_for(busy: threading.Lock) -> None:
-    """Until it is free, whatever a signal handler raises: its holder works on our memory."""
+    """Until it is free, even if a signal handler raises: its holder works on our memory."""
     raised, waiting = None, True
     while waiting:
         try:

@@ -13,26 +13,26 @@ import numpy as np
 import numpy.typing as npt
 
 from ..language.records import LAYER, RUN
-from ..language.simd import TILE_ROWS, TILE_VECTORS, lanes
+from ..language.simd import LINE_BYTES, TILE_ROWS, TILE_VECTORS, lanes
 from ..plugins.activations import ACTIVATIONS
 from ..plugins.zeros import mask_words
 from ..products.blocks import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
-
-_LINE_BYTES = 64
 
 # Copies of the activations: a thread may already compute those of the next chunk while another
 # one still reads these.
 SLOTS = 2
 
 # Rows that pass through the network at a time, at most. Larger batches accumulate their gradient
-# over several chunks, which bounds the memory.
+# over several chunks, which bounds the memory; 256 to 2048 rows take 0.99 to 1.04 of the time
+# (784-512-10, batches of 4096).
 MAX_CHUNK = 1024
 
 # A narrow layer with fewer weights stays one panel, as threads would wait for one another longer
 # than they work. Halved, 784-64-10 takes 0.64 of the time on two threads (1.15 on one), but
 # 28-64-64-2 takes 1.24.
 _SHARED_WEIGHTS = 16_384
-# A larger share of panels of 3 vectors must be smaller by more than this factor.
+# The larger of two threads' parts must be smaller by more than this factor for panels of 3 vectors:
+# their tiles take 1.02 to 1.10 times as long as those of 4, for each vector.
 _NARROW_COST = 1.05
 
 Table = npt.NDArray[np.int64]
@@ -42,7 +42,7 @@ class _Allocator:
     """Hands out consecutive offsets, each at the start of a cache line."""
 
     def __init__(self, itemsize: int) -> None:
-        self.line = _LINE_BYTES // itemsize
+        self.line = LINE_BYTES // itemsize
         self.used = 0
 
     def take(self, count: int) -> int:
@@ -81,7 +81,7 @@ def make_plan(
     clipped: bool = False,
     activations: tuple[str, ...] = (),
 ) -> Plan:
-    """Plan the memory of a network and the records of those who work on it.
+    """Plan the memory of a network and the records of the members of a team.
 
     Parameters
     ----------
@@ -212,12 +212,12 @@ def _plan_slopes(plan: Plan, memory: _Allocator, activations: tuple[str, ...]) -
 
 
 def _plan_tables(plan: Plan, skip_zeros: bool) -> None:
-    """Tables of distances, and those that each member fills itself."""
+    """Tables of distances, and tables that each member fills itself."""
     runs, layers, table = plan.runs, plan.layers, plan.table
     first, chunk, samples = layers[0], int(runs[0]["chunk"]), int(runs[0]["samples"])
     d, classes = int(first["n_out"][0]), int(first["n_out"][-1])
     longest = max(int(first["n_out"].max()), chunk)
-    runs["iota"], runs["noughts"] = table(np.arange(longest)), table(np.zeros(longest))
+    runs["iota"], runs["zero_offsets"] = table(np.arange(longest)), table(np.zeros(longest))
     runs["sample_rows"] = table(np.arange(max(classes, PACKED_INPUTS)) * samples)
     for index in range(len(first) - 1):
         layer = first[index]
@@ -230,7 +230,7 @@ def _plan_tables(plan: Plan, skip_zeros: bool) -> None:
     layers["outputs"][:, 0] = runs["copy"]
     runs["feature_words"], runs["mask_words"] = mask_words(d)[0], sum(mask_words(d))
     for run in runs:
-        run["places"] = table(np.zeros(chunk))
+        run["row_offsets"] = table(np.zeros(chunk))
         if skip_zeros:
             feature_words, group_words = mask_words(d)
             run["feature_masks"] = table(np.zeros(-(-chunk // TILE_ROWS) * feature_words))
@@ -258,7 +258,10 @@ def _round_up(value: int, multiple: int) -> int:
 
 
 def _row_stride(width: int, itemsize: int) -> int:
-    """``width``, and a vector more where rows would fall into few sets of the cache."""
+    """``width``, and a vector more where rows would fall into few sets of the cache.
+
+    With it 1024-2048-10 trained 1.46 times as fast on an AVX-512 Xeon, and as fast on an EPYC.
+    """
     return width + lanes(itemsize) if width * itemsize % 512 == 0 else width
 
 
@@ -271,12 +274,12 @@ def _panel_vectors(vectors: int, weights: int) -> int:
     if vectors <= TILE_VECTORS:
         return -(-vectors // 2) if weights >= _SHARED_WEIGHTS else vectors
 
-    def larger_share(width: int) -> int:
+    def larger_part(width: int) -> int:
         first = -(-vectors // width) // 2 * width
         return max(first, vectors - first)
 
     narrower = TILE_VECTORS - 1
-    if _NARROW_COST * larger_share(narrower) < larger_share(TILE_VECTORS):
+    if _NARROW_COST * larger_part(narrower) < larger_part(TILE_VECTORS):
         return narrower
     return TILE_VECTORS
 
@@ -287,6 +290,6 @@ def aligned_zeros(count: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     A 64-byte vector that crosses cache lines costs two loads: 0.60 instead of 0.79 of the FMA
     limit in the forward tile.
     """
-    raw = np.zeros(count * dtype.itemsize + _LINE_BYTES, np.uint8)
-    start = -raw.ctypes.data % _LINE_BYTES
+    raw = np.zeros(count * dtype.itemsize + LINE_BYTES, np.uint8)
+    start = -raw.ctypes.data % LINE_BYTES
     return raw[start : start + count * dtype.itemsize].view(dtype)

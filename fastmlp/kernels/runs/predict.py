@@ -1,15 +1,17 @@
-"""Prediction: the work of one thread over its share of the rows."""
+"""Prediction: the work of one thread on its part of the rows."""
 
 from ..language.elements import elements_like, float64s
-from ..language.jit import call, unit
+from ..language.jit import call, kernel
+from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at, run_at
 from ..language.subnormals import flush_subnormals, restore_mode
 from ..products.output import sum_logits
 
 
-@unit
-def predict(memory, runs, member):
-    """Take one thread's chunks through the network; ``run.finish`` does what is left to do."""
+@kernel
+def predict(memory: Memory, runs: int, member: int):
+    """outputs of the network for X (n, d), in one thread's chunks of at most ``run.chunk`` rows;
+    ``run.finish`` stores them."""
     run = run_at(runs, member)
     inputs, output = layer_at(run.layers, 0), layer_at(run.layers, run.n_layers)
     mode = flush_subnormals()
@@ -27,9 +29,9 @@ def predict(memory, runs, member):
     restore_mode(mode)
 
 
-@unit
-def keep_outputs(memory, run, layer):
-    """What the output function makes of the logits -> predictions (n x c)."""
+@kernel
+def keep_outputs(memory: Memory, run: Run, layer: Layer):
+    """predictions (m, c) of the chunk = output function of logits (c, m)."""
     call(run.loss, memory, run, layer)
     predictions, c = elements_like(run.predictions, memory), layer.n_out
     logits, stride, target = run.logits, run.samples, run.row * c
@@ -38,10 +40,10 @@ def keep_outputs(memory, run, layer):
             predictions[target + s * c + k] = memory[logits + k * stride + s]
 
 
-@unit
-def keep_totals(memory, run, layer):
-    """The chunk's loss and hits -> totals."""
-    run.total_loss = run.hits = 0.0
+@kernel
+def keep_totals(memory: Memory, run: Run, layer: Layer):
+    """totals (2) of the chunk = its loss and score."""
+    run.total_loss = run.total_score = 0.0
     call(run.loss, memory, run, layer)
     totals, chunk = float64s(run.totals), run.row // run.chunk
-    totals[2 * chunk], totals[2 * chunk + 1] = run.total_loss, run.hits
+    totals[2 * chunk], totals[2 * chunk + 1] = run.total_loss, run.total_score

@@ -1,17 +1,17 @@
-"""Forming a team of threads inside a ``prange``, and the barrier it works with.
+"""Forming a team of threads inside a ``prange``, its barrier, and when it disbands.
 
 A ``prange`` does not promise that its iterations run at the same time: a nested region, another
 threading layer or a thread limit may run them one after another, and a barrier for a fixed
-number of threads would then wait for ever. So the team is whoever arrives: each iteration
-registers, the first one waits a bounded time for the others and closes the team with those who
-came, and whoever comes later returns at once.
+number of threads would then wait for ever. So each iteration registers, the first one waits a
+bounded time for the others and closes the team with those that have come; later ones return at
+once.
 
 A member that the system has put aside keeps all others at the barrier. So each member keeps an
 account of the time that the team has saved over one thread: P members that work save P - 1 times
-the time that passes, and lose P times the time that the member waits (as if nobody worked then,
+the time that passes, and lose P times the time that the member waits (as if no other worked then,
 which is true of two). When it is overdrawn, one thread would have been faster of late, and the
-member names a step at whose end the team parts; the sum of the work does not depend on the team, so
-one thread may go on from there.
+member names a step at whose end the team disbands; results do not depend on the team, so one thread
+may go on from there.
 
 ``team`` is an int64 array of zeros, one cache line of 8 apart: the number registered, the size
 of the closed team (0 while it is open), the number of the step behind the last one (0 while the
@@ -19,34 +19,36 @@ team stays), then for each member the number of barriers reached.
 """
 
 import sys
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
+from ..language.backend import intrinsic, ir, types
+from ..language.builders import declared, stack_slot, unpacked
 from ..language.elements import int64s
-from ..language.jit import unit
+from ..language.jit import kernel
+from ..language.parameters import Run
 from ..language.records import layer_at, run_at
-from ..language.simd import INT, ZERO
+from ..language.simd import INT, LINE_BYTES, ZERO
 from ..language.target import X86
 
-_LINE = 8
-_REGISTERED, _SIZE, _PARTING, _MEMBERS = 0, _LINE, 2 * _LINE, 3 * _LINE
+_LINE = LINE_BYTES // 8
+_REGISTERED, _SIZE, _DISBANDING, _MEMBERS = 0, _LINE, 2 * _LINE, 3 * _LINE
 _CLOSED = 1 << 40
 
 # Polls before the processor is offered to others: 3 us on an AVX-512 Xeon, where the members of a
-# team come to a barrier about 0.6 us apart. Longer means that somebody was not scheduled.
+# team come to a barrier about 0.6 us apart. Longer means that a member was not scheduled.
+# On an idle machine 100 to 6400 polls give the same times.
 _SPINS = 400
 # Nanoseconds with which an account begins: a thread that was asleep may be milliseconds late. Fits
 # of 0.2 s took 0.53 to 0.57 of the time of one thread on an idle machine (with 1 ms up to 1.1), and
 # 1.05, 0.97 and 1.1 beside one, two and four busy processes (with 8 ms 1.14, 1.33 and 1.15).
 CREDIT = 3_000_000
-# The most that an account holds: beside a new neighbour a team parts after 0.1 s of waiting.
+# The most that an account holds: beside a new neighbour a team disbands after 0.1 s of waiting.
 _MOST_CREDIT = 100_000_000
-# A registration waits at most this many nanoseconds, and offers where there is no clock. Beside a
+# A registration waits at most this many nanoseconds, or as many offers of the processor where there
+# is no clock. Beside a
 # spinning thread of a BLAS library the first team of 7 out of 20 fits was not complete in 0.5 ms,
 # of 25 fits all were in 4 ms.
 _PATIENCE, _MOST_OFFERS = 4_000_000, 1 << 16
@@ -54,7 +56,7 @@ _PATIENCE, _MOST_OFFERS = 4_000_000, 1 << 16
 
 def stayed(team: npt.NDArray[np.int64], n_threads: int) -> bool:
     """Whether all ``n_threads`` came, and no account was overdrawn."""
-    return bool(team[_SIZE] == n_threads and team[_PARTING] == 0)
+    return bool(team[_SIZE] == n_threads and team[_DISBANDING] == 0)
 
 
 def team_array_size(n_threads: int) -> int:
@@ -100,32 +102,25 @@ def _compare_and_swap(typing_context, team, index, expected, value):
     return types.boolean(team, types.int64, types.int64, types.int64), emit
 
 
-@intrinsic
-def _pause(typing_context):
-    """Tell the processor that this is a spinning loop."""
+def _caller(name: str, result: Any, *, exists: bool) -> Any:
+    """An intrinsic that calls a function without parameters, where it exists."""
 
-    def emit(context, builder, sig, args):
-        if X86:
-            signature = ir.FunctionType(ir.VoidType(), [])
-            name = "llvm.x86.sse2.pause"
-            builder.call(cgutils.get_or_insert_function(builder.module, signature, name), [])
-        return context.get_dummy_value()
+    @intrinsic
+    def caller(typing_context):
+        def emit(context, builder, sig, args):
+            if exists:
+                builder.call(declared(builder, ir.FunctionType(result, []), name), [])
+            return context.get_dummy_value()
 
-    return types.void(), emit
+        return types.void(), emit
+
+    return caller
 
 
-@intrinsic
-def _offer_processor(typing_context):
-    """Let another runnable thread have this processor."""
-
-    def emit(context, builder, sig, args):
-        if sys.platform != "win32":
-            signature = ir.FunctionType(ir.IntType(32), [])
-            name = "sched_yield"
-            builder.call(cgutils.get_or_insert_function(builder.module, signature, name), [])
-        return context.get_dummy_value()
-
-    return types.void(), emit
+# Tells the processor that this is a spinning loop.
+_pause = _caller("llvm.x86.sse2.pause", ir.VoidType(), exists=X86)
+# Lets another runnable thread have this processor.
+_offer_processor = _caller("sched_yield", ir.IntType(32), exists=sys.platform != "win32")
 
 
 @intrinsic
@@ -135,22 +130,22 @@ def _nanoseconds(typing_context):
     def emit(context, builder, sig, args):
         if sys.platform == "win32":
             return ZERO
-        time = cgutils.alloca_once(builder, ir.LiteralStructType([INT, INT]))
+        time = stack_slot(builder, ir.LiteralStructType([INT, INT]))
         number, monotonic = ir.IntType(32), 6 if sys.platform == "darwin" else 1
         signature = ir.FunctionType(number, [number, time.type])
-        clock = cgutils.get_or_insert_function(builder.module, signature, "clock_gettime")
+        clock = declared(builder, signature, "clock_gettime")
         builder.call(clock, [ir.Constant(number, monotonic), time])
-        seconds, rest = cgutils.unpack_tuple(builder, builder.load(time), 2)
+        seconds, rest = unpacked(builder, builder.load(time), 2)
         return builder.add(builder.mul(seconds, ir.Constant(INT, 1_000_000_000)), rest)
 
     return types.int64(), emit
 
 
-@unit
-def join(runs) -> int:
+@kernel
+def join(runs: int) -> int:
     """Register with a team; returns the member's number, or -1 when the team is closed.
 
-    The size of the team, and the member's share of the panels of each layer, go to its records.
+    The size of the team, and the member's panels of each layer, go to its records.
     """
     first = run_at(runs, 0)
     team = int64s(first.team)
@@ -179,8 +174,8 @@ def join(runs) -> int:
     return member  # type: ignore[no-any-return]
 
 
-@unit
-def _relax(attempt):
+@kernel
+def _relax(attempt: int):
     """Wait a little, longer after many attempts."""
     if attempt < _SPINS:
         _pause()
@@ -188,8 +183,8 @@ def _relax(attempt):
         _offer_processor()
 
 
-@unit
-def barrier(run):
+@kernel
+def barrier(run: Run):
     """Wait until every member has come as often as this one."""
     if run.size > 1:
         team, mine = int64s(run.team), _MEMBERS + _LINE * run.member
@@ -204,23 +199,23 @@ def barrier(run):
                 _wait_for(run, _MEMBERS + _LINE * other, reached)
 
 
-@unit
-def _wait_for(run, place, reached):
+@kernel
+def _wait_for(run: Run, counter: int, reached: int):
     """Offer the processor until a member has come, and balance the account."""
     team, start = int64s(run.team), _nanoseconds()
-    while _load_acquire(team, place) < reached:
+    while _load_acquire(team, counter) < reached:
         _offer_processor()
     now = _nanoseconds()
     credit = run.credit + (run.size - 1) * (now - run.balanced_at) - run.size * (now - start)
     run.credit = credit if credit < _MOST_CREDIT else _MOST_CREDIT
     run.balanced_at = now
     if credit < 0:
-        # Every member meets another barrier before the end of the next step, so all will know.
-        _compare_and_swap(team, _PARTING, 0, run.step + 2)
+        # Every member meets another barrier before the end of the next step, so all will see it.
+        _compare_and_swap(team, _DISBANDING, 0, run.step + 2)
 
 
-@unit
-def parts(run) -> int:
-    """Whether the team parts after the present step."""
-    parting = _load_acquire(int64s(run.team), _PARTING)
-    return parting != 0 and run.step + 1 >= parting  # type: ignore[no-any-return]
+@kernel
+def disbands(run: Run) -> int:
+    """Whether the team disbands after the present step."""
+    step = _load_acquire(int64s(run.team), _DISBANDING)
+    return step != 0 and run.step + 1 >= step  # type: ignore[no-any-return]

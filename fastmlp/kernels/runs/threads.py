@@ -6,15 +6,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-import numba
-from numba.np.ufunc import parallel
-
+from ..language import backend
 from ..language.undisturbed import undisturbed
 
 # Whether this thread of Python is one of several that each run on their own.
@@ -33,41 +29,20 @@ def on_one_thread() -> Iterator[None]:
 
 def usable_threads(threads: int | None) -> int:
     """``threads``, by default as many as this process may keep busy, within Numba's own limit."""
-    limit: int = 1 if _alone.get() else numba.config.NUMBA_NUM_THREADS
+    limit: int = 1 if _alone.get() else backend.thread_limit()
     if threads is None:
-        threads = min(processors(), cpu_quota(), _numba_setting(), _openmp_setting())
+        threads = min(processors(), cpu_quota(), backend.thread_mask(), _openmp_setting())
     return max(1, min(threads, limit))
-
-
-def _numba_setting() -> int:
-    """What ``numba.set_num_threads`` has set in this thread; whoever did has started Numba's.
-
-    Numba's own function takes locks, which in a forked child may be held by a thread that is gone.
-    """
-    setting = getattr(parallel, "_get_num_threads", None)
-    return sys.maxsize if setting is None else int(setting())
 
 
 def threading_layer() -> str:
     """The layer of Numba's threads, which are started if they are not yet."""
-    if not parallel._is_initialized:
-        tbb = undisturbed(_tbb)
-        if tbb is not None:  # only the thread that starts its threads can end them before a fork
-            launch = ctypes.PYFUNCTYPE(None, ctypes.c_int)(tbb.launch_threads)
-            launch(numba.config.NUMBA_NUM_THREADS)
-        undisturbed(numba.get_num_threads)
-    return str(numba.threading_layer())
-
-
-def _tbb() -> Any:
-    """Numba's module for the layer of TBB, if that is what it will choose."""
-    layer = str(numba.config.THREADING_LAYER).lower()
-    first = numba.config.THREADING_LAYER_PRIORITY[0] if layer == "default" else layer
-    if first in ("tbb", "safe", "threadsafe", "forksafe"):
-        with suppress(ImportError):
-            parallel._check_tbb_version_compatible()
-            return import_module("numba.np.ufunc.tbbpool")
-    return None
+    if not backend.threads_started():
+        launch = undisturbed(backend.tbb_launcher)
+        if launch is not None:  # only the thread that starts its threads can end them before a fork
+            launch(backend.thread_limit())
+        undisturbed(backend.start_threads)
+    return backend.threading_layer()
 
 
 def processors() -> int:

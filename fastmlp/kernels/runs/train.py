@@ -1,17 +1,18 @@
 """Training: the work of one member of a team on a run of mini-batches."""
 
-from ..language.jit import call, unit
+from ..language.jit import call, kernel
+from ..language.parameters import Memory
 from ..language.records import layer_at, run_at
 from ..language.subnormals import flush_subnormals, restore_mode
 from ..products.output import sum_logits
 from .chunks import open_chunk
-from .team import barrier, join, parts
+from .team import barrier, disbands, join
 
 
-@unit
-def train(memory, runs, member):
-    """Take chunks ``run.first`` to ``run.last`` through forward pass, loss, backward pass and
-    update, together with whoever else has come; ``run.first`` becomes the next one to take."""
+@kernel
+def train(memory: Memory, runs: int, member: int):
+    """Forward pass, loss, backward pass and update of chunks ``run.first`` to ``run.last``, as a
+    member of a team; ``run.first`` becomes the next chunk to do."""
     member = join(runs)
     if member < 0:
         return
@@ -50,6 +51,6 @@ def train(memory, runs, member):
         if run.clip and run.closes:
             call(run.clip, memory, run, output)
         run.first = step + 1
-        if run.size > 1 and parts(run):
+        if run.size > 1 and disbands(run):
             break
     restore_mode(mode)
