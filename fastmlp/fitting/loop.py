@@ -20,7 +20,7 @@ from .diagnostics import FitWarning, warn_of
 from .epoch import Statistics
 from .learning_rates import learning_rates, monitored
 from .progress import Progress, say
-from .sources import Source
+from .sources import InMemory, Source, Streamed
 from .start import start
 
 Logs = dict[str, float]
@@ -76,13 +76,13 @@ class Fit:
     publish : callable
         Gives the trainer the result of an epoch, in one step.
     data : FitData
-        All rows; of a stream, what its first chunk is like.
-    source : Source
-        Gives the rows of each epoch.
+        All rows; of a stream, the encoding and the validation rows that go with its parts.
     known : Model, optional
         The model to be continued.
     began : float
         When the fit began, by ``time.perf_counter``.
+    parts : callable, optional
+        Makes the parts of the next epoch, where the rows come in a stream.
     before : mapping
         The history that the epochs of this fit are appended to.
     """
@@ -90,9 +90,9 @@ class Fit:
     trainer: Fitted
     publish: Callable[[EpochResult], None]
     data: FitData
-    source: Source
     known: Model | None
     began: float
+    parts: Callable[[], Iterator[FitData]] | None = None
     before: Mapping[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -104,8 +104,9 @@ class Fit:
         self._deadline = self.began + (settings.time_budget or math.inf)
         self._scoring = 0.0  # seconds that the scores of an epoch take
         self._begin()
-        self._planned = self.source.planned_updates(self._model.network)
-        self._progress = Progress(settings.verbose, self._first, self._last, self.source.rows)
+        self._source: Source = InMemory(self.data) if self.parts is None else Streamed(self.parts)
+        self._planned = self._source.planned_updates(self._model.network)
+        self._progress = Progress(settings.verbose, self._first, self._last, self._source.rows)
 
     def _begin(self) -> None:
         """Go to where the first epoch begins."""
@@ -157,7 +158,7 @@ class Fit:
         """Train on the rows of an epoch once; those of a stream come in parts."""
         network = self._model.latest or self._model.network
         parts: list[Statistics] = []
-        for run in self.source.runs(network):
+        for run in self._source.runs(network):
             updates = range(network.updates, network.updates + run.updates_per_epoch)
             rates = learning_rates(
                 self._rate(), self.data.settings.schedule, updates, self._planned,
@@ -202,7 +203,7 @@ class Fit:
         else:
             # The metric of the training costs nothing more; of a stream there is no other.
             rest = tuple(metric for metric in metrics if metric not in known)
-            if self.source.is_in_memory:
+            if self._source.is_in_memory:
                 rows = self.data.X, self.data.targets
                 known |= further_scores(network, encoding, rows, rest, threads)
             logs |= {name: known[name] for name in map(name_of, metrics) if name in known}
@@ -262,7 +263,7 @@ class Fit:
         """Start again with a tenth of the rate, where it was chosen and the rows are at hand."""
         rate = self.learning_rate
         is_given = rate.source != "chosen" or self.trainer.learning_rate is not None
-        if is_given or not self.source.is_in_memory or rate.slowdown <= _SLOWEST:
+        if is_given or not self._source.is_in_memory or rate.slowdown <= _SLOWEST:
             raise error
         self.learning_rate = rate.slower()
         slower = rate.slowed / 10
