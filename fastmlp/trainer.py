@@ -305,7 +305,7 @@ class Trainer(Predictor):
             data = fit_data(
                 X, Y, sample_weight, validation_data, resolve, known.encoding if known else None
             )
-            self.auto_ = auto_values(chosen, data.settings)
+            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
             fit = Fit(self, self._publish, data, known, began)
             fit.run()
             fit.diagnose()
@@ -432,7 +432,7 @@ class Trainer(Predictor):
                 for chunk in stream.epoch():
                     yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
 
-            self.auto_ = auto_values(chosen, data.settings)
+            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
             Fit(self, self._publish, data, known, began, parts).run()
         return self
 

@@ -121,8 +121,8 @@ def _learning_rate(choices: Choices, high_rate: float) -> LearningRate:
     return LearningRate(max(optimizer.rate, high_rate), "chosen")
 
 
-def auto_values(choices: Choices, settings: FitSettings) -> dict[str, Any]:
-    """What "auto" became, as plain values; of early stopping the patience."""
+def auto_values(choices: Choices, settings: FitSettings, loss: str) -> dict[str, Any]:
+    """What "auto" became, as plain values; of early stopping the patience, of the loss its name."""
     names = (
         "epochs", "batch_size", "validation_fraction", "early_stopping", "schedule",
         "weight_averaging",
@@ -135,4 +135,6 @@ def auto_values(choices: Choices, settings: FitSettings) -> dict[str, Any]:
         values["schedule"] = "constant" if settings.schedule is None else "one_cycle"
     if settings.learning_rate.source == "chosen":
         values["learning_rate"] = settings.learning_rate.value
+    if choices.loss is None:
+        values["loss"] = loss
     return values
