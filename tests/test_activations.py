@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
-from tests import reference
-from tests.basics import INF, NAN, Array, needs_compiler
-from tests.functions import numbers, subnormals, ulps
-from tests.kernels import (
+from tests.helpers import reference
+from tests.helpers.basics import INF, NAN, Array, needs_compiler
+from tests.helpers.functions import numbers, subnormals, ulps
+from tests.helpers.kernels import (
     COUNTS,
     Flat,
     a_layer,

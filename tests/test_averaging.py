@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fastmlp import EarlyStopping, Trainer
-from tests.basics import Array, needs_compiler
-from tests.models import numbers, same_weights
+from tests.helpers.basics import Array, needs_compiler
+from tests.helpers.models import numbers, same_weights
 
 RNG = np.random.default_rng(1)
 X = RNG.standard_normal((200, 5))

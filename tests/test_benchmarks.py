@@ -17,7 +17,7 @@ import pytest
 
 import asv_benchmarks
 from asv_benchmarks import combinations, epochs, limits
-from tests.processes import ROOT
+from tests.helpers.processes import ROOT
 
 MODULES = [
     import_module(module.name)

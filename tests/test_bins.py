@@ -12,8 +12,8 @@ from fastmlp import Ensemble, Trainer
 from fastmlp.data import open_features
 from fastmlp.inputs import Scaling, learn_inputs
 from fastmlp.inputs.bins import REACH, bins_per_feature
-from tests.basics import NAN, Array, needs_compiler
-from tests.models import fit_settings, numbers, same_weights
+from tests.helpers.basics import NAN, Array, needs_compiler
+from tests.helpers.models import fit_settings, numbers, same_weights
 
 RNG = np.random.default_rng(0)
 N = 640

@@ -23,14 +23,14 @@ from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS
 from fastmlp.kernels.plugins.readers import READERS
 from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
-from tests import reference
-from tests.basics import Array, needs_compiler
-from tests.fences import fences
-from tests.losses import KINDS as TARGETS
-from tests.losses import PLAIN, POINTWISE
-from tests.networks import images, problem, trainer_from
-from tests.processes import ROOT
-from tests.rules import RULES
+from tests.helpers import reference
+from tests.helpers.basics import Array, needs_compiler
+from tests.helpers.fences import fences
+from tests.helpers.losses import KINDS as TARGETS
+from tests.helpers.losses import PLAIN, POINTWISE
+from tests.helpers.networks import images, problem, trainer_from
+from tests.helpers.processes import ROOT
+from tests.helpers.rules import RULES
 
 pytestmark = [
     needs_compiler,

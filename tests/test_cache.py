@@ -21,7 +21,7 @@ import fastmlp
 from fastmlp import kernels
 from fastmlp.kernels.language import backend, object_cache
 from fastmlp.kernels.language.jit import Kernel
-from tests.basics import needs_compiler
+from tests.helpers.basics import needs_compiler
 
 pytestmark = needs_compiler
 

@@ -20,8 +20,8 @@ from fastmlp.data import RawTargets, open_features, split_rows
 from fastmlp.data.tables import Table
 from fastmlp.inputs import Columns, learn_columns
 from fastmlp.inputs.columns import MOST_CATEGORIES
-from tests.basics import NAN
-from tests.rows import check_features
+from tests.helpers.basics import NAN
+from tests.helpers.rows import check_features
 
 NA = pd.NA
 ALL = slice(None)

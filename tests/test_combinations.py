@@ -15,10 +15,10 @@ from fastmlp import Trainer, losses, optimizers
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.losses import LOSSES
 from fastmlp.schedules import Cosine
-from tests import reference, rules
-from tests.basics import Array, needs_compiler
-from tests.networks import TOLERANCE
-from tests.rules import decaying
+from tests.helpers import reference, rules
+from tests.helpers.basics import Array, needs_compiler
+from tests.helpers.networks import TOLERANCE
+from tests.helpers.rules import decaying
 
 pytestmark = needs_compiler
 

@@ -10,8 +10,8 @@ from fastmlp.fitting import contention, epoch, memory
 from fastmlp.fitting.contention import Contention
 from fastmlp.kernels.runs import launch
 from fastmlp.kernels.runs.team import stayed, team_array_size
-from tests.basics import needs_compiler
-from tests.processes import LAYERS, run
+from tests.helpers.basics import needs_compiler
+from tests.helpers.processes import LAYERS, run
 
 # ------------------------------------------------------------------------- whether a team is asked
 

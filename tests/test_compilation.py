@@ -13,8 +13,8 @@ import fastmlp
 from fastmlp import Trainer
 from fastmlp.losses import LOSSES, Quantile
 from fastmlp.schedules import ReduceOnPlateau
-from tests.basics import needs_compiler
-from tests.processes import ROOT
+from tests.helpers.basics import needs_compiler
+from tests.helpers.processes import ROOT
 
 pytestmark = needs_compiler
 

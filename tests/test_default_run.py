@@ -17,9 +17,9 @@ from fastmlp.optimizers import OPTIMIZERS
 from fastmlp.schedules import SCHEDULES
 from fastmlp.settings import SETTINGS
 from fastmlp.settings.values import INITIALIZERS
-from tests.basics import needs_compiler
 from tests.conftest import COLLECTED
-from tests.models import X, Y, trainer
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import X, Y, trainer
 
 # Entries of tables, and the test whose parameters name them all.
 TABLES: dict[str, Collection[str]] = {

@@ -12,7 +12,7 @@ from fastmlp.callbacks import EarlyStopping
 from fastmlp.optimizers import Adam
 from fastmlp.schedules import OneCycle
 from fastmlp.settings import LearningRate, Settings, choices, resolved
-from tests.basics import needs_compiler
+from tests.helpers.basics import needs_compiler
 
 # Rows: batch, epochs, share to validate on, patience.
 BY_ROWS = {

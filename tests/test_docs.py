@@ -16,7 +16,7 @@ from fastmlp.metrics import METRICS
 from fastmlp.optimizers import OPTIMIZERS
 from fastmlp.schedules import SCHEDULES
 from fastmlp.settings.values import INITIALIZERS
-from tests.processes import ROOT
+from tests.helpers.processes import ROOT
 
 TABLES: dict[str, Collection[str]] = {
     "activation": ACTIVATIONS,

@@ -11,11 +11,11 @@ from fastmlp.fitting.dataset import fit_data
 from fastmlp.fitting.epoch import TrainingRun
 from fastmlp.kernels.plugins import dropout
 from fastmlp.network.network import Network
-from tests import reference
-from tests.basics import INF, NAN, Array, needs_compiler
-from tests.kernels import COUNTS, Flat, a_layer, a_run, assert_untouched, call, lanes_of
-from tests.models import fit_settings
-from tests.networks import TOLERANCE, random_problem
+from tests.helpers import reference
+from tests.helpers.basics import INF, NAN, Array, needs_compiler
+from tests.helpers.kernels import COUNTS, Flat, a_layer, a_run, assert_untouched, call, lanes_of
+from tests.helpers.models import fit_settings
+from tests.helpers.networks import TOLERANCE, random_problem
 
 KEY = 0x123456789ABCDEF
 SHARES = (0.1, 0.5, 0.8)

@@ -6,8 +6,8 @@ import numpy as np
 
 from fastmlp.kernels.language.functions import exp_nonpositive
 from fastmlp.kernels.language.simd import Emitter
-from tests.basics import INF, NAN, needs_compiler
-from tests.functions import vector_function
+from tests.helpers.basics import INF, NAN, needs_compiler
+from tests.helpers.functions import vector_function
 
 pytestmark = needs_compiler
 

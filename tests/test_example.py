@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from tests.basics import needs_compiler
+from tests.helpers.basics import needs_compiler
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "mnist.py"
 IDX_MD5 = {  # of the four original files, unpacked

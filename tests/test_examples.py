@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fastmlp
-from tests.basics import needs_compiler
+from tests.helpers.basics import needs_compiler
 
 FOLDER = Path(__file__).parents[1] / "examples"
 SCRIPTS = ("regression", "imbalanced", "overfitting", "early_stopping", "search", "resume")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.basics import needs_compiler
-from tests.processes import LAYERS, run
+from tests.helpers.basics import needs_compiler
+from tests.helpers.processes import LAYERS, run
 
 pytestmark = [
     needs_compiler,

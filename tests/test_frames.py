@@ -27,9 +27,9 @@ import pytest
 
 from fastmlp.data import check_names, open_features
 from fastmlp.inputs import Columns, Inputs
-from tests.basics import INF, NAN
-from tests.labels import encode_labels
-from tests.rows import check_features
+from tests.helpers.basics import INF, NAN
+from tests.helpers.labels import encode_labels
+from tests.helpers.rows import check_features
 
 NA = pd.NA
 FLOATS = (np.float32, np.float64)
@@ -908,8 +908,8 @@ import sys
 import numpy as np
 import fastmlp
 from fastmlp.data import open_features
-from tests.labels import encode_labels
-from tests.rows import check_features
+from tests.helpers.labels import encode_labels
+from tests.helpers.rows import check_features
 check_features([[1, 2.5], [3, 4]], np.float32)
 encode_labels(["a", "b"], 2)
 open_features([[1]])

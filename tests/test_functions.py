@@ -8,9 +8,9 @@ import pytest
 
 from fastmlp.kernels.language import functions
 from fastmlp.kernels.language.normal import normal_tail
-from tests import reference
-from tests.basics import INF, NAN, Array, needs_compiler
-from tests.functions import numbers, subnormals, ulps, vector_function
+from tests.helpers import reference
+from tests.helpers.basics import INF, NAN, Array, needs_compiler
+from tests.helpers.functions import numbers, subnormals, ulps, vector_function
 
 pytestmark = needs_compiler
 

@@ -7,8 +7,8 @@ from fastmlp import Trainer
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.network.initializers import initial_weights
 from fastmlp.settings.values import INITIALIZERS
-from tests.basics import needs_compiler
-from tests.models import X, Y
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import X, Y
 
 SIZES = (300, 200)
 VARIANCES = {

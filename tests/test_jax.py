@@ -15,8 +15,8 @@ from fastmlp import Trainer, losses, optimizers, schedules
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.losses import LOSSES
 from fastmlp.optimizers import OPTIMIZERS
-from tests.basics import needs_compiler
-from tests.processes import run
+from tests.helpers.basics import needs_compiler
+from tests.helpers.processes import run
 
 pytestmark = [
     needs_compiler,
@@ -173,7 +173,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     given, result = folder / "given", folder / "result"
     given.write_bytes(pickle.dumps({name: case(**options)[1] for name, options in CASES.items()}))
     call = f"jax_reference.train_all({str(given)!r}, {str(result)!r})"
-    run(f"from tests import jax_reference; {call}", timeout=300, **JAX)
+    run(f"from tests.helpers import jax_reference; {call}", timeout=300, **JAX)
     return dict(pickle.loads(result.read_bytes()))
 
 

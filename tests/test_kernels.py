@@ -13,8 +13,8 @@ from numba import types
 from fastmlp import Trainer
 from fastmlp.kernels.language import backend, jit, object_cache
 from fastmlp.kernels.language.jit import Kernel, c_function, kernel, kernel_of
-from tests.basics import needs_compiler
-from tests.processes import ROOT
+from tests.helpers.basics import needs_compiler
+from tests.helpers.processes import ROOT
 
 pytestmark = needs_compiler
 

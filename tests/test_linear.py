@@ -12,7 +12,7 @@ from sklearn import linear_model
 from fastmlp import Trainer, losses
 from fastmlp.optimizers import SGD
 from fastmlp.schedules import Cosine
-from tests.basics import Array, needs_compiler
+from tests.helpers.basics import Array, needs_compiler
 
 pytestmark = needs_compiler
 

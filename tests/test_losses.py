@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS
-from tests import reference
-from tests.basics import INF, NAN, Array, needs_compiler
-from tests.kernels import (
+from tests.helpers import reference
+from tests.helpers.basics import INF, NAN, Array, needs_compiler
+from tests.helpers.kernels import (
     COUNTS,
     GAP,
     Flat,
@@ -27,7 +27,7 @@ from tests.kernels import (
     lanes_of,
     with_gaps,
 )
-from tests.losses import KINDS, PLAIN, POINTWISE, SOFTMAX
+from tests.helpers.losses import KINDS, PLAIN, POINTWISE, SOFTMAX
 
 pytestmark = needs_compiler
 

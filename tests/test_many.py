@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from fastmlp import EarlyStopping, Ensemble, Trainer, fit_many
-from tests.basics import needs_compiler
-from tests.models import OPTIMIZERS, X, Y, numbers, same_weights, trainer
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import OPTIMIZERS, X, Y, numbers, same_weights, trainer
 
 pytestmark = needs_compiler
 

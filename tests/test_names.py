@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from fastmlp import Trainer
-from tests.basics import needs_compiler
-from tests.models import X, Y, fitted, numbers, random_weights, same_weights, state, trainer
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import X, Y, fitted, numbers, random_weights, same_weights, state, trainer
 
 pytestmark = needs_compiler
 

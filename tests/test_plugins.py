@@ -16,8 +16,8 @@ from fastmlp.losses import Loss
 from fastmlp.network.encoding import Encoding
 from fastmlp.network.network import Network
 from fastmlp.outputs import Outputs
-from tests.basics import needs_compiler
-from tests.models import X, fit_settings, random_weights
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import X, fit_settings, random_weights
 
 pytestmark = needs_compiler
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import pytest
 
-from tests.basics import needs_compiler
-from tests.processes import ROOT
+from tests.helpers.basics import needs_compiler
+from tests.helpers.processes import ROOT
 
 pytestmark = [
     needs_compiler,
@@ -56,7 +56,7 @@ widest = 64 if "zmm" in assembly else 32 if "ymm" in assembly else 16
 # Numba's own loops may keep to half of the longest vectors.
 assert widest == VECTOR_BYTES or (widest, VECTOR_BYTES) == (32, 64)
 
-from tests import reference
+from tests.helpers import reference
 
 tolerance = {"float32": 1e-4, "float64": 1e-9}[dtype]
 weights = reference.initialize(rng, [33, 70, 9, 10], "glorot_uniform")

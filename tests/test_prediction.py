@@ -8,8 +8,8 @@ import pytest
 
 from fastmlp import Trainer, losses
 from fastmlp.data import is_ready
-from tests.basics import INF, NAN, Array, needs_compiler
-from tests.models import random_weights
+from tests.helpers.basics import INF, NAN, Array, needs_compiler
+from tests.helpers.models import random_weights
 
 pytestmark = needs_compiler
 

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from fastmlp import NotFittedError, Trainer
-from tests.basics import needs_compiler
-from tests.models import X, Y, fitted, trainer
-from tests.processes import ROOT
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import X, Y, fitted, trainer
+from tests.helpers.processes import ROOT
 
 pytestmark = needs_compiler
 
 FIT = """
 import sys
-from tests.models import X, Y, trainer
+from tests.helpers.models import X, Y, trainer
 {before}
 model = trainer(epochs=4, verbose={verbose}, validation_fraction=0.2{settings})
 {fit}

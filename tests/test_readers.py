@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from fastmlp.kernels.plugins.readers import READERS, reader_of
-from tests.basics import NAN, Array, needs_compiler
-from tests.kernels import COUNTS, Flat, a_layer, a_run, assert_untouched, block_of, call, spread
+from tests.helpers.basics import NAN, Array, needs_compiler
+from tests.helpers.kernels import (
+    COUNTS,
+    Flat,
+    a_layer,
+    a_run,
+    assert_untouched,
+    block_of,
+    call,
+    spread,
+)
 
 pytestmark = needs_compiler
 

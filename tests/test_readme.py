@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.basics import needs_compiler
+from tests.helpers.basics import needs_compiler
 
 pytestmark = needs_compiler
 

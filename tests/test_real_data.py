@@ -12,8 +12,8 @@ import pytest
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.callbacks import Checkpoint
 from fastmlp.optimizers import SGD
-from tests.basics import needs_compiler
-from tests.models import same_weights
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import same_weights
 
 pytestmark = needs_compiler
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fastmlp.kernels.plugins.losses import LOSSES
-from tests import reference
-from tests.networks import random_problem
+from tests.helpers import reference
+from tests.helpers.networks import random_problem
 
 EPS = np.finfo(np.float64).eps
 

@@ -10,8 +10,8 @@ import pytest
 from fastmlp import EarlyStopping, Ensemble, FitWarning, Trainer, presets
 from fastmlp.fitting.refit import StopsWith
 from fastmlp.optimizers import SGD
-from tests.basics import NAN, needs_compiler
-from tests.models import same_weights
+from tests.helpers.basics import NAN, needs_compiler
+from tests.helpers.models import same_weights
 
 RNG = np.random.default_rng(2)
 X = RNG.lognormal(size=(300, 4))

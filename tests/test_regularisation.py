@@ -18,13 +18,13 @@ from fastmlp.losses import SoftmaxCrossEntropy
 from fastmlp.network.encoding import Encoding
 from fastmlp.network.network import Network
 from fastmlp.outputs import given_outputs
-from tests import reference
-from tests.basics import INF, NAN, Array, needs_compiler
-from tests.fences import fences
-from tests.kernels import COUNTS, Flat, a_run, assert_untouched, call, spread
-from tests.models import fit_settings
-from tests.networks import TOLERANCE, assert_close, problem
-from tests.rules import RULES, decaying
+from tests.helpers import reference
+from tests.helpers.basics import INF, NAN, Array, needs_compiler
+from tests.helpers.fences import fences
+from tests.helpers.kernels import COUNTS, Flat, a_run, assert_untouched, call, spread
+from tests.helpers.models import fit_settings
+from tests.helpers.networks import TOLERANCE, assert_close, problem
+from tests.helpers.rules import RULES, decaying
 
 pytestmark = needs_compiler
 

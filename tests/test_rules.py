@@ -6,10 +6,19 @@ import numpy as np
 import pytest
 
 from fastmlp.kernels.plugins.rules import RULES
-from tests import reference
-from tests import rules as references
-from tests.basics import NAN, Array, needs_compiler
-from tests.kernels import COUNTS, Flat, a_run, assert_untouched, block_of, call, lanes_of, spread
+from tests.helpers import reference
+from tests.helpers import rules as references
+from tests.helpers.basics import NAN, Array, needs_compiler
+from tests.helpers.kernels import (
+    COUNTS,
+    Flat,
+    a_run,
+    assert_untouched,
+    block_of,
+    call,
+    lanes_of,
+    spread,
+)
 
 pytestmark = needs_compiler
 

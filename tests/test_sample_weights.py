@@ -8,7 +8,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from fastmlp import Trainer, losses
 from fastmlp.optimizers import SGD
-from tests.basics import NAN, Array, needs_compiler
+from tests.helpers.basics import NAN, Array, needs_compiler
 
 # A few steps on such targets deserve it.
 pytestmark = [needs_compiler, pytest.mark.filterwarnings("ignore::fastmlp.FitWarning")]

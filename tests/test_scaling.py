@@ -11,8 +11,8 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from fastmlp import Trainer
 from fastmlp.data import open_features
 from fastmlp.inputs import Scaling, learn_inputs
-from tests.basics import INF, Array, needs_compiler
-from tests.models import fit_settings, numbers, same_weights
+from tests.helpers.basics import INF, Array, needs_compiler
+from tests.helpers.models import fit_settings, numbers, same_weights
 
 RNG = np.random.default_rng(0)
 N = 90

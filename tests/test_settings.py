@@ -18,8 +18,8 @@ from fastmlp.losses import Huber, SoftmaxCrossEntropy
 from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW
 from fastmlp.schedules import Cosine, ReduceOnPlateau, Step
 from fastmlp.settings import SETTINGS, FitSettings, LearningRate, Settings, choices
-from tests.basics import INF, NAN, needs_compiler
-from tests.models import X, Y, fit_settings, fitted, numbers, same_weights, trainer
+from tests.helpers.basics import INF, NAN, needs_compiler
+from tests.helpers.models import X, Y, fit_settings, fitted, numbers, same_weights, trainer
 
 
 def own_metric(y: Any, predicted: Any) -> float:

@@ -26,9 +26,18 @@ from fastmlp import NotFittedError, Trainer
 from fastmlp.kernels.runs.launch import Job
 from fastmlp.optimizers import SGD
 from fastmlp.settings import SETTINGS
-from tests.basics import Array, needs_compiler
-from tests.models import OPTIMIZERS, X, Y, fitted, numbers, random_weights, same_weights, trainer
-from tests.processes import ROOT
+from tests.helpers.basics import Array, needs_compiler
+from tests.helpers.models import (
+    OPTIMIZERS,
+    X,
+    Y,
+    fitted,
+    numbers,
+    random_weights,
+    same_weights,
+    trainer,
+)
+from tests.helpers.processes import ROOT
 
 pytestmark = needs_compiler
 

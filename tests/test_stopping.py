@@ -14,8 +14,8 @@ from fastmlp import EarlyStopping, Trainer
 from fastmlp.callbacks import Checkpoint, CSVLog
 from fastmlp.data import RawTargets, split_rows
 from fastmlp.kernels.runs.launch import Job
-from tests.basics import needs_compiler
-from tests.models import X, Y, fitted, numbers, same_weights, trainer
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import X, Y, fitted, numbers, same_weights, trainer
 
 pytestmark = needs_compiler
 

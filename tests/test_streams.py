@@ -11,8 +11,8 @@ import pytest
 
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.schedules import ReduceOnPlateau
-from tests.basics import needs_compiler
-from tests.models import OPTIMIZERS, X, Y, numbers, same_weights, trainer
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import OPTIMIZERS, X, Y, numbers, same_weights, trainer
 
 pytestmark = needs_compiler
 

@@ -10,7 +10,7 @@ import pytest
 
 from fastmlp import Trainer, losses
 from fastmlp.optimizers import Adam
-from tests.basics import INF, NAN, Array, needs_compiler
+from tests.helpers.basics import INF, NAN, Array, needs_compiler
 
 pytestmark = needs_compiler
 

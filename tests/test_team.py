@@ -19,7 +19,7 @@ from fastmlp.kernels.language.jit import c_function, kernel_of
 from fastmlp.kernels.language.records import run_at
 from fastmlp.kernels.runs import launch, team
 from fastmlp.kernels.runs.plan import Plan, make_plan
-from tests.basics import needs_compiler
+from tests.helpers.basics import needs_compiler
 
 pytestmark = needs_compiler
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fastmlp.kernels.runs.threads import cpu_quota, processors, usable_threads
-from tests.basics import needs_compiler
-from tests.processes import LAYERS, run
+from tests.helpers.basics import needs_compiler
+from tests.helpers.processes import LAYERS, run
 
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="this system has no affinities"

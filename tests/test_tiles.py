@@ -14,8 +14,8 @@ from fastmlp.kernels.language.simd import TILE_ROWS
 from fastmlp.kernels.products.inner import inner as inner_tile
 from fastmlp.kernels.products.tiles import OUTER, OUTER_MASKED
 from fastmlp.kernels.runs.plan import aligned_zeros
-from tests.basics import INF, NAN, Array, needs_compiler
-from tests.kernels import (
+from tests.helpers.basics import INF, NAN, Array, needs_compiler
+from tests.helpers.kernels import (
     COUNTS,
     GAP,
     Flat,

@@ -13,10 +13,10 @@ from fastmlp import Trainer
 from fastmlp.fitting import epoch
 from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
 from fastmlp.kernels.runs.plan import MAX_CHUNK
-from tests import reference
-from tests.basics import Array, needs_compiler
-from tests.networks import DTYPES, TOLERANCE, assert_close, images, problem, trainer_from
-from tests.rules import RULES
+from tests.helpers import reference
+from tests.helpers.basics import Array, needs_compiler
+from tests.helpers.networks import DTYPES, TOLERANCE, assert_close, images, problem, trainer_from
+from tests.helpers.rules import RULES
 
 pytestmark = needs_compiler
 

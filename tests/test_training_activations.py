@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
-from tests import reference
-from tests.basics import needs_compiler
-from tests.networks import DTYPES, TOLERANCE, problem, trainer_from
-from tests.rules import RULES
+from tests.helpers import reference
+from tests.helpers.basics import needs_compiler
+from tests.helpers.networks import DTYPES, TOLERANCE, problem, trainer_from
+from tests.helpers.rules import RULES
 
 pytestmark = needs_compiler
 

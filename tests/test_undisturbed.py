@@ -12,7 +12,7 @@ import pytest
 from numba.core.compiler_lock import global_compiler_lock
 
 from fastmlp.kernels.language.undisturbed import undisturbed
-from tests.processes import run
+from tests.helpers.processes import run
 
 pytestmark = pytest.mark.threading
 

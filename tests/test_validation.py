@@ -14,9 +14,9 @@ import pytest
 from fastmlp.data.splits import training_count
 from fastmlp.inputs import Columns, Inputs
 from fastmlp.network.given_weights import check_weights
-from tests.basics import INF, NAN
-from tests.labels import encode_labels
-from tests.rows import check_features
+from tests.helpers.basics import INF, NAN
+from tests.helpers.labels import encode_labels
+from tests.helpers.rows import check_features
 
 FLOATS = (np.float32, np.float64)
 

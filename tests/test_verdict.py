@@ -8,8 +8,8 @@ import pytest
 
 from fastmlp import FitWarning, Trainer
 from fastmlp.optimizers import SGD
-from tests.basics import needs_compiler
-from tests.models import X, Y, same_weights, trainer
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import X, Y, same_weights, trainer
 
 pytestmark = needs_compiler
 

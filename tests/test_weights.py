@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from fastmlp import Trainer
-from tests.basics import NAN, Array, needs_compiler
-from tests.models import OPTIMIZERS, X, Y, fitted, random_weights, same_weights, state, trainer
+from tests.helpers.basics import NAN, Array, needs_compiler
+from tests.helpers.models import (
+    OPTIMIZERS,
+    X,
+    Y,
+    fitted,
+    random_weights,
+    same_weights,
+    state,
+    trainer,
+)
 
 pytestmark = needs_compiler
 

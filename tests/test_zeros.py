@@ -7,8 +7,8 @@ import pytest
 
 from fastmlp.kernels.language.simd import TILE_ROWS
 from fastmlp.kernels.plugins.zeros import mask_chunk, mask_words, scan
-from tests.basics import INF, NAN, Array, needs_compiler
-from tests.kernels import COUNTS, a_layer, a_run, bit_masks, call
+from tests.helpers.basics import INF, NAN, Array, needs_compiler
+from tests.helpers.kernels import COUNTS, a_layer, a_run, bit_masks, call
 
 pytestmark = needs_compiler
 

@@ -19,7 +19,7 @@ import pytest
 
 from fastmlp.kernels.runs import jobs, plan
 from fastmlp.outputs.targets import PADDING
-from tests.basics import Array
+from tests.helpers.basics import Array
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PROT_NONE = 0

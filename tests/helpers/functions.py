@@ -12,8 +12,8 @@ from numba.extending import intrinsic
 from fastmlp.kernels.language.backend import FASTMATH
 from fastmlp.kernels.language.simd import Emitter
 from fastmlp.kernels.language.subnormals import flush_subnormals, restore_mode
-from tests.basics import INF, Array
-from tests.kernels import lanes_of
+from tests.helpers.basics import INF, Array
+from tests.helpers.kernels import lanes_of
 
 # As the kernels are compiled.
 compiled = numba.njit(error_model="numpy", fastmath=set(FASTMATH))

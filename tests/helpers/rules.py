@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from fastmlp.optimizers import SGD, Adagrad, Adam, AdamW, AMSGrad, Lion, RMSprop
-from tests import reference
+from tests.helpers import reference
 
 
 class Rule(NamedTuple):

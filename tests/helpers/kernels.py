@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fastmlp.kernels.language.jit import c_function, kernel_of
 from fastmlp.kernels.language.records import LAYER, RUN
 from fastmlp.kernels.language.simd import lanes
-from tests.basics import NAN, Array
+from tests.helpers.basics import NAN, Array
 
 COUNTS = (0, 1, 2, 9, 31, 33, 127)
 GAP = 5

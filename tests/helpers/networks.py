@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastmlp import Trainer
-from tests import reference
-from tests.basics import Array
+from tests.helpers import reference
+from tests.helpers.basics import Array
 
 DTYPES = ("float32", "float64")
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}

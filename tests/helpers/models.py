@@ -8,8 +8,8 @@ import numpy as np
 from fastmlp import Trainer
 from fastmlp.optimizers import OPTIMIZERS as NAMED
 from fastmlp.settings import SETTINGS, FitSettings, Settings, choices, resolved
-from tests.basics import Array
-from tests.rules import RULES
+from tests.helpers.basics import Array
+from tests.helpers.rules import RULES
 
 # Rules with up to three vectors of state, and with state that does not begin at zero. Optimizers
 # are given by name where there is one, as a pickle then holds nothing else of the package.
