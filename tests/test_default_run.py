@@ -1,7 +1,6 @@
 """The default run is small, but it takes everything that there is at least once."""
 
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -20,6 +19,7 @@ from fastmlp.settings.values import INITIALIZERS
 from tests.conftest import COLLECTED
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import X, Y, trainer
+from tests.helpers.processes import ROOT
 
 # Entries of tables, and the test whose parameters name them all.
 TABLES: dict[str, Collection[str]] = {
@@ -39,13 +39,13 @@ CRASHES = {
     "signals that work": "test_signals.py::test_a_handler_that_works",
     "the last signal": "test_signals.py::test_a_last_save",
     "interrupts": "test_state.py::test_interrupts_from_outside",
-    "interrupts of a compilation": "test_cache.py::test_exceptions_of_others_in_mid_compilation",
+    "interrupted compilation": "test_object_cache.py::test_exceptions_of_others_in_mid_compilation",
     "exceptions in a first fit": "test_signals.py::test_an_exception_in_a_first_fit",
     "forks in a call": "test_undisturbed.py::test_a_fork_before_the_call_has_begun",
-    "a damaged cache": "test_cache.py::test_damaged_files_do_no_harm_and_are_replaced",
-    "a cache of several processes": "test_cache.py::test_many_processes_at_once",
-    "no cache": "test_cache.py::test_where_nothing_can_be_kept",
-    "another processor": "test_portability.py::test_what_numba_is_told",
+    "a damaged cache": "test_object_cache.py::test_damaged_files_do_no_harm_and_are_replaced",
+    "a cache of several processes": "test_object_cache.py::test_many_processes_at_once",
+    "no cache": "test_object_cache.py::test_where_nothing_can_be_kept",
+    "another processor": "test_target.py::test_what_numba_is_told",
     "several threads": "test_company.py::test_fits_and_predictions_at_once",
     "teams that change": "test_company.py::test_slices_alone_and_together",
     "regions of others": "test_company.py::test_beside_another_librarys_region",
@@ -58,14 +58,12 @@ CRASHES = {
 def taken(request: pytest.FixtureRequest) -> dict[str, list[Any]]:
     """The cases of each test that the default run takes."""
     items = request.config.stash[COLLECTED]
-    here = Path(__file__).parent
-    if {item.path for item in items} < set(here.glob("test_*.py")):
+    if {item.path for item in items} < set((ROOT / "tests").rglob("test_*.py")):
         pytest.skip("only some of the tests were collected")
     tests: dict[str, list[Any]] = {}
     for item in items:
         if not item.get_closest_marker("full"):
-            name = item.nodeid.partition("[")[0].removeprefix("tests/")
-            tests.setdefault(name, []).append(item)
+            tests.setdefault(f"{item.path.name}::{item.originalname}", []).append(item)
     return tests
 
 
@@ -91,6 +89,7 @@ def is_callback(kind: Any) -> bool:
 @pytest.mark.parametrize("test", TABLES)
 def test_tables(test: str, taken: dict[str, list[Any]]) -> None:
     named = {word for case in taken[test] for word in words(case.callspec.params)}
+    assert len({case.path for case in taken[test]}) == 1
     assert set(TABLES[test]) - named == set()
 
 
