@@ -46,9 +46,9 @@ CRASHES = {
     "a cache of several processes": "test_object_cache.py::test_many_processes_at_once",
     "no cache": "test_object_cache.py::test_where_nothing_can_be_kept",
     "another processor": "test_target.py::test_what_numba_is_told",
-    "several threads": "test_company.py::test_fits_and_predictions_at_once",
-    "teams that change": "test_company.py::test_slices_alone_and_together",
-    "regions of others": "test_company.py::test_beside_another_librarys_region",
+    "several threads": "test_contention.py::test_fits_and_predictions_at_once",
+    "teams that change": "test_contention.py::test_slices_alone_and_together",
+    "regions of others": "test_contention.py::test_beside_another_librarys_region",
     "nested regions": "test_team.py::test_inside_a_parallel_region",
     "steps out of bounds": "test_bounds.py::test_nothing_beside_the_operands_is_touched",
 }

@@ -17,7 +17,7 @@ from tests.helpers.models import same_weights
 
 pytestmark = needs_compiler
 
-DATA = Path(__file__).parents[1] / "examples" / "mnist.npz"
+DATA = Path(__file__).parents[2] / "examples" / "mnist.npz"
 
 Rows = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
