@@ -13,7 +13,7 @@ import pytest
 import fastmlp
 from tests.helpers.basics import needs_compiler
 
-FOLDER = Path(__file__).parents[1] / "examples"
+FOLDER = Path(__file__).parents[2] / "examples"
 SCRIPTS = ("regression", "imbalanced", "overfitting", "early_stopping", "search", "resume")
 
 

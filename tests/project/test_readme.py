@@ -9,7 +9,7 @@ from tests.helpers.basics import needs_compiler
 
 pytestmark = needs_compiler
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 
 
 def examples() -> list[str]:

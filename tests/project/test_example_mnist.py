@@ -16,7 +16,7 @@ import pytest
 import fastmlp
 from tests.helpers.basics import needs_compiler
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "mnist.py"
+SCRIPT = Path(__file__).parents[2] / "examples" / "mnist.py"
 IDX_MD5 = {  # of the four original files, unpacked
     "train_images": "6bbc9ace898e44ae57da46a324031adb",
     "train_labels": "a25bea736e30d166cdddb491f175f624",
