@@ -12,10 +12,9 @@ import pytest
 
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.callbacks import Checkpoint, CSVLog
-from fastmlp.data import RawTargets, split_rows
 from fastmlp.kernels.runs.launch import Job
 from tests.helpers.basics import needs_compiler
-from tests.helpers.models import X, Y, fitted, numbers, same_weights, trainer
+from tests.helpers.models import X, Y, fitted, same_weights, trainer
 
 pytestmark = needs_compiler
 
@@ -217,32 +216,3 @@ def test_begin_and_end() -> None:
     told = Told()
     fitted(epochs=2, callbacks=told)
     assert told.what == ["begin", 0, 1, "end"]
-
-
-# ------------------------------------------------------------------------------------- splits
-
-
-@pytest.mark.parametrize("split", ["shuffled", "stratified"])
-def test_rows_for_validation(split: str) -> None:
-    order = np.argsort(Y, kind="stable")  # sorted by label
-    model = trainer(validation_fraction=0.2, validation_split=split).fit(X[order], Y[order])
-    again = trainer(validation_fraction=0.2, validation_split=split).fit(X[order], Y[order])
-    assert numbers(model.history) == numbers(again.history)
-    assert len(model.history["val_loss"]) == 3
-
-
-def test_a_stratified_part_has_as_many_of_each_class() -> None:
-    labels = np.repeat(["a", "b", "c"], [60, 30, 10])
-    train, rest = split_rows(RawTargets(labels), 0.2, "stratified", 0)
-    assert sorted(np.concatenate([train, rest])) == list(range(100))  # type: ignore[list-item]
-    assert [(labels[rest] == label).sum() for label in "abc"] == [12, 6, 2]
-    with pytest.raises(ValueError, match="validation_split='stratified' needs classes"):
-        split_rows(RawTargets(np.linspace(0, 1, 100)), 0.2, "stratified", 0)
-
-
-def test_sorted_labels_are_warned_of() -> None:
-    order = np.argsort(Y, kind="stable")
-    message = r"classes that the others lack: 2; validation_split="
-    with pytest.warns(UserWarning, match=message) as caught:
-        trainer(validation_fraction=0.4).fit(X[order], Y[order])
-    assert caught[0].filename == __file__
