@@ -17,7 +17,6 @@ from .fitting.diagnostics import FitWarning
 from .fitting.loop import EpochResult, Fit
 from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
-from .fitting.sources import InMemory, Streamed
 from .fitting.start import check_continues
 from .fitting.summary import summary
 from .history import History
@@ -306,8 +305,8 @@ class Trainer(Predictor):
             data = fit_data(
                 X, Y, sample_weight, validation_data, resolve, known.encoding if known else None
             )
-            self.auto_ = auto_values(chosen, data.settings)
-            fit = Fit(self, self._publish, data, InMemory(data), known, began)
+            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
+            fit = Fit(self, self._publish, data, known, began)
             fit.run()
             fit.diagnose()
             if data.settings.refit and data.validation is not None:
@@ -324,7 +323,7 @@ class Trainer(Predictor):
         rate, self.stop_training = settings.learning_rate, False
         again = Trainer(learning_rate=rate.value if rate.source == "given" else None)
         try:
-            Fit(again, again._publish, data, InMemory(data), None, time.perf_counter()).run()
+            Fit(again, again._publish, data, None, time.perf_counter()).run()
         except FloatingPointError as error:
             warnings.warn(
                 f"the training on all rows failed, so that on a part of them stays: {error}",
@@ -374,8 +373,9 @@ class Trainer(Predictor):
             data = fit_data(
                 X, Y, sample_weight, None, resolve, known.encoding if known else None, classes
             )
-            source = Streamed(lambda: iter([data]))
-            Fit(self, self._publish, data, source, known, began, before=self.history).run()
+            Fit(
+                self, self._publish, data, known, began, lambda: iter([data]), before=self.history
+            ).run()  # fmt: skip
         return self
 
     def fit_stream(
@@ -432,9 +432,8 @@ class Trainer(Predictor):
                 for chunk in stream.epoch():
                     yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
 
-            self.auto_ = auto_values(chosen, data.settings)
-            source = Streamed(parts)
-            Fit(self, self._publish, data, source, known, began).run()
+            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
+            Fit(self, self._publish, data, known, began, parts).run()
         return self
 
     def _publish(self, result: EpochResult) -> None:
