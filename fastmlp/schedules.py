@@ -5,6 +5,8 @@ that goes on, or starts in the middle, has the same rates. To add one: the class
 its formula, and a line in ``SCHEDULES``.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 import numpy as np
