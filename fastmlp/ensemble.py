@@ -1,5 +1,7 @@
 """Fit several trainers in parallel, each on one thread; average their predictions."""
 
+from __future__ import annotations
+
 import copy
 import threading
 from collections.abc import Sequence
@@ -134,7 +136,7 @@ class Ensemble:
         *,
         sample_weight: npt.ArrayLike | None = None,
         validation_data: Sequence[Any] | None = None,
-    ) -> "Ensemble":
+    ) -> Ensemble:
         """Fit all members in parallel, see :func:`fit_many`; raises as ``Trainer.fit``."""
         fit_many(self.members, X, Y, sample_weight=sample_weight, validation_data=validation_data)
         return self

@@ -161,5 +161,5 @@ def callbacks(name: str, value: Any) -> tuple[Any, ...]:
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
-    """The items of a sequence, or the one value. Iterators, which can be read once only, are values."""
+    """The items of a sequence, or the value itself, also an iterator, readable only once."""
     return tuple(value) if isinstance(value, Sequence) else (value,)
