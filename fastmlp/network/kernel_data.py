@@ -1,4 +1,4 @@
-"""Rows and targets as jobs of kernels read them."""
+"""Set rows, scaling and targets on the jobs of kernels."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from .network import Network
 
 
 def reads_in_place(network: Network, dtype: np.dtype[Any], scaling: Scaling) -> bool:
-    """Whether kernels can read rows of ``dtype`` where the caller keeps them."""
+    """Whether kernels can read rows of ``dtype`` from the caller's array."""
     return scaling.reads_as_is and network.reads_in_place(dtype)
 
 
