@@ -23,7 +23,7 @@ from asv_benchmarks import options
 from asv_benchmarks.compare import check_out, commit, own_package, receive, send, workers
 from asv_benchmarks.fits import FITS
 
-TOLD = "auto_", "best_epoch_", "n_iter_", "stop_reason_"
+TOLD = "best_epoch_", "n_iter_", "stop_reason_"
 
 
 def digest(*arrays: Any) -> str:
@@ -45,6 +45,7 @@ def left_by(make: Callable[[], list[Any]]) -> dict[str, str]:
         left[f"weights {number}"] = digest(*result.get_weights())
         left[f"history {number}"] = f"{','.join(history)} {digest(*history.values())}"
         left |= {f"{name} {number}": repr(getattr(result, name)) for name in TOLD}
+        left |= {f"auto_ {number} {name}": repr(value) for name, value in result.auto_.items()}
     return left
 
 
@@ -62,10 +63,10 @@ def serve() -> None:
 
 
 def differences(first: dict[str, str], second: dict[str, str]) -> list[str]:
-    """A text for each thing that is not the same, or failed."""
+    """A text for each thing that is not the same, or failed; the second may tell more of auto_."""
     return [
         f"{name}: {first.get(name)} and {second.get(name)}"
-        for name in first | second
+        for name in first | {k: v for k, v in second.items() if not k.startswith("auto_")}
         if name == "failed" or first.get(name) != second.get(name)
     ]
 

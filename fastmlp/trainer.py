@@ -17,7 +17,6 @@ from .fitting.diagnostics import FitWarning
 from .fitting.loop import EpochResult, Fit
 from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
-from .fitting.sources import InMemory, Streamed
 from .fitting.start import check_continues
 from .fitting.summary import summary
 from .history import History
@@ -172,7 +171,8 @@ class Trainer(Predictor):
     model_ : Model
         All that has been learned, as one immutable object.
     auto_ : dict
-        What "auto" became in the last fit: values by setting, ``patience`` for early stopping.
+        What "auto" became in the last fit, by setting; ``patience`` for early stopping. For
+        ``scaling`` see ``scaling_``.
     n_iter_ : int
         Epochs in ``history``.
     best_epoch_ : int
@@ -312,8 +312,8 @@ class Trainer(Predictor):
             data = fit_data(
                 X, Y, sample_weight, validation_data, resolve, known.encoding if known else None
             )
-            self.auto_ = auto_values(chosen, data.settings)
-            fit = Fit(self, self._publish, data, InMemory(data), known, began)
+            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
+            fit = Fit(self, self._publish, data, known, began)
             fit.run()
             fit.diagnose()
             if data.settings.refit and data.validation is not None:
@@ -330,7 +330,7 @@ class Trainer(Predictor):
         rate, self.stop_training = settings.learning_rate, False
         again = Trainer(learning_rate=rate.value if rate.source == "given" else None)
         try:
-            Fit(again, again._publish, data, InMemory(data), None, time.perf_counter()).run()
+            Fit(again, again._publish, data, None, time.perf_counter()).run()
         except FloatingPointError as error:
             warnings.warn(
                 f"the training on all rows failed, so that on a part of them stays: {error}",
@@ -381,8 +381,9 @@ class Trainer(Predictor):
             data = fit_data(
                 X, Y, sample_weight, None, resolve, known.encoding if known else None, classes
             )
-            source = Streamed(lambda: iter([data]))
-            Fit(self, self._publish, data, source, known, began, before=self.history).run()
+            Fit(
+                self, self._publish, data, known, began, lambda: iter([data]), before=self.history
+            ).run()  # fmt: skip
         return self
 
     def fit_stream(
@@ -443,9 +444,8 @@ class Trainer(Predictor):
                 for chunk in stream.epoch():
                     yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
 
-            self.auto_ = auto_values(chosen, data.settings)
-            source = Streamed(parts)
-            Fit(self, self._publish, data, source, known, began).run()
+            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
+            Fit(self, self._publish, data, known, began, parts).run()
         return self
 
     def _publish(self, result: EpochResult) -> None:

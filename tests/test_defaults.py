@@ -126,6 +126,9 @@ def test_auto_tells_it_and_is_kept() -> None:
     assert model.auto_["patience"] == 10
     assert model.auto_["learning_rate"] == 0.003
     assert model.auto_["weight_averaging"] == 0.9
+    assert model.auto_["loss"] == "softmax_cross_entropy"
+    named = Trainer(8, loss="binary_cross_entropy", epochs=1).fit(X, X[:, 0] > 0)
+    assert "loss" not in named.auto_
     for other in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert other.auto_ == model.auto_
 

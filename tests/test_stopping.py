@@ -136,12 +136,12 @@ def test_a_budget_is_kept(budget: float, scoring: float, monkeypatch: pytest.Mon
         return {"loss": 1.0, "accuracy": 0.5}
 
     clock = SimpleNamespace(perf_counter=lambda: now[0])
-    for module in ("trainer", "fitting.loop", "fitting.epoch"):
+    for module in ("trainer", "fitting.loop", "fitting.epoch", "fitting.scoring"):
         monkeypatch.setattr(f"fastmlp.{module}.time", clock)
     monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
     monkeypatch.setattr(Job, "run", training)
-    monkeypatch.setattr("fastmlp.fitting.loop.scores", scored)
-    monkeypatch.setattr("fastmlp.fitting.loop._REHEARSED", 100)
+    monkeypatch.setattr("fastmlp.fitting.scoring.scores", scored)
+    monkeypatch.setattr("fastmlp.fitting.scoring._REHEARSED", 100)
     model = trainer(batch_size=1, epochs=100, threads=1, time_budget=budget)
     model.fit(rows, labels, validation_data=(rows, labels))
     assert model.stop_reason_ == "time_budget"

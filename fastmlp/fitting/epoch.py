@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from ..kernels.plugins.rules import RULES
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
-from ..network.kernel_data import set_targets
 from ..network.network import Floats, Network
 from .contention import Contention
 from .dataset import FitData
@@ -97,10 +96,10 @@ class TrainingRun:
             "l2s": np.full_like(self._updates, settings.l2),
             "l1s": np.full_like(self._updates, settings.l1),
         }
-        self._targets = set_targets(job, outputs, targets, self._order, network.dtype)
+        self._targets, numbers = outputs.run_fields(targets, self._order, network.dtype)
         job.set_rows(data.X, self._order, in_place=reads_rows(network, data))
-        job.point(team=self._team, row_masks=self._row_masks, **self._factors)
-        job.set(credit=CREDIT)
+        job.point(**self._targets, **self._factors, team=self._team, row_masks=self._row_masks)
+        job.set(**numbers, credit=CREDIT)
 
     @property
     def updates_per_epoch(self) -> int:

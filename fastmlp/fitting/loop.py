@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, Protocol
 from ..callbacks import Callback
 from ..data import outside
 from ..history import History
-from ..inference.scores import check_metrics, further_scores, name_of, scores
 from ..network.model import Model
 from ..network.network import Network
 from ..settings import LearningRate
@@ -20,16 +19,12 @@ from .diagnostics import FitWarning, warn_of
 from .epoch import Statistics
 from .learning_rates import learning_rates, monitored
 from .progress import Progress, say
-from .sources import Source
+from .scoring import Logs, Scorer
+from .sources import InMemory, Source, Streamed
 from .start import start
-
-Logs = dict[str, float]
 
 # A fit that diverges at this fraction of the first rate fails.
 _SLOWEST = 1e-3
-
-# Rows scored in advance to estimate the time for all.
-_REHEARSED = 2_000
 
 
 class EpochResult(NamedTuple):
@@ -76,13 +71,13 @@ class Fit:
     publish : callable
         Sets the result of an epoch on the trainer, in one step.
     data : FitData
-        All rows; for a stream, the encoding and settings from its first chunk, without rows.
-    source : Source
-        Supplies the rows of each epoch.
+        All rows; for a stream, its encoding, settings and validation data.
     known : Model, optional
         The model to continue.
     began : float
         Start of the fit, by ``time.perf_counter``.
+    parts : callable, optional
+        Returns the parts of the next epoch, for a stream.
     before : mapping
         History to which the epochs are appended.
     """
@@ -90,22 +85,22 @@ class Fit:
     trainer: Fitted
     publish: Callable[[EpochResult], None]
     data: FitData
-    source: Source
     known: Model | None
     began: float
+    parts: Callable[[], Iterator[FitData]] | None = None
     before: Mapping[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings = self.data.settings
-        check_metrics(settings.metrics, self.data.encoding.outputs)
         self.learning_rate: LearningRate = settings.learning_rate
         self._first = len(self.before.get("loss", ()))  # epochs before this fit
         self._last = self._first + settings.epochs
         self._deadline = self.began + (settings.time_budget or math.inf)
-        self._scoring = 0.0  # seconds that the scores of an epoch take
         self._begin()
-        self._planned = self.source.planned_updates(self._model.network)
-        self._progress = Progress(settings.verbose, self._first, self._last, self.source.rows)
+        self._source: Source = InMemory(self.data) if self.parts is None else Streamed(self.parts)
+        self._scorer = Scorer(self.data, with_training_rows=self._source.is_in_memory)
+        self._planned = self._source.planned_updates(self._model.network)
+        self._progress = Progress(settings.verbose, self._first, self._last, self._source.rows)
 
     def _begin(self) -> None:
         """Set up model, random generator, history and callbacks for the first epoch."""
@@ -135,7 +130,8 @@ class Fit:
         trainer.stop_training, trainer.stop_reason_ = False, "epochs"
         trainer.best_epoch_ = self._first
         self._notify("on_fit_begin")
-        self._rehearse_scores()
+        if self.data.settings.time_budget is not None:
+            self._scorer.rehearse(self._model.network)
         with self._progress:
             for epoch in range(self._first, self._last):
                 with _divergence():
@@ -144,7 +140,7 @@ class Fit:
                         trainer.stop_reason_ = "time_budget"
                         break
                     model = self._average(network)
-                    logs = self._score(model, statistics)
+                    logs = self._scorer.logs(model.network, statistics)
                 self._publish(epoch, model, logs)
                 self._progress.show(epoch, logs, statistics.rows)
                 self._call_back(epoch, logs)
@@ -157,14 +153,14 @@ class Fit:
         """Train on the rows of an epoch once, part by part for a stream."""
         network = self._model.latest or self._model.network
         parts: list[Statistics] = []
-        for run in self.source.runs(network):
+        for run in self._source.runs(network):
             updates = range(network.updates, network.updates + run.updates_per_epoch)
             rates = learning_rates(
                 self._rate(), self.data.settings.schedule, updates, self._planned,
                 self._model.monitored,
             )  # fmt: skip
             order, dropout_key = run.draw(self._rng)
-            until = self._deadline - self._scoring
+            until = self._deadline - self._scorer.seconds
             try:
                 network, part = run.epoch(
                     network, order, rates, dropout_key, until, self._progress.advance
@@ -189,28 +185,6 @@ class Fit:
 
     def _average(self, network: Network) -> Model:
         return self._model.averaged_with(network, self.data.settings.weight_averaging)
-
-    def _score(self, model: Model, statistics: Statistics) -> Logs:
-        """Loss and metrics of the training epoch, and of the model on validation data."""
-        start = time.perf_counter()
-        settings, encoding = self.data.settings, self.data.encoding
-        network, metrics, threads = model.network, settings.metrics, settings.threads
-        known = {encoding.outputs.metric: statistics.metric}
-        logs = {"loss": statistics.loss}
-        if metrics is None:
-            logs |= known
-        else:
-            # One metric is computed in training anyway; for a stream it is the only one.
-            rest = tuple(metric for metric in metrics if metric not in known)
-            if self.source.is_in_memory:
-                rows = self.data.X, self.data.targets
-                known |= further_scores(network, encoding, rows, rest, threads)
-            logs |= {name: known[name] for name in map(name_of, metrics) if name in known}
-        if self.data.validation is not None:
-            validated = scores(network, encoding, self.data.validation, metrics, threads)
-            logs |= {f"val_{name}": value for name, value in validated.items()}
-        self._scoring = time.perf_counter() - start
-        return logs | {"learning_rate": statistics.learning_rate, "seconds": statistics.seconds}
 
     def _publish(self, epoch: int, model: Model, logs: Logs) -> None:
         settings = self.data.settings
@@ -244,26 +218,14 @@ class Fit:
 
     def _time_is_up(self) -> bool:
         """Whether only the time for the scores is left."""
-        return time.perf_counter() >= self._deadline - self._scoring
-
-    def _rehearse_scores(self) -> None:
-        """Estimate the time of validation from a few rows, if there is a time budget."""
-        settings, encoding = self.data.settings, self.data.encoding
-        if settings.time_budget is None or self.data.validation is None:
-            return
-        X, targets = self.data.validation
-        rows = X[:_REHEARSED], targets.part(slice(_REHEARSED))
-        for _ in range(2):  # the first time may compile
-            start = time.perf_counter()
-            scores(self._model.network, encoding, rows, None, settings.threads)
-            self._scoring = (time.perf_counter() - start) * len(X) / len(rows[0])
+        return time.perf_counter() >= self._deadline - self._scorer.seconds
 
     def _slow_down(self, error: _DivergedError) -> None:
         """Start again with a tenth of the rate, if it was chosen by default and rows are in memory;
         otherwise raise the error."""
         rate = self.learning_rate
         is_given = rate.source != "chosen" or self.trainer.learning_rate is not None
-        if is_given or not self.source.is_in_memory or rate.slowdown <= _SLOWEST:
+        if is_given or not self._source.is_in_memory or rate.slowdown <= _SLOWEST:
             raise error
         self.learning_rate = rate.slower()
         slower = rate.slowed / 10

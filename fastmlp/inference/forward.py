@@ -13,7 +13,7 @@ from ..kernels.runs.jobs import prediction_job
 from ..kernels.runs.plan import aligned_zeros, make_plan
 from ..kernels.runs.threads import usable_threads
 from ..network.encoding import Encoding
-from ..network.kernel_data import copying_reader, reads_in_place, set_scaling, set_targets
+from ..network.input_reader import copying_reader, reads_in_place, set_scaling
 from ..network.network import Floats, Network
 from ..outputs import Targets
 
@@ -161,9 +161,9 @@ def evaluate(
     unit = LOSSES[outputs.kernel(targets)].loss
     run = _Rows(network, X, threads, encoding.inputs.scaling, unit, True)
     totals = np.empty((run.chunks, 2))
-    arrays = set_targets(run.job, outputs, targets, run.order, network.dtype)
-    run.run(totals=totals)
-    del arrays  # until here the job read them
+    arrays, numbers = outputs.run_fields(targets, run.order, network.dtype)
+    run.job.set(**numbers)
+    run.run(**arrays, totals=totals)
     loss, score = totals.sum(axis=0).tolist()
     _check_finite(math.isfinite(loss))
     return outputs.summed_up(loss, score, targets)

@@ -72,7 +72,7 @@ class Network:
         return self._changed(packed=packed, state=state, updates=self.updates + updates)
 
     def averaged_with(self, other: "Network", fraction: float) -> "Network":
-        """A copy with weighted mean weights: ``fraction`` of ``other``, the rest of this one."""
+        """A copy with averaged weights: ``fraction`` times those of ``other``, the rest its own."""
         dtype = self.dtype.type
         packed = dtype(fraction) * other.packed
         packed += dtype(1 - fraction) * self.packed

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..data import Array, Numbers, RawTargets, check_classes
 from ..losses import LOSSES, Loss
@@ -149,7 +150,16 @@ class Outputs:
         values = as_rows(np.broadcast_to(rows, (len(rows), self.count)), dtype)
         return Targets(None, values, targets.weights)
 
-    def table(self, targets: Targets) -> Numbers:
+    def run_fields(
+        self, targets: Targets, order: npt.NDArray[np.int64], dtype: np.dtype[Any]
+    ) -> tuple[dict[str, Array], dict[str, float]]:
+        """Arrays and numbers that the loss reads, in an order, by the names of fields of a run."""
+        arrays = targets.gathered(order, dtype, weighted=self.is_weighted(targets))
+        stride = arrays["targets"].shape[1] if "targets" in arrays else 0
+        arrays["outputs"] = self._table(targets).astype(dtype)
+        return arrays, {"target_stride": stride, "smoothing": self.label_smoothing}
+
+    def _table(self, targets: Targets) -> Numbers:
         """For each output: factor of its loss, parameter of the loss, factor of its score.
 
         The largest factor of a loss is 1, see :meth:`summed_up`.

@@ -5,7 +5,7 @@ checking tables, and for many rows of MNIST; never by the tables held back.
 """
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 from ..callbacks import EarlyStopping
 from ..schedules import OneCycle
@@ -55,39 +55,45 @@ def resolved(
     open_ended : bool
         Whether more rows may follow; then none are held out for validation.
     """
-    automatic = choices.epochs == "auto" and choices.early_stopping == "auto"
-    is_linear, has_many = len(choices.hidden) == 0, n_rows >= _MANY_ROWS
-    can_cycle = automatic and choices.schedule == "auto" and not open_ended
-    cycles = can_cycle and (is_linear or has_many)
-    may_stop = validated or (not open_ended and n_rows >= _FEWEST_TO_SPLIT)
-    stops = automatic and may_stop and not cycles  # early, by default
-    averaging = _or(choices.weight_averaging, _AVERAGING if stops else 0.0)
+    ending = _ending(choices, n_rows, validated=validated, open_ended=open_ended)
+    averaging = _or(choices.weight_averaging, _AVERAGING if ending == "early" else 0.0)
     stopping = choices.early_stopping
     if stopping == "auto":
         patience = _AVERAGED_PATIENCE if averaging else _PATIENCE
-        stopping = EarlyStopping(patience=patience) if stops else None
+        stopping = EarlyStopping(patience=patience) if ending == "early" else None
     splits = stopping is not None and stopping.is_validated and not (validated or open_ended)
     fraction = _or(choices.validation_fraction, _VALIDATION_FRACTION if splits else 0.0)
     n_train = max(1, math.floor(n_rows * (1 - fraction)))  # none is an error, but not here
     batch_size = _or(choices.batch_size, _batch_size(n_train))
     updates = _UPDATES if stopping is None else _MOST_UPDATES
-    updates = _MANY_UPDATES if cycles and has_many else updates
+    updates = _MANY_UPDATES if ending == "cycle" and n_rows >= _MANY_ROWS else updates
     epochs = _STREAM_EPOCHS if open_ended else _epochs(updates, math.ceil(n_train / batch_size))
-    high_rate = None
-    if cycles or (stops and averaging > 0):
-        high_rate = _LINEAR_RATE if is_linear else _HIGH_RATE
-    return FitSettings(
-        **vars(choices)
-        | {
-            "early_stopping": stopping,
-            "validation_fraction": fraction,
-            "batch_size": batch_size,
-            "epochs": _or(choices.epochs, epochs),
-            "schedule": _or(choices.schedule, OneCycle() if cycles else None),
-            "weight_averaging": averaging,
-            "learning_rate": _learning_rate(choices, high_rate),
-        }
-    )
+    high_rate = 0.0
+    if ending == "cycle" or (ending == "early" and averaging > 0):
+        high_rate = _HIGH_RATE if choices.hidden else _LINEAR_RATE
+    changes = {
+        "early_stopping": stopping,
+        "validation_fraction": fraction,
+        "batch_size": batch_size,
+        "epochs": _or(choices.epochs, epochs),
+        "schedule": _or(choices.schedule, OneCycle() if ending == "cycle" else None),
+        "weight_averaging": averaging,
+        "learning_rate": _learning_rate(choices, high_rate),
+    }
+    return FitSettings(**vars(choices) | changes)
+
+
+def _ending(
+    choices: Choices, n_rows: int, *, validated: bool, open_ended: bool
+) -> Literal["cycle", "early", "given"]:
+    """What ends a fit: a cycle of the learning rate, early stopping, or the given settings."""
+    if choices.epochs != "auto" or choices.early_stopping != "auto":
+        return "given"
+    cycles = len(choices.hidden) == 0 or n_rows >= _MANY_ROWS
+    if cycles and choices.schedule == "auto" and not open_ended:
+        return "cycle"
+    may_stop = validated or (not open_ended and n_rows >= _FEWEST_TO_SPLIT)
+    return "early" if may_stop else "given"
 
 
 def _or(choice: Any, default: Any) -> Any:
@@ -104,18 +110,18 @@ def _epochs(updates: int, per_epoch: int) -> int:
     return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(updates / per_epoch)))
 
 
-def _learning_rate(choices: Choices, high_rate: float | None) -> LearningRate:
+def _learning_rate(choices: Choices, high_rate: float) -> LearningRate:
     """The rate given to the trainer or its optimizer, else the default."""
     given, optimizer = choices.learning_rate, choices.optimizer
     if callable(choices.schedule):
         return LearningRate(optimizer.rate, "scheduled")
     if given is not None or optimizer.learning_rate is not None:
         return LearningRate(optimizer.rate if given is None else given, "given")
-    return LearningRate(max(optimizer.rate, high_rate or 0.0), "chosen")
+    return LearningRate(max(optimizer.rate, high_rate), "chosen")
 
 
-def auto_values(choices: Choices, settings: FitSettings) -> dict[str, Any]:
-    """Values of the settings that were "auto", as plain values; ``patience`` for early stopping."""
+def auto_values(choices: Choices, settings: FitSettings, loss: str) -> dict[str, Any]:
+    """Plain values of settings that were "auto": ``patience`` for early stopping, the loss's name."""
     names = (
         "epochs", "batch_size", "validation_fraction", "early_stopping", "schedule",
         "weight_averaging",
@@ -128,4 +134,6 @@ def auto_values(choices: Choices, settings: FitSettings) -> dict[str, Any]:
         values["schedule"] = "constant" if settings.schedule is None else "one_cycle"
     if settings.learning_rate.source == "chosen":
         values["learning_rate"] = settings.learning_rate.value
+    if choices.loss is None:
+        values["loss"] = loss
     return values

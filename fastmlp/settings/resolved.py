@@ -90,8 +90,8 @@ class FitSettings:
 
     def dropouts(self, count: int) -> tuple[float, ...]:
         """Fractions dropped of the input and of each of ``count`` hidden layers; () for none."""
-        rates = self.dropout if isinstance(self.dropout, tuple) else (0.0, *[self.dropout] * count)
-        return rates if any(rates) else ()
+        given = self.dropout if isinstance(self.dropout, tuple) else (0.0, *[self.dropout] * count)
+        return given if any(given) else ()
 
 
 def for_each_layer(activation: str | tuple[str, ...], count: int) -> tuple[str, ...]:

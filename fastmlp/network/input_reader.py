@@ -1,15 +1,13 @@
-"""Set rows, scaling and targets on the jobs of kernels."""
+"""Choice of the kernel that reads rows, by the scaling of the features."""
 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..inputs import Scaling
 from ..inputs.bins import REACH
 from ..kernels.plugins.readers import reader_of
 from ..kernels.runs.launch import Job
-from ..outputs import Outputs, Targets
 from .network import Network
 
 
@@ -29,19 +27,3 @@ def set_scaling(job: Job, scaling: Scaling, dtype: np.dtype[Any]) -> None:
     if scaling.bins is not None:
         job.keep(**scaling.bins.arrays(dtype))
         job.set(features=scaling.bins.n_features, bin_reach=REACH)
-
-
-def set_targets(
-    job: Job,
-    outputs: Outputs,
-    targets: Targets,
-    order: npt.NDArray[np.int64],
-    dtype: np.dtype[Any],
-) -> dict[str, npt.NDArray[Any]]:
-    """Set the targets of a job, for a network of ``dtype``; returns the arrays that it reads."""
-    arrays = targets.gathered(order, dtype, weighted=outputs.is_weighted(targets))
-    stride = arrays["targets"].shape[1] if "targets" in arrays else 0
-    arrays["outputs"] = outputs.table(targets).astype(dtype)
-    job.point(**arrays)
-    job.set(target_stride=stride, smoothing=outputs.label_smoothing)
-    return arrays
