@@ -44,7 +44,7 @@ class Encoding:
     def targets(
         self, Y: Any, n_rows: int, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
     ) -> tuple[Targets, Rows]:
-        """Encode targets like those of the fit; return those of weight > 0 and their row numbers."""
+        """Encode targets like those of the fit; return those of weight > 0, and their rows."""
         targets = read_targets(Y, n_rows, sample_weight, prefix)
         return self.outputs.encode(targets, dtype), targets.kept
 

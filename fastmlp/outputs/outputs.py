@@ -99,7 +99,7 @@ class Outputs:
         return self.loss.name + "_weighted" * self.is_weighted(targets)
 
     def is_weighted(self, targets: Targets) -> bool:
-        """Whether the loss kernel reads sample weights; without, a simpler one is used if it can."""
+        """Whether the loss kernel reads sample weights; not for plain labels of classes."""
         simple = self.loss.targets == "classes" and targets.labels is not None
         return not simple or targets.weights is not None or self.label_smoothing > 0
 

@@ -121,7 +121,7 @@ def _learning_rate(choices: Choices, high_rate: float) -> LearningRate:
 
 
 def auto_values(choices: Choices, settings: FitSettings, loss: str) -> dict[str, Any]:
-    """Plain values of settings that were "auto": ``patience`` for early stopping, the loss's name."""
+    """Plain values of settings that were "auto"; early stopping by patience, loss by name."""
     names = (
         "epochs", "batch_size", "validation_fraction", "early_stopping", "schedule",
         "weight_averaging",
