@@ -1,8 +1,8 @@
-"""Callbacks: what happens after each epoch of a fit.
+"""Callbacks, called after each epoch of a fit: early stopping, checkpoints, a log file.
 
-Any callable is one: ``callback(trainer, epoch, logs)``, epochs counted from 0, ``logs`` the numbers
-of the epoch. It may have ``on_fit_begin(trainer)`` and ``on_fit_end(trainer)``, too. The objects
-here name settings; what they remember in a fit lives in what :meth:`Callback.for_fit` makes.
+Any callable is one: ``callback(trainer, epoch, logs)``, epochs counted from 0, ``logs`` the values
+recorded in the epoch. It may also have methods ``on_fit_begin(trainer)`` and
+``on_fit_end(trainer)``. The classes here hold settings; :meth:`Callback.for_fit` makes the state.
 """
 
 import csv
@@ -26,32 +26,32 @@ _PATH = rule(os.fspath, "a path", (str, os.PathLike), lambda value: bool(os.fspa
 
 @dataclass(frozen=True)
 class Callback(Checked):
-    """Settings of a callback; each fit makes its own state."""
+    """Settings of a callback, from which each fit makes its own callable."""
 
     def for_fit(self) -> Any:
-        """A callable ``(trainer, epoch, logs)`` for one fit."""
+        """Return a callable ``(trainer, epoch, logs)`` for one fit."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class EarlyStopping(Callback):
-    """Stop when a recorded value has got no better for ``patience`` epochs.
+    """Stop when a recorded value has not improved for ``patience`` epochs.
 
-    As Keras's ``EarlyStopping``, but the weights of the best epoch are restored by default, also
-    where the fit ends otherwise.
+    As Keras's ``EarlyStopping``, but the weights of the best epoch are restored by default, however
+    the fit ends.
 
     Parameters
     ----------
     monitor : str, default "auto"
-        A recorded value; "auto" is ``val_loss``, without validation data ``loss``.
+        Name of a recorded value; "auto" is ``val_loss``, without validation data ``loss``.
     patience : int, default 10
-        Epochs without a better value, after which the training stops.
+        Epochs without improvement after which training stops.
     min_delta : float, default 0.0
-        By how much a value must be better than the best one.
+        Smallest change of the best value that is an improvement.
     restore_best : bool, default True
-        Whether the weights, and the state of the optimiser, of the best epoch are restored.
+        Restore the weights and the optimizer state of the best epoch.
     mode : {"auto", "min", "max"}
-        Whether less is better, or more; "auto" knows of losses and of named metrics.
+        Whether smaller or larger is better; "auto" works for losses and named metrics.
     """
 
     monitor: str = field(default="auto", metadata=_NAME)
@@ -62,28 +62,28 @@ class EarlyStopping(Callback):
 
     @property
     def is_validated(self) -> bool:
-        """Whether it wants rows to validate on."""
+        """Whether it monitors validation data, if there are any."""
         return self.monitor.startswith(("auto", "val_"))
 
     def for_fit(self) -> "_Monitor":
-        """The monitor of one fit."""
+        """Return the monitor of one fit."""
         return _Monitor(self)
 
 
 @dataclass(frozen=True)
 class Checkpoint(Callback):
-    """Pickle the trainer to a file after each epoch, or after those that are the best so far.
+    """Pickle the trainer to a file after each epoch that is the best so far, or after all.
 
-    The file is replaced as a whole: one that was there stays until the new one is written.
+    The file is replaced atomically: an earlier one stays until the new one is written.
 
     Parameters
     ----------
     path : path
-        Of the file; ``pickle.load`` reads it.
+        File to write; ``pickle.load`` reads it.
     monitor : str, default "auto"
         As for :class:`EarlyStopping`.
     best_only : bool, default True
-        Whether only what is better than before is kept.
+        Write only after epochs that are the best so far.
     mode : {"auto", "min", "max"}
         As for :class:`EarlyStopping`.
     """
@@ -94,41 +94,41 @@ class Checkpoint(Callback):
     mode: str = field(default="auto", metadata=_MODE)
 
     def for_fit(self) -> "_Checkpointer":
-        """The checkpointer of one fit."""
+        """Return the checkpointer of one fit."""
         return _Checkpointer(self)
 
 
 @dataclass(frozen=True)
 class CSVLog(Callback):
-    """Write the numbers of each epoch to a file, as soon as they are there.
+    """Write the recorded values to a CSV file, epoch by epoch.
 
     Parameters
     ----------
     path : path
-        Of the file, which is overwritten: a line of names, then a line for each epoch.
+        File to overwrite with a line of names, then a line for each epoch.
     """
 
     path: Any = field(default="", metadata=_PATH)
 
     def for_fit(self) -> "_Writer":
-        """The writer of one fit."""
+        """Return the writer of one fit."""
         return _Writer(self.path)
 
 
 class Best:
-    """The best of the values of a name so far."""
+    """Tracks the best value so far of a recorded quantity."""
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         self._monitor, self._mode, self._min_delta = monitor, mode, min_delta
         self.epoch, self._value = -1, np.inf
 
     def is_better(self, epoch: int, logs: Logs) -> bool:
-        """Take the numbers of an epoch; whether they are the best so far.
+        """Record the values of an epoch; return whether it is the best so far.
 
         Raises
         ------
         ValueError
-            If the value is not recorded, or nobody knows whether more of it is better.
+            If the value is not recorded, or it is unknown whether larger is better.
         """
         name = self._monitor
         if name == "auto":
@@ -144,7 +144,7 @@ class Best:
 
 
 class _Monitor:
-    """Stops a fit, and keeps the model of the best epoch."""
+    """Stops a fit without improvement, and restores the model of the best epoch."""
 
     def __init__(self, settings: EarlyStopping) -> None:
         self._settings = settings
@@ -164,7 +164,7 @@ class _Monitor:
 
 
 class _Checkpointer:
-    """Writes the trainer to a file."""
+    """Pickles the trainer to a file after epochs."""
 
     def __init__(self, settings: Checkpoint) -> None:
         self._path, self._best_only = Path(settings.path), settings.best_only
@@ -178,7 +178,7 @@ class _Checkpointer:
 
 
 class _Writer:
-    """Writes a line for each epoch."""
+    """Writes a line of CSV for each epoch."""
 
     def __init__(self, path: str) -> None:
         self._path = path

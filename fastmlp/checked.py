@@ -1,4 +1,4 @@
-"""Checks of single values from outside, and dataclasses whose fields are checked when made."""
+"""Checks of single values that users give, and dataclasses that check their fields."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ Check = Callable[[str, Any], Any]
 
 
 def rule(store: Any, wanted: str, types: Any, valid: Callable[[Any], bool]) -> dict[str, Check]:
-    """Field metadata: a check that returns the value as stored. A bool is no number."""
+    """Field metadata: a check that returns the value to store. A bool does not pass as a number."""
 
     def check(name: str, value: Any) -> Any:
         if not isinstance(value, types) or (isinstance(value, bool) and types in (Integral, Real)):
@@ -32,12 +32,12 @@ def one_of(names: tuple[str, ...]) -> dict[str, Check]:
 
 
 def optional(metadata: dict[str, Check]) -> dict[str, Check]:
-    """The same, or None."""
+    """Field metadata: the given check, which also accepts None."""
     return {"check": lambda name, value: None if value is None else metadata["check"](name, value)}
 
 
 def named(table: Mapping[str, type], base: Any, module: str) -> dict[str, Check]:
-    """Field metadata: an object of ``base``, or the name of one in ``table`` with its defaults."""
+    """Field metadata: an object of ``base``, or a name in ``table`` for one with its defaults."""
 
     def check(name: str, value: Any) -> Any:
         if isinstance(value, base):
@@ -63,10 +63,10 @@ FLAG = rule(bool, "True or False", (bool, np.bool_), lambda value: True)
 
 
 class Checked:
-    """Base of frozen dataclasses: every field whose metadata has a check is checked and stored.
+    """Base of frozen dataclasses that check each field by its metadata and store the result.
 
-    Declare a field as ``rate: float = field(default=0.1, metadata=RATE)``. A rule that concerns
-    several fields goes into a ``__post_init__`` that first calls this one.
+    Declare a field as ``rate: float = field(default=0.1, metadata=RATE)``. Check several fields
+    together in a ``__post_init__`` that first calls this one.
     """
 
     def __post_init__(self) -> None:

@@ -1,4 +1,6 @@
-"""Several trainers at once: one to a core, each on one thread, so that none waits for another."""
+"""Fit several trainers in parallel, each on one thread; average their predictions."""
+
+from __future__ import annotations
 
 import copy
 import threading
@@ -27,18 +29,17 @@ def fit_many(
     sample_weight: npt.ArrayLike | None = None,
     validation_data: Sequence[Any] | None = None,
 ) -> list[Trainer]:
-    """Fit trainers of any settings at the same time, such as those of a search.
+    """Fit several trainers in parallel, such as those of a search, each on one thread.
 
-    Each runs on one thread, as many of them at a time as there are threads to use; the results are
-    bit for bit those of ``trainer.fit``, one after the other. On n cores k networks take about
-    k / n of the time of one on one thread.
+    As many run at a time as there are usable threads; results are bit for bit those of
+    ``trainer.fit``. On n cores, k networks take about k / n of the time of one on one thread.
 
     Parameters
     ----------
     trainers : sequence of Trainer
-        Each gets its fit.
+        Different objects, of any settings.
     X, Y, sample_weight, validation_data
-        As for ``Trainer.fit``, for all of them.
+        As for ``Trainer.fit``, the same for all trainers.
     rows : sequence of array of int or bool, optional
         Rows of X and Y for each trainer, such as the training rows of a fold; None for all.
 
@@ -50,10 +51,10 @@ def fit_many(
     Raises
     ------
     TypeError, ValueError
-        If ``trainers`` are none, or one comes twice, or ``rows`` are not as many.
+        If an item is no Trainer, one comes twice, or ``rows`` has another length.
     Exception
-        What the first trainer raised whose fit failed, when all the others are done. An interrupt
-        ends all fits after their present epoch.
+        The error of the first trainer whose fit failed, after all other fits are done. An
+        interrupt ends all fits after their present epoch.
     """
     trainers = list(trainers)
     for index, trainer in enumerate(trainers):
@@ -81,8 +82,8 @@ def fit_many(
                 except BaseException as error:
                     errors[number] = error
 
-    # Not a pool of concurrent.futures: that holds a lock at a fork, and a signal handler that forks
-    # in the middle of one would wait for ever.
+    # Not concurrent.futures: its pools hold a lock at a fork, so that a signal handler that forks
+    # in the meantime would wait forever.
     count = max(1, min(usable_threads(None), len(trainers)))
     threads = [threading.Thread(target=work) for _ in range(count)]
     for thread in threads:
@@ -104,14 +105,14 @@ def fit_many(
 
 
 class Ensemble:
-    """Several networks of one kind, from different seeds, whose predictions are averaged.
+    """Networks of the same settings and different seeds, whose predictions are averaged.
 
     Parameters
     ----------
     trainer : Trainer
-        Settings of the members; it stays as it is. With a seed, member i has ``seed + i``.
-    k : int
-        Members.
+        Settings of the members; stays unchanged. With a seed, member i has ``seed + i``.
+    k : int, default 8
+        Number of members.
 
     Attributes
     ----------
@@ -135,26 +136,26 @@ class Ensemble:
         *,
         sample_weight: npt.ArrayLike | None = None,
         validation_data: Sequence[Any] | None = None,
-    ) -> "Ensemble":
-        """Fit all members, see :func:`fit_many`; raises as ``Trainer.fit``."""
+    ) -> Ensemble:
+        """Fit all members in parallel, see :func:`fit_many`; raises as ``Trainer.fit``."""
         fit_many(self.members, X, Y, sample_weight=sample_weight, validation_data=validation_data)
         return self
 
     def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.floating]:
-        """Mean of the members' probabilities; raises as ``Trainer.predict_proba``."""
+        """Return the mean of the members' probabilities; raises as ``Trainer.predict_proba``."""
         mean: npt.NDArray[np.floating] = np.mean(self._all("predict_proba", X), axis=0)
         return mean
 
     def predict(self, X: npt.ArrayLike) -> Array:
-        """The most probable label by the mean probabilities, or the mean of the predicted numbers;
-        raises as ``Trainer.predict``."""
+        """Return the most probable labels, or the mean predicted numbers; raises as
+        ``Trainer.predict``."""
         outputs = self._outputs()
         if outputs.metric == "r2":
             return np.asarray(np.mean(self._all("predict", X), axis=0))
         return outputs.labels_of(self.predict_proba(X))
 
     def spread(self, X: npt.ArrayLike) -> npt.NDArray[np.floating]:
-        """Standard deviation, over the members, of the probabilities or the predicted numbers."""
+        """Return the standard deviation over the members of probabilities or predicted numbers."""
         name = "predict" if self._outputs().metric == "r2" else "predict_proba"
         deviations: npt.NDArray[np.floating] = np.std(self._all(name, X), axis=0)
         return deviations
@@ -162,7 +163,7 @@ class Ensemble:
     def evaluate(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> dict[str, float]:
-        """Loss and metric of the averaged predictions; raises as ``Trainer.evaluate``."""
+        """Return loss and metric of the averaged predictions; raises as ``Trainer.evaluate``."""
         model = self.members[0].model_
         outputs = model.encoding.outputs
         name = "predict" if outputs.metric == "r2" else "predict_proba"
@@ -174,7 +175,7 @@ class Ensemble:
     def score(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float:
-        """Accuracy, or R² for numbers; raises as ``evaluate``."""
+        """Return the accuracy, or R² for numbers; raises as ``evaluate``."""
         return self.evaluate(X, Y, sample_weight)[self._outputs().metric]
 
     def _outputs(self) -> Outputs:

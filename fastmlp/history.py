@@ -10,25 +10,25 @@ if TYPE_CHECKING:
 
 
 class History(dict[str, list[float]]):
-    """Equal-length lists, in the order in which the quantities first came.
+    """Values recorded in a fit: a dict of lists with an element per epoch.
 
-    Keys are ``loss`` and the metrics (means over the samples of the epoch, each as it was when its
-    mini-batch was trained on), ``val_loss`` and so on where there are validation data,
-    ``learning_rate`` and ``seconds`` (wall time of the training, without the validation).
+    Keys are ``loss`` and the metrics (means over the samples, each when its mini-batch was trained
+    on), ``val_loss`` and so on with validation data, ``learning_rate`` and ``seconds`` (wall time
+    of training, without validation).
     """
 
     def append(self, logs: Mapping[str, float]) -> None:
-        """Add the numbers of one epoch."""
+        """Append the values of one epoch."""
         for name, value in logs.items():
             self.setdefault(name, []).append(value)
 
     def cut(self, n_epochs: int) -> None:
-        """Drop what an interrupt left of an epoch that does not count."""
+        """Keep the first ``n_epochs`` epochs; an interrupt may leave part of another one."""
         for values in self.values():
             del values[n_epochs:]
 
     def to_dataframe(self) -> "DataFrame":
-        """A table with a row for each epoch, counted from 0; needs pandas.
+        """Return a table with a row for each epoch, counted from 0; needs pandas.
 
         Raises
         ------
@@ -44,17 +44,17 @@ class History(dict[str, list[float]]):
         return frame
 
     def plot(self, path: "str | os.PathLike[str] | None" = None) -> "Figure":
-        """Draw the curves of the loss and of each metric, training beside validation.
+        """Plot the loss and each metric by epoch, training and validation; needs matplotlib.
 
         Parameters
         ----------
         path : path, optional
-            Where the picture is written, as PNG, PDF or SVG by its ending.
+            File to write, as PNG, PDF or SVG by its suffix.
 
         Returns
         -------
         matplotlib.figure.Figure
-            The picture.
+            The figure.
 
         Raises
         ------

@@ -1,9 +1,11 @@
-"""Losses: what a training makes small, named with their settings.
+"""Losses, with their settings.
 
 z is an output of the network, y its target; the loss of a batch is the mean over its samples,
-weighted by their weights. To add one: its formula in ``kernels.plugins``, a class here with the
+weighted by sample weights. To add one: its formula in ``kernels.plugins``, a class here with the
 source, and a line in ``LOSSES``.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,33 +23,33 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Loss(Checked):
-    """What all have in common."""
+    """Base of the losses."""
 
-    # What targets stand for: "classes", of which a row has one; "labels", of which it may have any;
-    # "numbers"; or "counts", which are never negative.
+    # Kind of targets: "classes", one per row; "labels", any number per row; "numbers"; or "counts",
+    # which are never negative.
     targets: ClassVar[str]
-    # What stands for it with its defaults, see ``LOSSES``.
+    # Name in ``LOSSES``.
     name: ClassVar[str]
-    # How it grows with the unit of the targets: ``unit ** degree``.
+    # The loss scales with the unit of the targets as ``unit ** degree``.
     degree: ClassVar[int] = 0
 
     @property
     def count(self) -> int:
-        """How many outputs there are for each target."""
+        """Number of outputs for each target."""
         return 1
 
-    def has_outputs_of(self, other: "Loss") -> bool:
-        """Whether outputs that were trained with another loss are what this one trains."""
+    def has_outputs_of(self, other: Loss) -> bool:
+        """Whether outputs trained with ``other`` have the same meaning under this loss."""
         return (self.targets, self.count) == (other.targets, other.count)
 
     def parameters(self, spread: Numbers) -> Numbers:
-        """The parameter of each output, whose unit is its ``spread``; 0 where it has none."""
+        """Parameter of the loss for each output, in units of its ``spread``; 0 if there is none."""
         return np.zeros_like(spread)
 
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
-    """-sum_k y_k log p_k, p the softmax of the outputs, one for each class."""
+    """-sum_k y_k log p_k, where p is the softmax of the outputs, one for each class."""
 
     targets: ClassVar[str] = "classes"
 
@@ -56,8 +58,8 @@ class SoftmaxCrossEntropy(Loss):
 class BinaryCrossEntropy(Loss):
     """-y log p - (1 - y) log(1 - p), p = 1 / (1 + exp(-z)).
 
-    For two classes from one output, or for rows of 0 and 1, an output for each label, whose losses
-    are added, as in scikit-learn (Keras takes their mean).
+    For two classes from one output, or for rows of 0 and 1, with an output for each label and the
+    sum of their losses, as in scikit-learn (Keras averages them).
     """
 
     targets: ClassVar[str] = "labels"
@@ -97,7 +99,7 @@ class Huber(Loss):
     degree: ClassVar[int] = 2
 
     def parameters(self, spread: Numbers) -> Numbers:
-        """Delta, in the unit of each."""
+        """Delta in units of each spread."""
         return self.delta / spread
 
 
@@ -117,12 +119,12 @@ def _check_quantiles(name: str, value: Any) -> float | tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Quantile(Loss):
-    """q * (y - z) for y above z, (1 - q) * (z - y) below: the pinball loss.
+    """The pinball loss: q * (y - z) for y above z, (1 - q) * (z - y) below.
 
     Koenker and Bassett 1978, as scikit-learn's ``QuantileRegressor``. Several quantiles of one
-    target get an output each, and the loss is their mean; predictions are put in order, which never
-    makes that mean larger (Chernozhukov, Fernández-Val and Galichon 2010). The loss in the history
-    is that of the outputs before.
+    target get an output each, and the loss is their mean; predictions are sorted, which never
+    increases that mean (Chernozhukov, Fernández-Val and Galichon 2010). The loss in the history is
+    that of the unsorted outputs.
 
     Parameters
     ----------
@@ -137,11 +139,11 @@ class Quantile(Loss):
 
     @property
     def count(self) -> int:
-        """How many there are of each target, and so outputs."""
+        """Number of quantiles, and so of outputs for each target."""
         return len(self.q) if isinstance(self.q, tuple) else 1
 
     def parameters(self, spread: Numbers) -> Numbers:
-        """The quantiles, or the one for each output."""
+        """The quantile of each output."""
         return np.full_like(spread, self.q)
 
 

@@ -1,7 +1,7 @@
-"""Scores of predictions, by name.
+"""Metrics of predictions, by name, equal to those of scikit-learn where it has them.
 
-To add one: a function ``(y_true, y_pred, weights)``, and a line in ``METRICS`` that says what it
-takes and whether more is better. Where scikit-learn has the same, the numbers are the same.
+To add one: a function ``(y_true, y_pred, weights)``, and a line in ``METRICS`` with the kind of its
+predictions and whether larger is better.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,14 @@ Numbers = npt.NDArray[np.float64]
 
 
 def accuracy(y: Array, predicted: Array, weights: Numbers) -> float:
-    """Share of the rows that are right, in every column."""
-    hits = y == predicted
-    return float(np.average(hits if hits.ndim == 1 else hits.all(axis=1), weights=weights))
+    """Fraction of the rows that are correct, in every column."""
+    correct = y == predicted
+    correct = correct if correct.ndim == 1 else correct.all(axis=1)
+    return float(np.average(correct, weights=weights))
 
 
 def balanced_accuracy(y: Array, predicted: Array, weights: Numbers) -> float:
-    """Mean over the classes of the share of their rows that are right."""
+    """Mean over the classes of the fraction of their rows that are correct (recall)."""
     return float(np.mean([accuracy(y[r], predicted[r], weights[r]) for r in _rows_by_class(y)]))
 
 
@@ -30,7 +31,7 @@ def _rows_by_class(y: Array) -> list[Array]:
 
 
 def f1(y: Array, predicted: Array, weights: Numbers) -> float:
-    """F1 of the larger of two classes; of more, or of several labels, the mean over them."""
+    """F1 score of the larger of two classes; for more classes, or several labels, their mean."""
     if y.ndim == 2:
         columns = zip(y.T, predicted.T, strict=True)
         return float(np.mean([_f1(a == 1, b == 1, weights) for a, b in columns]))
@@ -46,14 +47,14 @@ def _f1(y: Array, predicted: Array, weights: Numbers) -> float:
 
 
 def top_k(y: Array, probabilities: Array, weights: Numbers, k: int = 5) -> float:
-    """Share of the rows whose class is among the k most probable ones."""
+    """Fraction of the rows whose class is among the k most probable ones."""
     own = np.take_along_axis(probabilities, y[:, None], axis=1)
-    hits = (probabilities > own).sum(axis=1) < k
-    return float(np.average(hits, weights=weights))
+    correct = (probabilities > own).sum(axis=1) < k
+    return float(np.average(correct, weights=weights))
 
 
 def log_loss(y: Array, probabilities: Array, weights: Numbers) -> float:
-    """Mean of -log p of the class, or of what each label is, added over the labels."""
+    """Mean of -log p of the true class; for several labels the sum over them."""
     tiny = np.finfo(probabilities.dtype).tiny
     p = np.clip(probabilities.astype(np.float64), tiny, None)
     if y.ndim == 2:
@@ -65,8 +66,8 @@ def log_loss(y: Array, probabilities: Array, weights: Numbers) -> float:
 
 
 def roc_auc(y: Array, probabilities: Array, weights: Numbers) -> float:
-    """Area under the curve of the larger of two classes; of more, one against the rest, or of
-    several labels, the mean over them."""
+    """Area under the ROC curve of the larger of two classes; for more classes, one against the
+    rest, or several labels, the mean over them."""
     if y.ndim == 2:
         columns = zip(y.T, probabilities.T, strict=True)
         return float(np.mean([_auc(a == 1, p, weights) for a, p in columns]))
@@ -77,7 +78,7 @@ def roc_auc(y: Array, probabilities: Array, weights: Numbers) -> float:
 
 
 def _auc(positive: Array, scores: Array, weights: Numbers) -> float:
-    """The chance that a positive row has the larger score; equal ones count half."""
+    """Probability that a positive row scores higher than a negative one; ties count half."""
     _, groups = np.unique(scores, return_inverse=True)
     up = np.bincount(groups, weights * positive)
     down = np.bincount(groups, weights * ~positive)
@@ -103,18 +104,18 @@ def _by_row(values: Array) -> Array:
 
 
 def r2(y: Array, predicted: Array, weights: Numbers) -> float:
-    """1 - squared errors / squares about the mean: the mean over the columns."""
+    """R²: 1 - squared errors / squared deviations from the mean, averaged over the columns."""
     y, predicted = (a.reshape(len(a), -1) for a in (y, predicted))
     errors = np.einsum("i,ij->j", weights, (y - predicted) ** 2)
     about_mean = y - np.average(y, axis=0, weights=weights)
     squares = np.einsum("i,ij->j", weights, about_mean**2)
-    shares = np.divide(errors, squares, out=np.ones_like(errors), where=squares > 0)
-    return float(np.mean(1 - shares))
+    unexplained = np.divide(errors, squares, out=np.ones_like(errors), where=squares > 0)
+    return float(np.mean(1 - unexplained))
 
 
 class Metric(NamedTuple):
-    """A score, what it takes (predictions of "classes", their "probabilities", or "numbers"), and
-    whether a larger one is better."""
+    """A metric, the predictions that it needs ("classes", "probabilities" or "numbers"), and
+    whether a larger value is better."""
 
     function: Callable[..., float]
     takes: str
@@ -135,12 +136,12 @@ METRICS = {
 
 
 def is_larger_better(name: str) -> bool:
-    """Whether more of a recorded value is better.
+    """Whether a larger value of a recorded quantity is better.
 
     Raises
     ------
     ValueError
-        For a metric that a user's function gives.
+        For a metric that is a user's function.
     """
     plain = name.removeprefix("val_")
     if plain not in METRICS and plain != "loss":

@@ -1,13 +1,13 @@
-"""Optimisers: what turns gradients into new weights, named with their settings.
+"""Optimizers, with their settings; the state belongs to each fit.
 
-They hold no state: each fit keeps its own. Where sources differ, scikit-learn counts, then Keras,
-then the paper; each docstring says which. To add one: its update rule in ``kernels.plugins.rules``,
-a class here with the source of its formula, and a line in ``OPTIMIZERS``.
+Where sources differ, scikit-learn has priority, then Keras, then the paper; each docstring says
+which. To add one: its update rule in ``kernels.plugins.rules``, a class here with the source of its
+formula, and a line in ``OPTIMIZERS``.
 
-Every one takes ``learning_rate``, whose default is ``default_rate``; ``Trainer(learning_rate=...)``
-is short for it. Weight decay is decoupled (Loshchilov and Hutter 2019, "Decoupled weight decay
-regularization"): each update takes ``learning_rate * weight_decay`` of all weights away, of biases
-too, as in Keras and PyTorch. g is the gradient, t the number of the update, from 1.
+The default of ``learning_rate`` is ``default_rate``; ``Trainer(learning_rate=...)`` is short for
+it. Weight decay is decoupled (Loshchilov and Hutter 2019, "Decoupled weight decay regularization"):
+each update subtracts ``learning_rate * weight_decay`` times the weights and biases, as in Keras and
+PyTorch. g is the gradient, t the number of the update, from 1.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from .checked import FLAG, FRACTION, NOT_NEGATIVE, RATE, Checked, optional
 
-# Settings by the names under which the update rules know them.
+# Names of settings -> their names in the update rules.
 _NUMBERS = {
     "momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "rho": "beta2",
     "epsilon": "epsilon",
@@ -25,7 +25,7 @@ _NUMBERS = {
 
 @dataclass(frozen=True)
 class Optimizer(Checked):
-    """What all have in common.
+    """Base of the optimizers.
 
     Parameters
     ----------
@@ -49,13 +49,13 @@ class Optimizer(Checked):
 
     @property
     def numbers(self) -> Mapping[str, float]:
-        """Settings of the update rule, by the names that it knows."""
+        """Settings of the update rule, by its names for them."""
         mine = (item.name for item in fields(self) if item.name in _NUMBERS)
         return {_NUMBERS[name]: getattr(self, name) for name in mine}
 
     @property
     def decay(self) -> float:
-        """Weight decay, 0 without."""
+        """Weight decay; 0 if the optimizer has none."""
         return float(getattr(self, "weight_decay", 0.0))
 
 
@@ -69,7 +69,7 @@ class SGD(Optimizer):
     Parameters
     ----------
     learning_rate : float, optional
-        Default 0.1, which wants features of about unit size.
+        Default 0.1, which needs features of about unit size.
     momentum : float, default 0.0
     nesterov : bool, default False
         Needs momentum.
@@ -89,7 +89,7 @@ class SGD(Optimizer):
 
     @property
     def rule(self) -> str:
-        """Name of the update rule, by what is set."""
+        """Name of the update rule, which depends on ``momentum`` and ``nesterov``."""
         if self.momentum == 0:
             return "sgd"
         return "nesterov" if self.nesterov else "momentum"
@@ -100,8 +100,8 @@ class Adam(Optimizer):
     """w -= rate * c * m / (sqrt(v) + epsilon), m and v running means of g and of its square.
 
     m = beta1 * m + (1 - beta1) * g, v = beta2 * v + (1 - beta2) * g^2, and c = sqrt(1 - beta2^t) /
-    (1 - beta1^t) corrects for their start at zero: Kingma and Ba 2015, section 2, the order of
-    operations that scikit-learn and Keras take. Defaults as in the paper and in scikit-learn.
+    (1 - beta1^t) corrects for their start at zero: Kingma and Ba 2015, section 2, in the order of
+    operations of scikit-learn and Keras. Defaults as in the paper and in scikit-learn.
 
     Parameters
     ----------
@@ -143,9 +143,9 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class AMSGrad(Adam):
-    """Adam whose root is that of the largest v so far (Reddi et al. 2018).
+    """Adam with the largest v so far under the root (Reddi et al. 2018).
 
-    As in Keras the largest is taken before the correction, and the correction is that of Adam.
+    As in Keras, the maximum is over v before the correction, which is that of Adam.
 
     Parameters
     ----------

@@ -1,9 +1,11 @@
-"""Schedules: factors of the learning rate over a training.
+"""Schedules: factors of the learning rate over the updates of a fit.
 
-All but one are functions of the number of an update alone; they have no state, so that a training
-that goes on, or starts in the middle, has the same rates. To add one: the class, with the source of
-its formula, and a line in ``SCHEDULES``.
+All but one are functions of the number of the update, without state, so that a continued fit has
+the same rates as one without interruption. To add one: the class, with the source of its formula,
+and a line in ``SCHEDULES``.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 
@@ -19,26 +21,26 @@ _NAME = rule(str, "'auto' or the name of a recorded value", str, bool)
 
 
 def _fall(start: float, end: float, progress: npt.NDArray[np.floating]) -> Factors:
-    """From ``start`` to ``end`` along half a cosine; ``progress`` is kept within 0 and 1."""
+    """From ``start`` to ``end`` along half a cosine; ``progress`` is clipped to 0 and 1."""
     done = np.clip(progress, 0.0, 1.0)
     return np.asarray(end + (start - end) * 0.5 * (1.0 + np.cos(np.pi * done)), np.float64)
 
 
 class Schedule(Checked):
-    """What the learning rate is multiplied by, update by update."""
+    """Base of the schedules that give the factor of the learning rate at each update."""
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
-        """Factors of the learning rate.
+        """Return the factors of the learning rate at some updates.
 
         Parameters
         ----------
         updates : array of int
-            Numbers of the updates, the first of a training being 0. What comes after the last one
-            planned has the factor that stands at the end.
+            Numbers of the updates, from 0 at the start of a fit. Updates beyond ``total`` have the
+            final factor.
         per_epoch : int
             Updates in an epoch.
         total : int
-            Updates planned in all.
+            Planned number of updates.
 
         Returns
         -------
@@ -50,7 +52,7 @@ class Schedule(Checked):
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """The learning rate as it is."""
+    """A constant learning rate: the factor 1."""
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
         """Ones; see :meth:`Schedule.factors`."""
@@ -66,39 +68,39 @@ class Step(Schedule):
     every : int
         Epochs between steps.
     factor : float
-        What each step multiplies the rate by.
+        Factor of each step.
     """
 
     every: int = field(default=10, metadata=COUNT)
     factor: float = field(default=0.1, metadata=POSITIVE_SHARE)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
-        """The same within an epoch; see :meth:`Schedule.factors`."""
+        """Factors that are constant within an epoch; see :meth:`Schedule.factors`."""
         steps = np.asarray(updates) // per_epoch // self.every
         return np.asarray(self.factor**steps, np.float64)
 
 
 @dataclass(frozen=True)
 class Exponential(Schedule):
-    """``factor ** (update / per_epoch)``: Keras's ``ExponentialDecay``, its ``decay_steps`` those
-    of an epoch.
+    """``factor ** (update / per_epoch)``: Keras's ``ExponentialDecay`` with an epoch as
+    ``decay_steps``.
 
     Parameters
     ----------
     factor : float
-        What an epoch multiplies the rate by, each update by its share.
+        Factor per epoch.
     """
 
     factor: float = field(default=0.95, metadata=POSITIVE_SHARE)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
-        """Less at each update; see :meth:`Schedule.factors`."""
+        """Factors that fall at each update; see :meth:`Schedule.factors`."""
         return np.asarray(self.factor ** (np.asarray(updates) / per_epoch), np.float64)
 
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """From 1 down to ``final`` along half a cosine, after a linear rise.
+    """A linear rise to 1, then a fall to ``final`` along half a cosine.
 
     With w = ``warmup * total``, update u has the factor (u + 1) / (w + 1) as long as u < w, then
     ``final + (1 - final) * (1 + cos(pi (u - w) / (total - w))) / 2``, which is equation 5 of
@@ -107,16 +109,16 @@ class Cosine(Schedule):
     Parameters
     ----------
     warmup : float
-        Share of all updates that the rise takes.
+        Fraction of the updates in the rise.
     final : float
-        Factor that is reached when the last update is done.
+        Factor after the last update.
     """
 
     warmup: float = field(default=0.0, metadata=FRACTION)
     final: float = field(default=0.0, metadata=SHARE)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
-        """The rise, then the cosine; see :meth:`Schedule.factors`."""
+        """Factors of the rise and the fall; see :meth:`Schedule.factors`."""
         rise, updates = self.warmup * total, np.asarray(updates)
         falling = _fall(1.0, self.final, (updates - rise) / (total - rise))
         return np.where(updates < rise, (updates + 1) / (rise + 1), falling)
@@ -124,7 +126,7 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """Up from ``start`` to 1, then down to ``final``, both along half a cosine.
+    """A rise from ``start`` to 1, then a fall to ``final``, each along half a cosine.
 
     The policy of Smith and Topin, Super-convergence (2018), in the shape of PyTorch's
     ``OneCycleLR``, whose ``max_lr`` is the learning rate here, ``div_factor`` 25 and
@@ -134,7 +136,7 @@ class OneCycle(Schedule):
     Parameters
     ----------
     warmup : float
-        Share of all updates that go up.
+        Fraction of the updates in the rise.
     start : float
         Factor of the first update.
     final : float
@@ -146,9 +148,9 @@ class OneCycle(Schedule):
     final: float = field(default=4e-6, metadata=SHARE)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
-        """Up and down; see :meth:`Schedule.factors`."""
+        """Factors of the rise and the fall; see :meth:`Schedule.factors`."""
         peak, updates = max(self.warmup * total - 1, 0.0), np.asarray(updates)
-        # Where one of the ways has no length, no update lies on it but the peak itself.
+        # A rise or fall of length 0 contains no update but the peak itself.
         rising = _fall(self.start, 1.0, updates / (peak or 1.0))
         falling = _fall(1.0, self.final, (updates - peak) / (total - 1 - peak or 1.0))
         return np.where(updates < peak, rising, falling)
@@ -156,7 +158,7 @@ class OneCycle(Schedule):
 
 @dataclass(frozen=True)
 class Coslog4(Schedule):
-    """``(1 - cos(2 pi log2(1 + 15 t))) / 2`` after the share t of all updates: four waves, each
+    """``(1 - cos(2 pi log2(1 + 15 t))) / 2`` after the fraction t of the updates: four waves, each
     twice as long as the one before.
 
     The schedule of RealMLP (Holzmüller, Grinsztajn and Steinwart, Better by default,
@@ -173,43 +175,43 @@ class Coslog4(Schedule):
 class InverseScaling(Schedule):
     """``1 / (1 + update) ** power``.
 
-    The formula of scikit-learn's ``learning_rate="invscaling"``, which counts samples where this
-    counts updates: there the rate falls ``batch_size ** power`` times as far.
+    The formula of scikit-learn's ``learning_rate="invscaling"``, which counts samples in place of
+    updates: there the rate falls ``batch_size ** power`` times as far.
 
     Parameters
     ----------
     power : float
-        Exponent; 0 leaves the rate as it is.
+        Exponent; 0 is a constant rate.
     """
 
     power: float = field(default=0.5, metadata=NOT_NEGATIVE)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
-        """Less at each update; see :meth:`Schedule.factors`."""
+        """Factors that fall at each update; see :meth:`Schedule.factors`."""
         return np.asarray((1.0 + np.asarray(updates)) ** -self.power)
 
 
 @dataclass(frozen=True)
 class ReduceOnPlateau(Checked):
-    """Times ``factor`` when a recorded value has got no better for some epochs.
+    """Multiply the learning rate by ``factor`` when a recorded value has stopped improving.
 
-    Epoch by epoch as Keras's ``ReduceLROnPlateau``. Its factor follows from all values recorded so
-    far, so it is the same for a training that goes on.
+    As Keras's ``ReduceLROnPlateau``. The factor is computed from all values recorded so far, so it
+    is the same for a continued fit.
 
     Parameters
     ----------
     monitor : str
-        Name of the recorded value; "auto" leaves the choice to the training.
+        Name of a recorded value; "auto" is ``val_loss``, without validation data ``loss``.
     factor : float
-        What the rate is multiplied by.
+        Factor of each reduction.
     patience : int
-        Epochs without a better value until that happens.
+        Epochs without improvement before a reduction.
     min_delta : float
-        By how much a better value must differ from the best one.
+        Smallest change of the best value that is an improvement.
     cooldown : int
-        Epochs after it that do not count.
+        Epochs after a reduction that do not count as without improvement.
     floor : float
-        The least factor.
+        Smallest product of the factors.
     """
 
     monitor: str = field(default="auto", metadata=_NAME)
@@ -220,14 +222,14 @@ class ReduceOnPlateau(Checked):
     floor: float = field(default=0.0, metadata=SHARE)
 
     def factor_after(self, values: list[float], *, larger_is_better: bool) -> float:
-        """Factor of the learning rate in the epoch that follows.
+        """Return the factor of the learning rate in the next epoch.
 
         Parameters
         ----------
         values : list of float
-            What was recorded, an epoch each, the first one of the training first.
+            The monitored value of each epoch so far.
         larger_is_better : bool
-            Whether a better value is a larger one.
+            Whether larger values are better.
         """
         sign = -1.0 if larger_is_better else 1.0
         best, result, waited, cooling = np.inf, 1.0, 0, 0

@@ -1,4 +1,4 @@
-"""Trainer: settings, fits and their relatives as users see them; no arithmetic."""
+"""Trainer: the public methods that fit, save and restore a network; no arithmetic."""
 
 from __future__ import annotations
 
@@ -39,158 +39,158 @@ if TYPE_CHECKING:
 
 
 class Trainer(Predictor):
-    """Train a multilayer perceptron: a classifier, or a regression.
+    """Multilayer perceptron for classification or regression, trained on mini-batches.
 
-    Dense layers, trained by mini-batches in compiled, multithreaded kernels. The result does not
-    depend on the number of threads.
+    Dense layers in compiled, multithreaded kernels. The result does not depend on the number of
+    threads.
 
-    The parameters are attributes too, kept as they were given. One that is assigned counts from
-    the next fit on; ``learning_rate``, in a callback, from the next epoch on. Notes has a table of
-    what "auto" stands for; after a fit ``auto_`` has the values.
+    Parameters are also attributes. A new value takes effect at the next fit; a ``learning_rate``
+    set by a callback, at the next epoch. Notes lists what "auto" becomes; ``auto_`` holds the
+    values after a fit.
 
     Parameters
     ----------
     hidden : int or sequence of int, default 128
         Units of the hidden layers; ``()`` for a linear model.
     activation : str or sequence of str, default "relu"
-        Activation of the hidden layers, or of each: "identity", "relu", "leaky_relu" (slope 0.01),
-        "tanh", "logistic", "elu", "selu", "gelu" (exact), "silu", "mish", "softplus".
+        Activation of all hidden layers, or one for each: "identity", "relu", "leaky_relu" (slope
+        0.01), "tanh", "logistic", "elu", "selu", "gelu" (exact), "silu", "mish", "softplus".
     initializer : str, default "glorot_uniform"
-        Distribution of the first weights: "glorot_uniform", "glorot_normal", "he_uniform",
-        "he_normal", "lecun_normal", "orthogonal", "normal" (mean 0, variance 1), or "auto", by the
-        activation: "lecun_normal" for selu, "glorot_uniform" for tanh, logistic, identity and the
-        outputs, else "he_uniform". Biases start at 0.
+        Distribution of the initial weights: "glorot_uniform", "glorot_normal", "he_uniform",
+        "he_normal", "lecun_normal", "orthogonal", "normal" (mean 0, variance 1), or "auto", chosen
+        by the activation: "lecun_normal" for selu, "glorot_uniform" for tanh, logistic, identity
+        and the output layer, else "he_uniform". Biases start at 0.
     dropout : float or sequence of float, default 0.0
-        Fraction of the hidden units dropped for each sample in training, the others being scaled
-        up; or the fraction of the features, followed by that of each hidden layer.
+        Fraction of the hidden units dropped for each training sample; the others are scaled up. A
+        sequence gives the fraction of the features, then of each hidden layer.
     loss : str or object of ``fastmlp.losses``, default "auto"
-        "softmax_cross_entropy" (labels, one-hot rows, or rows of probabilities of classes),
+        "softmax_cross_entropy" (labels, one-hot rows, or rows of class probabilities),
         "binary_cross_entropy" (two classes from one output, or columns of labels 0 and 1),
-        "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson".
+        "squared_error" (halved), "absolute_error", "huber", "quantile", "poisson".
     class_weight : mapping or "balanced", optional
-        Weights of classes in training, 1 where none is named; "balanced" gives all classes the same
-        total weight. They multiply ``sample_weight``.
+        Weights of classes in training, by default 1; "balanced" gives all classes the same total
+        weight. They multiply ``sample_weight``.
     label_smoothing : float, default 0.0
-        Fraction of each label that is spread evenly over all classes, in the losses of classes.
+        Fraction of each label spread evenly over all classes, in the cross-entropy losses.
     optimizer : str or object of ``fastmlp.optimizers``, default "adam"
         "sgd", "adam", "adamw", "amsgrad", "rmsprop", "adagrad", "lion"; objects such as
         ``SGD(momentum=0.9, nesterov=True)`` have further settings.
     learning_rate : float, optional
-        Short for that of the optimizer, by default 0.1 for SGD, which wants features of about unit
-        size, 0.001 for the others, or higher, see Notes.
+        Learning rate, in place of the optimizer's. The default is 0.1 for SGD, which needs features
+        of about unit size; for the others 0.001, or more where Notes says so.
     schedule : str, object of ``fastmlp.schedules``, or callable, default "auto"
-        Factor of the learning rate, update by update: "constant", "step", "exponential", "cosine",
-        "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable gets the number
-        of the update, from 0, and gives the learning rate itself, as in Keras.
+        Factor of the learning rate at each update: "constant", "step", "exponential", "cosine",
+        "one_cycle", "coslog4", "inverse_scaling", "reduce_on_plateau". A callable maps the number
+        of the update, from 0, to the learning rate itself, as in Keras.
     l2, l1 : float, default 0.0
-        Penalties l2 / 2 * sum W^2 and l1 * sum abs(W), added to the mean loss of a batch, of the
-        weights of all layers, not of biases. Where ``fit`` scales targets, they act on the scaled
-        problem.
+        Penalties l2 / 2 * sum W^2 and l1 * sum abs(W) on the weights of all layers, not on biases,
+        added to the mean loss of a batch. They apply to scaled targets where ``fit`` scales them.
     clip_norm : float, optional
-        Largest norm of the gradient, of all weights and biases with penalties; longer ones are
-        scaled down to it.
+        Largest norm of the gradient of all weights and biases, penalties included; a longer
+        gradient is scaled down to it.
     epochs : int, default "auto"
-        Passes over the training rows, at the most.
+        Maximum number of passes over the training rows.
     batch_size : int, default "auto"
-        Rows of a mini-batch; more than there are means all.
+        Rows of a mini-batch, at most all.
     weight_averaging : float, default "auto"
-        Fraction that the averaged weights keep of themselves at each epoch, the rest coming from
-        the epoch; over the first epochs they are the mean. The averaged weights are validated, kept
-        and predict; the training goes on from its own. 0 for none.
+        Decay of an exponential moving average of the weights over epochs, a plain mean in the first
+        epochs; 0 for none. The average is validated, kept and used for predictions; training
+        continues from the weights that are not averaged.
     shuffle : bool, default True
-        Draw a new order of the rows for every epoch; otherwise they come as given.
+        Draw a new order of the rows for every epoch.
     scaling : str, float or sequence of float, default "auto"
         Scaling of the features, learned from the training rows: "standard" (mean 0, standard
         deviation 1), "robust" (median 0, quartiles 1 apart, smoothly clipped at 3), "piecewise"
-        (robust, and beside each feature of more than two values up to 16 piecewise-linear bins, cut
-        at its quantiles, as further inputs), "quantile" (a piecewise-linear map to the normal
-        distribution), "max_abs" (largest value 1), a factor, or one for each feature (each input,
-        where ``fit`` makes more of them); None for none.
+        (robust, with up to 16 piecewise-linear bins between quantiles as further inputs for each
+        feature of more than two values), "quantile" (a piecewise-linear map to the normal
+        distribution), "max_abs" (largest value 1), a factor, or one for each feature (each column
+        of numbers, where categories or gaps add columns); None for none.
     missing : {"error", "impute"}
-        Gaps among the numbers of X (NaN, None or NA) are an error, or filled with the median of the
-        training rows; a column with gaps among those gets another one of 0 and 1 that marks them.
+        Missing numbers in X (NaN, None or NA) are an error, or filled with the median of the
+        training rows; a column that lacks some in the training rows gets a further 0/1 column that
+        marks them.
     validation_fraction : float, default "auto"
-        Fraction of the rows that is kept for validation.
+        Fraction of the rows held out for validation.
     validation_split : {"auto", "last", "shuffled", "stratified"}
-        The rows kept: the last ones, any by the seed, or any with as many of each class; "auto" is
-        the latter for labels, for others "shuffled".
+        Rows held out: the last ones, a random choice, or a random choice stratified by class;
+        "auto" is "stratified" for labels, else "shuffled".
     early_stopping : bool or EarlyStopping, default "auto"
         True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
-        data ``loss``, has not fallen for 10 epochs, and restore the weights of the best one.
+        data ``loss``, has not fallen for 10 epochs, and restore the weights of the best epoch.
     refit : bool, default False
-        When early stopping has found the best epoch, train afresh on all rows, up to that epoch.
-        History and callbacks know of the first training alone. Its weights stay if the second one
-        is interrupted, or diverges, which is a warning.
+        After early stopping, train a new network on all rows for as many epochs as the best one
+        took. History and callbacks cover the first training only. Its weights stay if the second
+        one is interrupted, or diverges, which is a warning.
     metrics : str, callable, or sequence of them, default "auto"
-        Recorded beside the loss: "accuracy" (of rows of labels, those right in every column),
+        Recorded beside the loss: "accuracy" (of rows of labels, those correct in every column),
         "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss", "mse", "mae", "r2", or
-        functions ``(y_true, y_pred)``. "auto" is accuracy, for numbers r2; these are of the
-        training as it went, others are computed after the epoch.
+        functions ``(y_true, y_pred)``. "auto" is accuracy, for numbers r2. On the training rows
+        these two are averaged during the epoch, the others computed after it.
     time_budget : float, optional
-        Seconds from the start of the fit, compilation included, after which it ends: an unfinished
-        epoch is dropped, unless it is the first. Time for the scores is kept; that of callbacks
-        comes on top.
+        Seconds from the start of the fit, compilation included, after which it ends; an unfinished
+        epoch is dropped, unless it is the first. Includes scoring, but not callbacks.
     dtype : {"float32", "float64"}
-        Type in which the network computes.
+        Type of the weights and of all arithmetic.
     threads : int, optional
-        Threads at the most; by default as many as the process may use.
+        Maximum number of threads; by default as many as the process may use.
     seed : int, optional
-        Seed of the first weights and of the orders of rows.
+        Seed of the initial weights, the held-out rows, the orders of rows and dropout.
     warm_start : bool, default False
-        ``fit`` continues from the present weights instead of starting afresh.
+        ``fit`` continues from the present weights instead of initial ones.
     verbose : {0, 1, 2}
-        1 shows a bar with loss, metrics, speed and the time that is left, in a terminal or a
-        notebook where tqdm is installed (``pip install 'fastmlp[progress]'``), and otherwise, as 2
-        does, a line per epoch. First come a line of what "auto" became, and one when kernels are
-        being compiled.
+        1 shows a progress bar with loss, metrics, speed and remaining time, in a terminal or a
+        notebook with tqdm (``pip install 'fastmlp[progress]'``), otherwise, as 2 does, a line per
+        epoch. Both first print what "auto" became, and when kernels are being compiled.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
-        Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0,
-        with the numbers of that epoch. The training goes on from weights that it sets;
-        ``trainer.stop_training = True`` ends it. What it returns is ignored. Copies of the trainer
-        share the callbacks, pickles carry them.
+        Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0; logs
+        are the recorded values. It may set weights, from which training continues, and the learning
+        rate, or stop the fit by ``trainer.stop_training = True``. What it returns is ignored.
+        Copies of the trainer share the callbacks, pickles contain them.
 
     Attributes
     ----------
     history : History
-        A dict of lists with an element per epoch: ``loss`` (the mean over the samples as they were
-        trained on, without penalties), ``accuracy`` for classes and labels or ``r2`` for numbers,
-        ``val_loss``, ``val_accuracy`` or ``val_r2``, ``learning_rate`` (of the last update),
-        ``seconds``.
+        A dict of lists with an element per epoch: ``loss`` (the mean over the samples, each when
+        its batch was trained on, without penalties), ``accuracy`` for classes and labels or ``r2``
+        for numbers, ``val_loss``, ``val_accuracy`` or ``val_r2``, ``learning_rate`` (of the last
+        update), ``seconds``.
     stop_training : bool
-        Set by a callback, to stop after the present epoch; a fit begins with False.
+        Set by a callback to stop after the present epoch; False at the start of a fit.
     classes_ : array of shape (c,)
         The labels, sorted; column k of probabilities belongs to ``classes_[k]``.
     scaling_ : Scaling
-        The scaling of the features: ``kind``, ``reason`` (of "auto"), ``centre``, ``factor``.
+        The scaling of the features: ``kind``, ``reason`` (if "auto"), ``centre``, ``factor``.
     n_features_in_ : int
-        Columns of X.
+        Number of columns of X.
     feature_names_in_ : array of str, shape (n_features_in_,)
-        Their names, where X was a table with names. Other tables must have them in the same order.
+        Names of the columns, if X was a table with names; other tables must have them in the same
+        order.
     layer_sizes_ : tuple of int
-        Inputs, units of the hidden layers, outputs of the present network. Categories, gaps and
-        bins of features make more inputs than there are features.
+        Numbers of inputs, hidden units of each layer, and outputs. Categories, missing numbers and
+        bins make more inputs than there are features.
     model_ : Model
-        All that has been learned, as one object that never changes in place.
+        All that has been learned, as one immutable object.
     auto_ : dict
-        The values of settings that are "auto" in the last fit; of early stopping its ``patience``.
+        What "auto" became in the last fit, by setting; ``patience`` for early stopping. For
+        ``scaling`` see ``scaling_``.
     n_iter_ : int
-        Epochs of the last fit.
+        Epochs in ``history``.
     best_epoch_ : int
-        The epoch, from 0, whose monitored value was the best, with early stopping; else the last.
+        The epoch, from 0, of the best monitored value, with early stopping; else the last one.
     stop_reason_ : str
         Why the last fit ended: "epochs", "early_stopping", "time_budget", "callback".
 
     Raises
     ------
     TypeError, ValueError
-        For a parameter of the wrong type or value, when it is set; at a fit, for one that
-        contradicts another.
+        For a parameter of the wrong type or value, when it is set; for parameters that contradict
+        each other, at a fit.
     AttributeError
-        For an attribute whose name is nearly that of a parameter.
+        When a new attribute is set whose name resembles that of a parameter.
 
     Notes
     -----
-    "auto", where all of these six are (``learning_rate`` None, for an optimizer of a lower rate):
+    What "auto", and None of ``learning_rate``, become:
 
     ====================  ====================  =================  ====================
     setting               below 20,000 rows     20,000 and more    linear model
@@ -204,29 +204,36 @@ class Trainer(Predictor):
     learning_rate         0.003                 0.003              0.01
     ====================  ====================  =================  ====================
 
-    With fewer than 40 rows and no validation data, and where ``epochs`` or ``early_stopping`` is
-    given, the others stand for no early stopping, a constant default rate, no averaging, and
-    epochs of 3,000 updates, 60,000 with early stopping. Early stopping that needs validation data
-    keeps 0.15 of the rows if none are given. Without averaging its patience is 20. Epochs are 10 to
-    400; 10 passes over a stream, of which no rows are kept. A batch is a power of 2 from 16 to 128,
-    about a twentieth of the rows.
+    * Where ``epochs`` or ``early_stopping`` is given, or there are no validation data and fewer
+      than 40 rows (unless the model is linear): no early stopping, a constant schedule, no
+      averaging, the optimizer's default rate, and 3,000 updates, 60,000 with early stopping.
+    * Where ``schedule`` is given: the first column, for any rows and model, but at 0.01 for a
+      linear one. With ``weight_averaging=0`` its patience is 20, its rate the optimizer's default.
+    * The optimizer's default rate, where that is higher than the rate in the table.
+    * 0.15 of the rows are held out for any early stopping that monitors validation data, unless
+      those are given.
+    * Updates are converted to 10 to 400 epochs. A stream gets 10 epochs, no held-out rows and no
+      "one_cycle"; without ``validation_data``, no early stopping either.
+    * ``batch_size`` is the power of 2 from 16 to 128 nearest to a twentieth of the training rows.
 
     ``loss`` is softmax_cross_entropy for labels and one-hot rows, binary_cross_entropy for other
     rows of 0 and 1, squared_error for floats that are not all whole numbers and for columns of
-    numbers. More than 30 different whole numbers in one column could be either, and are an error.
+    numbers. More than 30 different whole numbers in one column are an error, as they may be labels
+    or numbers.
 
-    ``scaling`` divides pixels (16 or more features of one unit, none negative, many 0 or all uint8)
-    by their largest value, leaves those between 0 and 1 and features of about unit size alone, and
-    is "piecewise" for others: "standard" in a linear model, "robust" where there are fewer than 256
-    rows, more than 256 features, or mostly zeros.
+    ``scaling`` divides pixels (16 or more features of similar largest values, none negative, at
+    least 30% zeros or all uint8) by their largest value; it keeps pixels up to 1 and features of
+    about unit size as they are. Other features get "standard" scaling in a linear model, "robust"
+    with fewer than 256 rows, more than 256 features or 80% zeros, counting features of more than
+    two values, and else "piecewise".
 
     These defaults were chosen on real tables of 800 to 5,000 rows, see ``asv_benchmarks/defaults``,
-    by the test scores of those to tune on and to check on: piecewise scaling gave mean accuracy
-    +0.005 and mean R² +0.016 over robust scaling, averaged weights R² +0.006. Dropout, weight
-    decay, penalties, other rates, schedules and batches, smoothed labels, smooth activations, more
-    units and more layers each changed one of them by less than 0.005, or lowered one.
-    ``refit=True`` gives +0.0035 to both, for half as much time again. On MNIST (60,000 rows of
-    bytes, 128 hidden units) the defaults reach 98.02 to 98.23% over 6 seeds.
+    by their test scores: piecewise scaling gave mean accuracy +0.005 and mean R² +0.016 over robust
+    scaling, averaged weights R² +0.006. Dropout, weight decay, penalties, other rates, schedules
+    and batches, label smoothing, smooth activations, more units and more layers each changed one
+    of them by less than 0.005, or lowered one. ``refit=True`` adds 0.0035 to both, for half as
+    much time again. On MNIST (60,000 rows of bytes, 128 hidden units) the defaults reach 98.02 to
+    98.23% over 6 seeds.
 
     Examples
     --------
@@ -258,23 +265,23 @@ class Trainer(Predictor):
         Parameters
         ----------
         X : array of shape (n, d)
-            Finite numbers, or a table of columns of such, or of categories (pandas, Polars,
-            PyArrow). C-contiguous arrays of the trainer's dtype, and uint8, are read in place.
+            Finite numbers, or a table (pandas, Polars, PyArrow) with columns of numbers and of
+            categories. C-contiguous arrays of the trainer's dtype, and uint8, are read in place.
 
             Columns of pandas' dtype category, Categorical and Enum of Polars, and dictionaries of
-            PyArrow are categories: each category of the training rows becomes a column of 0 and 1,
-            2,000 in all at the most. Other tables are matched by what the categories are called,
-            whatever their codes, also where they hold plain values; one that is unknown or missing
-            has no 1. The network's inputs are the columns of numbers, those of 0 and 1, and those
-            that tell of gaps, in this order.
+            PyArrow are one-hot encoded: a 0/1 column for each category in the training rows, at
+            most 2,000 in all. Other tables are matched by the values of the categories, not their
+            codes, and may hold plain values; an unknown or missing category is all zeros. The
+            network's inputs are the numbers, the one-hot columns, and the columns that mark
+            missing numbers, in this order.
         Y : array of shape (n,) or (n, c)
-            Labels (integers, strings, booleans), one-hot rows, shares of classes, rows of 0 and 1,
-            or numbers, see ``loss``. Numbers are centred and scaled inside, each column by its mean
-            and standard deviation over the training rows, counts by their mean; predictions, losses
-            and Huber's delta are in their unit.
+            Labels (integers, strings, booleans), one-hot rows, class probabilities, rows of 0 and
+            1, or numbers, see ``loss``. Numbers are centred and scaled internally, each column by
+            its mean and standard deviation over the training rows, counts by their mean;
+            predictions, losses and Huber's delta are in the unit of Y.
         sample_weight : array of shape (n,), optional
-            A weight of k counts as k rows, one of 0 as none. The mean loss of a batch is divided by
-            the sum of its weights.
+            A weight of k counts as k rows, 0 as none. The loss of a batch is divided by the sum of
+            its weights.
         validation_data : (X, Y) or (X, Y, sample_weight), optional
             Rows to evaluate after every epoch, in place of ``validation_fraction``.
 
@@ -286,12 +293,12 @@ class Trainer(Predictor):
         Raises
         ------
         TypeError, ValueError
-            For unusable input; the trainer keeps the state that it had.
+            For unusable input; the trainer then stays unchanged.
         RuntimeError
-            If a fit of this trainer is going on, as in its own callbacks.
+            If this trainer is already being fitted, as in its own callbacks.
         FloatingPointError
-            When the loss or the weights are no longer finite. The weights, as after an interrupt
-            or an exception in a callback, are those of the last finished epoch.
+            When the loss or the weights are no longer finite. The trainer then has the weights of
+            the last finished epoch, as after an interrupt or an exception in a callback.
         """
         with self._being_fitted() as began:
             chosen = choices(self)
@@ -315,7 +322,7 @@ class Trainer(Predictor):
         return self
 
     def _refit(self, settings: FitSettings, X: Any, Y: Any, sample_weight: Any) -> None:
-        """Train afresh on all rows. A training that fails or is stopped changes nothing."""
+        """Train a new network on all rows; one that diverges or is stopped changes nothing."""
         settings = settings.changed(callbacks=(StopsWith(self),))
         data = fit_data(X, Y, sample_weight, None, lambda n_rows: settings, None)
         if self.verbose:
@@ -341,18 +348,18 @@ class Trainer(Predictor):
         classes: npt.ArrayLike | None = None,
         sample_weight: npt.ArrayLike | None = None,
     ) -> Trainer:
-        """Train on the rows of X once, going on from what there is.
+        """Train one epoch on the rows of X, continuing from the present weights, if any.
 
-        The optimiser's state is kept, and the epoch is appended to the history. Settings of a whole
-        fit (``epochs``, ``warm_start``) do not matter here.
+        The optimizer's state is kept, and the epoch is appended to the history. ``epochs`` and
+        ``warm_start`` are ignored.
 
         Parameters
         ----------
         X, Y, sample_weight
-            As for ``fit``. What is learned of the data beforehand (centre and spread of numbers,
-            categories, medians) comes from the first call.
+            As for ``fit``. Statistics of the data (means, standard deviations, categories, medians)
+            are learned in the first call only.
         classes : array, optional
-            All labels there are, sorted; at the first call, by default those of its Y.
+            All labels, sorted; used in the first call, by default those of its Y.
 
         Returns
         -------
@@ -362,8 +369,9 @@ class Trainer(Predictor):
         Raises
         ------
         TypeError, ValueError
-            As ``fit``; and if a setting has no effect here: early stopping, a fraction for
-            validation, a time budget, or a schedule that must know the number of updates.
+            As ``fit``; and for a setting that has no effect here: ``refit``, early stopping,
+            ``validation_fraction``, ``time_budget``, or a schedule that depends on the total number
+            of updates.
         """
         with self._being_fitted() as began:
             chosen = self._open_ended("partial_fit")
@@ -385,17 +393,17 @@ class Trainer(Predictor):
         classes: npt.ArrayLike | None = None,
         validation_data: Sequence[Any] | None = None,
     ) -> Trainer:
-        """Train on data that come in chunks, of which two are held at a time.
+        """Train on data in chunks, holding at most two of them in memory.
 
         Parameters
         ----------
-        chunks : iterable, or callable that makes one
-            Of (X, Y) or (X, Y, sample_weight), as for ``fit``; an epoch goes through all of them
-            once, in their order, rows being shuffled within each. An iterable serves one epoch, a
-            callable is called for each. What is learned of the data beforehand (centre and spread
-            of numbers, categories, medians) comes from the first chunk.
+        chunks : iterable, or callable that returns one
+            Of (X, Y) or (X, Y, sample_weight), as for ``fit``. An epoch trains on each chunk once,
+            in their order, with rows shuffled within each. An iterable gives one epoch, a callable
+            is called for each epoch. Statistics of the data (means, standard deviations,
+            categories, medians) are learned from the first chunk.
         classes : array, optional
-            All labels there are, sorted; needed where the first chunk does not hold them all.
+            All labels, sorted; needed if the first chunk lacks some.
         validation_data : (X, Y) or (X, Y, sample_weight), optional
             Rows to evaluate after every epoch.
 
@@ -407,9 +415,13 @@ class Trainer(Predictor):
         Raises
         ------
         TypeError, ValueError
-            As ``fit``; if there is no chunk, an iterable is to serve several epochs, or a setting
-            has no effect here: a fraction for validation, a schedule that must know the number of
-            updates. Metrics other than accuracy and r2 are those of ``validation_data`` alone.
+            As ``fit``; and if there is no chunk, or an iterable for several epochs, or a setting
+            that has no effect here: ``refit``, ``validation_fraction``, or a schedule that depends
+            on the total number of updates.
+
+        Notes
+        -----
+        Metrics other than accuracy and r2 are computed on ``validation_data`` only.
         """
         with self._being_fitted() as began:
             chosen = self._open_ended("fit_stream")
@@ -419,7 +431,7 @@ class Trainer(Predictor):
                 chosen.epochs = 1
             validated = validation_data is not None
             resolve = partial(resolved, chosen, validated=validated, open_ended=True)
-            # Nothing here holds the first chunk, so that it can go when the next one comes.
+            # No variable here holds the first chunk, so that it is freed when the next one comes.
             data = fit_data(
                 *stream.first(),
                 validation_data,
@@ -437,14 +449,14 @@ class Trainer(Predictor):
         return self
 
     def _publish(self, result: EpochResult) -> None:
-        """One step: an interrupt finds an epoch that is finished, or none of it."""
+        """Set the result of an epoch in one step, so that an interrupt finds all or none of it."""
         vars(self).update(
             _model=result.model, history=result.history, n_iter_=result.number + 1,
             best_epoch_=result.best_epoch,
         )  # fmt: skip
 
     def _open_ended(self, method: str) -> Choices:
-        """The settings of a fit to which more rows may come."""
+        """Checked settings of ``partial_fit`` or ``fit_stream``, which refuse some."""
         if self.refit:
             raise ValueError(f"refit has no effect in {method}; got {self.refit}")
         chosen = choices(self)
@@ -452,7 +464,7 @@ class Trainer(Predictor):
         return chosen
 
     def _continued(self, chosen: Choices, *, warm_start: bool) -> Model | None:
-        """The model that a fit goes on from; its network keeps its shape and dtype."""
+        """The model that a fit continues from, if any; its network keeps its shape and dtype."""
         if self._model is None or not warm_start:
             return None
         check_continues(self._model, chosen)
@@ -460,10 +472,10 @@ class Trainer(Predictor):
 
     @contextmanager
     def _being_fitted(self) -> Iterator[float]:
-        """Keep other fits of this trainer out meanwhile; gives the time at the beginning."""
+        """Refuse other fits of this trainer in the meantime; yields the time at the start."""
         began, thread = time.perf_counter(), threading.current_thread()
-        # Interrupts and other threads come in at calls: there is none between this question, where
-        # nobody fits, and the answer, nor before that is taken back.
+        # Interrupts and switches of threads happen at calls: there is none between this check, when
+        # no fit is running, and the assignment, nor between that and the ``try``.
         if self._fitting is not None and self._fitting.is_alive():
             raise RuntimeError(
                 "this trainer is being fitted: a callback may set its weights or learning rate, "
@@ -488,25 +500,25 @@ class Trainer(Predictor):
         classes: npt.ArrayLike | None = None,
         scaling: Scaling | float | npt.ArrayLike | None = None,
     ) -> None:
-        """Set [W1, b1, W2, b2, ...], as from ``get_weights``.
+        """Set the weights [W1, b1, W2, b2, ...], in the form of ``get_weights``.
 
-        In a callback, the training goes on from them with the optimiser's state as it is.
-        Otherwise that state and the order of rows start afresh; ``fit`` then continues from the
-        weights only with ``warm_start=True``. The settings stay as they are: ``layer_sizes_`` tells
-        the sizes that the weights define.
+        In a callback, training continues from them with the present state of the optimizer.
+        Otherwise that state and the random order of rows are reset, and ``fit`` continues from the
+        weights only with ``warm_start=True``. The setting ``hidden`` stays; ``layer_sizes_`` has
+        the sizes of the weights.
 
         Parameters
         ----------
         weights : sequence of array
-            W of shape (n_in, n_out) and b of shape (n_out,), layer by layer. If there is a network
-            they must have its sizes.
+            W of shape (n_in, n_out) and b of shape (n_out,), layer by layer, of the sizes of the
+            present network, if any.
         classes : array of shape (c,), optional
-            Labels of the output columns, as ``classes_``. Without them the labels stay; on a
-            trainer without weights they are 0, 1, ... until a fit says otherwise.
+            Labels of the output columns, as ``classes_``. By default the labels stay; a trainer
+            without weights gets 0, 1, ... until its first fit.
         scaling : Scaling, float or sequence of float, optional
-            What is done to features, as ``scaling_`` of another trainer. Without it the scaling
-            stays; a trainer without weights takes features as they come, or times the factor that
-            is the setting ``scaling``.
+            Scaling of the features, such as ``scaling_`` of another trainer. By default the scaling
+            stays; a trainer without weights does not scale, or uses the factors that are its
+            setting ``scaling``.
 
         Raises
         ------
@@ -518,14 +530,14 @@ class Trainer(Predictor):
         self._model = model.restarted() if self._fitting is None else model
 
     def summary(self) -> str:
-        """Layers with their units and parameters, and the memory of weights and of a fit.
+        """Text that lists the layers, their parameters, and the memory of weights and of a fit.
 
-        A text to be printed: ``print(trainer.summary())``.
+        Print it: ``print(trainer.summary())``.
 
         Raises
         ------
         NotFittedError
-            Before there are weights, as the data say how many inputs and outputs there are.
+            Before there are weights, as the numbers of inputs and outputs depend on the data.
         """
         model, settings = self.model_, resolved(choices(self), 1, validated=False)
         if self.batch_size == "auto":
@@ -534,20 +546,20 @@ class Trainer(Predictor):
         return summary(model, settings)
 
     def get_state(self) -> dict[str, Any]:
-        """What has been learned and recorded, as arrays and plain values, without the settings.
+        """Return weights, optimizer state, history and encoding as arrays and plain values.
 
-        A trainer of the same settings that gets it, with ``warm_start=True`` and the epochs that
-        are left, goes on bit for bit as if nothing had come between.
+        Settings are left out. A trainer of the same settings continues from the state, with
+        ``warm_start=True`` and the remaining ``epochs``, bit for bit as without the interruption.
         """
         return learned_state(self._plain_state())
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take what ``get_state`` gave, here or elsewhere.
+        """Restore a state from ``get_state``, of this or another machine; settings stay.
 
         Raises
         ------
         ValueError
-            If it is something else, or damaged; the trainer keeps what it had.
+            If it is something else, or damaged; the trainer then stays unchanged.
         """
         self._restore(with_settings(state, self._plain_state()))
 

@@ -1,6 +1,6 @@
-"""Adapters of the data of users: arrays, tables, targets, weights; bad data are refused here.
+"""Adapters of users' data: arrays, tables, targets, weights, with checks for unusable data.
 
-Messages name the argument, the value that was got, and the one that is wanted.
+Error messages name the argument, what it must be, and what it is.
 """
 
 from .arrays import Array, Numbers, Rows, all_finite, finite, is_ready

@@ -1,4 +1,4 @@
-"""Anything that users give -> one NumPy array of numbers or strings; the search for bad values."""
+"""Conversion of users' data to NumPy arrays of numbers or strings, and checks of their values."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -30,21 +30,20 @@ Place = Callable[[Index], str]
 NUMBERS = "biuf"
 LABELS = "biufOU"
 _BLOCK_BYTES = 1 << 20
-# Exceptions of conversions. An interrupt, a time limit raised by a handler of signals, or a lack of
-# memory has nothing to do with the data and passes through.
+# Exceptions of conversions. An interrupt, a time limit raised by a signal handler, or a lack of
+# memory is unrelated to the data and passes through.
 _UNREADABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError)
 
 
-# Dtypes that kernels, or a scaling, read without a conversion.
+# Dtypes that kernels or a scaling read without conversion.
 _UINT8 = np.dtype(np.uint8)
 _READY = np.dtype(np.float32), np.dtype(np.float64), _UINT8
 
 
 def is_ready(X: Any, n_features: int) -> bool:
-    """Whether reading would leave X as it is, and can be left out.
+    """Whether X is a small, valid array that :func:`as_array` and checks would leave unchanged.
 
-    For a few rows reading takes longer than the kernels; for many it is a small part, and checks
-    them in blocks.
+    For a few rows these take longer than the kernels; for many they take a small part of the time.
     """
     return (
         type(X) is np.ndarray
@@ -59,36 +58,36 @@ def is_ready(X: Any, n_features: int) -> bool:
 
 
 def element(name: str, index: Index) -> str:
-    """Name of an element of an array in messages."""
+    """Name of an array element in messages."""
     return f"{name}[{', '.join(map(str, index))}]"
 
 
 def as_array(values: Any, name: str, kinds: str = NUMBERS, place: Place | None = None) -> Array:
-    """Return an array whose dtype is of one of `kinds`, where O stands for strings only.
+    """Convert values to an array whose dtype is of one of `kinds`, where O means strings only.
 
-    `place` gives the name in messages of the element at an index, by default name[index]. Missing
+    `place` maps an index to the name of the element in messages, by default name[index]. Missing
     numbers become NaN.
 
     Raises
     ------
     TypeError, ValueError
-        If the values are no array, or of another kind, or a label is missing.
+        If the values cannot be an array or are of another kind, or a label is missing.
     """
     array = values if type(values) is np.ndarray else _read(values, name)
     if array.dtype.kind in NUMBERS and array.dtype.isbuiltin != 2:
         return array
     place = place or partial(element, name)
-    # NumPy makes strings of [1, "a"] and ["a", nan]: look at the items themselves.
+    # NumPy converts [1, "a"] and ["a", nan] to strings: inspect the items.
     if array.dtype.kind in "OT" or (array.dtype.kind == "U" and array is not values):
         array = _of_items(np.asarray(values, dtype=object), array, name, kinds, place)
-    # Types that other packages add to NumPy, such as bfloat16, may be of any kind.
+    # Dtypes that other packages add to NumPy, such as bfloat16, may have any kind.
     if array.dtype.kind not in kinds or array.dtype.isbuiltin == 2:
         raise _wrong_dtype(array, name, kinds, place)
     return array
 
 
 def finite(source: Array, dtype: npt.DTypeLike, name: str) -> Array:
-    """Convert to C order and `dtype`; a value that is not finite there is an error."""
+    """Convert to C order and `dtype`; raise an error for a value that is not finite there."""
     array, has_gaps = with_gaps(source, dtype, name)
     if has_gaps:
         index = first_index(np.isnan(array))
@@ -97,9 +96,9 @@ def finite(source: Array, dtype: npt.DTypeLike, name: str) -> Array:
 
 
 def with_gaps(source: Array, dtype: npt.DTypeLike, name: str) -> tuple[Array, bool]:
-    """Convert to C order and `dtype`; also whether there are NaNs. An infinity is an error."""
+    """Convert to C order and `dtype`; return also whether there are NaNs. Infinity is an error."""
     has_gaps = False
-    with np.errstate(all="ignore"):  # a sum of finite values may overflow: the search decides
+    with np.errstate(all="ignore"):  # a sum of finite values may overflow; each value is checked
         array = np.require(source, dtype, ["C", "ALIGNED"])
         if array.dtype.kind != "f":
             return array, False
@@ -114,10 +113,10 @@ def with_gaps(source: Array, dtype: npt.DTypeLike, name: str) -> tuple[Array, bo
 
 
 def all_finite(values: Array) -> bool:
-    """Whether a C-contiguous array, of floats and not empty, holds no NaN and no infinity.
+    """Whether a C-contiguous, non-empty array of floats has neither NaN nor infinity.
 
-    ``argmax`` and ``argmin`` give a NaN if there is one. Of a row, a sum takes 1.5 us instead of
-    0.6: as it may overflow, it needs ``np.errstate``.
+    ``argmax`` and ``argmin`` find a NaN if there is one. For one row they take 0.6 us; a sum takes
+    1.5, as it may overflow and needs ``np.errstate``.
     """
     flat = values.ravel()
     largest, smallest = flat.item(flat.argmax()), flat.item(flat.argmin())
@@ -125,8 +124,8 @@ def all_finite(values: Array) -> bool:
 
 
 def first_infinite(values: Array) -> tuple[int | None, bool]:
-    """The flat index of the first infinity, and whether there are NaNs; a finite sum shows quickly
-    that there are neither."""
+    """Flat index of the first infinity, if any, and whether there are NaNs; a finite sum quickly
+    rules out both."""
     if math.isfinite(values.sum()):
         return None, False
     infinite = np.isinf(values)
@@ -135,7 +134,7 @@ def first_infinite(values: Array) -> tuple[int | None, bool]:
 
 
 def first_index(flags: npt.NDArray[np.bool_]) -> Index:
-    """Index of the first flag that is set."""
+    """Index of the first True flag."""
     return tuple(map(int, np.unravel_index(flags.argmax(), flags.shape)))
 
 
@@ -155,7 +154,7 @@ def _read(values: Any, name: str) -> Array:
 
 
 def _of_items(items: Array, array: Array, name: str, kinds: str, place: Place) -> Array:
-    """Python objects as numbers, or as strings if all are."""
+    """Convert Python objects to numbers, or to strings if all are strings."""
     types = set(map(type, items.flat))
     gaps = {kind for kind in types if kind.__name__ in MISSING_TYPES}
     if gaps and kinds == NUMBERS and all(map(_is_number, types - gaps)):
@@ -176,7 +175,7 @@ def _is_number(kind: type) -> bool:
 
 
 def _odd_item(items: Array, types: set[type], name: str, kinds: str, place: Place) -> Exception:
-    """The error for objects of which some are neither numbers nor, among labels, strings."""
+    """The error for items that are neither all numbers nor, for labels, all strings."""
     labels = kinds == LABELS
 
     def first(odd: Callable[[Any], bool]) -> tuple[str, Any] | None:
@@ -190,7 +189,7 @@ def _odd_item(items: Array, types: set[type], name: str, kinds: str, place: Plac
         fits = _is_number(type(item)) or (labels and isinstance(item, str))
         return not fits and not is_missing(item)
 
-    # First the items that are no gaps: text with gaps is to be encoded, not filled.
+    # Report text before gaps: text with gaps must be encoded, not filled.
     if found := first(is_strange):
         return TypeError(f"{name} must hold {_wanted(kinds)}; {describe(*found, labels=labels)}")
     if labels and (found := first(is_missing)):

@@ -1,4 +1,4 @@
-"""Columns of categories of pandas, Polars and PyArrow -> codes, and the value of each code."""
+"""Columns of categories of pandas, Polars and PyArrow, as codes and the value of each code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .arrays import Rows
 from .messages import is_missing
 
-# A category in any table is known by such a key; 1, 1.0 and True are one.
+# Identifies a category in any table; 1, 1.0 and True are the same.
 Key = str | int | float | bool
 
 
@@ -21,11 +21,11 @@ class Coded:
     Parameters
     ----------
     codes : array of int
-        One of each row; -1 where it is missing.
+        Code of each row; -1 if missing.
     values : sequence or mapping
         Value of each code.
     ordered : bool
-        Whether the codes are in an order that does not depend on the rows.
+        Whether the order of the codes is independent of the rows.
     """
 
     codes: npt.NDArray[np.integer[Any]]
@@ -33,8 +33,8 @@ class Coded:
     ordered: bool = True
 
     def present(self, rows: Rows = slice(None)) -> dict[int, Key]:
-        """The codes that occur in some rows, and their keys: in the order of the codes if they are
-        ordered, else sorted."""
+        """Codes that occur in some rows, and their keys, in the order of the codes if ``ordered``,
+        else sorted."""
         counts = np.bincount(self.codes[rows].astype(np.intp) + 1)
         found = {code: self.values[code] for code in np.flatnonzero(counts[1:]).tolist()}
         pairs = [(code, value) for code, value in found.items() if not is_missing(value)]
@@ -44,19 +44,19 @@ class Coded:
 
 
 def _key(value: Any) -> Key:
-    """A number or a text; the text of anything else, such as an interval or a date."""
+    """A number or a string; anything else, such as an interval or a date, as a string."""
     if isinstance(value, np.generic) and value.dtype.kind in "biufU":
         value = value.item()
     return value if isinstance(value, Key) else str(value)
 
 
 def of_pandas(series: Any) -> Coded:
-    """A series of dtype category."""
+    """Code a pandas series of dtype category."""
     return Coded(series.array.codes, series.array.categories)
 
 
 def of_polars(series: Any) -> Coded:
-    """A Categorical, whose codes depend on the other ones of the process, or an Enum."""
+    """Code a Categorical, whose codes depend on others in the process, or an Enum."""
     present, codes = series.unique(), series.to_physical().to_numpy()
     values = dict(zip(present.to_physical().to_list(), present.to_list(), strict=True))
     if codes.dtype.kind == "f":  # gaps are NaN
@@ -65,15 +65,15 @@ def of_polars(series: Any) -> Coded:
 
 
 def of_arrow(column: Any) -> Coded:
-    """A dictionary, whose codes are in the order in which values came, unless it is ordered."""
-    if hasattr(column, "unify_dictionaries"):  # a chunk may have one of its own
+    """Code a dictionary, whose codes are in order of appearance, unless it is ordered."""
+    if hasattr(column, "unify_dictionaries"):  # each chunk may have its own
         column = column.unify_dictionaries().combine_chunks()
     codes = column.indices.cast("int64").fill_null(-1).to_numpy(zero_copy_only=False)
     return Coded(codes, column.dictionary.to_pylist(), ordered=bool(column.type.ordered))
 
 
 def of_values(items: Any) -> Coded:
-    """Any values."""
+    """Code any values, in order of appearance."""
     known: dict[Key, int] = {}
     codes = [-1 if is_missing(v) else known.setdefault(_key(v), len(known)) for v in items]
     return Coded(np.array(codes, np.intp), list(known))

@@ -1,4 +1,4 @@
-"""Data that come in chunks."""
+"""Data in chunks."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from .targets import Samples, as_samples
 
 
 class Chunks:
-    """The chunks of each epoch; the first of the first epoch is looked at before."""
+    """The chunks of each epoch; the very first can be read before the first epoch."""
 
     def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
         self._make = make
@@ -15,7 +15,7 @@ class Chunks:
         self._rest: Iterator[Samples] | None = None
 
     def first(self) -> Samples:
-        """The first chunk, which :meth:`epoch` then gives again.
+        """Return the first chunk, which :meth:`epoch` then yields again.
 
         Raises
         ------
@@ -29,7 +29,7 @@ class Chunks:
         return self._seen[0]
 
     def epoch(self) -> Iterator[Samples]:
-        """All chunks of the next epoch; a chunk that was given is not kept."""
+        """Yield all chunks of the next epoch, keeping none of them."""
         rest = self._checked() if self._rest is None else self._rest
         self._rest = None
         if self._seen:
@@ -42,12 +42,12 @@ class Chunks:
 
 
 def as_chunks(chunks: Any, epochs: int | str) -> Chunks:
-    """Chunks for some epochs; "auto" is one, or for a callable any number.
+    """Wrap an iterable, for one epoch, or a callable, for any number; "auto" suits both.
 
     Raises
     ------
     TypeError, ValueError
-        If they are neither an iterable nor a callable, or an iterable is to serve several epochs.
+        If ``chunks`` is neither, or is an iterable and there are several epochs.
     """
     if callable(chunks):
         return Chunks(chunks)

@@ -1,4 +1,4 @@
-"""Rows of features as they are given, opened once: an array, or a table."""
+"""Features as given, opened once: an array or a table."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -37,7 +37,7 @@ class ArrayFeatures:
         return self.shape[0]
 
     def coded(self, j: int) -> Coded:
-        """Not for arrays, as they have no columns of categories."""
+        """Not supported: arrays have no columns of categories."""
         raise NotImplementedError
 
     def called(self, j: int) -> str:
@@ -47,10 +47,10 @@ class ArrayFeatures:
     def numbers(
         self, dtype: npt.DTypeLike | None, skip: Collection[int] = (), room: int = 0
     ) -> tuple[Array, bool]:
-        """As :meth:`Table.numbers`; of an array no column can be skipped.
+        """Convert to an array of numbers, as :meth:`Table.numbers`; no column can be skipped.
 
-        An array of uint8 stays so, as the kernels read it in place. An array itself or a view of
-        it is returned when nothing has to be converted and there needs to be no room.
+        uint8 stays, as kernels read it in place. Without conversion and ``room`` the result is the
+        array itself or a view of it.
         """
         assert not skip
         if dtype is None:
@@ -79,14 +79,13 @@ Features = ArrayFeatures | Table
 
 
 def open_features(X: Any, name: str = "X") -> Features:
-    """Open an array, or a table of pandas, Polars or PyArrow, whose columns are of numbers or of
-    categories.
+    """Open an array of numbers, or a table (pandas, Polars, PyArrow) of numbers and categories.
 
     Raises
     ------
     TypeError, ValueError
-        If X is sparse or no array, an array of anything but real numbers, or is not 2-D with at
-        least one row and one column.
+        If X is sparse or no array, holds anything but real numbers, or is not 2-D with at least one
+        row and one column.
     """
     table = None if type(X) is np.ndarray else open_table(X, name)
     features = ArrayFeatures(X, name) if table is None else table
@@ -97,13 +96,13 @@ def open_features(X: Any, name: str = "X") -> Features:
 
 
 def _labels(X: Any) -> list[Any]:
-    """Labels of the columns of a table of any other package."""
+    """Column labels of a table of any other package."""
     columns = getattr(X, "columns", None) if hasattr(X, "__array__") else None
     return list(columns) if isinstance(columns, Iterable) else []
 
 
 def _reshape(X: Any, shape: tuple[int, ...]) -> str:
-    """Advice on how to make rows of X, which has another number of axes."""
+    """Advice on how to reshape X, which is not 2-D, to rows."""
     if len(shape) > 2:
         return ": flatten each sample, reshape(len(X), -1)"
     if len(shape) != 1:

@@ -1,4 +1,4 @@
-"""Texts of errors for data that are no numbers, with what to call first; level of warnings."""
+"""Error messages for data that are not numbers, with the conversion to call; level of warnings."""
 
 import math
 import sys
@@ -27,7 +27,7 @@ _AS_FLOAT = "convert it first, as .astype(float) does"
 _CONVERT = "turn it into numbers first"
 _AS_LABELS = "labels are numbers or strings, which .astype(str) makes of it"
 
-# Types of values, the noun for one of them, and the advice for a column of them.
+# Types of values, how to call one of them, and advice for a column of them.
 _KINDS: tuple[tuple[Any, str, str], ...] = (
     (str, "text", _ENCODE),
     ((bytes, bytearray), "bytes", f"decode it if it is text, and {_ENCODE}"),
@@ -44,7 +44,7 @@ _KINDS: tuple[tuple[Any, str, str], ...] = (
     (Mapping, "a record", "give each of its fields a column of its own, as pd.DataFrame does"),
 )
 _GATHER = "gather it first: np.stack(list({0})) for rows, list({0}) for labels"
-# Methods of containers whose data are elsewhere or not computed yet; the first one found is named.
+# Methods of containers whose data are elsewhere or not computed yet; the first match is named.
 _METHODS = {
     "toPandas": "call {0}.toPandas() first",
     "collect": "call {0}.collect() first",
@@ -57,13 +57,13 @@ _METHODS = {
     "to_numpy": "call {0}.to_numpy() first",
     "numpy": "call {0}.numpy() first",
 }
-# By their names, as pandas may not be there.
+# Type names, as pandas may not be installed.
 MISSING_TYPES = ("NoneType", "NAType", "NaTType")
 _READABLE = ("__array__", "__array_interface__", "__array_struct__")
 
 
 def outside() -> int:
-    """The stacklevel at which a warning points to the caller of this package."""
+    """The ``stacklevel`` with which a warning points to the caller of this package."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
@@ -71,12 +71,12 @@ def outside() -> int:
 
 
 def some(values: Any) -> str:
-    """The first five of the values of a list or an array, for a message."""
+    """Text of the first five values of a list or an array."""
     return ", ".join(map(shown, list(values[:5]))) + ", ..." * (len(values) > 5)
 
 
 def shown(value: Any) -> str:
-    """As `repr`, but short, and without the types of NumPy."""
+    """A short `repr` without NumPy types."""
     if isinstance(value, str):
         value = str(value)
     elif isinstance(value, np.bool_ | np.number):
@@ -85,7 +85,7 @@ def shown(value: Any) -> str:
 
 
 def type_name(value: Any) -> str:
-    """The type of a value with its package: there are DataFrames of many."""
+    """The type of a value with its package, as many have a DataFrame."""
     kind = type(value)
     package = kind.__module__.split(".")[0]
     return kind.__name__ if package in ("builtins", "__main__") else f"{package}.{kind.__name__}"
@@ -95,7 +95,7 @@ def is_missing(value: Any) -> bool:
     """Whether a value is None, a NaN, or pandas' NA or NaT."""
     if isinstance(value, float | np.floating):
         return math.isnan(value)
-    return type(value).__name__ in MISSING_TYPES  # NA == NA is neither true nor false
+    return type(value).__name__ in MISSING_TYPES  # NA == NA is not a bool
 
 
 def missing_label(place: str, value: Any) -> ValueError:
@@ -103,7 +103,7 @@ def missing_label(place: str, value: Any) -> ValueError:
 
 
 def missing_number(place: str, columns: Sequence[Any]) -> ValueError:
-    """The error for the first gap among features; ``columns`` are all that have some."""
+    """The error for the first missing number; ``columns`` are all with missing numbers."""
     return ValueError(f"{place} is missing; there are gaps in {some(columns)}: {_FILL}")
 
 
@@ -112,7 +112,7 @@ def not_finite(place: str, value: Any, dtype: npt.DTypeLike) -> ValueError:
 
 
 def describe(place: str, value: Any, *, labels: bool = False) -> str:
-    """Text on a value that is no number: its place, its type and the advice."""
+    """Message on a value that is not a number: its place, its type and advice."""
     kinds = (known for known in _KINDS if isinstance(value, known[0]))
     kind, noun, advice = next(kinds, (object, f"of type {type_name(value)}", _CONVERT))
     if kind is str:
@@ -123,19 +123,19 @@ def describe(place: str, value: Any, *, labels: bool = False) -> str:
 
 
 def categories(column: str, values: Iterable[Any]) -> str:
-    """Text on a column of categories where numbers are wanted."""
+    """Message on a column of categories where numbers are needed."""
     example = next((value for value in values if not is_missing(value)), None)
     advice = "where numbers are wanted, as pd.get_dummies makes them"
     return f"{column} holds categories, such as {shown(example)}, {advice}"
 
 
 def refuse(values: Any, name: str) -> None:
-    """Reject containers that NumPy would misread, compute unasked, or iterate over without end.
+    """Reject containers that NumPy would misread, compute unasked, or iterate over endlessly.
 
     Raises
     ------
     TypeError
-        With the type, and the call that helps.
+        Names the type, and the call to use.
     """
     if hasattr(values, "toarray"):
         raise TypeError(f"{name} must be dense; got a sparse {type(values).__name__}")
@@ -144,7 +144,7 @@ def refuse(values: Any, name: str) -> None:
 
 
 def not_an_array(values: Any, name: str, error: Exception | None = None) -> TypeError:
-    """The error for a container that NumPy does not read, perhaps because of another error."""
+    """The error for a container that NumPy cannot read, perhaps because of another error."""
     got, name = _no_array(values, name), _last(name)
     advice = first_call(values).format(name)
     if isinstance(values, Sequence) and len(values) > 0:  # perhaps a list of tensors
@@ -158,7 +158,7 @@ def _no_array(values: Any, name: str) -> str:
 
 
 def _instead(values: Any) -> str:
-    """Advice for a container that is known not to become an array; "" for others."""
+    """Advice for a container that does not convert to an array; "" for others."""
     if isinstance(values, str | bytes | PathLike | IOBase):
         return "load the data first, as np.load or pd.read_csv do"
     if isinstance(values, Mapping):
@@ -171,24 +171,24 @@ def _instead(values: Any) -> str:
         return f"gather it first: {join}([x for x, y in {{0}}])"
     if isinstance(values, Iterator):
         return _GATHER
-    # NumPy would compute frames and series of Dask; its arrays, which have chunks, are arrays.
+    # NumPy would compute Dask's frames and series; its arrays, which have chunks, are accepted.
     lazy = not packages.isdisjoint({"dask", "dask_expr"}) and not hasattr(values, "chunks")
     return first_call(values) if lazy or not _is_readable(values) else ""
 
 
 def _last(name: str) -> str:
-    """The name of an argument in code: X of "validation X"."""
+    """The name of an argument in code: X for "validation X"."""
     return name.rpartition(" ")[2]
 
 
 def _packages(module: str) -> list[str]:
-    """a, a.b and a.b.c of "a.b.c"."""
+    """A module and its parents: a, a.b and a.b.c for "a.b.c"."""
     parts = module.split(".")
     return [".".join(parts[: n + 1]) for n in range(len(parts))]
 
 
 def first_call(values: Any) -> str:
-    """The call that brings the data of a container to where NumPy can read them, or ""."""
+    """Advice on the call that makes a container readable for NumPy, or ""."""
     if hasattr(values, "detach"):
         return _of_tensor(values)
     found = (advice for method, advice in _METHODS.items() if hasattr(values, method))
@@ -201,7 +201,7 @@ def _is_readable(values: Any) -> bool:
 
 
 def _of_tensor(tensor: Any) -> str:
-    """Out of the graph, into a type that NumPy has, off the GPU."""
+    """Advice on a tensor: detach it, convert it to a dtype of NumPy, copy it to the CPU."""
     calls = ".detach()" * bool(getattr(tensor, "requires_grad", False))
     if any(kind in str(getattr(tensor, "dtype", "")) for kind in ("bfloat", "float8")):
         calls += ".float()"

@@ -1,4 +1,4 @@
-"""Names of columns: kept from the rows of a fit, and compared with those of other rows."""
+"""Column names: kept from a fit, and compared with those of other rows."""
 
 import warnings
 from collections import Counter
@@ -14,9 +14,7 @@ Names = npt.NDArray[np.object_]
 
 
 def column_names(labels: Sequence[Any], name: str = "X") -> Names | None:
-    """Return the labels of the columns of a table as their names, or None if they are no names.
-
-    Only strings are names: columns that are all numbered have none.
+    """Return the column labels of a table as names, or None if no label is a string.
 
     Raises
     ------
@@ -36,14 +34,14 @@ def column_names(labels: Sequence[Any], name: str = "X") -> Names | None:
 
 
 def check_names(known: Names | None, got: Names | None, name: str = "X") -> None:
-    """Compare the names of columns with those known from the fit.
+    """Compare column names with those of the fit.
 
-    Where either has none, a UserWarning says that the order of the columns decides.
+    If only one side has names, a UserWarning says that columns are matched by order.
 
     Raises
     ------
     ValueError
-        If names differ or are in another order.
+        If names or their order differ.
     """
     if known is None and got is None:
         return

@@ -1,6 +1,6 @@
 """Tables and columns of pandas, Polars and PyArrow.
 
-None of these packages is imported: of one that is not loaded there can be no table.
+None of these packages is imported: data of a package exist only if it is loaded.
 """
 
 import sys
@@ -14,7 +14,7 @@ from .arrays import NUMBERS, Array
 from .categories import Coded, of_arrow, of_pandas, of_polars, of_values
 from .tables import Part, Table, ToArray, columns_of, dtype_name
 
-# Types of columns of PyArrow, and of Polars, that NumPy has as well.
+# Column types of PyArrow and Polars that NumPy has too.
 _NUMPY_TYPES = frozenset(
     ["bool", "halffloat", "float", "double", "Boolean", "Float16", "Float32", "Float64"]
     + [f"{kind}{bits}" for kind in ("int", "uint", "Int", "UInt") for bits in (8, 16, 32, 64)]
@@ -22,10 +22,10 @@ _NUMPY_TYPES = frozenset(
 
 
 class _WithArrow(Table):
-    """A table that may have columns of PyArrow."""
+    """A table that may have PyArrow columns."""
 
     def _arrow(self, column: Any, j: int) -> ToArray:
-        """Rows of a column of PyArrow."""
+        """A function that reads rows of a PyArrow column."""
         if j in self.categories:
             raise self._refused_categories(j, column.to_pylist())
         if str(column.type) not in _NUMPY_TYPES:
@@ -63,7 +63,7 @@ class _PandasTable(_WithArrow):
                 yield slice(j, j + 1), self._other(self.column(j), j)
 
     def _other(self, series: Any, j: int) -> ToArray:
-        """Rows of a column that is not one of NumPy's numbers."""
+        """A function that reads rows of a column that is not of a NumPy number type."""
         dtype, array = series.dtype, series.array
         if isinstance(dtype, np.dtype):
             return self._whole_column(series.to_numpy(), j)
@@ -83,13 +83,13 @@ class _PandasTable(_WithArrow):
 
 
 def _pandas_numbers(frame: Any, columns: slice) -> ToArray:
-    """Rows of columns of one of NumPy's types."""
+    """A function that reads rows of columns of one NumPy type."""
     if columns.stop - columns.start == 1:
         values: Array = frame.iloc[:, columns.start].to_numpy()  # a view
         return values.__getitem__
     if columns == slice(0, frame.shape[1]):
         return lambda rows: frame.iloc[rows].to_numpy()
-    # Rows first: pandas 2 copies the columns that it takes.
+    # Rows first, as pandas 2 copies selected columns.
     return lambda rows: frame.iloc[rows].iloc[:, columns].to_numpy()
 
 
@@ -152,7 +152,7 @@ class _ArrowTable(_WithArrow):
 
 
 def _runs(kinds: Iterable[Any], skip: Collection[int]) -> Iterator[tuple[Any, slice]]:
-    """Each kind and the neighbouring columns of it, without the columns ``skip``."""
+    """Runs of neighbouring columns of the same kind, without the columns ``skip``."""
     start = 0
     for (kind, skipped), group in groupby((kind, j in skip) for j, kind in enumerate(kinds)):
         stop = start + sum(1 for _ in group)
@@ -162,7 +162,7 @@ def _runs(kinds: Iterable[Any], skip: Collection[int]) -> Iterator[tuple[Any, sl
 
 
 def _is_plain(column: Any) -> bool:
-    """Whether NumPy has the type of a column of Polars or PyArrow, and no value is missing."""
+    """Whether a column of Polars or PyArrow has a type of NumPy and no missing values."""
     if hasattr(column, "type"):
         return str(column.type) in _NUMPY_TYPES and column.null_count == 0
     return dtype_name(column.dtype) in _NUMPY_TYPES and column.null_count() == 0
@@ -178,7 +178,7 @@ _COLUMNS = (("polars", "Series"), ("pyarrow", "Array"), ("pyarrow", "ChunkedArra
 
 
 def gather_rows(data: Any, rows: Any) -> Any:
-    """Rows of an array or a table, by indices or flags, all of them for None; of None, None."""
+    """Select rows of an array or a table by indices or flags; None selects all. None stays None."""
     if data is None or rows is None:
         return data
     if hasattr(data, "iloc"):
@@ -191,7 +191,7 @@ def gather_rows(data: Any, rows: Any) -> Any:
 
 
 def open_table(data: Any, name: str) -> Table | None:
-    """Return the table that `data` is, or None if it is none."""
+    """Wrap a table of a known package; return None for other data."""
     found = (table for kind, table in _TABLES.items() if _is_a(data, *kind))
     table = next(found, None)
     return None if table is None else table(data, name)
@@ -203,9 +203,10 @@ def _is_a(value: Any, package: str, kind: str) -> bool:
 
 
 def column_values(column: Any) -> Any:
-    """Return a column of Polars or PyArrow as an array, of objects where it is not plain.
+    """Convert a column of Polars or PyArrow to an array, of objects if NumPy lacks its type or
+    values are missing; return anything else unchanged.
 
-    Their own conversions turn integers beside nulls into floats. Anything else is returned as is.
+    Their own conversions turn integers with nulls into floats.
     """
     if not any(_is_a(column, *kind) for kind in _COLUMNS):
         return column

@@ -1,4 +1,4 @@
-"""Which rows are kept for validation."""
+"""Split of the rows into training and validation rows."""
 
 import math
 import warnings
@@ -13,25 +13,24 @@ from .targets import RawTargets
 def split_rows(
     targets: RawTargets, fraction: float, split: str, seed: int | None
 ) -> tuple[Rows, Rows | None]:
-    """Rows to train on, and rows to validate on, if any are kept.
+    """Return the training rows and the held-out validation rows, or None for no such rows.
 
     Parameters
     ----------
     targets : RawTargets
-        "stratified" keeps the same part of each of their classes.
     fraction : float
-        Part of the rows that is kept.
+        Fraction of the rows to hold out.
     split : {"auto", "last", "shuffled", "stratified"}
-        Which rows are kept: the last ones, any, or any with as many of each class; "auto" is the
-        latter where targets are one whole number or label each.
+        Rows to hold out: the last ones, a random choice, or a random choice with the same fraction
+        of each class; "auto" is "stratified" for one label or whole number per row, else
+        "shuffled".
     seed : int, optional
-        Of the choice.
+        Seed of the random choice.
 
     Raises
     ------
     ValueError
-        If no rows are left to train on or none to validate on, or there are no classes to stratify
-        by.
+        If no rows are left for training or for validation, or there are no classes to stratify by.
     """
     n_rows = len(targets)
     n_train = training_count(n_rows, fraction)
@@ -49,9 +48,9 @@ def split_rows(
 
 
 def training_count(n_rows: int, fraction: float) -> int:
-    """Return how many rows are trained on: floor(n_rows * (1 - fraction)).
+    """Return the number of training rows: floor(n_rows * (1 - fraction)).
 
-    A `fraction` > 0 that leaves no row for training or none for validation is a ValueError.
+    A `fraction` > 0 that leaves no rows for training or for validation is a ValueError.
     """
     wanted = n_rows * (1 - fraction)
     # 10 * (1 - 0.9) is 0.9999999999999998, but 1 is meant.
@@ -62,7 +61,7 @@ def training_count(n_rows: int, fraction: float) -> int:
 
 
 def _classes(targets: RawTargets) -> Array:
-    """Number of each row's class, or combination of labels."""
+    """Index of each row's class, or of its combination of labels."""
     if not targets.are_whole:
         raise ValueError("validation_split='stratified' needs classes; Y holds numbers")
     if targets.is_flat:
@@ -71,7 +70,7 @@ def _classes(targets: RawTargets) -> Array:
 
 
 def _spread_out(classes: Array) -> Array:
-    """An order in which each part has about as many of each class as the whole."""
+    """An order of the rows in which every part has about the same class frequencies."""
     positions = np.empty(len(classes))
     for label in np.unique(classes):
         rows = np.flatnonzero(classes == label)
@@ -80,7 +79,7 @@ def _spread_out(classes: Array) -> Array:
 
 
 def _warn_of_order(Y: Array, n_train: int) -> None:
-    """Data that are sorted by label have other classes at the end."""
+    """Warn if the last rows hold classes that the others lack, as in data sorted by label."""
     if Y.ndim > 1 or Y.dtype.kind == "f":
         return
     unseen = np.setdiff1d(Y[n_train:], Y[:n_train])

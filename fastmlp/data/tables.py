@@ -1,6 +1,6 @@
-"""Tables of any package: columns that become one array, and columns of categories.
+"""Base of tables of any package: columns of numbers as one array, and columns of categories.
 
-The tables of each package are in ``pandas_polars_arrow``.
+The subclasses for each package are in ``pandas_polars_arrow``.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -15,14 +15,14 @@ from .categories import Coded
 from .messages import categories, missing_number, not_finite, shown
 from .names import Names, column_names
 
-ToArray = Callable[[slice], Array]  # some rows of columns as an array
+ToArray = Callable[[slice], Array]  # reads rows of some columns
 Part = tuple[slice, ToArray]
 
-# Rows that are converted at once: 4,096 to 8,192 took the least time for tables of 5 to 10,000
-# columns, half of the time of whole columns. Wide tables have shorter blocks to save memory.
+# Rows converted at once: 4,096 to 8,192 were fastest for tables of 5 to 10,000 columns, in half the
+# time of whole columns. Wide tables have shorter blocks to save memory.
 _BLOCK_ROWS = 8192
 _BLOCK_VALUES = 1 << 20
-# Types of columns whose values float32 holds; PyArrow calls it float.
+# Column types whose values float32 holds exactly; PyArrow calls it float.
 _SINGLE = frozenset(
     ["bool", "boolean", "Boolean", "halffloat", "float", "float16", "float32", "Float16", "Float32"]
     + [f"{kind}{bits}" for kind in ("int", "uint", "Int", "UInt") for bits in (8, 16)]
@@ -30,7 +30,7 @@ _SINGLE = frozenset(
 
 
 class Table:
-    """Columns under one name, each in its own dtype until it becomes part of a result.
+    """A table, whose columns keep their types until they are converted.
 
     Parameters
     ----------
@@ -52,36 +52,36 @@ class Table:
 
     @cached_property
     def names(self) -> Names | None:
-        """The labels of the columns, if they are names."""
+        """The labels of the columns if they are strings, else None."""
         return column_names(self.labels, self.name)
 
     def column(self, j: int) -> Any:
-        """One column, in the terms of its package."""
+        """Column ``j``, as an object of its package."""
         raise NotImplementedError
 
     @cached_property
     def categories(self) -> list[int]:
-        """The columns that are of categories."""
+        """Numbers of the columns of categories."""
         return [j for j, kind in enumerate(self.kinds) if is_category(kind)]
 
     @property
     def kinds(self) -> list[Any]:
-        """Types of the columns, in the terms of its package."""
+        """Types of the columns, as objects of the package."""
         return list(self.data.dtypes)
 
     def coded(self, j: int) -> Coded:
-        """A column as categories, whatever it holds; coded once."""
+        """Column ``j`` as categories, whatever its type; coded once."""
         if j not in self._coded:
             self._coded[j] = self.code(j)
         return self._coded[j]
 
     def code(self, j: int) -> Coded:
-        """Code a column as categories."""
+        """Code column ``j`` as categories."""
         raise NotImplementedError
 
     def parts(self, skip: Collection[int] = ()) -> Iterator[Part]:
-        """Neighbouring columns of one dtype, and a function that gives rows of them in that dtype,
-        or as floats where some are missing; without the columns ``skip``.
+        """Yield runs of columns of one dtype, each with a function that reads rows of them in that
+        dtype, or as floats if values are missing; without the columns ``skip``.
 
         Columns of anything but numbers are errors.
         """
@@ -104,16 +104,16 @@ class Table:
     def numbers(
         self, dtype: npt.DTypeLike | None, skip: Collection[int] = (), room: int = 0
     ) -> tuple[Array, bool]:
-        """The columns of numbers, without the columns ``skip``, and whether there are gaps, as NaN.
+        """Convert the columns except ``skip`` to an array; return also whether there are NaNs.
 
-        The result, of shape (rows, columns + `room`), is C-contiguous, aligned and native-endian,
-        the last columns being 0, and of type `dtype` (float32 or float64), by default the one of
-        both that holds the values exactly, as far as either does.
+        The array has shape (rows, columns + `room`), with zeros in the last `room` columns, is
+        C-contiguous, aligned and native-endian, and of `dtype` float32 or float64, by default
+        float32 if that holds all values exactly.
 
         Raises
         ------
         TypeError, ValueError
-            If a value is no real number or infinite in `dtype`, with its column and its row,
+            If a value is no real number, or infinite in `dtype`; names its column and its row,
             counted from 0.
         """
         n_rows, n_columns = self.shape
@@ -138,7 +138,7 @@ class Table:
         return np.float32 if kinds <= _SINGLE else np.float64
 
     def _write(self, result: Array, skip: Collection[int]) -> bool:
-        """Write the numbers to an array; returns whether some are missing."""
+        """Write the numbers to ``result``; return whether some are missing."""
         parts = list(self.parts(skip))
         has_gaps = False
         with np.errstate(all="ignore"):  # values that overflow are found below
@@ -156,7 +156,7 @@ class Table:
         return has_gaps
 
     def _infinite(self, parts: list[Part], row: int, k: int, dtype: npt.DTypeLike) -> ValueError:
-        """The error for a value of the k-th column of the result."""
+        """The error for an infinite value in column ``k`` of the result."""
         given = [
             (j, j - columns.start, read) for columns, read in parts for j in columns_of(columns)
         ]
@@ -165,7 +165,7 @@ class Table:
         return not_finite(self.place((row, j)), value, dtype)
 
     def _whole_column(self, values: Any, j: int) -> ToArray:
-        """A whole column of anything, which must be numbers."""
+        """A function that reads rows of a column of any type, which must hold numbers."""
         array = as_array(values, self.name, place=lambda index: self.place((index[0], j)))
         return array.__getitem__
 
@@ -180,23 +180,23 @@ def columns_of(part: slice) -> range:
 
 
 def _convert(source: Array, target: Array) -> None:
-    """Copy rows of columns of one dtype to the result; NumPy casts as it copies."""
+    """Copy rows of columns of one dtype to the result, with a cast by NumPy."""
     target[...] = source.reshape(target.shape)
 
 
 def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
-    """Rows that are worked on at once."""
+    """Slices of rows to process at once."""
     step = max(1, min(_BLOCK_ROWS, _BLOCK_VALUES // max(1, n_columns)))
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))
 
 
 def is_category(kind: Any) -> bool:
-    """Whether a type of a column is that of categories."""
+    """Whether a column type is one of categories."""
     name = dtype_name(getattr(kind, "pyarrow_dtype", kind))
     return name in ("CategoricalDtype", "Categorical", "Enum", "DictionaryType")
 
 
 def dtype_name(dtype: Any) -> str:
-    """Such as Int64; the text of a type of Polars takes longer, and has details."""
+    """Name of a column type, such as Int64; the str of a Polars type is slower, and has details."""
     return type(dtype).__name__

@@ -1,7 +1,7 @@
-"""Targets and weights of samples, as they are given and read once.
+"""Targets and sample weights as given, read once.
 
-:class:`RawTargets` gives them as a loss wants them: as indices or probabilities of classes, labels
-of 0 and 1, or numbers.
+:class:`RawTargets` converts them for a loss: to indices or probabilities of classes, labels of 0
+and 1, or numbers.
 """
 
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ from .arrays import LABELS, NUMBERS, Array, Numbers, Rows, as_array, finite, fir
 from .messages import missing_label, some
 from .pandas_polars_arrow import column_values, open_table
 
-# Probabilities of 10 to 10,000 classes, computed in float32, add up to 1 within 3e-7; in float16,
-# which is too coarse, within 3e-4.
+# Probabilities of 10 to 10,000 classes computed in float32 sum to 1 within 3e-7; in float16, which
+# is too coarse, within 3e-4.
 _SUM_TOLERANCE = 1e-5
 
 Flags = npt.NDArray[np.bool_]
@@ -25,16 +25,16 @@ Samples = tuple[Any, Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class RawTargets:
-    """Targets as they are given, without the rows of weight 0.
+    """Targets as given, without the rows of weight 0.
 
     Parameters
     ----------
     values : array of shape (n,), or (n, columns) with 2 or more columns
         Finite numbers, booleans, or, in one column only, strings.
     weights : array of shape (n,), optional
-        Of the samples, > 0.
+        Sample weights, > 0.
     kept : slice or array of int
-        The rows of X that they belong to.
+        Their rows in X.
     name : str
         Their name in messages.
     """
@@ -48,26 +48,26 @@ class RawTargets:
         return len(self.values)
 
     def rows_in_x(self, rows: Rows) -> Rows:
-        """Where some of these rows are in X."""
+        """Numbers in X of some of these rows."""
         return rows if isinstance(self.kept, slice) else self.kept[rows]
 
     def weights_of(self, rows: Rows) -> Numbers | None:
-        """Weights of some rows."""
+        """Sample weights of some rows."""
         return None if self.weights is None else self.weights[rows]
 
     @property
     def is_flat(self) -> bool:
-        """Whether there is one target for each row, not columns."""
+        """Whether targets are 1-D, one for each row."""
         return self.values.ndim == 1
 
     @cached_property
     def are_whole(self) -> bool:
-        """Whether they may be classes: no number has a fractional part."""
+        """Whether targets may be classes: no number has a fractional part."""
         return self.values.dtype.kind != "f" or bool((self.values == np.trunc(self.values)).all())
 
     @cached_property
     def is_one_hot(self) -> bool:
-        """Whether each row has one 1 and else zeros."""
+        """Whether each row has one 1 and zeros."""
         return not self.is_flat and bool(self._one_hot_rows.all())
 
     @cached_property
@@ -77,17 +77,17 @@ class RawTargets:
 
     @cached_property
     def distinct(self) -> Array:
-        """The different values of a single column, sorted."""
+        """The distinct values of a single column, sorted."""
         return np.unique(self.values)
 
     @property
     def classes(self) -> Array:
-        """The classes that occur: the different labels, or of rows of classes 0, 1, ...
+        """The classes that occur: the distinct labels, or 0, 1, ... for columns.
 
         Raises
         ------
         ValueError
-            If labels are not whole numbers, or there are fewer than 2.
+            If labels are fractional numbers, or there are fewer than 2.
         """
         if not self.is_flat:
             return np.arange(self.values.shape[1])
@@ -97,12 +97,12 @@ class RawTargets:
         return self.distinct
 
     def class_indices(self, classes: Array) -> npt.NDArray[np.int32]:
-        """Index of each row's class, of labels or one-hot rows.
+        """Return the index of each row's class, from labels or one-hot rows.
 
         Raises
         ------
         ValueError
-            If a label is no whole number or not among ``classes``, or a row is not one-hot.
+            If a label is a fractional number or not among ``classes``, or a row is not one-hot.
         """
         if self.is_flat:
             self._check_whole()
@@ -117,12 +117,12 @@ class RawTargets:
         return np.asarray(self.values.argmax(axis=1), np.int32)
 
     def probabilities(self, n_classes: int) -> Numbers:
-        """Rows of probabilities of classes.
+        """Return rows of class probabilities.
 
         Raises
         ------
         ValueError
-            If one has another number of columns, a negative value, or a sum other than 1.
+            For another number of columns, or a row with a negative value or a sum other than 1.
         """
         rows = self.values.astype(np.float64)
         if rows.shape[1] != n_classes:
@@ -137,12 +137,12 @@ class RawTargets:
         return rows
 
     def labels(self, n_labels: int | None = None) -> Numbers:
-        """Rows of 0 and 1, shape (n, labels).
+        """Return rows of 0 and 1, shape (n, labels).
 
         Raises
         ------
         ValueError
-            If there is another value, or another number of columns.
+            For other values, or another number of columns.
         """
         rows = self._columns(n_labels)
         if not self.are_zeros_and_ones:
@@ -152,12 +152,12 @@ class RawTargets:
         return rows
 
     def numbers(self, n_columns: int | None = None, *, counts: bool = False) -> Numbers:
-        """Numbers, shape (n, columns); ``counts`` are not negative.
+        """Return numbers, shape (n, columns), as ``counts`` not negative.
 
         Raises
         ------
         TypeError, ValueError
-            If they are no numbers, negative counts, or in another number of columns.
+            For targets that are no numbers, negative counts, or another number of columns.
         """
         if self.values.dtype.kind not in NUMBERS:
             got = some(self.values[:3])
@@ -193,7 +193,7 @@ class RawTargets:
     def _indices(self, classes: Array) -> npt.NDArray[np.int32]:
         labels, unseen = self.values, np.full(len(self), True)
         if (labels.dtype.kind in "OU") == (classes.dtype.kind in "OU"):
-            with np.errstate(all="ignore"):  # a label that the cast changes is found to be unseen
+            with np.errstate(all="ignore"):  # labels that the cast changes count as unseen
                 same = labels.astype(classes.dtype, copy=False)
             indices = np.searchsorted(classes, same).clip(max=len(classes) - 1)
             unseen = classes[indices] != labels
@@ -204,7 +204,7 @@ class RawTargets:
 
 
 def as_samples(value: Any, name: str) -> Samples:
-    """Return X, Y and the weights of samples, or None, of (X, Y) or (X, Y, sample_weight).
+    """Return X, Y and sample weights or None, from (X, Y) or (X, Y, sample_weight).
 
     Raises
     ------
@@ -218,16 +218,16 @@ def as_samples(value: Any, name: str) -> Samples:
 
 
 def read_targets(Y: Any, n_rows: int, sample_weight: Any = None, prefix: str = "") -> RawTargets:
-    """Read targets, and the weights of samples that go with them.
+    """Read targets and sample weights.
 
-    Y holds numbers, booleans or strings, those in one column only; it may be a table or a column of
+    Y holds numbers, booleans or, in a single column, strings; it may be a table or a column of
     pandas, Polars or PyArrow.
 
     Raises
     ------
     TypeError, ValueError
-        If Y has a wrong shape, mixes types, or holds a value that is missing or not finite; if
-        weights are no finite numbers >= 0, one for each row, or all are 0.
+        If Y has a wrong shape, mixed types, or a value that is missing or not finite; if weights
+        are not finite numbers >= 0, one for each row, or all are 0.
     """
     name = f"{prefix}Y"
     values = _read(Y, name)
@@ -247,12 +247,12 @@ def read_targets(Y: Any, n_rows: int, sample_weight: Any = None, prefix: str = "
 
 
 def read_weights(sample_weight: Any, n_rows: int, name: str = "sample_weight") -> Numbers | None:
-    """Return weights of shape (n_rows,), float64, or None where none are given.
+    """Return sample weights of shape (n_rows,) in float64; None if none are given.
 
     Raises
     ------
     TypeError, ValueError
-        If they are no finite numbers >= 0 of that shape, or all are 0.
+        If they are not finite numbers >= 0 of that shape, or all are 0.
     """
     if sample_weight is None:
         return None
@@ -269,12 +269,12 @@ def read_weights(sample_weight: Any, n_rows: int, name: str = "sample_weight") -
 
 
 def check_classes(classes: Any, n_classes: int | None = None) -> Array:
-    """Return the labels of the output columns, shape (n_classes,), by default any number of them.
+    """Return the labels of the output columns as an array; ``n_classes`` of them, if given.
 
     Raises
     ------
     TypeError, ValueError
-        If they are no labels, not as many, or not sorted without repetition, as a fit leaves them.
+        If they are no labels, another number, or not sorted without repetition, as in ``classes_``.
     """
     labels = np.array(_read(classes, "classes"))
     if n_classes is None:
@@ -290,7 +290,7 @@ def check_classes(classes: Any, n_classes: int | None = None) -> Array:
 
 
 def _read(Y: Any, name: str) -> Array:
-    """Labels as an array: one column of a table is 1-D, several are numbers."""
+    """Read targets as an array: one column of a table becomes 1-D, several must be numbers."""
     table = None if type(Y) is np.ndarray else open_table(Y, name)
     if table is not None and table.shape[1] != 1:
         numbers, has_gaps = table.numbers(np.float64)

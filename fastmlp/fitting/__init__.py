@@ -1,1 +1,1 @@
-"""A fit: what it was given, its loop, an epoch, and what is said of it."""
+"""A fit: its dataset, loop, epochs, learning rates, progress, and diagnostics."""

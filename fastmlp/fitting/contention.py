@@ -1,13 +1,13 @@
-"""Whether other processes leave the cores that a team of threads needs."""
+"""Contention with other processes for the cores that a team of threads needs."""
 
 import time
 
 
 class Contention:
-    """Whether a team is worth a try: not for a while after one that had to wait.
+    """Decides when to use a team of threads: not for a while after one whose members had to wait.
 
-    Beside a busy process one of two threads is put aside for some milliseconds at a time, while the
-    other one waits; one thread alone gets a core. A failed try costs some milliseconds.
+    Beside a busy process the system suspends one of two threads for some milliseconds at a time,
+    while the other waits; a single thread gets a core. A failed attempt costs some milliseconds.
     """
 
     SHORTEST, LONGEST = 0.05, 0.4  # seconds
@@ -16,11 +16,11 @@ class Contention:
         self._alone_until, self._pause = 0.0, self.SHORTEST
 
     def allows_team(self) -> bool:
-        """Whether to ask for a team now."""
+        """Whether to request a team now."""
         return time.perf_counter() >= self._alone_until
 
     def report(self, complete: bool) -> None:
-        """Take note whether all members came and stayed to the end."""
+        """Record whether all members of a team started and stayed to the end."""
         if complete:
             self._pause = self.SHORTEST
         else:

@@ -1,4 +1,4 @@
-"""Data of a fit: read once, split, learned from, and encoded for the kernels."""
+"""Data of a fit: read once, split, and encoded for the kernels as learned from them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,8 +23,7 @@ from ..settings import FitSettings
 
 @dataclass(frozen=True)
 class FitData:
-    """Rows and targets to train on, those to validate on, how they were encoded, and the settings
-    as they were resolved for them."""
+    """Encoded training and validation data, their encoding, and the settings resolved for them."""
 
     X: Array
     targets: Targets
@@ -33,7 +32,7 @@ class FitData:
     validation: tuple[Array, Targets] | None = None
 
     def without_rows(self) -> "FitData":
-        """The same, with nothing to train on."""
+        """A copy without training rows."""
         return replace(self, X=self.X[:0].copy(), targets=self.targets.part([]))
 
 
@@ -46,15 +45,15 @@ def fit_data(
     known: Encoding | None,
     classes: Any = None,
 ) -> FitData:
-    """Check and encode the data of a fit; ``known`` is the encoding of a network to be continued.
+    """Check and encode the data of a fit.
 
-    ``resolve`` gives the settings for a number of rows; ``classes`` are all that Y may hold, where
-    it need not hold all.
+    ``resolve`` computes the settings from the number of rows; ``known`` is the encoding of the
+    network to continue; ``classes`` are all classes, if Y may lack some.
 
     Raises
     ------
     TypeError, ValueError
-        For data that cannot be trained on, or do not agree with the network.
+        For unusable data, or data that do not fit the network.
     """
     features = _opened(X, known)
     targets = read_targets(Y, len(features), sample_weight)
@@ -84,7 +83,7 @@ def _opened(X: Any, known: Encoding | None) -> Features:
 def _split(
     targets: RawTargets, settings: FitSettings, *, validated: bool
 ) -> tuple[Rows, Rows | None]:
-    """Rows to train on, and rows to validate on, where none are given."""
+    """The training rows, and held-out rows unless validation data are given."""
     fraction = 0.0 if validated else settings.validation_fraction
     return split_rows(targets, fraction, settings.validation_split, settings.seed)
 
@@ -93,7 +92,7 @@ def _inputs(
     features: Features, targets: RawTargets, train: Rows, settings: FitSettings,
     known: Encoding | None,
 ) -> tuple[Inputs, Array]:  # fmt: skip
-    """The inputs, and the rows that the targets belong to as kernels take them."""
+    """The inputs, known or learned, and the encoded rows of the targets."""
     if known is not None:
         known.inputs.check_scaling(settings.scaling)
     if known is not None and known.fitted:

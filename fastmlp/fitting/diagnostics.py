@@ -1,4 +1,4 @@
-"""What a fit that has ended says of itself, where something is wrong with it."""
+"""Warnings about the result of a fit: poor scores, dead units, a loss that still falls."""
 
 import math
 import warnings
@@ -11,38 +11,39 @@ from ..network.network import Network
 from ..outputs import Outputs, Targets
 from .dataset import FitData
 
-# Fewer epochs, and updates, say little.
+# Fits of fewer epochs and fewer updates are not diagnosed.
 _EPOCHS, _UPDATES = 5, 500
-# A fall that is a large part of all, in each of the last epochs.
+# A loss still falls if each of the last epochs made so large a fraction of its whole fall.
 _STILL_FALLING, _STEPS = 0.05, 3
 # In fewer epochs any loss does.
 _SHORT = 10
-# What predictions of the mean reach but for chance, in R².
+# R² of predicting the mean, less a margin for chance.
 _NOTHING = -0.05
+# A layer is reported if more than this fraction of its units are 0 on all of so many rows.
 _DEAD, _SAMPLE_ROWS = 0.5, 256
-# Rows that are tried at a time: where most units live, the first ones show it.
+# Rows per step: usually the first ones show that most units are active.
 _BLOCK_ROWS = 32
 
 
 class FitWarning(UserWarning):
-    """A fit has ended, but something is wrong with it."""
+    """A fit has ended, but its result is probably poor."""
 
 
 def warn_of(
     network: Network, data: FitData, history: dict[str, list[float]], *, first: int, best: int,
     may_fall: bool,
 ) -> None:  # fmt: skip
-    """Warn once of whatever is wrong.
+    """Issue one warning of all problems found.
 
     Parameters
     ----------
     network : Network
-        As the fit leaves it.
+        The result of the fit.
     history : History
-        Of which the fit began at ``first``; ``best`` is the epoch of the network.
+        Its epoch ``first`` is the first of the fit, ``best`` that of the network.
     may_fall : bool
-        Whether losses that still fall are worth a word: nothing but the number of epochs ended the
-        training, and it did not go on from an earlier one, whose part of all is not known.
+        Whether to warn of a loss that still falls: only if the number of epochs ended the fit, and
+        it did not continue an earlier one, whose fall is unknown.
     """
     if len(history["loss"]) - first < _EPOCHS and network.updates < _UPDATES:
         return
@@ -70,22 +71,22 @@ def _worse_than_nothing(data: FitData, history: dict[str, list[float]], best: in
         return
     if outputs.kind == "labels":
         return
-    share = _majority(outputs, targets)
-    if value < share - 3 * math.sqrt(share * (1 - share) / len(targets)):
+    frequency = _majority(outputs, targets)
+    if value < frequency - 3 * math.sqrt(frequency * (1 - frequency) / len(targets)):
         yield (
             f"predictions are worse than the most frequent class ({name} {value:.3f}, its share "
-            f"{share:.3f}): {advice}"
+            f"{frequency:.3f}): {advice}"
         )
 
 
 def _majority(outputs: Outputs, targets: Targets) -> float:
-    """Share of the most frequent class."""
+    """Frequency of the most frequent class, weighted by sample weights."""
     weights = targets.weights_of(np.arange(len(targets)))
     return float(np.bincount(outputs.indices(targets), weights).max() / weights.sum())
 
 
 def _dead_units(network: Network, data: FitData) -> Iterator[str]:
-    """Layers of ReLU of which most units are 0 for all of some training rows."""
+    """Texts on ReLU layers of which most units are 0 for all of a sample of training rows."""
     step = max(1, len(data.X) // _SAMPLE_ROWS)
     rows = data.X[::step][:_SAMPLE_ROWS]
     if len(rows) == 0 or set(network.activations) != {"relu"}:
@@ -115,7 +116,7 @@ def _still_falling(history: dict[str, list[float]], first: int) -> Iterator[str]
     if len(losses) < _SHORT:
         return
     fall, all_of_it = losses[-2] - losses[-1], max(losses) - min(losses)
-    # One such step may be chance.
+    # A single such step may be chance.
     if min(-np.diff(losses[-1 - _STEPS :])) > _STILL_FALLING * all_of_it:
         yield (
             f"{name} still fell by {fall:.3g} in the last epoch, {fall / all_of_it:.0%} of all: "

@@ -1,4 +1,4 @@
-"""An epoch: training on every row once, in calls of kernels that Python can interrupt."""
+"""One epoch: training on every row once, in short kernel calls that allow interrupts."""
 
 import math
 import time
@@ -16,28 +16,28 @@ from .dataset import FitData
 from .memory import allocate, chunk_flops, reads_rows
 from .zeros import has_many_zeros, scan
 
-# Python sees an interrupt between two calls of a kernel.
+# Length of a kernel call; Python handles interrupts between calls.
 _SLICE_SECONDS = 0.1
 # Work of the first call, before its speed has been measured.
 _FIRST_SLICE_FLOPS = 1e9
-# What a chunk takes beside its products: about a microsecond.
+# Overhead of a chunk beside its products: about a microsecond.
 _FLOPS_BESIDE = 1e4
 
 
 class Statistics(NamedTuple):
-    """What is known of an epoch, or of a part of it, when it is done."""
+    """Loss, metric and size of an epoch, or of a part of it."""
 
-    loss: float  # the mean over the samples, each as it was when it was trained on
+    loss: float  # mean over the samples, each when its batch was trained on
     metric: float  # likewise
-    total: float  # weight of the samples
-    is_complete: bool  # False if the time was up before
+    total: float  # sum of the sample weights
+    is_complete: bool  # False if the time ran out before
     rows: int
     learning_rate: float  # of the last update
     seconds: float
 
     @classmethod
     def joined(cls, parts: "Sequence[Statistics]") -> "Statistics":
-        """The parts of one epoch, in their order."""
+        """The statistics of an epoch from those of its parts, in order."""
         total = sum(part.total for part in parts)
         return parts[-1]._replace(
             loss=sum(part.loss * part.total for part in parts) / total,
@@ -54,7 +54,7 @@ class TrainingRun:
     Parameters
     ----------
     network : Network
-        Where the first epoch starts, with a state of the settings' update rule.
+        The network at the start, with the state of the settings' update rule.
     data : FitData
     """
 
@@ -84,7 +84,7 @@ class TrainingRun:
         self._point(network)
 
     def _point(self, network: Network) -> None:
-        """Give the kernels the addresses of all that epochs read; changes are written there."""
+        """Pass the kernels the addresses of the arrays of an epoch, which are updated in place."""
         data, targets, job = self._data, self._data.targets, self._job
         settings, outputs = data.settings, data.encoding.outputs
         self._order = np.arange(self.rows)
@@ -103,11 +103,11 @@ class TrainingRun:
 
     @property
     def updates_per_epoch(self) -> int:
-        """Mini-batches, the last of which may be short."""
+        """Number of mini-batches; the last one may be short."""
         return len(self._starts)
 
     def draw(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], int]:
-        """Order of the rows in an epoch, and what its dropout follows from."""
+        """Draw the order of the rows in an epoch, and the key of its dropout."""
         settings = self._data.settings
         order = rng.permutation(self.rows) if settings.shuffle else np.arange(self.rows)
         return order, int(rng.integers(1 << 63)) if settings.dropout else 0
@@ -121,20 +121,20 @@ class TrainingRun:
         deadline: float = math.inf,
         report: Callable[[int], Any] = lambda rows: None,
     ) -> tuple[Network, Statistics]:
-        """Train on every row once, in ``order``, as far as time allows.
+        """Train on every row once, in ``order``, until the deadline; return network and statistics.
 
         Parameters
         ----------
         network : Network
-            Where the epoch starts: the first one, or that with other weights and state.
+            The network at the start: the first one, or that with other weights and state.
         rates : array of shape (updates_per_epoch,)
             Learning rates.
         dropout_key : int
-            Another one in every epoch, of 63 bits; what is dropped follows from it.
+            63 bits, different in every epoch, that determine which units are dropped.
         report : callable
-            Is told of rows that have been trained on, ten times a second or less.
+            Called with the number of rows trained on since the last call, about every 0.1 s.
         deadline : float
-            Of ``time.perf_counter``: the epoch ends soon after it, but not before its first slice.
+            By ``time.perf_counter``: the epoch ends soon after it, but not before its first slice.
 
         Raises
         ------
@@ -166,7 +166,7 @@ class TrainingRun:
         return min(updates * self._batch_size, self.rows)
 
     def _set_factors(self, network: Network, rates: npt.NDArray[np.float64]) -> None:
-        """The factors that differ from epoch to epoch."""
+        """Set the factors of each update that change from epoch to epoch."""
         optimizer, factors = self._data.settings.optimizer, self._factors
         steps = self._updates + (network.updates + 1)
         step_sizes = RULES[network.rule].step_sizes
@@ -177,7 +177,7 @@ class TrainingRun:
             factors["sample_scales"][:] = self._sample_scales(self._order)
 
     def _sample_scales(self, order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Weight of a sample of weight 1 in the mean over its batch."""
+        """For each batch, the factor of a sample of weight 1 in the mean loss."""
         if self._data.targets.weights is None:
             totals = np.minimum(len(order) - self._starts, self._batch_size).astype(np.float64)
         else:
@@ -186,7 +186,7 @@ class TrainingRun:
         return np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
 
     def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:
-        """Run the chunks of an epoch; returns how many updates there were."""
+        """Run the chunks of an epoch until the deadline; return the number of updates done."""
         step, job, rows = 0, self._job, 0
         while step < self._n_steps and (step == 0 or time.perf_counter() < deadline):
             stop = min(step + self._slice_steps, self._n_steps)
@@ -210,7 +210,7 @@ class TrainingRun:
         return self._completed(step)
 
     def _completed(self, steps: int) -> int:
-        """Mini-batches that so many chunks complete."""
+        """Number of mini-batches that ``steps`` chunks complete."""
         if steps == self._n_steps:
             return self.updates_per_epoch
         return steps // int(self._plan.runs["chunks_per_batch"][0])

@@ -21,24 +21,24 @@ def learning_rates(
     total: int,
     monitored: tuple[float, ...],
 ) -> Rates:
-    """Rates of the updates that make an epoch.
+    """Return the learning rates of the updates of an epoch.
 
     Parameters
     ----------
     rate : LearningRate
     schedule : schedule, callable or None
     updates : range
-        Their numbers, counted from the first update of the training, which is 0.
+        Numbers of the updates, from 0 at the first update of the network.
     total : int
-        Updates planned in all.
+        Planned number of updates.
     monitored : tuple of float
-        What :func:`monitored` gave for each epoch so far.
+        Results of :func:`monitored` for each epoch so far.
 
     Raises
     ------
     ValueError
-        For a rate that is set beside a function as schedule, or a rate of the latter that is
-        negative or not finite.
+        For a rate set by a callback beside a function as schedule, or if that function returns a
+        rate that is negative or not finite.
     """
     if isinstance(schedule, Schedule):
         rates = rate.value * schedule.factors(np.array(updates), len(updates), total)
@@ -66,7 +66,7 @@ def _called(schedule: Callable[[int], float], updates: range) -> Rates:
 
 
 def monitored(schedule: Any, logs: Mapping[str, float]) -> tuple[float, ...]:
-    """What a schedule is to know of an epoch: a value of which less is better, or nothing.
+    """The value of an epoch that a schedule monitors, signed so that less is better; or nothing.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The loop of a fit: epoch after epoch, until there are enough or something stops it."""
+"""The loop of a fit: train, average, score and publish each epoch, until the end or a stop."""
 
 import math
 import time
@@ -23,12 +23,12 @@ from .scoring import Logs, Scorer
 from .sources import InMemory, Source, Streamed
 from .start import start
 
-# Of the first rate: a fit that diverges at this one fails.
+# A fit that diverges at this fraction of the first rate fails.
 _SLOWEST = 1e-3
 
 
 class EpochResult(NamedTuple):
-    """What a finished epoch leaves, for the trainer to publish."""
+    """The result of a finished epoch, which the trainer publishes."""
 
     number: int  # from 0
     model: Model
@@ -37,7 +37,7 @@ class EpochResult(NamedTuple):
 
 
 class Fitted(Protocol):
-    """What the loop reads and sets of a trainer; callbacks see all of it."""
+    """Attributes of a trainer that the loop reads and sets; callbacks see the whole trainer."""
 
     learning_rate: float | None
     stop_training: bool
@@ -48,12 +48,12 @@ class Fitted(Protocol):
 
 
 class _DivergedError(FloatingPointError):
-    """An epoch whose numbers are not finite."""
+    """Training diverged: the loss or a weight of an epoch is not finite."""
 
 
 @contextmanager
 def _divergence() -> Iterator[None]:
-    """Tell errors of an epoch from those of a callback."""
+    """Mark a FloatingPointError as divergence, unlike one from a callback."""
     try:
         yield
     except FloatingPointError as error:
@@ -67,19 +67,19 @@ class Fit:
     Parameters
     ----------
     trainer : Fitted
-        The trainer that callbacks see, and that may be told to stop.
+        The trainer that callbacks see, and may ask to stop.
     publish : callable
-        Gives the trainer the result of an epoch, in one step.
+        Sets the result of an epoch on the trainer, in one step.
     data : FitData
-        All rows; of a stream, the encoding and the validation rows that go with its parts.
+        All rows; for a stream, its encoding, settings and validation data.
     known : Model, optional
-        The model to be continued.
+        The model to continue.
     began : float
-        When the fit began, by ``time.perf_counter``.
+        Start of the fit, by ``time.perf_counter``.
     parts : callable, optional
-        Makes the parts of the next epoch, where the rows come in a stream.
+        Returns the parts of the next epoch, for a stream.
     before : mapping
-        The history that the epochs of this fit are appended to.
+        History to which the epochs are appended.
     """
 
     trainer: Fitted
@@ -103,7 +103,7 @@ class Fit:
         self._progress = Progress(settings.verbose, self._first, self._last, self._source.rows)
 
     def _begin(self) -> None:
-        """Go to where the first epoch begins."""
+        """Set up model, random generator, history and callbacks for the first epoch."""
         settings = self.data.settings
         self._model, self._rng = start(settings, self.data.encoding, self.known)
         self._history = History({name: list(values) for name, values in self.before.items()})
@@ -114,7 +114,7 @@ class Fit:
         ]
 
     def run(self) -> None:
-        """Train until the end; the trainer then has the result."""
+        """Run the fit; start again at a lower rate if a chosen one diverges."""
         if self.data.settings.verbose:
             chosen = (f"{name}={value!r}" for name, value in self.trainer.auto_.items())
             say(", ".join([*chosen, str(self.data.encoding.inputs.scaling)]))
@@ -150,7 +150,7 @@ class Fit:
         self._notify("on_fit_end")
 
     def _train_epoch(self) -> tuple[Network, Statistics]:
-        """Train on the rows of an epoch once; those of a stream come in parts."""
+        """Train on the rows of an epoch once, part by part for a stream."""
         network = self._model.latest or self._model.network
         parts: list[Statistics] = []
         for run in self._source.runs(network):
@@ -177,7 +177,7 @@ class Fit:
         return network, Statistics.joined(parts)
 
     def _rate(self) -> LearningRate:
-        """A rate set by a callback overrides the fit's own; None stands for the optimizer's."""
+        """The rate set by a callback, else the fit's; None stands for the optimizer's."""
         rate = self.trainer.learning_rate
         if rate is None and self.learning_rate.source == "given":
             rate = self.data.settings.optimizer.rate
@@ -198,7 +198,7 @@ class Fit:
         self.publish(EpochResult(epoch, model, self._history, best))
 
     def _call_back(self, epoch: int, logs: Logs) -> None:
-        """Tell every callback of the epoch, also when an earlier one stops the training."""
+        """Call every callback, even if an earlier one stops the fit."""
         if self.data.settings.callbacks:
             self._progress.make_way()
         for callback in self._callbacks:
@@ -217,11 +217,12 @@ class Fit:
         return "time_budget" if self._time_is_up() else ""
 
     def _time_is_up(self) -> bool:
-        """Whether the time that is left is needed for the scores."""
+        """Whether only the time for the scores is left."""
         return time.perf_counter() >= self._deadline - self._scorer.seconds
 
     def _slow_down(self, error: _DivergedError) -> None:
-        """Start again with a tenth of the rate, where it was chosen and the rows are at hand."""
+        """Start again with a tenth of the rate, if it was chosen by default and rows are in memory;
+        otherwise raise the error."""
         rate = self.learning_rate
         is_given = rate.source != "chosen" or self.trainer.learning_rate is not None
         if is_given or not self._source.is_in_memory or rate.slowdown <= _SLOWEST:
@@ -238,7 +239,7 @@ class Fit:
         self._begin()
 
     def diagnose(self) -> None:
-        """Warn of what is wrong with the result."""
+        """Warn of problems of the result."""
         trainer = self.trainer
         warn_of(
             trainer.model_.network, self.data, self._history, first=self._first,

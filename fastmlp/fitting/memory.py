@@ -1,4 +1,4 @@
-"""The memory of a fit: its plan, and the job of kernels that works on it."""
+"""The memory of a fit: its plan, and the kernels' job on it."""
 
 from ..kernels.plugins.rules import RULES
 from ..kernels.runs.jobs import training_job
@@ -10,12 +10,12 @@ from ..network.network import Floats, Network
 from ..settings import FitSettings
 from .dataset import FitData
 
-# A chunk of less work is done sooner than a team has met.
+# A chunk of less work takes less time than synchronizing a team.
 _TEAM_FLOPS = 1e6
 
 
 def allocate(network: Network, data: FitData, *, skip_zeros: bool) -> tuple[Floats, Plan, Job]:
-    """Memory, plan and job of a fit of a network."""
+    """Allocate the memory of a fit; return it with its plan and the training job."""
     settings, scaling = data.settings, data.encoding.inputs.scaling
     plan = _plan(network, settings, min(settings.batch_size, len(data.X)), skip_zeros=skip_zeros)
     memory = aligned_zeros(plan.memory_size, network.dtype)
@@ -37,20 +37,20 @@ def allocate(network: Network, data: FitData, *, skip_zeros: bool) -> tuple[Floa
 
 
 def reads_rows(network: Network, data: FitData) -> bool:
-    """Whether kernels read the rows where they lie: rows whose features are dropped are copied."""
+    """Whether kernels read the rows in place; with dropout of features they copy them."""
     drops_features = any(data.settings.dropouts(len(network.activations))[:1])
     scaling = data.encoding.inputs.scaling
     return not drops_features and reads_in_place(network, data.X.dtype, scaling)
 
 
 def fit_bytes(network: Network, settings: FitSettings) -> int:
-    """Bytes that a fit takes beside its rows and targets."""
+    """Bytes of memory of a fit, without its rows and targets."""
     plan = _plan(network, settings, settings.batch_size, skip_zeros=False)
     return plan.memory_size * network.dtype.itemsize
 
 
 def chunk_flops(network: Network, batch_size: int) -> int:
-    """Work of the rows that pass through the network at a time, forward and backward."""
+    """Floating-point operations of a chunk of rows, forward and backward."""
     return 6 * min(batch_size, MAX_CHUNK) * network.multiply_adds
 
 
@@ -69,7 +69,7 @@ def _plan(network: Network, settings: FitSettings, batch_size: int, *, skip_zero
 
 
 def _team_size(network: Network, batch_size: int, threads: int | None) -> int:
-    """Threads for a run; one without a panel would only wait."""
+    """Number of threads, at most one per panel, as others would only wait."""
     if threads is None and chunk_flops(network, batch_size) < _TEAM_FLOPS:
         return 1
     layers, _ = weight_layout(network.layer_sizes, network.dtype.itemsize)

@@ -1,4 +1,4 @@
-"""What a fit shows while it runs: a bar, or a line for each epoch."""
+"""Progress of a fit: a bar, or a line for each epoch."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 Logs = dict[str, float]
 
 _NOT_SHOWN = ("learning_rate", "seconds")
-# A bar's width without numbers, but for its epochs.
+# Width of a bar without its values and the digits of its epochs.
 _BESIDE = 54
 _BAR = "{desc} |{bar:10}| {rate_noinv_fmt}, {remaining} left{postfix}"
 _DONE = "{desc}{postfix}"
@@ -31,12 +31,11 @@ class Progress:
     Parameters
     ----------
     verbose : int
-        0 shows nothing, 1 a bar where the output is a terminal or a notebook and tqdm is there,
-        else lines; 2 lines.
+        0 shows nothing, 1 a bar in a terminal or a notebook with tqdm, else lines; 2 lines.
     first, last : int
-        Epochs: those that were done before, and where the count ends.
+        Epochs done before, and the last one's number.
     rows : int, optional
-        Rows of an epoch, where that is known.
+        Rows of an epoch, if known.
     """
 
     def __init__(self, verbose: int, first: int, last: int, rows: int | None) -> None:
@@ -64,12 +63,12 @@ class Progress:
             self._bar.close()
 
     def advance(self, rows: int) -> None:
-        """Count rows that have been trained on."""
+        """Advance the bar by rows that have been trained on."""
         if self._bar is not None:
             self._bar.update(rows)
 
     def show(self, epoch: int, logs: Logs, rows: int) -> None:
-        """Show the numbers of an epoch that is done, of so many rows."""
+        """Show the values of a finished epoch of ``rows`` rows."""
         if self._bar is not None:
             self._bar.set_description_str(self._count(epoch), refresh=False)
             self._bar.set_postfix_str(self._numbers(logs), refresh=False)
@@ -77,12 +76,12 @@ class Progress:
             print(self._line(epoch, logs, rows), flush=True)
 
     def make_way(self) -> None:
-        """For what may be printed: the bar comes back when it is next refreshed."""
+        """Clear the bar for other output; it returns at its next refresh."""
         if self._bar is not None:
             self._bar.clear()
 
     def _numbers(self, logs: Logs) -> str:
-        """Those that there is room for, first those of the validation."""
+        """Text of the values that fit into the bar, validation first."""
         room = (self._bar.ncols or 80) - _BESIDE - 2 * len(str(self._last))
         text = ""
         for name, value in sorted(_shown(logs), key=lambda item: not item[0].startswith("val_")):
@@ -107,7 +106,7 @@ def _shown(logs: Logs) -> list[tuple[str, float]]:
 
 
 def _bar_class() -> Any:
-    """tqdm's bar for where this runs, or None where no bar can be, or many would be."""
+    """tqdm's bar; None without tqdm or a terminal or notebook, or outside the main thread."""
     is_notebook = "ipykernel" in sys.modules
     if threading.current_thread() is not threading.main_thread() or not (
         is_notebook or _is_terminal()
@@ -115,11 +114,11 @@ def _bar_class() -> Any:
         return None
     try:
         from tqdm.auto import tqdm
-    except ImportError:  # an extra: lines do as well
+    except ImportError:  # optional; lines do as well
         return None
     return tqdm
 
 
 def _is_terminal() -> bool:
-    """Whether lines can be written over: not where nobody knows how long they are."""
+    """Whether lines can be overwritten, which needs a terminal of known width."""
     return sys.stdout.isatty() and os.get_terminal_size(sys.stdout.fileno()).columns > 0

@@ -1,4 +1,4 @@
-"""Training once more on all rows, for as long as turned out best with some of them kept."""
+"""Refit: a second training on all rows, for the best number of epochs of the first one."""
 
 from typing import Any, Literal
 
@@ -6,15 +6,15 @@ from ..settings import FitSettings, LearningRate
 
 
 def refit_settings(settings: FitSettings, epochs: int, rate: LearningRate) -> FitSettings:
-    """Settings of the second training, from those of the first one.
+    """Return the settings of the second training, derived from the first.
 
     Parameters
     ----------
     settings : FitSettings
     epochs : int
-        Up to the best one of the first training.
+        Number of epochs, up to the best one of the first training.
     rate : LearningRate
-        The rate that the first training ended with, which may have been slowed down.
+        The final rate of the first training, perhaps slowed down.
     """
     source: Literal["given", "scheduled"] = "scheduled" if rate.source == "scheduled" else "given"
     return settings.changed(
@@ -24,7 +24,7 @@ def refit_settings(settings: FitSettings, epochs: int, rate: LearningRate) -> Fi
 
 
 class StopsWith:
-    """A callback that ends a training when another trainer is to be stopped."""
+    """A callback that stops a fit when another trainer is asked to stop."""
 
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer

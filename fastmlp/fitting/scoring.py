@@ -1,4 +1,4 @@
-"""Losses and metrics of an epoch, and the time that they take."""
+"""Losses and metrics of each epoch, and the time to compute them."""
 
 import time
 
@@ -9,7 +9,7 @@ from .epoch import Statistics
 
 Logs = dict[str, float]
 
-# Rows whose scores tell how long those of all will take.
+# Rows scored in advance to estimate the time for all.
 _REHEARSED = 2_000
 
 
@@ -20,17 +20,17 @@ class Scorer:
     ----------
     data : FitData
     with_training_rows : bool
-        Whether metrics can be computed of the training rows.
+        Whether metrics can be computed on the training rows.
 
     Attributes
     ----------
     seconds : float
-        Time that the scores of an epoch take, as last measured.
+        Last measured time of scoring an epoch.
 
     Raises
     ------
     ValueError
-        If a metric does not fit the targets.
+        If a metric does not suit the targets.
     """
 
     def __init__(self, data: FitData, *, with_training_rows: bool) -> None:
@@ -39,7 +39,7 @@ class Scorer:
         self.seconds = 0.0
 
     def logs(self, network: Network, statistics: Statistics) -> Logs:
-        """The numbers of an epoch: of the training as it went, of the validation by ``network``."""
+        """Return the values to record: of the training epoch, and of ``network`` on validation."""
         start = time.perf_counter()
         encoding, settings = self._data.encoding, self._data.settings
         metrics, threads = settings.metrics, settings.threads
@@ -48,7 +48,7 @@ class Scorer:
         if metrics is None:
             logs |= known
         else:
-            # The metric of the training costs nothing more; of a stream there is no other.
+            # One metric is computed in training anyway; for a stream it is the only one.
             if self._with_training_rows:
                 rest = tuple(metric for metric in metrics if metric not in known)
                 rows = self._data.X, self._data.targets
@@ -61,7 +61,7 @@ class Scorer:
         return logs | {"learning_rate": statistics.learning_rate, "seconds": statistics.seconds}
 
     def rehearse(self, network: Network) -> None:
-        """Measure on a few rows how long the validation will take."""
+        """Estimate the time of validation from a few rows."""
         if self._data.validation is None:
             return
         X, targets = self._data.validation

@@ -1,4 +1,4 @@
-"""Where the rows of each epoch come from: from memory, or from a stream."""
+"""Sources of the rows of each epoch: memory, or a stream."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -9,25 +9,25 @@ from .epoch import TrainingRun
 
 
 class Source(Protocol):
-    """Gives the rows of each epoch, in runs of kernels."""
+    """Supplies the training runs of each epoch."""
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether all rows are at hand."""
+        """Whether all rows are in memory."""
 
     @property
     def rows(self) -> int | None:
-        """Rows of an epoch, where that is known."""
+        """Rows of an epoch; None if unknown."""
 
     def runs(self, network: Network) -> Iterator[TrainingRun]:
-        """The runs that make an epoch; the first one begins with ``network``."""
+        """The runs that make up an epoch; the first one begins with ``network``."""
 
     def planned_updates(self, network: Network) -> int:
-        """Updates at the end of the fit, counted from the first of all; 0 if that is unknown."""
+        """The network's number of updates at the end of the fit; 0 if unknown."""
 
 
 class InMemory:
-    """All rows at once: one run serves every epoch."""
+    """All rows in memory: one run for every epoch."""
 
     is_in_memory = True
 
@@ -42,18 +42,18 @@ class InMemory:
         yield self._run
 
     def planned_updates(self, network: Network) -> int:
-        """The epochs' mini-batches, the last of which may be short."""
+        """Updates so far, and the mini-batches of all epochs."""
         settings = self._data.settings
         return network.updates + settings.epochs * -(-self.rows // settings.batch_size)
 
 
 class Streamed:
-    """Rows that come in parts: a run for each of them.
+    """Rows in parts: a run for each part.
 
     Parameters
     ----------
     parts : callable
-        Makes the parts of the next epoch.
+        Returns the parts of the next epoch.
     """
 
     is_in_memory = False
@@ -68,5 +68,5 @@ class Streamed:
             yield TrainingRun(network, data)
 
     def planned_updates(self, network: Network) -> int:
-        """How many rows will come is unknown."""
+        """0, as the number of rows is unknown."""
         return 0

@@ -1,4 +1,4 @@
-"""Where a fit starts: with first weights, or from a model that it continues."""
+"""Start of a fit: initial weights, or a model to continue."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from ..settings.resolved import for_each_layer
 
 
 def check_continues(model: Model, choices: Choices) -> None:
-    """A ValueError for settings that a network to be continued does not have."""
+    """Raise a ValueError for settings that differ from the network to be continued."""
     network = model.network
     count = len(network.activations)
     got = ""
@@ -32,7 +32,7 @@ def check_continues(model: Model, choices: Choices) -> None:
 def start(
     settings: FitSettings, encoding: Encoding, known: Model | None
 ) -> tuple[Model, np.random.Generator]:
-    """The model from which the first epoch goes on, and the generator of the orders of rows."""
+    """Return the model at the start of the first epoch, and the random generator."""
     bits = np.random.PCG64(settings.seed)
     rng = np.random.Generator(bits)
     rule = settings.optimizer.rule

@@ -1,4 +1,4 @@
-"""What a network consists of, as a text."""
+"""Text that describes a network."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ _ROW = "{:10}{:>9}{:>13}   {}"
 
 
 def summary(model: Model, settings: FitSettings) -> str:
-    """A line for each layer; parameters; memory of the weights, and of a fit by the settings."""
+    """Text of the layers, the parameters, and the memory of the weights and of a fit."""
     network = model.network
     sizes = network.layer_sizes
     lines = [

@@ -1,4 +1,4 @@
-"""Whether training steps over the zeros of the input, and where they are."""
+"""Zeros of the input: whether training skips them, and masks of the others."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,16 +8,16 @@ from ..kernels.runs.jobs import scan_job
 from ..kernels.runs.plan import Plan
 from ..network.network import Floats
 
-# Zeros are stepped over where at most this part of the work is left.
+# Zeros are skipped if at most this fraction of the work remains.
 _WORTH_SKIPPING = 0.75
 _SAMPLE_ROWS = 300
 
 
 def has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
-    """Whether stepping over the zeros of X pays, judged by a few hundred rows across it.
+    """Whether skipping the zeros of X pays, estimated from a few hundred rows across it.
 
-    What counts is the work left: TILE_ROWS rows are taken together in the forward product,
-    TILE_ROWS features in the gradient.
+    By the work that remains: the forward product handles TILE_ROWS rows together, the gradient
+    TILE_ROWS features.
     """
     count = min(len(X), _SAMPLE_ROWS) // TILE_ROWS * TILE_ROWS
     if count == 0 or X.shape[1] < TILE_ROWS:
@@ -32,7 +32,7 @@ def has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
 def scan(
     X: npt.NDArray[np.generic], plan: Plan, memory: Floats, row_masks: npt.NDArray[np.int64]
 ) -> None:
-    """Masks of the non-zero features of each row, and of their groups."""
+    """Set the bits in ``row_masks`` of the non-zero features of each row, and of their groups."""
     job = scan_job(plan, memory)
     job.point(input=X, row_masks=row_masks)
     bounds = np.arange(len(plan.runs) + 1) * len(X) // len(plan.runs)

@@ -1,1 +1,1 @@
-"""Arrays through a network: predictions and scores."""
+"""Predictions and scores of a network on arrays."""

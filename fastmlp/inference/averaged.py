@@ -1,4 +1,4 @@
-"""Scores of predictions that come from several networks."""
+"""Scores of predictions averaged over several networks."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from ..data import Array, Numbers
 from ..metrics import METRICS
 from ..outputs import Outputs, Targets
 
-# Of a prediction p and its target y, with the parameter of the loss in the unit of the targets.
+# Losses of a prediction p, its target y, and the parameter of the loss in the unit of the targets.
 _LOSSES: dict[str, Callable[[Array, Array, Numbers], Array]] = {
     "squared_error": lambda p, y, _: (p - y) ** 2 / 2,
     "absolute_error": lambda p, y, _: np.abs(p - y),
@@ -21,7 +21,7 @@ _LOSSES: dict[str, Callable[[Array, Array, Numbers], Array]] = {
 
 
 def score_predictions(outputs: Outputs, predicted: Array, targets: Targets) -> dict[str, float]:
-    """Mean loss, without smoothing of labels, and metric of probabilities or predicted numbers."""
+    """Mean loss, without label smoothing, and metric of probabilities or predicted numbers."""
     weights = targets.weights_of(np.arange(len(targets)))
     if outputs.metric == "accuracy":
         truths, labels = outputs.truths(targets), outputs.labels_of(predicted)

@@ -1,4 +1,4 @@
-"""Passing arrays through a network: outputs, or loss and score."""
+"""Forward passes of a network over arrays: outputs, or loss and metric."""
 
 import math
 from typing import Any
@@ -19,13 +19,13 @@ from ..outputs import Targets
 
 _CHUNK = 96
 
-# Fewer operations are done by the calling thread: beside a busy process one more thread may begin
-# some milliseconds late, which these take.
+# Fewer operations run in the calling thread: they take some milliseconds, as long as another
+# thread may need to start beside a busy process.
 _TEAM_FLOPS = 5e8
 
 
 class _Workspace:
-    """Memory and job for the predictions of many rows; one call at a time uses it."""
+    """Memory and job for the predictions of many rows, used by one call at a time."""
 
     def __init__(
         self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, scaling: Scaling,
@@ -47,13 +47,13 @@ class _Workspace:
         set_scaling(self.job, scaling, network.dtype)
 
     def hold(self, packed: Floats) -> None:
-        """Take weights, unless they are those that it has: a network's never change in place."""
+        """Copy the weights, unless they are the same array: a network's never change in place."""
         if self._held is not packed:
             self._weights[:] = self._held = packed
 
 
 class _RowWorkspace:
-    """The same for single rows: they are copied, so that no address changes between two calls."""
+    """Workspace for single rows, which are copied so that addresses stay the same."""
 
     def __init__(
         self, network: Network, n_features: int, dtype: np.dtype, scaling: Scaling, unit: Any
@@ -74,8 +74,8 @@ class _RowWorkspace:
 
 
 def _borrow(network: Network, key: tuple[Any, ...]) -> tuple[Any, list[Any]]:
-    """A workspace of a kind and what it is for, which the network keeps, and where to put it back;
-    calls at the same time get one each."""
+    """Take a free workspace for ``key`` from the network, or make one; return it and the list to
+    append it to after use. Concurrent calls get different ones."""
     free = network.workspaces.setdefault(key, [])
     try:
         space = free.pop()
@@ -96,14 +96,14 @@ def _predict_row(
 
 
 def _team_size(network: Network, n: int, threads: int | None) -> int:
-    """Threads for the predictions of ``n`` rows."""
+    """Number of threads for the predictions of ``n`` rows."""
     if threads is None and 2 * n * network.multiply_adds < _TEAM_FLOPS:
         return 1
     return min(usable_threads(threads), -(-n // _CHUNK))
 
 
 class _Rows:
-    """Rows on their way through a network, in a workspace of its own while it lasts."""
+    """A forward pass over rows, in a borrowed workspace."""
 
     def __init__(
         self, network: Network, X: npt.NDArray[np.generic], threads: int | None,
@@ -135,8 +135,8 @@ def predict(
     network: Network, X: npt.NDArray[np.generic], threads: int | None, scaling: Scaling,
     output: str,
 ) -> Floats:  # fmt: skip
-    """Outputs of shape (n, outputs), in the network's dtype: what the loss ``output`` makes of
-    them, or the plain ones for "identity"."""
+    """Outputs of shape (n, outputs) in the network's dtype, after the output function of the loss
+    ``output``, or logits for "identity"."""
     unit = OUTPUTS[output]
     if len(X) == 1:
         outputs = _predict_row(network, X, scaling, unit)
@@ -145,7 +145,7 @@ def predict(
         _Rows(network, X, threads, scaling, unit, False).run(predictions=outputs)
     if output != "softmax_cross_entropy":
         _check_finite(all_finite(outputs))
-    else:  # if one probability of a row is not a number, then all of that row
+    else:  # if one probability of a row is NaN, all of that row are
         _check_finite(math.isfinite(outputs.item(0) if len(X) == 1 else outputs[:, 0].sum()))
     return outputs
 
@@ -156,7 +156,7 @@ def evaluate(
     rows: tuple[npt.NDArray[np.generic], Targets],
     threads: int | None,
 ) -> tuple[float, float]:
-    """(mean loss, metric) of rows against their targets."""
+    """Mean loss and metric of rows against their targets."""
     (X, targets), outputs = rows, encoding.outputs
     unit = LOSSES[outputs.kernel(targets)].loss
     run = _Rows(network, X, threads, encoding.inputs.scaling, unit, True)

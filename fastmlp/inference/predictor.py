@@ -1,4 +1,4 @@
-"""What a trained network answers: predictions, scores, weights."""
+"""The methods of a trainer that need a trained network: predictions, scores, weights."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class NotFittedError(ValueError, AttributeError):
 
 
 class Predictor(Settings):
-    """The part of a trainer that needs weights, and no data to train on."""
+    """The part of a trainer that uses weights and does not train."""
 
     _model: Model | None = None
 
     @property
     def model_(self) -> Model:
-        """The network, what its inputs and outputs stand for, and where training goes on.
+        """The network, the encoding of inputs and outputs, and the state of training.
 
-        It never changes in place. Setting it, as ``EarlyStopping`` does, replaces all of them.
+        Immutable. Setting it, as ``EarlyStopping`` does, replaces all of these.
 
         Raises
         ------
@@ -47,14 +47,17 @@ class Predictor(Settings):
 
     @property
     def classes_(self) -> npt.NDArray[Any]:
+        """Labels of the classes, sorted."""
         return self.model_.encoding.outputs.labels
 
     @property
     def n_features_in_(self) -> int:
+        """Number of columns of X."""
         return self.model_.encoding.inputs.columns.n_given
 
     @property
     def feature_names_in_(self) -> npt.NDArray[np.object_]:
+        """Names of the columns of X, if it was a table with names."""
         names = self.model_.encoding.inputs.names
         if names is None:
             raise AttributeError("X of the fit had no column names")
@@ -62,23 +65,25 @@ class Predictor(Settings):
 
     @property
     def scaling_(self) -> Scaling:
+        """Scaling of the features."""
         return self.model_.encoding.inputs.scaling
 
     @property
     def layer_sizes_(self) -> tuple[int, ...]:
+        """Numbers of inputs, hidden units of each layer, and outputs."""
         return self.model_.network.layer_sizes
 
     def predict_proba(self, X: npt.ArrayLike) -> Floats:
-        """Probability of each class or label, shape (n, c), in the dtype of the network.
+        """Return the probability of each class or label, shape (n, c), in the network's dtype.
 
-        Two classes have two columns, also where they come from one output.
+        Two classes have two columns, even if the network has one output.
 
         Raises
         ------
         TypeError, ValueError
             For unusable X, before the first fit, or for a loss without probabilities.
         FloatingPointError
-            When the output is not finite: weights or values of X are too large.
+            When an output is not finite, as weights or values of X are too large.
         """
         model = self.model_
         outputs = model.encoding.outputs
@@ -86,21 +91,20 @@ class Predictor(Settings):
         return outputs.probabilities(self._forward(model, X, outputs.loss.name))
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Expected Y; raises as ``predict_proba``.
+        """Return predicted labels or numbers; raises as ``predict_proba``.
 
-        The most probable label of each row, shape (n,); for rows of labels 0 or 1, the more
-        probable of both, shape (n, c); for numbers float64, shape (n,), or (n, columns) where Y had
-        columns.
+        The most probable label of each row, shape (n,); for columns of labels the more probable of
+        0 and 1, shape (n, c); numbers as float64, shape (n,), or (n, columns) if Y had columns.
         """
         model = self.model_
         outputs = model.encoding.outputs
         return outputs.predictions(self._forward(model, X, outputs.loss.name))
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.floating]:
-        """Outputs before the last function; raises as ``predict_proba``.
+        """Return the outputs before softmax, logistic or exp; raises as ``predict_proba``.
 
-        The logits, shape (n, c), or (n,) for two classes from one output; for counts the logarithm
-        of their expectation; other numbers as ``predict`` gives them.
+        The logits, shape (n, c), or (n,) for two classes from one output; for counts the logarithms
+        of the expected counts; other numbers as from ``predict``.
         """
         model = self.model_
         return model.encoding.outputs.decisions(self._forward(model, X, "identity"))
@@ -113,10 +117,10 @@ class Predictor(Settings):
     def evaluate(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> dict[str, float]:
-        """Mean ``loss`` and the ``metrics``, on rows X with targets Y.
+        """Return the mean ``loss`` and the ``metrics`` on rows X with targets Y, by name.
 
-        Labels must be known ones; of rows of labels, those count for the accuracy that are right in
-        every column. R² is the mean over the columns.
+        Labels must be known. Accuracy counts rows that are correct in every column; R² is the mean
+        over the columns.
 
         Raises
         ------
@@ -131,7 +135,7 @@ class Predictor(Settings):
     def score(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float:
-        """Accuracy, or R² for numbers, on rows X with targets Y; raises as ``evaluate``."""
+        """Return accuracy, or R² for numbers, on rows X with targets Y; raises as ``evaluate``."""
         model = self.model_
         metric = model.encoding.outputs.metric
         return self._scores(model, X, Y, sample_weight, None)[metric]
@@ -145,11 +149,11 @@ class Predictor(Settings):
         return scores(network, encoding, rows, metrics, self.threads)
 
     def get_weights(self) -> list[Floats]:
-        """[W1, b1, W2, b2, ...], W of shape (n_in, n_out), as copies.
+        """Return copies of the weights [W1, b1, W2, b2, ...], W of shape (n_in, n_out).
 
-        Where numbers were scaled for training, the last W and b are those whose outputs are in the
-        unit of the targets. The first W takes features as ``scaling_`` leaves them: weights alone
-        do not make the predictions, ``get_state`` has all.
+        The last W and b give outputs in the unit of the targets, even if training scaled those. The
+        first W applies to features scaled by ``scaling_``: weights alone do not determine the
+        predictions, ``get_state`` does.
         """
         model = self.model_
         return model.encoding.outputs.in_units(model.network.get_weights())

@@ -1,4 +1,4 @@
-"""Loss and metrics of a network on rows, as they are recorded."""
+"""Loss and metrics of a network on rows, by the names under which they are recorded."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,12 +18,12 @@ Samples = tuple[npt.NDArray[Any], Targets]
 
 
 def check_metrics(metrics: Metrics, outputs: Outputs) -> None:
-    """Whether metrics can be had of such outputs.
+    """Check that the metrics suit the outputs.
 
     Raises
     ------
     ValueError
-        If one needs classes, probabilities or numbers, where there are none.
+        If one needs classes, probabilities or numbers that the outputs do not give.
     """
     for metric in metrics or ():
         if callable(metric):
@@ -36,7 +36,7 @@ def check_metrics(metrics: Metrics, outputs: Outputs) -> None:
 
 
 def name_of(metric: Metric) -> str:
-    """Under which a metric is recorded."""
+    """The name under which a metric is recorded."""
     return getattr(metric, "__name__", type(metric).__name__) if callable(metric) else str(metric)
 
 
@@ -57,7 +57,7 @@ def further_scores(
     metrics: tuple[Metric, ...],
     threads: int | None,
 ) -> dict[str, float]:
-    """Those of metrics alone, from one prediction."""
+    """Values of the metrics alone, from one prediction."""
     if not metrics:
         return {}
     X, targets = rows

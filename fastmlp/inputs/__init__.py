@@ -1,7 +1,6 @@
-"""Inputs of a network: rows as users have them -> rows as kernels take them.
+"""Inputs of a network: encoding of rows, as learned from the training rows.
 
-Columns of categories become columns of 0 and 1, gaps are filled, and features are scaled on the way
-in, all as learned from the training rows.
+Categories are one-hot encoded, missing numbers filled, and features scaled.
 """
 
 from .columns import Columns, learn_columns

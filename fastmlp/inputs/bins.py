@@ -1,8 +1,8 @@
-"""Piecewise linear encoding of features (Gorishniy, Rubachev and Babenko, arXiv 2203.05556).
+"""Piecewise-linear encoding of features (Gorishniy, Rubachev and Babenko, arXiv 2203.05556).
 
-A feature is cut into bins at quantiles. Each bin from a to b makes an input that rises from
-``-REACH`` at a to ``REACH`` at b and is constant beyond, beside the feature itself: the first layer
-can then learn a function of the feature with a bend at every cut.
+Quantiles divide a feature into bins. Each bin [a, b] becomes an input that rises from ``-REACH`` at
+a to ``REACH`` at b and is constant outside; the feature itself stays. The first layer can then
+learn a piecewise-linear function of the feature.
 """
 
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ import numpy.typing as npt
 
 from ..data import Array, Numbers
 
-# The paper has 0 to 1. On the tables to tune on 1/2 for half the height gave accuracy +0.003 and
-# R² +0.008, 1/4 R² +0.004 more, 1/8 about the same as 1/4: large inputs overfit.
+# The paper has inputs from 0 to 1. On the tuning tables a reach of 1/2 gave accuracy +0.003 and R²
+# +0.008, 1/4 R² +0.004 more, 1/8 about the same as 1/4: large inputs overfit.
 REACH = 0.15
-# Bins of each feature: at most 16, 64 rows or more to each, 1,024 in all, as each is an input of
-# the first layer; features that would get fewer than 4 are not cut.
+# Bins of a feature: at most 16, of at least 64 rows each, and 1,024 over all features, as each is
+# an input of the first layer; no bins if that leaves fewer than 4.
 _MOST, FEWEST, _MOST_OF_ALL, _ROWS = 16, 4, 1024, 64
-# Shorter bins, of features of about unit size, are lost in the rounding of float32 (6e-8 of 3).
+# Shorter bins, of features of about unit size, vanish in float32 rounding (6e-8 of 3).
 _SHORTEST = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """The bins of d features, one after the other.
+    """The bins of d features, feature by feature.
 
     Parameters
     ----------
@@ -42,16 +42,16 @@ class Bins:
 
     @property
     def count(self) -> int:
-        """Inputs beside the features."""
+        """Number of bins, each one input."""
         return len(self.slopes)
 
     @property
     def n_features(self) -> int:
-        """Features that are cut."""
+        """Number of features, with or without bins."""
         return len(self.ends) - 1
 
     def arrays(self, dtype: np.dtype[Any]) -> dict[str, Array]:
-        """The same as kernels take them, by the names of their fields."""
+        """The arrays of the kernels, by the names of their fields."""
         return {
             "bin_ends": self.ends,
             "bin_slopes": self.slopes.astype(dtype),
@@ -59,14 +59,14 @@ class Bins:
         }
 
     def beside(self, rows: Array) -> Array:
-        """Rows of d features and the inputs of their bins, as kernels read them."""
+        """Rows of d features, followed by the inputs of their bins, as kernels compute them."""
         features = np.repeat(np.arange(rows.shape[1]), np.diff(self.ends))
         values = rows[:, features] * self.slopes + self.offsets
         return np.hstack([rows, np.clip(values, -REACH, REACH).astype(rows.dtype)])
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Bins":
-        """The bins of arrays, which are checked."""
+        """The bins restored from plain arrays, after checks."""
         bins = cls(*(np.array(plain[name]) for name in ("ends", "slopes", "offsets")))
         ends, slopes, offsets = bins.ends, bins.slopes, bins.offsets
         if ends.dtype != np.int64 or ends.ndim != 1 or not slopes.dtype == offsets.dtype == float:
@@ -79,14 +79,14 @@ class Bins:
 
 
 def learn_bins(quantiles: Numbers, rows: Array) -> Bins:
-    """Cut features of about unit size.
+    """Compute the bins of features of about unit size.
 
     Parameters
     ----------
     quantiles : array of shape (k, d)
-        Rising, from the smallest value to the largest.
+        In rising order, from the smallest value to the largest.
     rows : array of shape (n, d)
-        Rows, for features of which most quantiles are equal.
+        Used for features of which most quantiles are equal.
     """
     cuts = [_cuts(quantiles[:, j], rows[:, j]) for j in range(rows.shape[1])]
     counts = [max(0, len(own) - 1) for own in cuts]
@@ -96,16 +96,16 @@ def learn_bins(quantiles: Numbers, rows: Array) -> Bins:
 
 
 def bins_per_feature(n_features: int, n_rows: int) -> int:
-    """Bins of each feature; 0 if there are too many features, or too few rows."""
+    """Number of bins of each feature; 0 for too many features or too few rows."""
     count = min(_MOST, _MOST_OF_ALL // max(1, n_features), n_rows // _ROWS)
     return count if count >= FEWEST else 0
 
 
 def _cuts(quantiles: Numbers, values: Numbers) -> Numbers:
-    """Ends of the bins of a feature; none where one bin would be the feature over again."""
+    """Bounds of the bins of a feature; none if there is one bin, which would repeat the feature."""
     cuts = _apart(quantiles)
     if len(cuts) < 3:
-        # Most values are the same: the others are cut evenly.
+        # Most values are equal: divide the distinct ones evenly.
         different = _apart(np.unique(values))
         cuts = different[np.linspace(0, len(different) - 1, len(quantiles)).astype(int)]
         cuts = _apart(cuts)
@@ -113,5 +113,5 @@ def _cuts(quantiles: Numbers, values: Numbers) -> Numbers:
 
 
 def _apart(values: Numbers) -> Numbers:
-    """Rising values, without values too near the one before."""
+    """Rising values, without those too close to the one before."""
     return values[np.diff(values, prepend=-np.inf) > _SHORTEST]

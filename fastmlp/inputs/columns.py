@@ -1,4 +1,4 @@
-"""Columns of a table -> columns of numbers: categories, and medians that fill gaps."""
+"""Columns of a table to columns of numbers: one-hot categories, and medians for gaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,27 +10,27 @@ import numpy.typing as npt
 
 from ..data import Array, ArrayFeatures, Features, Key, Numbers, Rows, blocks, shown, some
 
-# More columns of 0 and 1 than this are an error.
+# More one-hot columns than this are an error.
 MOST_CATEGORIES = 2000
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """How rows as they are given become rows of numbers.
+    """Encoding of the columns of a table as columns of numbers.
 
-    The columns of numbers come first, then, for each column of categories, one of 0 and 1 for each
-    of them, then one of 0 and 1 for each column of numbers with gaps, 1 where one is.
+    First the columns of numbers, then the one-hot columns of each column of categories, then, for
+    each column of numbers with gaps in training, a 0/1 column that marks them.
 
     Parameters
     ----------
     n_given : int
-        Columns of the rows as they are given.
+        Number of columns as given.
     categories : dict of int to tuple
-        For each column of categories, the categories that become columns.
+        The categories of each column of categories.
     medians : array, optional
-        They fill the gaps of each column of numbers; None where gaps are an error.
+        Values that fill the gaps of each column of numbers; None if gaps are an error.
     gaps : tuple of int
-        Which columns of numbers, counted without others, had gaps.
+        Columns of numbers with gaps in training, counted among columns of numbers.
     """
 
     n_given: int
@@ -40,16 +40,16 @@ class Columns:
 
     @cached_property
     def n_numbers(self) -> int:
-        """Columns of numbers, as they are given."""
+        """Number of given columns of numbers."""
         return self.n_given - len(self.categories)
 
     @cached_property
     def n_inputs(self) -> int:
-        """Columns of the rows of numbers."""
+        """Number of encoded columns."""
         return self.n_numbers + sum(map(len, self.categories.values())) + len(self.gaps)
 
     def plain(self) -> dict[str, Any]:
-        """Plain arrays and values."""
+        """The columns as plain arrays and values."""
         return {
             "n_given": self.n_given,
             "categories": [[j, list(keys)] for j, keys in self.categories.items()],
@@ -59,7 +59,7 @@ class Columns:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Columns":
-        """The columns that gave :meth:`plain`; an exception of some kind for anything else."""
+        """The columns restored from :meth:`plain`; raises some exception for anything else."""
         categories = {int(j): tuple(keys) for j, keys in plain["categories"]}
         gaps = tuple(map(int, plain["gaps"]))
         medians = plain["medians"]
@@ -78,16 +78,15 @@ class Columns:
         return cls(columns.n_given, categories, medians, gaps)
 
     def encode(self, features: Features, dtype: npt.DTypeLike | None) -> Array:
-        """Rows of numbers, C-contiguous.
+        """Encode rows as numbers, C-contiguous.
 
-        An array without gaps itself or a view of it where nothing has to be done, see
-        :meth:`ArrayFeatures.numbers`. A category that is missing or unknown has no 1.
+        Returns the data or a view of them where nothing changes, see :meth:`ArrayFeatures.numbers`.
+        A missing or unknown category becomes zeros.
 
         Raises
         ------
         TypeError, ValueError
-            If columns are of another kind than those that were learned, or for gaps that are not
-            filled.
+            If a column is of another kind than in training, or for gaps that are not filled.
         """
         if self.categories and isinstance(features, ArrayFeatures):
             raise TypeError(
@@ -99,7 +98,7 @@ class Columns:
         return self.complete(rows, features, has_gaps)
 
     def complete(self, rows: Array, features: Features, has_gaps: bool) -> Array:
-        """Rows of numbers, from the columns of numbers that have been read."""
+        """Encode rows whose columns of numbers have been read: fill gaps, add one-hot columns."""
         count = self.n_numbers
         if has_gaps and self.medians is None:
             raise features.missing(rows[:, :count], self.categories)
@@ -117,16 +116,15 @@ class Columns:
             starts = np.arange(0, block.size, rows.shape[1])
             for codes_of_rows, positions, values in codes:
                 own = codes_of_rows[part]
-                # Everything else there is 0, so that a row without a 1 gets another 0.
+                # The other columns are 0 already; for no category, one more 0 is written.
                 block.reshape(-1)[starts + positions.take(own)] = values.take(own)
             if has_gaps:
                 self._fill(block)
         return rows
 
     def _codes(self, features: Features) -> list[tuple[Array, Array, Array]]:
-        """For each column of categories three arrays: the codes of the rows; the column of each
-        code, the last one standing for missing values; and 1 for each code, or 0 for an unknown
-        one."""
+        """For each column of categories three arrays: the code of each row; the encoded column of
+        each code, the last one for missing values; and 1 for each known code, 0 for others."""
         first, codes = self.n_numbers, []
         for j, keys in self.categories.items():
             if not keys:
@@ -153,7 +151,7 @@ class Columns:
 
 
 def _check_kind(features: Features, j: int, known: Sequence[Key], got: Sequence[Key]) -> None:
-    """A TypeError where categories were numbers and are texts now, or the reverse."""
+    """Raise a TypeError if categories were numbers in training and are strings now, or reverse."""
     kinds = [{isinstance(key, str) for key in keys} for keys in (known, got)]
     if known and got and kinds[0].isdisjoint(kinds[1]):
         raise TypeError(
@@ -169,7 +167,7 @@ def learn_columns(
     dtype: npt.DTypeLike | None,
     missing: str,
 ) -> tuple[Columns, Array]:
-    """Learn categories and medians from the training rows; returns all rows as numbers, too.
+    """Learn categories and medians from the training rows; return them and all encoded rows.
 
     Parameters
     ----------
@@ -177,9 +175,9 @@ def learn_columns(
     train : slice or array of int
         The training rows.
     weights : array, optional
-        Of the training rows; one of weight k counts as k rows.
+        Weights of the training rows; k counts as k rows.
     dtype : dtype, optional
-        Of the rows of numbers, see :meth:`Table.numbers`.
+        Dtype of the encoded rows, see :meth:`Table.numbers`.
     missing : {"error", "impute"}
 
     Raises
@@ -220,7 +218,7 @@ def _check_count(columns: Columns, features: Features) -> None:
 
 
 def _median(column: Array, weights: Numbers | None) -> tuple[float, bool]:
-    """The median of a column without its gaps, 0 if nothing is left, and whether there are gaps."""
+    """Median of a column without its gaps, 0 for an empty one, and whether there are gaps."""
     gaps = np.isnan(column)
     has_gaps = bool(gaps.any())
     if has_gaps:

@@ -1,4 +1,4 @@
-"""Inputs of a network: rows as users have them -> rows as kernels take them."""
+"""Inputs of a network: encoding of users' rows as rows of the kernels."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,12 +14,12 @@ from .scaling import Scaling
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Inputs of a network, and the columns that they are made of.
+    """Encoding of rows as inputs of a network.
 
     Parameters
     ----------
     columns : Columns
-        How columns become numbers.
+        Encoding of columns as numbers.
     names : array of str, optional
         Names of the columns.
     scaling : Scaling
@@ -31,13 +31,13 @@ class Inputs:
 
     @property
     def count(self) -> int:
-        """Inputs of the network."""
+        """Number of inputs of the network."""
         return self.scaling.n_inputs(self.columns.n_inputs)
 
     def open(self, X: Any, name: str = "X", *, named: bool = True) -> Features:
-        """Open rows like those of the fit.
+        """Open rows and check that they have the columns of the fit.
 
-        ``named`` says whether names (or that there are none) are known.
+        ``named`` says whether column names (or their absence) are known.
 
         Raises
         ------
@@ -53,7 +53,7 @@ class Inputs:
         return features
 
     def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X", *, named: bool = True) -> Array:
-        """Rows as kernels take them, from rows like those of the fit; raises as :meth:`open`."""
+        """Open and encode rows like those of the fit; raises as :meth:`open`."""
         columns = self.columns
         special = columns.categories or columns.gaps or (named and self.names is not None)
         if not special and is_ready(X, columns.n_given):
@@ -61,12 +61,12 @@ class Inputs:
         return self.encode(self.open(X, name, named=named), dtype)
 
     def encode(self, features: Features, dtype: np.dtype[Any]) -> Array:
-        """Rows as kernels take them."""
+        """Encode rows for the kernels: columns to numbers, then scaling."""
         rows = self.columns.encode(features, _precision(self.scaling, dtype))
         return self.scaling.apply(rows, dtype, features.name)
 
     def check_scaling(self, setting: Setting) -> None:
-        """A ValueError if a setting differs from the scaling of a network that is continued."""
+        """Raise a ValueError if a setting differs from the scaling of a network to continue."""
         given, known = given_scaling(setting), self.scaling
         if given is None:
             agrees = setting in ("auto", known.kind)
@@ -79,7 +79,7 @@ class Inputs:
             )
 
     def scaled_by(self, given: Any) -> "Inputs":
-        """With another scaling: one that was learned, None, or factors.
+        """A copy with another scaling: a learned one, None, or factors.
 
         Raises
         ------
@@ -94,12 +94,12 @@ class Inputs:
         return replace(self, scaling=given.check(self.columns.n_inputs))
 
     def plain(self) -> dict[str, Any]:
-        """Plain arrays and values."""
+        """The inputs as plain arrays and values."""
         return {**vars(self), "columns": self.columns.plain(), "scaling": self.scaling.plain()}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Inputs":
-        """The inputs that gave :meth:`plain`."""
+        """The inputs restored from :meth:`plain`."""
         columns = Columns.from_plain(plain["columns"])
         scaling = Scaling.from_plain(plain["scaling"]).check(columns.n_inputs)
         inputs = cls(columns, plain["names"], scaling)
@@ -112,7 +112,7 @@ def learn_inputs(
     features: Features, train: Rows, weights: Numbers | None, settings: FitSettings,
     given: Inputs | None = None,
 ) -> tuple[Inputs, Array]:  # fmt: skip
-    """Learn the inputs from the training rows; returns all rows as kernels take them, too.
+    """Learn the inputs from the training rows; return them and all encoded rows.
 
     Parameters
     ----------
@@ -121,15 +121,15 @@ def learn_inputs(
     train : slice or array of int
         The training rows.
     weights : array, optional
-        Of the training rows.
+        Weights of the training rows.
     settings : FitSettings
     given : Inputs, optional
-        Of weights that were given: their number and their scaling stay.
+        Inputs of weights given by a user, whose number and scaling stay.
 
     Raises
     ------
     TypeError, ValueError
-        For rows that cannot be learned from, or that make another number of inputs.
+        For unusable rows, or rows that make another number of inputs.
     """
     scaling = given.scaling if given else given_scaling(settings.scaling)
     precision = _precision(scaling, settings.dtype)
@@ -147,6 +147,6 @@ def learn_inputs(
 
 
 def _precision(scaling: Scaling | None, dtype: np.dtype[Any]) -> np.dtype[Any] | None:
-    """The dtype in which rows are read: the network's where no scaling changes them; None, their
-    own, where one does or is still to be learned."""
+    """Dtype in which to read rows: the network's if scaling does not change them, else None, their
+    own."""
     return dtype if scaling is not None and scaling.leaves_rows else None

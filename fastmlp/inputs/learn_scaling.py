@@ -12,27 +12,27 @@ from .scaling import Scaling
 
 Setting = str | float | tuple[float, ...] | None
 
-# Quantiles are learned from so many rows at the most, evenly spaced: of these the share below a
-# quantile has a standard error of at most 0.004, where a bin holds 0.06 of the rows or more.
+# Quantiles are computed from at most so many evenly spaced rows: the fraction below a quantile then
+# has a standard error of at most 0.004, and a bin holds at least 0.06 of the rows.
 _SAMPLE_ROWS = 20_000
 # Columns are converted to float64 in blocks of 32 MB.
 _BLOCK_VALUES = 1 << 22
-# Points of the map to the normal distribution. Of 20,000 rows of a lognormal feature, but for the
-# outermost hundredths, 64 miss the exact map by 0.003, 256 by 0.001, 1,000 by 0.0006.
+# Points of the map to the normal distribution. For 20,000 rows of a lognormal feature, without the
+# outermost hundredths, the error of the map was 0.003 with 64, 0.001 with 256, 0.0006 with 1,000.
 _QUANTILES = 256
-# Pixels share one unit, and half of them come near the largest; images have 4 x 4 or more. In those
-# with a dark ground many are 0: of MNIST 0.81, of scikit-learn's digits 0.49.
+# Pixels share one unit: for half of them the maximum is at least half of the largest. Images have
+# 4 x 4 pixels or more. With a dark background many are 0: 0.81 in MNIST, 0.49 in scikit-learn's
+# digits.
 _PIXELS, _ZEROS = 16, 0.3
-# Kernels step over zeros, but not over the inputs of bins. They work on six rows together: with so
-# many zeros 1 - 0.8^6 = 0.74 of the work is left, which begins to pay, see ``fitting.zeros``.
+# Kernels skip zeros, but not the inputs of bins. They process six rows together: with so many zeros
+# 1 - 0.8^6 = 0.74 of the work remains, about where skipping pays, see ``fitting.zeros``.
 _MOSTLY_ZERO = 0.8
-# About unit size: within a factor of two of features of mean 0 and standard deviation 1, without
-# far outliers.
+# About unit size: mean near 0, standard deviation within a factor of two of 1, no far outliers.
 _OFF_CENTRE, _SPREADS, _OUTLIER = 0.5, (0.5, 2.0), 10.0
 
 
 def given_scaling(setting: Setting) -> Scaling | None:
-    """The scaling of a setting, or None if it is to be learned."""
+    """The scaling that a setting defines; None if it must be learned."""
     if setting is None:
         return Scaling()
     if isinstance(setting, str):
@@ -48,15 +48,14 @@ def learn_scaling(
     Parameters
     ----------
     setting : str
-        A kind that is learned, or "auto": features of one unit, such as pixels, are all divided by
-        their largest value, features of about unit size stay, others get piecewise scaling, or
-        robust scaling where features of more than two values are very many or mostly 0, or rows
-        are few.
+        A kind, or "auto": pixels are divided by their largest value, features of about unit size
+        stay, others get piecewise scaling, or robust scaling if features of more than two values
+        are too many or mostly 0, or rows are few.
     rows : array of shape (n, d)
     weights : array of shape (n,), optional
         A weight of k counts as k rows.
     linear : bool
-        Whether it is for a linear model, which "auto" leaves linear, with standard scaling.
+        For a linear model "auto" chooses standard in place of piecewise and robust scaling.
     """
     low, high = rows.min(axis=0).astype(np.float64), rows.max(axis=0).astype(np.float64)
     if setting != "auto":
@@ -72,7 +71,7 @@ def learn_scaling(
 
 
 def _pixel_range(rows: Array, low: Numbers, high: Numbers) -> float | None:
-    """The largest value, where features share one unit and many are 0."""
+    """The largest value if the features look like pixels, else None."""
     top = high[high > low]
     if len(top) < _PIXELS or low.min() < 0 or np.median(top) < top.max() / 2:
         return None
@@ -103,20 +102,20 @@ def _model(
         return _in_bins(reason, rows, weights, low, high)
     if kind == "robust":
         lower, centre, upper = _quantiles(rows, weights, np.array([0.25, 0.5, 0.75]))
-        # Half the range where most values are the same.
+        # Half the range if the quartiles are equal.
         spreads = np.where(upper > lower, upper - lower, high / 2 - low / 2)
         return Scaling(kind, reason, _inverse(spreads, size), centre)
     return _to_normal(kind, reason, rows, weights, low, high)
 
 
 def _divisible(rows: Array, low: Numbers, high: Numbers) -> npt.NDArray[np.bool_]:
-    """Which features have more than two values."""
+    """Flags of the features with more than two values."""
     sample = _sample(rows)
     return np.asarray(((sample > low) & (sample < high)).any(axis=0))
 
 
 def _suit_bins(rows: Array, low: Numbers, high: Numbers) -> bool:
-    """Whether there is something to cut, enough rows for it, and no zeros to be stepped over."""
+    """Whether bins suit the data: divisible features, enough rows, and few zeros to skip."""
     divisible = _divisible(rows, low, high)
     count = int(divisible.sum())
     if count == 0 or bins_per_feature(count, len(rows)) == 0:
@@ -127,7 +126,7 @@ def _suit_bins(rows: Array, low: Numbers, high: Numbers) -> bool:
 def _in_bins(
     reason: str, rows: Array, weights: Numbers | None, low: Numbers, high: Numbers
 ) -> Scaling:
-    """Robust scaling, after which features are cut."""
+    """Robust scaling, and bins of the scaled features."""
     robust = _model("robust", reason, rows, weights, low, high)
     count = bins_per_feature(int(_divisible(rows, low, high).sum()), len(rows)) or FEWEST
     inner = _quantiles(rows, weights, np.linspace(0, 1, count + 1)[1:-1])
@@ -141,7 +140,7 @@ def _in_bins(
 def _to_normal(
     kind: str, reason: str, rows: Array, weights: Numbers | None, low: Numbers, high: Numbers
 ) -> Scaling:
-    """A map of quantiles to those of the normal distribution, of equal values to their mean."""
+    """A map of quantiles to normal quantiles; equal quantiles map to the mean of theirs."""
     fractions = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
     points = np.vstack([low, _quantiles(rows, weights, fractions), high])
     points = np.maximum.accumulate(points, axis=0)
@@ -155,7 +154,7 @@ def _to_normal(
 
 
 def _inverse(spreads: Numbers, size: Numbers) -> Numbers:
-    """Factors; 0 for features that are constant but for rounding."""
+    """Factors 1 / spread; 0 for features that are constant up to rounding."""
     with np.errstate(all="ignore"):
         factors = 1 / spreads
     constant = (spreads <= np.finfo(np.float64).eps * size) | ~np.isfinite(factors)
@@ -172,7 +171,7 @@ def _moments(rows: Array, weights: Numbers | None) -> tuple[Numbers, Numbers]:
     means, spreads = np.empty((2, rows.shape[1]))
     for block in _column_blocks(rows):
         values = rows[:, block].astype(np.float64)
-        # Squares of values that are divided by the largest do not overflow.
+        # Divide by the largest value, so that squares do not overflow.
         unit = np.abs(values).max(axis=0)
         unit[unit == 0] = 1
         values /= unit
@@ -188,11 +187,11 @@ def _sample(rows: Array) -> Array:
 
 
 def _quantiles(rows: Array, weights: Numbers | None, fractions: Numbers) -> Numbers:
-    """Values below which such fractions of the rows are, shape (len(fractions), d)."""
+    """Quantiles of each feature, shape (len(fractions), d)."""
     rows, weights = _sample(rows), None if weights is None else _sample(weights)
     result = np.empty((len(fractions), rows.shape[1]))
     for block in _column_blocks(rows):
-        # The one definition that takes weights, so that a weight of k is k rows.
+        # The only method of NumPy with weights; a weight of k counts as k rows.
         values = rows[:, block].astype(np.float64)
         result[:, block] = np.quantile(
             values, fractions, axis=0, weights=weights, method="inverted_cdf"

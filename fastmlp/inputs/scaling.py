@@ -9,18 +9,18 @@ import numpy as np
 from ..data import Array, Numbers, finite, some
 from .bins import Bins
 
-# Values per block: the arithmetic of a block stays in the cache of a core.
+# Values per block, so that a block stays in the cache of a core.
 _BLOCK_VALUES = 1 << 14
 _UINT8 = np.dtype(np.uint8)
-# Limit of the smooth clip, and a value that it takes to the limit in float32; larger squares would
-# overflow in the end.
+# Limit of the smooth clip, and a value that reaches it in float32; squares of larger values might
+# overflow.
 _CLIP = 3.0
 _BEYOND = 1e6
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """The change of each feature before it enters the network.
+    """Scaling of the features before they enter the network.
 
     Parameters
     ----------
@@ -29,15 +29,15 @@ class Scaling:
     reason : str
         Why it was chosen, where the setting was "auto".
     factor : float or array of shape (d,)
-        Of each feature, of all for a float.
+        Factor of each feature, or one for all.
     centre : array of shape (d,), optional
-        Subtracted before.
+        Subtracted before the factor is applied.
     points : array of shape (k, d), optional
-        Of "quantile": quantiles of the features.
+        For "quantile": quantiles of the features.
     levels : array of shape (k, d), optional
-        Of "quantile": quantiles of the normal distribution, in their place.
+        For "quantile": the quantiles of the normal distribution that replace them.
     bins : Bins, optional
-        Of "piecewise": further inputs of the scaled features, which kernels make as they read rows.
+        For "piecewise": further inputs of the scaled features, computed by kernels that read rows.
     """
 
     kind: str = "none"
@@ -61,31 +61,31 @@ class Scaling:
 
     @property
     def kernel_factor(self) -> float:
-        """Factor that kernels apply as they read rows."""
+        """Factor that kernels apply when they read rows."""
         return 1.0 if isinstance(self.factor, np.ndarray) else float(self.factor)
 
     @cached_property
     def leaves_rows(self) -> bool:
-        """Whether rows go to the kernels as they come."""
+        """Whether rows go to the kernels unchanged."""
         learned = isinstance(self.factor, np.ndarray) or self.centre is not None
         return not learned and self.points is None
 
     @property
     def reads_as_is(self) -> bool:
-        """Whether kernels change nothing as they read rows."""
+        """Whether kernels change nothing when they read rows."""
         return self.kernel_factor == 1 and self.bins is None
 
     def as_read(self, rows: Array, dtype: np.dtype[Any]) -> Array:
-        """Rows as kernels read them: the inputs of a network of ``dtype``."""
+        """The inputs of a network of ``dtype`` that kernels make of encoded rows."""
         rows = rows.astype(dtype) * dtype.type(self.kernel_factor)
         return rows if self.bins is None else self.bins.beside(rows)
 
     def n_inputs(self, n_features: int) -> int:
-        """Number of inputs that the features become."""
+        """Number of inputs for ``n_features`` features."""
         return n_features + (0 if self.bins is None else self.bins.count)
 
     def check(self, n_features: int, name: str = "scaling") -> "Scaling":
-        """Return itself, if it is of so many features; otherwise a ValueError."""
+        """Return itself if it is for ``n_features`` features; raise a ValueError otherwise."""
         given = [self.factor, self.centre, self.points, self.levels]
         counts = [value.shape[-1] for value in given if isinstance(value, np.ndarray)]
         if self.bins is not None:
@@ -96,12 +96,12 @@ class Scaling:
         return self
 
     def apply(self, rows: Array, dtype: np.dtype[Any], name: str = "X") -> Array:
-        """Rows as kernels take them: C-contiguous, in ``dtype``; uint8 only where they stay.
+        """Scale rows for the kernels: C-contiguous, in ``dtype``, or uint8 if they stay unchanged.
 
         Parameters
         ----------
         rows : array of shape (n, d)
-            Finite, in the precision in which the data came.
+            Finite, in the precision of the data.
 
         Raises
         ------
@@ -118,11 +118,11 @@ class Scaling:
             self._change(rows[block], result[block])
         return result
 
-    # Values that overflow are clipped, or found by kernels. A decorator takes half of the time of a
+    # Values that overflow are clipped, or found by kernels. A decorator takes half the time of a
     # with statement.
     @np.errstate(all="ignore")
     def _change(self, rows: Array, result: Array) -> None:
-        # In float64, so that the same numbers give the same in any dtype.
+        # In float64, so that results do not depend on the dtype of the data.
         result[...] = self._changed(rows.astype(np.float64))
 
     def _changed(self, rows: Numbers) -> Numbers:
@@ -141,13 +141,13 @@ class Scaling:
         return np.stack(columns, axis=1)
 
     def plain(self) -> dict[str, Any]:
-        """Plain arrays and values."""
+        """The scaling as plain arrays and values."""
         plain = {item.name: getattr(self, item.name) for item in fields(self)}
         return {**plain, "bins": self.bins and vars(self.bins)}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Scaling":
-        """The scaling that gave :meth:`plain`."""
+        """The scaling restored from :meth:`plain`."""
         scaling = cls(**plain)
         if scaling.kind not in KINDS:
             raise ValueError(f"scaling of kind {scaling.kind!r}")
@@ -169,7 +169,7 @@ KINDS = ("none", "factor", "max_abs", "standard", "robust", "piecewise", "quanti
 
 
 def _smooth_clip(z: Numbers) -> Numbers:
-    """z / sqrt(1 + (z / 3)^2), which stays within -3 and 3 (arXiv 2407.04491, section 3.1)."""
+    """z / sqrt(1 + (z / 3)^2), between -3 and 3, in place (arXiv 2407.04491, section 3.1)."""
     np.clip(z, -_BEYOND, _BEYOND, out=z)
     root = z * (1 / _CLIP)
     root *= root

@@ -1,4 +1,4 @@
-"""Inputs and outputs of a network: rows and targets of users to those of kernels."""
+"""Encoding of rows and targets: from users' data to the arrays of kernels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +12,15 @@ from ..outputs import Outputs, Targets
 
 @dataclass(frozen=True)
 class Encoding:
-    """Inputs and outputs of a network.
+    """The inputs and outputs of a network.
 
     Parameters
     ----------
     inputs : Inputs
     outputs : Outputs
     fitted : bool
-        Whether names (or that there are none) and outputs come from a fit. Weights that were given
-        go with any.
+        Whether column names (or their absence) and outputs come from a fit. Weights given by a user
+        accept any names.
     """
 
     inputs: Inputs
@@ -28,30 +28,30 @@ class Encoding:
     fitted: bool = True
 
     def plain(self) -> dict[str, Any]:
-        """Plain arrays and values."""
+        """The encoding as plain arrays and values."""
         return {**vars(self), "inputs": self.inputs.plain(), "outputs": self.outputs.plain()}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Encoding":
-        """The encoding that gave :meth:`plain`."""
+        """The encoding restored from :meth:`plain`."""
         inputs, outputs = Inputs.from_plain(plain["inputs"]), Outputs.from_plain(plain["outputs"])
         return cls(inputs, outputs, plain["fitted"])
 
     def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X") -> Array:
-        """Rows as kernels take them, from rows like those of the fit."""
+        """Encode rows like those of the fit."""
         return self.inputs.rows(X, dtype, name, named=self.fitted)
 
     def targets(
         self, Y: Any, n_rows: int, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
     ) -> tuple[Targets, Rows]:
-        """Targets like those of the fit, without those of weight 0, and the rows that are left."""
+        """Encode targets like those of the fit; return those of weight > 0, and their rows."""
         targets = read_targets(Y, n_rows, sample_weight, prefix)
         return self.outputs.encode(targets, dtype), targets.kept
 
     def rows_and_targets(
         self, X: Any, Y: Any, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
     ) -> tuple[Array, Targets]:
-        """Rows like those of the fit and their targets; those of weight 0 are left out."""
+        """Encode rows and targets like those of the fit, without those of weight 0."""
         rows = self.rows(X, dtype, f"{prefix}X")
         targets, kept = self.targets(Y, len(rows), sample_weight, dtype, prefix)
         return rows[kept], targets

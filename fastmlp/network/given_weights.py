@@ -1,4 +1,4 @@
-"""Weights that users give -> arrays that fit together."""
+"""Checks of weights that users give."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,15 +17,15 @@ def check_weights(
     hidden: tuple[int, ...] | None = None,
     dtype: npt.DTypeLike = np.float64,
 ) -> list[Array]:
-    """Return [W1, b1, W2, b2, ...] as C-contiguous arrays of `dtype`, copied only if need be.
+    """Return [W1, b1, W2, b2, ...] as C-contiguous arrays of `dtype`, copied only if needed.
 
-    Layer by layer, W has shape (n_in, n_out) and b (n_out,). Where given, `n_features` is n_in of
-    the first layer, `n_outputs` n_out of the last, `hidden` are the sizes between.
+    Layer by layer, W has shape (n_in, n_out) and b (n_out,). If given, `n_features` is n_in of the
+    first layer, `n_outputs` n_out of the last, `hidden` the sizes of the layers between.
 
     Raises
     ------
     TypeError, ValueError
-        If the number of arrays or a shape is wrong, or a value is no number finite in `dtype`.
+        If the number of arrays or a shape is wrong, or a value is not a finite number in `dtype`.
     """
     if not isinstance(weights, list | tuple):
         raise TypeError(f"weights must be a list W1, b1, ...; got {type(weights).__name__}")

@@ -1,4 +1,4 @@
-"""First weights: distributions by name."""
+"""Initial weights, drawn from distributions by name."""
 
 from itertools import pairwise
 
@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
 
-# What "auto" stands for, by the activation of the layer; "glorot_uniform" for the others, and for
-# the outputs.
+# "auto" by the activation of the layer; "glorot_uniform" for others and for the output layer.
 _SUITED = {
     "relu": "he_uniform", "leaky_relu": "he_uniform", "elu": "he_uniform", "gelu": "he_uniform",
     "silu": "he_uniform", "mish": "he_uniform", "softplus": "he_uniform", "selu": "lecun_normal",
@@ -21,7 +20,7 @@ def initial_weights(
     activations: tuple[str, ...],
     initializer: str,
 ) -> list[Matrix]:
-    """[W1, b1, W2, b2, ...]: weights drawn layer by layer, biases zero.
+    """Return [W1, b1, W2, b2, ...]: weights drawn layer by layer, biases zero.
 
     Glorot and Bengio 2010 (equation 16), He et al. 2015 (equation 10), LeCun et al. 1998, Saxe et
     al. 2014 (orthogonal); "normal" has mean 0 and variance 1.
@@ -41,7 +40,7 @@ def _matrix(rng: np.random.Generator, n_in: int, n_out: int, name: str) -> Matri
     if name == "orthogonal":
         tall = rng.normal(size=(max(n_in, n_out), min(n_in, n_out)))
         q, r = np.linalg.qr(tall)
-        q *= np.sign(np.diag(r))  # without this it would not be uniform
+        q *= np.sign(np.diag(r))  # for a uniform distribution
         return np.ascontiguousarray(q if n_in >= n_out else q.T)
     if name == "normal":
         return rng.normal(0.0, 1.0, (n_in, n_out))

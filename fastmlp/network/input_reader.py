@@ -1,4 +1,4 @@
-"""The reader with which kernels read rows, by the scaling of the features."""
+"""Choice of the kernel that reads rows, by the scaling of the features."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .network import Network
 
 
 def reads_in_place(network: Network, dtype: np.dtype[Any], scaling: Scaling) -> bool:
-    """Whether kernels can read rows of ``dtype`` where the caller keeps them."""
+    """Whether kernels can read rows of ``dtype`` from the caller's array."""
     return scaling.reads_as_is and network.reads_in_place(dtype)
 
 

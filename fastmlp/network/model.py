@@ -1,4 +1,4 @@
-"""What a fit leaves and another one goes on from."""
+"""The result of a fit, from which another fit can continue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,9 +19,9 @@ from .network import Network
 
 @dataclass(frozen=True)
 class Model:
-    """What a fit leaves and another one goes on from.
+    """The result of a fit, from which another fit can continue.
 
-    It is replaced as a whole: an interrupt, or another thread, finds all of it or nothing.
+    Immutable and replaced as a whole, so that an interrupt or another thread never finds a part.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ class Model:
     hidden : tuple of int
         The setting ``hidden`` when the network was made.
     random : (seed, state), optional
-        Generator of the orders of rows, as the last finished epoch left it; None starts afresh.
+        State of the random generator after the last finished epoch; None for a new one.
     monitored : tuple of float
         Values that a schedule has monitored, one per epoch.
     latest : Network, optional
-        The network as the training left it, where ``network`` has averaged weights.
+        The network to continue training from, if ``network`` has averaged weights.
     averaged : int
-        Epochs in that average.
+        Number of epochs in that average.
     """
 
     network: Network
@@ -49,14 +49,13 @@ class Model:
     averaged: int = 0
 
     def settled(self, network: Network) -> "Model":
-        """With another network, from which the training goes on."""
+        """A copy with another network, from which training continues."""
         return replace(self, network=network, latest=None, averaged=0)
 
     def averaged_with(self, latest: Network, kept: float) -> "Model":
-        """After an epoch: the average keeps the fraction ``kept`` of itself; of the first epochs
-        it is the mean.
+        """A copy after an epoch: a moving average of decay ``kept``, a plain mean at first.
 
-        The average has the optimiser's state, so that a training can go on from it.
+        The average also has the optimizer's state, so that training can continue from it.
         """
         if kept == 0:
             return self.settled(latest)
@@ -71,7 +70,7 @@ class Model:
         classes: npt.ArrayLike | None = None,
         scaling: Scaling | float | npt.ArrayLike | None = None,
     ) -> "Model":
-        """With other weights, in the unit of the targets, and perhaps classes and a scaling.
+        """A copy with other weights, in the unit of the targets, and perhaps classes and scaling.
 
         Raises
         ------
@@ -96,11 +95,11 @@ class Model:
         return replace(self.settled(network.with_weights(checked)), encoding=encoding)
 
     def restarted(self) -> "Model":
-        """With the optimiser's state and the order of rows afresh."""
+        """A copy with a new optimizer state and random generator."""
         return replace(self, network=self.network.restarted(self.network.rule), random=None)
 
     def plain(self) -> dict[str, Any]:
-        """The same as plain arrays and values."""
+        """The model as plain arrays and values."""
         return {
             **vars(self), "network": self.network.plain(), "encoding": self.encoding.plain(),
             "latest": self.latest and self.latest.plain(),
@@ -108,7 +107,7 @@ class Model:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Model":
-        """The model that gave :meth:`plain`; raises an exception of some kind for anything else."""
+        """The model restored from :meth:`plain`; raises some exception for anything else."""
         network = Network.from_plain(plain["network"])
         encoding = Encoding.from_plain(plain["encoding"])
         sizes = (encoding.inputs.count, encoding.outputs.count)
@@ -125,7 +124,7 @@ class Model:
 
 
 def given_model(weights: Sequence[npt.ArrayLike], scaling: Any, settings: Settings) -> Model:
-    """The model around weights that no fit has made, and the scaling given with them, if any."""
+    """A model of weights given by a user, with their scaling, if any."""
     names = "dtype", "hidden", "activation", "scaling", "loss"
     dtype, hidden, activation, setting, loss = (
         check_setting(name, getattr(settings, name)) for name in names

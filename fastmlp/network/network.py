@@ -1,4 +1,4 @@
-"""A multilayer perceptron's weights: as users see them, and packed as the kernels keep them."""
+"""Weights of a multilayer perceptron, as users see them and packed for the kernels."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,10 +16,10 @@ Floats = npt.NDArray[np.floating]
 
 
 class Network:
-    """Packed weights and optimiser state of one network.
+    """Packed weights and optimizer state of a network.
 
-    One that has been changed is a new one, so that whoever holds a network, such as a thread that
-    predicts, always holds a whole one.
+    Immutable: changes return a new network, so that a thread that predicts always has consistent
+    weights.
 
     Parameters
     ----------
@@ -43,44 +43,43 @@ class Network:
         self._layers, self._weight_count = weight_layout(self.layer_sizes, dtype.itemsize)
         self.packed = self._pack(weights)
         self.rule, self.updates, self.state = "sgd", 0, self._first_state("sgd")
-        # Memory that predictions left for the next ones, by this network or one that it became, see
-        # ``prediction``.
+        # Workspaces of ``inference.forward``, shared with networks derived from this one.
         self.workspaces: dict[tuple[Any, ...], list[Any]] = {}
 
     @property
     def multiply_adds(self) -> int:
-        """Those of a row on its way forward: the number of weights, without biases."""
+        """Multiply-adds of a forward pass of one row: the number of weights, without biases."""
         return sum(a * b for a, b in pairwise(self.layer_sizes))
 
     def get_weights(self) -> list[Floats]:
-        """[W1, b1, W2, b2, ...], copies."""
+        """Return copies of [W1, b1, W2, b2, ...]."""
         return self._unpacked(self.packed)
 
     def with_weights(self, weights: Sequence[npt.NDArray[Any]]) -> "Network":
-        """This network with other weights; the optimiser's state stays."""
+        """A copy with other weights and the same optimizer state."""
         return self._changed(packed=self._pack(weights))
 
     def restarted(self, rule: str) -> "Network":
-        """This network with the optimiser state of ``rule`` afresh."""
+        """A copy with the initial optimizer state of ``rule``."""
         return self._changed(rule=rule, updates=0, state=self._first_state(rule))
 
     def under(self, rule: str) -> "Network":
-        """This network, with its optimiser state where that is of ``rule``."""
+        """This network if its optimizer state is that of ``rule``, else restarted with ``rule``."""
         return self if self.rule == rule else self.restarted(rule)
 
     def trained(self, packed: Floats, state: Floats, updates: int) -> "Network":
-        """This network after ``updates`` more updates, which led to these weights and state."""
+        """A copy with the weights and state after ``updates`` more updates."""
         return self._changed(packed=packed, state=state, updates=self.updates + updates)
 
-    def averaged_with(self, other: "Network", share: float) -> "Network":
-        """This network with weights of which ``other`` has a share."""
+    def averaged_with(self, other: "Network", fraction: float) -> "Network":
+        """A copy with averaged weights: ``fraction`` times those of ``other``, the rest its own."""
         dtype = self.dtype.type
-        packed = dtype(share) * other.packed
-        packed += dtype(1 - share) * self.packed
+        packed = dtype(fraction) * other.packed
+        packed += dtype(1 - fraction) * self.packed
         return self._changed(packed=packed)
 
     def plain(self) -> dict[str, Any]:
-        """Plain arrays: how weights are packed depends on the machine, and on the plan."""
+        """The network as plain arrays; packed weights depend on the machine and the plan."""
         vectors = self.state.reshape(-1, self._weight_count)
         return {
             "dtype": self.dtype.name, "activations": self.activations,
@@ -90,7 +89,7 @@ class Network:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Network":
-        """The network that gave :meth:`plain`, here or elsewhere."""
+        """The network restored from :meth:`plain`, of this or another machine."""
         dtype = check_setting("dtype", plain["dtype"])
         weights = check_weights(plain["weights"], dtype=dtype)
         activations = tuple(check_setting("activation", plain["activations"]))
@@ -143,7 +142,8 @@ class Network:
         return weights
 
     def _arrays(self, packed: Floats, layer: Any) -> tuple[Floats, Floats | None]:
-        """Views of one layer: (panels, n_in + 1, panel) and None, or output rows and biases."""
+        """Views of one layer: (panels, n_in + 1, panel) and None; for the output layer, rows of
+        weights and biases."""
         start, n_in, n_out = (int(layer[name]) for name in ("weights", "n_in", "n_out"))
         if start == self._layers["weights"][-1]:
             rows = packed[start : start + n_out * layer["stride"]].reshape(n_out, -1)
@@ -152,11 +152,11 @@ class Network:
         return packed[start : start + np.prod(shape)].reshape(shape), None
 
     def reads_in_place(self, dtype: np.dtype[Any]) -> bool:
-        """Whether kernels can read input of ``dtype`` where the caller keeps it.
+        """Whether kernels can read input of ``dtype`` from the caller's array.
 
-        The output layer of a linear model takes whole vectors, beyond the end of a row. And rows
-        whose length is a multiple of many cache lines would compete for the same few places in
-        the cache: 1024 features took 1.4 times as long.
+        Not for a linear model, whose output layer reads whole vectors, beyond the end of a row.
+        And rows of a multiple of 512 bytes would compete for the same few sets of the cache: 1024
+        features took 1.4 times as long.
         """
         row_bytes = self.layer_sizes[0] * self.dtype.itemsize
         suitable = len(self.layer_sizes) > 2 and row_bytes % 512 != 0

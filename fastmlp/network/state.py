@@ -1,6 +1,6 @@
-"""The form in which a trainer is copied and pickled: plain arrays, and the number of a format.
+"""State of a trainer for copies and pickles: plain arrays and values with a format number.
 
-It depends on no machine.
+Independent of the machine.
 """
 
 import pickle
@@ -14,14 +14,14 @@ from .model import Model
 
 State = dict[str, Any]
 
-# Of what is pickled.
+# Version of pickled states.
 FORMAT = 5
-# Attributes that tell of the last fit.
+# Attributes that describe the last fit.
 _LEARNED = "n_iter_", "best_epoch_", "stop_reason_"
 
 
 def plain_state(model: Model | None, history: History, attributes: Mapping[str, Any]) -> State:
-    """The state of a trainer: its attributes, what was recorded and learned, in plain form."""
+    """The state of a trainer: attributes, history and model, as plain arrays and values."""
     n_epochs = attributes["n_iter_"]
     return {
         "format": FORMAT,
@@ -32,18 +32,18 @@ def plain_state(model: Model | None, history: History, attributes: Mapping[str, 
 
 
 def learned_state(state: State) -> State:
-    """A state without settings."""
+    """A copy of a state without settings."""
     attributes = {name: state["attributes"][name] for name in _LEARNED}
     return {**state, "attributes": attributes}
 
 
 def with_settings(state: Any, own: State) -> State:
-    """A :func:`learned_state`, with the settings of the state of a trainer that takes it.
+    """Add the settings of a trainer's ``own`` state to a :func:`learned_state`.
 
     Raises
     ------
     ValueError
-        If it is something else.
+        If ``state`` is something else.
     """
     attributes = state.get("attributes") if isinstance(state, Mapping) else None
     if not isinstance(attributes, dict) or set(attributes) & set(SETTINGS):
@@ -53,12 +53,12 @@ def with_settings(state: Any, own: State) -> State:
 
 
 def restored(state: Any) -> tuple[dict[str, Any], History, Model | None]:
-    """What :func:`plain_state` was given.
+    """Restore attributes, history and model from :func:`plain_state`.
 
     Raises
     ------
     ValueError
-        If the state has a format that this version does not know, or is damaged.
+        If the state has an unknown format, or is damaged.
     """
     got = state.get("format") if isinstance(state, dict) else None
     if got != FORMAT:
@@ -78,14 +78,14 @@ def restored(state: Any) -> tuple[dict[str, Any], History, Model | None]:
 
 
 class _Nowhere:
-    """A file that keeps nothing."""
+    """A file that discards its data."""
 
     def write(self, data: bytes) -> int:
         return len(data)
 
 
 class _Trial(pickle.Pickler):
-    """Pickles to nowhere, without large arrays and the trainers that a callback may hold."""
+    """A pickler that discards its output, and skips large arrays and the trainers in a callback."""
 
     def __init__(self, trainer: type) -> None:
         super().__init__(_Nowhere(), protocol=5, buffer_callback=lambda buffer: None)
@@ -95,17 +95,17 @@ class _Trial(pickle.Pickler):
         return True if isinstance(value, self._trainer) else None
 
 
-# What pickling raises. Exceptions of a time limit, or a lack of memory, pass through.
+# Exceptions of pickling. Those of a time limit, or a lack of memory, pass through.
 _UNPICKLABLE = (
     pickle.PicklingError, TypeError, ValueError, AttributeError, RuntimeError, LookupError,
 )  # fmt: skip
 
 
 def check_picklable(callbacks: Iterable[Callable[..., Any]], trainer: type) -> None:
-    """Try to pickle each callback, to name the one that cannot be.
+    """Try to pickle each callback, to name one that fails.
 
-    cloudpickle and dill can pickle more, and tell for themselves. Objects of type ``trainer`` in a
-    callback, among them the one that it belongs to, check their own.
+    Not under cloudpickle and dill, which can pickle more and report errors themselves. Trainers in
+    a callback, of type ``trainer``, are skipped, as they check their own callbacks.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def check_picklable(callbacks: Iterable[Callable[..., Any]], trainer: type) -> N
 
 
 def _pickles_more() -> bool:
-    """Whether a pickler of cloudpickle or dill is at work."""
+    """Whether cloudpickle or dill is pickling now."""
     frame = sys._getframe(1)
     while frame is not None:
         package = str(frame.f_globals.get("__name__")).split(".")

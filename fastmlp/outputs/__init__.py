@@ -1,7 +1,7 @@
-"""Outputs of a network: targets as kernels take them, predictions as users do.
+"""Outputs of a network: encoding of targets, decoding of predictions.
 
-Numbers are centred and scaled on the way in, each column by its mean and standard deviation over
-the training rows, counts by their mean; predictions and losses are in the unit of the targets.
+Numbers are centred and scaled, each column by its mean and standard deviation over the training
+rows, counts by their mean; predictions and losses are in the unit of the targets.
 """
 
 from .class_weights import with_class_weights

@@ -1,4 +1,4 @@
-"""Weights of classes, which multiply the weights of samples."""
+"""Class weights, which multiply the sample weights."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,20 +10,19 @@ from ..data import Array, Numbers, some
 from .outputs import Outputs
 from .targets import Targets
 
-# Divisor in place of 0, of a class without rows, whose weight does not matter.
+# Divisor in place of 0 for a class without rows, whose weight has no effect.
 _TINY = 1e-300
 
 ClassWeight = str | Mapping[Any, float] | None
 
 
 def with_class_weights(targets: Targets, outputs: Outputs, setting: ClassWeight) -> Targets:
-    """Multiply the weights of samples by the weights of their classes.
+    """Return targets whose sample weights are multiplied by the weights of their classes.
 
     Raises
     ------
     ValueError
-        If there is no class for each row, the setting names something that is no class, or no
-        weight > 0 is left.
+        If rows have no single class, the setting names an unknown class, or all weights become 0.
     """
     if setting is None:
         return targets
@@ -47,7 +46,7 @@ def _class_weights(setting: str | Mapping[Any, float], classes: Array, totals: N
     Raises
     ------
     ValueError
-        If a mapping names something that is no class.
+        If a mapping names an unknown class.
     """
     if isinstance(setting, str):
         balanced: Numbers = totals.sum() / (len(classes) * np.maximum(totals, _TINY))

@@ -1,4 +1,4 @@
-"""Outputs of a network, learned from the targets of a fit, or of weights that were given."""
+"""Outputs of a network, from the targets of a fit, or for weights given by a user."""
 
 from dataclasses import replace
 
@@ -8,8 +8,8 @@ from ..data import Array, RawTargets, Rows, some
 from ..losses import LOSSES, Loss, SoftmaxCrossEntropy
 from .outputs import Outputs
 
-# Whole numbers of more different values may be classes or quantities: digits, letters and grades
-# have up to 26 classes, ages and counts more values.
+# More distinct whole numbers may be classes or quantities: digits, letters and grades have up to 26
+# classes, ages and counts more values.
 _MANY_CLASSES = 30
 
 
@@ -20,23 +20,23 @@ def learn_outputs(
     label_smoothing: float = 0.0,
     classes: Array | None = None,
 ) -> Outputs:
-    """Learn the outputs that a fit needs.
+    """Return the outputs for the targets of a fit.
 
     Parameters
     ----------
     targets : RawTargets
     train : slice or array of int
-        The training rows, of which centre and spread are learned; classes are learned of all.
+        The training rows, which determine centre and spread; classes are those of all rows.
     loss : Loss, optional
-        By default the one that suits the targets.
+        By default one that suits the targets.
     label_smoothing : float
     classes : array, optional
-        All classes there are, where the targets may lack some.
+        All classes, if the targets may lack some.
 
     Raises
     ------
     TypeError, ValueError
-        For targets that the loss cannot take.
+        For targets that do not suit the loss.
     """
     if loss is None:
         loss = SoftmaxCrossEntropy() if classes is not None else _suitable_loss(targets)
@@ -51,13 +51,13 @@ def learn_outputs(
 
 
 def given_outputs(loss: Loss | None, count: int) -> Outputs:
-    """The outputs of weights that were given, before there are targets.
+    """Return the outputs for weights given by a user, before there are targets.
 
     Raises
     ------
     ValueError
-        If a loss has to be named: one output may be a number or a class, or if the loss has
-        another number of outputs.
+        If the loss is "auto" for one output, which may be a number or a class, or needs another
+        number of outputs.
     """
     if loss is None:
         if count == 1:
@@ -74,21 +74,21 @@ def given_outputs(loss: Loss | None, count: int) -> Outputs:
 def match_outputs(
     given: Outputs, targets: RawTargets, loss: Loss | None, label_smoothing: float
 ) -> Outputs:
-    """The outputs of weights that were given, in the unit of the targets of their first fit.
+    """Return the outputs for the first fit of weights given by a user.
 
-    The weights have a number of outputs, and perhaps names of classes.
+    Their number, their classes, if any, and the unit of the targets are those of the weights.
 
     Raises
     ------
     TypeError, ValueError
-        For targets that the loss cannot take, or that do not fit the weights.
+        For targets that do not suit the loss or the weights.
     """
-    # Targets of one column that have several outputs are classes, not numbers.
+    # One column of targets for several outputs: classes, not numbers.
     if loss is None and targets.is_flat and given.count > 1:
         loss = SoftmaxCrossEntropy()
     try:
         learned = learn_outputs(targets, slice(None), loss, label_smoothing)
-    except ValueError:  # of the known classes, the targets may have one only
+    except ValueError:  # the targets may contain only one of the known classes
         if loss is None or loss.targets == "numbers":
             raise
         learned = replace(given, loss=loss, label_smoothing=label_smoothing)
@@ -99,7 +99,7 @@ def match_outputs(
             named.encode(targets, np.dtype("float32"))
             return replace(named, classes=named.labels)
         except ValueError:
-            # Weights without names of classes get the names of the targets.
+            # Weights without classes get those of the targets.
             if given.classes is not None or learned.count != count:
                 raise
             return learned
@@ -112,12 +112,12 @@ def match_outputs(
 
 
 def _suitable_loss(targets: RawTargets) -> Loss:
-    """The loss that "auto" stands for.
+    """The loss for "auto".
 
     Raises
     ------
     ValueError
-        If the targets could be classes as well as numbers.
+        If the targets may be classes or numbers.
     """
     if not targets.are_whole:
         name = "squared_error"
@@ -159,7 +159,7 @@ def _of_labels(outputs: Outputs, targets: RawTargets, classes: Array | None) -> 
 
 
 def _of_numbers(outputs: Outputs, targets: RawTargets, train: Rows) -> Outputs:
-    """Mean and standard deviation of each column; of counts the mean."""
+    """Outputs centred and scaled by mean and standard deviation of each column, counts by means."""
     are_counts, count = outputs.kind == "counts", outputs.loss.count
     columns = targets.numbers(counts=are_counts)[train]
     if count == 1:

@@ -1,4 +1,4 @@
-"""Outputs of a network: from targets to kernels, from kernels to predictions."""
+"""Outputs of a network: encoding of targets for kernels, decoding of outputs to predictions."""
 
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
@@ -14,7 +14,7 @@ from .targets import Targets, as_rows, squares
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """Outputs of a network, and the targets that they predict.
+    """Outputs of a network, and the encoding of their targets.
 
     Parameters
     ----------
@@ -23,13 +23,13 @@ class Outputs:
         Number of outputs.
     classes : array, optional
         Labels of the outputs of a softmax, or of the two classes of a single output; None for
-        weights that were given without.
+        weights given without.
     centre, spread : array of shape (count,)
-        Of numbers: an output z means ``centre + spread * z``. Of counts: ``spread * exp(z)``.
+        For numbers, an output z means ``centre + spread * z``; for counts, ``spread * exp(z)``.
     flat : bool
-        Whether there is one target for each row, not columns.
+        Whether targets are 1-D, one for each row.
     label_smoothing : float
-        Part of a label that is spread evenly over all classes.
+        Fraction of a label spread evenly over all classes.
     """
 
     loss: Loss
@@ -41,13 +41,13 @@ class Outputs:
     label_smoothing: float = 0.0
 
     def plain(self) -> dict[str, Any]:
-        """Plain arrays and values."""
+        """The outputs as plain arrays and values."""
         plain = {item.name: getattr(self, item.name) for item in fields(self)}
         return plain | {"loss": {"name": self.loss.name, **asdict(self.loss)}}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Outputs":
-        """The outputs that gave :meth:`plain`."""
+        """The outputs restored from :meth:`plain`."""
         settings = dict(plain["loss"])
         loss = LOSSES[settings.pop("name")](**settings)
         attributes = {item.name: plain[item.name] for item in fields(cls)} | {"loss": loss}
@@ -75,7 +75,7 @@ class Outputs:
 
     @property
     def labels(self) -> Array:
-        """The classes, 0, 1, ... where they were never named."""
+        """The classes; 0, 1, ... if they were never named."""
         if self.kind not in ("classes", "pair"):
             raise AttributeError(f"there are no classes with loss={self.loss.name!r}")
         count = 2 if self.kind == "pair" else self.count
@@ -87,11 +87,11 @@ class Outputs:
 
     @property
     def averaged(self) -> int:
-        """Over how many outputs the loss of a sample is averaged."""
+        """Number of outputs over which the loss of a sample is averaged."""
         return self.count if self.kind in ("numbers", "counts") else 1
 
     def kernel(self, targets: Targets) -> str:
-        """Name of the kernel of the loss on such targets."""
+        """Name of the loss kernel for these targets."""
         if self.loss.targets != "classes":
             return self.loss.name
         if targets.values is not None:
@@ -99,17 +99,17 @@ class Outputs:
         return self.loss.name + "_weighted" * self.is_weighted(targets)
 
     def is_weighted(self, targets: Targets) -> bool:
-        """Whether kernels need the weights of samples: all but the simplest."""
+        """Whether the loss kernel reads sample weights; not for plain labels of classes."""
         simple = self.loss.targets == "classes" and targets.labels is not None
         return not simple or targets.weights is not None or self.label_smoothing > 0
 
     def continued(self, loss: Loss | None, label_smoothing: float) -> "Outputs":
-        """Outputs from which another fit goes on, perhaps with another loss of the same outputs.
+        """A copy for a fit that continues, perhaps with another loss on the same outputs.
 
         Raises
         ------
         ValueError
-            If the loss has other outputs.
+            If the loss needs other outputs.
         """
         if loss is not None and not loss.has_outputs_of(self.loss):
             raise ValueError(
@@ -119,7 +119,7 @@ class Outputs:
         return replace(self, loss=loss or self.loss, label_smoothing=label_smoothing)
 
     def check_smoothing(self) -> None:
-        """A ValueError where there are no labels to be smoothed."""
+        """Raise a ValueError if there are no labels to smooth."""
         if self.label_smoothing > 0 and self.loss.targets not in ("classes", "labels"):
             raise ValueError(
                 f"label_smoothing has no effect with loss={self.loss.name!r}; "
@@ -127,12 +127,12 @@ class Outputs:
             )
 
     def encode(self, targets: RawTargets, dtype: np.dtype[Any]) -> Targets:
-        """Targets as kernels take them.
+        """Encode targets for the kernels.
 
         Raises
         ------
         TypeError, ValueError
-            For targets that the loss cannot take, or that differ in kind from those of the fit.
+            For targets that do not suit the loss, or differ in kind from those of the fit.
         """
         if self.kind == "classes" and (targets.is_flat or targets.is_one_hot):
             return Targets(targets.class_indices(self.labels), None, targets.weights)
@@ -153,7 +153,7 @@ class Outputs:
     def run_fields(
         self, targets: Targets, order: npt.NDArray[np.int64], dtype: np.dtype[Any]
     ) -> tuple[dict[str, Array], dict[str, float]]:
-        """Arrays and numbers that the loss reads, in an order, by the names of fields of a run."""
+        """Arrays and numbers that the loss kernel reads, rows in ``order``, by fields of a run."""
         arrays = targets.gathered(order, dtype, weighted=self.is_weighted(targets))
         stride = arrays["targets"].shape[1] if "targets" in arrays else 0
         arrays["outputs"] = self._table(targets).astype(dtype)
@@ -173,13 +173,13 @@ class Outputs:
         return table
 
     def summed_up(self, loss: float, score: float, targets: Targets) -> tuple[float, float]:
-        """Mean loss and metric, from the sums of the kernels."""
+        """Mean loss and metric, computed from the sums of the kernels."""
         mean = loss / targets.total
         if self.metric == "accuracy":
             return mean, score / targets.total
-        # Here and not in the kernels: the square of a unit may be 0 or infinite in float32.
+        # Not in the kernels, as the square of a unit may be 0 or infinite in float32.
         mean *= float(self.spread.max()) ** self.loss.degree / self.count
-        if self.kind == "counts":  # of the counts themselves, not of scaled ones
+        if self.kind == "counts":  # the loss of the counts, not of the scaled ones
             weights = targets.weights_of(np.arange(len(targets)))
             values = np.asarray(targets.values, np.float64)
             sums = np.einsum("ij,j->i", values, weights) * self.spread
@@ -188,7 +188,7 @@ class Outputs:
         return mean, 1 - score - constant / self.count
 
     def predictions(self, outputs: Array) -> Array:
-        """Predictions from activated outputs, shape (n, count)."""
+        """Decode activated outputs, shape (n, count), to labels or numbers."""
         if self.metric == "accuracy":
             return self.labels_of(outputs)
         numbers = self.centre + self.spread * outputs.astype(np.float64)
@@ -197,7 +197,7 @@ class Outputs:
         return numbers[:, 0] if self.flat else numbers
 
     def indices(self, targets: Targets) -> Array:
-        """Targets as indices of classes, or as rows of 0 and 1."""
+        """Decode targets to indices of classes, or rows of 0 and 1."""
         if targets.labels is not None:
             return targets.labels
         values = np.asarray(targets.values)
@@ -207,7 +207,7 @@ class Outputs:
         return ones[0] if self.kind == "pair" else ones.T
 
     def truths(self, targets: Targets) -> Array:
-        """Targets in the form of predictions."""
+        """Decode targets to the form of predictions."""
         if self.kind in ("classes", "pair"):
             return np.asarray(self.labels[self.indices(targets)])
         if self.kind == "labels":
@@ -216,18 +216,18 @@ class Outputs:
         return numbers[:, 0] if self.flat and self.count == 1 else numbers
 
     def check_probabilities(self) -> None:
-        """A ValueError where the loss has no probabilities."""
+        """Raise a ValueError if the loss has no probabilities."""
         if self.metric == "r2":
             raise ValueError(f"there are no probabilities with loss={self.loss.name!r}")
 
     def probabilities(self, outputs: Array) -> Array:
-        """Probabilities of classes or labels from activated outputs."""
+        """Decode activated outputs to probabilities of classes or labels."""
         if self.kind != "pair":
             return outputs
         return np.concatenate((1 - outputs, outputs), axis=1)
 
     def labels_of(self, probabilities: Array) -> Array:
-        """The more probable labels; a pair of classes may have one column, or two."""
+        """The most probable labels; probabilities of two classes may have one or two columns."""
         if self.kind == "labels":
             return (probabilities > 0.5).astype(np.int64)
         if self.kind == "pair":
@@ -235,7 +235,7 @@ class Outputs:
         return np.asarray(self.labels[probabilities.argmax(axis=1)])
 
     def decisions(self, logits: Array) -> Array:
-        """Values of the decision function from the plain outputs."""
+        """Values of the decision function, computed from the logits."""
         if self.kind == "numbers":
             return self.predictions(logits)
         if self.kind == "counts":
@@ -243,7 +243,7 @@ class Outputs:
         return logits[:, 0] if self.count == 1 and self.flat else logits
 
     def in_units(self, weights: list[Array]) -> list[Array]:
-        """Weights of the network -> of a network whose outputs are in the unit of the targets."""
+        """Convert the network's weights to those with outputs in the unit of the targets."""
         *rest, W, b = weights
         if self.kind == "numbers" and self._is_scaled:
             W, b = _cast((W * self.spread, b * self.spread + self.centre), b.dtype)
@@ -252,7 +252,7 @@ class Outputs:
         return [*rest, W, b]
 
     def from_units(self, weights: list[Array]) -> list[Array]:
-        """The reverse of :meth:`in_units`."""
+        """Convert weights with outputs in the unit of the targets to those of the network."""
         *rest, W, b = weights
         if self.kind == "numbers" and self._is_scaled:
             W, b = _cast((W / self.spread, (b - self.centre) / self.spread), b.dtype)

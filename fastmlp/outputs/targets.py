@@ -1,4 +1,4 @@
-"""Targets as kernels take them."""
+"""Encoded targets, as kernels read them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,22 +8,22 @@ import numpy.typing as npt
 
 from ..data import Array, Numbers, Rows
 
-# More than a vector: kernels load whole ones, also past the last row.
+# More than a vector, as kernels load whole vectors, past the last row too.
 PADDING = 64
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Targets of the outputs, a row of X after another.
+    """Encoded targets of n rows, either labels or values.
 
     Parameters
     ----------
     labels : int32 array of shape (n,), optional
         Indices of classes.
     values : array of shape (outputs, n), optional
-        In the network's dtype; either these or labels.
+        Targets of each output, in the network's dtype.
     weights : float64 array of shape (n,), optional
-        Of the samples; by default 1 each.
+        Sample weights, by default 1.
     """
 
     labels: npt.NDArray[np.int32] | None = None
@@ -35,7 +35,7 @@ class Targets:
 
     @property
     def total(self) -> float:
-        """Sum of the weights."""
+        """Sum of the sample weights."""
         return float(len(self) if self.weights is None else self.weights.sum())
 
     def part(self, rows: Rows | list[int]) -> "Targets":
@@ -45,13 +45,13 @@ class Targets:
         return Targets(labels, values, None if self.weights is None else self.weights[rows])
 
     def weights_of(self, order: npt.NDArray[np.int64]) -> Numbers:
-        """Weights of the rows ``order``."""
+        """Sample weights of the rows ``order``."""
         return np.ones(len(order)) if self.weights is None else self.weights[order]
 
     def gathered(
         self, order: npt.NDArray[np.int64], dtype: np.dtype[Any], *, weighted: bool
     ) -> dict[str, Array]:
-        """Copies of the rows ``order``, by the names of the fields of a run."""
+        """Copies of the rows ``order``, padded, by the names of the fields of a run."""
         arrays: dict[str, Array] = {}
         if self.values is None:
             arrays["labels"] = np.zeros(len(order), np.int32)
@@ -63,9 +63,9 @@ class Targets:
         return arrays
 
     def gather(self, order: npt.NDArray[np.int64], arrays: dict[str, Array]) -> None:
-        """Copy the rows ``order`` to the arrays that :meth:`gathered` gave for as many."""
+        """Copy the rows ``order`` to arrays from :meth:`gathered`, of the same length."""
         if self.labels is not None:
-            # By default a copy is made first, as an index might be wrong.
+            # The default mode makes a copy first, in case an index is wrong.
             self.labels.take(order, out=arrays["labels"], mode="clip")
         if self.values is not None:
             arrays["targets"][:, : len(order)] = self.values[:, order]
@@ -74,16 +74,16 @@ class Targets:
 
 
 def as_rows(columns: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:
-    """Columns of targets as rows, the layout of the kernels."""
+    """Transpose columns of targets to rows, the layout of the kernels."""
     return np.ascontiguousarray(columns.T, dtype)
 
 
 def squares(targets: Targets) -> Numbers:
-    """Weighted sums of squares about the mean, of each output's targets."""
+    """Weighted sum of squared deviations from the mean, for the targets of each output."""
     values = np.asarray(targets.values, np.float64)
     weights = targets.weights_of(np.arange(len(targets)))
     means = np.einsum("ij,j->i", values, weights) / targets.total
     sums: Numbers = np.einsum("ij,j->i", (values - means[:, None]) ** 2, weights)
-    # A constant column leaves rounding errors.
+    # 0 for constant columns, which leave rounding errors.
     sums[sums <= (np.finfo(np.float32).eps * means) ** 2 * targets.total] = 0
     return sums

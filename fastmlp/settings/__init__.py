@@ -1,7 +1,7 @@
 """Settings of a trainer: given -> chosen -> resolved.
 
-``Settings`` keeps them as users give them, ``choices`` are their checked values, ``FitSettings``
-what a fit goes by, with nothing left "auto" but what is learned from the rows.
+``Settings`` holds the values that users give, ``Choices`` the checked values, ``FitSettings`` those
+of one fit, where only what is learned from the rows may still be "auto".
 """
 
 from .defaults import auto_values, resolved

@@ -1,4 +1,4 @@
-"""Settings that contradict one another, or have no effect together."""
+"""Checks of settings that contradict each other, or have no effect together."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from .values import Choices
 
 
 def check_together(choices: Choices) -> None:
-    """Check settings whose values are right each alone.
+    """Check combinations of settings that are each valid alone.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def check_together(choices: Choices) -> None:
 
 
 def check_rate_has_effect(schedule: Any, learning_rate: float | None) -> None:
-    """A ValueError for a learning rate beside a function as schedule."""
+    """Raise a ValueError for a learning rate given together with a function as schedule."""
     if callable(schedule):
         raise ValueError(
             "learning_rate has no effect beside a function as schedule, which gives it; "
@@ -38,7 +38,7 @@ def check_rate_has_effect(schedule: Any, learning_rate: float | None) -> None:
 
 
 def _check_layers(choices: Choices) -> None:
-    """Settings for each layer, or for hidden layers where there are none."""
+    """Refuse settings for another number of layers, or for hidden layers of a linear model."""
     count = len(choices.hidden)
     activation, dropout = choices.activation, choices.dropout
     got = f"got activation={activation!r} and hidden={choices.hidden}"
@@ -56,7 +56,7 @@ def _check_layers(choices: Choices) -> None:
 
 
 def _check_refit(choices: Choices) -> None:
-    """A refit needs rows kept for validation, and starts afresh."""
+    """Refuse a refit without early stopping on held-out rows, or one that cannot start afresh."""
     stopping, fraction = choices.early_stopping, choices.validation_fraction
     if stopping is None or (stopping == "auto" and choices.epochs != "auto"):
         got = f"early_stopping={stopping!r} and epochs={choices.epochs!r}"
@@ -71,7 +71,7 @@ def _check_refit(choices: Choices) -> None:
 
 
 def check_open_ended(choices: Choices, method: str) -> None:
-    """A ValueError for a setting that has no effect in ``partial_fit`` or ``fit_stream``."""
+    """Raise a ValueError for a setting without effect in ``partial_fit`` or ``fit_stream``."""
     schedule = choices.schedule
     by_update = isinstance(schedule, Constant | InverseScaling | ReduceOnPlateau)
     if schedule not in (None, "auto") and not (by_update or callable(schedule)):

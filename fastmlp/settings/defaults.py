@@ -1,8 +1,7 @@
-"""What settings that are "auto" become, by the number of rows and by other settings.
+"""Values of settings that are "auto", computed from the number of rows and other settings.
 
-Chosen by the test scores of the tables to tune on of ``asv_benchmarks/defaults``, of late by those
-to check on too, and for many rows by those of MNIST; nothing is chosen by the tables that are held
-back.
+Chosen by the test scores of the tuning tables of ``asv_benchmarks/defaults``, of late also of the
+checking tables, and for many rows of MNIST; never by the tables held back.
 """
 
 import math
@@ -13,27 +12,27 @@ from ..schedules import OneCycle
 from .resolved import FitSettings, LearningRate
 from .values import Choices
 
-# Batches: a power of 2, about twenty of them an epoch where there are few rows.
+# Batch sizes are powers of 2; with few rows, about twenty batches make an epoch.
 _SMALLEST_BATCH, LARGEST_BATCH, _BATCHES = 16, 128, 20
 _VALIDATION_FRACTION = 0.15
-# Fewer rows are all trained on: the few kept for validation would say little.
+# With fewer rows all are trained on: 15% of them would validate too little.
 _FEWEST_TO_SPLIT = 40
 _MOST_EPOCHS, _FEWEST_EPOCHS = 400, 10
-# Where early stopping ends the training, and where nothing does.
+# Updates with early stopping, and without.
 _MOST_UPDATES, _UPDATES = 60_000, 3_000
-# Epochs; of averaged weights, whose losses hardly jump, 8 to 40 gave the same.
+# Epochs. Losses of averaged weights hardly fluctuate; with them 8 to 40 gave the same scores.
 _PATIENCE, _AVERAGED_PATIENCE = 20, 10
-# So many rows get a fixed number of updates, at a rate that falls to nothing: on MNIST
-# that reached 98.2% in 15 epochs, early stopping at a constant rate 97.6 to 98.0% in 17 to 22.
+# From so many rows on, a fixed number of updates and a rate that falls to zero: on MNIST this
+# reached 98.2% in 15 epochs, early stopping at a constant rate 97.6 to 98.0% in 17 to 22.
 _MANY_ROWS, _MANY_UPDATES, _HIGH_RATE = 20_000, 7_000, 0.003
-# Where early stopping is automatic: averaged weights gave R² +0.003, a higher rate with them as
-# much again; accuracy stayed.
+# With automatic early stopping: averaged weights gave R² +0.003, a higher rate with them another
+# +0.003; accuracy stayed.
 _AVERAGING = 0.9
-# A linear model has little to overfit: it trains on all rows, as scikit-learn's. On the tables to
-# tune on that came within 0.001 of its logistic and ridge regression, early stopping only within
-# 0.003 and 0.005.
+# A linear model hardly overfits: it trains on all rows, as scikit-learn's. On the tuning tables
+# this came within 0.001 of its logistic and ridge regression, early stopping only within 0.003
+# and 0.005.
 _LINEAR_RATE = 0.01
-# Passes over a stream, whose number of rows is unknown.
+# Epochs of a stream, whose number of rows is unknown.
 _STREAM_EPOCHS = 10
 
 
@@ -44,17 +43,17 @@ def resolved(
     validated: bool,
     open_ended: bool = False,
 ) -> FitSettings:
-    """The settings of a fit, with "auto" replaced.
+    """Return the settings of a fit, with "auto" replaced by values.
 
     Parameters
     ----------
     choices : Choices
     n_rows : int
-        Rows given, without those of weight 0; of a stream, those of its first chunk.
+        Rows given, without those of weight 0; for a stream, those of its first chunk.
     validated : bool
-        Whether rows to validate on are given, too.
+        Whether validation data are given.
     open_ended : bool
-        Whether more rows may come, of which none are kept for validation.
+        Whether more rows may follow; then none are held out for validation.
     """
     ending = _ending(choices, n_rows, validated=validated, open_ended=open_ended)
     averaging = _or(choices.weight_averaging, _AVERAGING if ending == "early" else 0.0)
@@ -87,7 +86,7 @@ def resolved(
 def _ending(
     choices: Choices, n_rows: int, *, validated: bool, open_ended: bool
 ) -> Literal["cycle", "early", "given"]:
-    """What ends the training: a cycle of the learning rate, early stopping, or other settings."""
+    """What ends a fit: a cycle of the learning rate, early stopping, or the given settings."""
     if choices.epochs != "auto" or choices.early_stopping != "auto":
         return "given"
     cycles = len(choices.hidden) == 0 or n_rows >= _MANY_ROWS
@@ -98,7 +97,7 @@ def _ending(
 
 
 def _or(choice: Any, default: Any) -> Any:
-    """The choice, or what "auto" becomes."""
+    """The choice, or the default where it is "auto"."""
     return default if isinstance(choice, str) and choice == "auto" else choice
 
 
@@ -112,7 +111,7 @@ def _epochs(updates: int, per_epoch: int) -> int:
 
 
 def _learning_rate(choices: Choices, high_rate: float) -> LearningRate:
-    """The rate given, to the trainer or to its optimizer, or the default one."""
+    """The rate given to the trainer or its optimizer, else the default."""
     given, optimizer = choices.learning_rate, choices.optimizer
     if callable(choices.schedule):
         return LearningRate(optimizer.rate, "scheduled")
@@ -122,7 +121,7 @@ def _learning_rate(choices: Choices, high_rate: float) -> LearningRate:
 
 
 def auto_values(choices: Choices, settings: FitSettings, loss: str) -> dict[str, Any]:
-    """What "auto" became, as plain values; of early stopping the patience, of the loss its name."""
+    """Plain values of settings that were "auto"; early stopping by patience, loss by name."""
     names = (
         "epochs", "batch_size", "validation_fraction", "early_stopping", "schedule",
         "weight_averaging",

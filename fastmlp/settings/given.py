@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Metric = str | Callable[..., float]
     AnyCallback = Callable[..., Any] | Callback
 
-# Of difflib: "epoch" and "batchsize" are near, "losses" is not.
+# Similarity by difflib: "epoch" and "batchsize" are above, "losses" is below.
 _NEAR = 0.85
 
 
@@ -36,7 +36,7 @@ def _setting(default: Any, check: Check | dict[str, Check]) -> Any:
 
 @dataclass(repr=False, eq=False)
 class Settings:
-    """Settings, kept as they are given. Each is checked when it is set, all of them by a fit."""
+    """Settings as given. Each is checked when it is set, all of them again by a fit."""
 
     hidden: int | Sequence[int] = _setting(128, values.hidden_units)
     _: KW_ONLY
@@ -74,7 +74,7 @@ class Settings:
     callbacks: AnyCallback | Sequence[AnyCallback] = _setting((), values.callbacks)
 
     def __post_init__(self) -> None:
-        """Subclasses prepare here what is not a setting."""
+        """Initialize attributes that are not settings, in subclasses."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTINGS:
@@ -93,20 +93,19 @@ class Settings:
         given = [f"hidden={self.hidden!r}"]
         for setting in fields(self)[1:]:
             value = getattr(self, setting.name)
-            # An array compares item by item.
+            # By repr, as arrays compare item by item.
             if repr(value) != repr(setting.default):
                 given.append(f"{setting.name}={value!r}")
         return f"{type(self).__name__}({', '.join(given)})"
 
 
-# By name.
 _FIELDS = {setting.name: setting for setting in fields(Settings)}
 
 SETTINGS = tuple(_FIELDS)
 
 
 def check_setting(name: str, value: Any) -> Any:
-    """Check a setting alone; returns its value as a fit uses it.
+    """Check one setting; return its value in the form that a fit uses.
 
     Raises
     ------
@@ -120,14 +119,14 @@ def check_setting(name: str, value: Any) -> Any:
 
 
 def choices(settings: Settings) -> Choices:
-    """The settings as a fit uses them.
+    """Check all settings, alone and together; return their values in the form that a fit uses.
 
-    They are checked again: a list may have changed since it was set.
+    Again, as a list may have changed since it was set.
 
     Raises
     ------
     TypeError, ValueError
-        If one is wrong, or contradicts another one.
+        If one is invalid, or contradicts another.
     """
     checked = {name: check_setting(name, getattr(settings, name)) for name in SETTINGS}
     chosen = Choices(**checked)
@@ -136,7 +135,7 @@ def choices(settings: Settings) -> Choices:
 
 
 def _near_miss(name: str) -> str | None:
-    """The setting, or attribute to be set, that a name was probably meant for, if it is none."""
+    """The name that an unknown name probably misspells: of a setting, or ``stop_training``."""
     if name.startswith("_"):
         return None
     names = [*SETTINGS, "stop_training"]

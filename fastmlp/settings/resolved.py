@@ -1,5 +1,4 @@
-"""Settings as a fit goes by them: of concrete types, with nothing left to be chosen but what is
-learned from the rows, the loss and the scaling."""
+"""Settings of one fit: concrete types, with only loss and scaling still to learn from the rows."""
 
 from __future__ import annotations
 
@@ -19,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LearningRate:
-    """The learning rate of a fit, before the schedule, and where it comes from.
+    """The learning rate of a fit, before the schedule, and its source.
 
     Parameters
     ----------
     value : float
     source : {"given", "chosen", "scheduled"}
-        By the user, by default, or by a function as schedule, beside which ``value`` has no effect.
+        By the user, by default, or by a function as schedule, which makes ``value`` irrelevant.
     slowdown : float
-        Factor after fits that diverged.
+        Factor that is reduced when a fit diverges.
     """
 
     value: float
@@ -36,18 +35,18 @@ class LearningRate:
 
     @property
     def slowed(self) -> float:
-        """The rate after fits that diverged."""
+        """The rate times ``slowdown``."""
         return self.value * self.slowdown
 
     def slower(self) -> LearningRate:
-        """A tenth of it."""
+        """The same rate with a tenth of the slowdown factor."""
         return replace(self, slowdown=self.slowdown / 10)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
-    """What a fit goes by. ``Settings`` has the same names; only those that are learned from the
-    rows may still be open: ``loss`` None, ``scaling`` "auto"."""
+    """Settings of one fit, by the names of ``Settings``; ``loss`` None and ``scaling`` "auto" are
+    learned from the rows."""
 
     hidden: tuple[int, ...]
     activation: str | tuple[str, ...]
@@ -82,7 +81,7 @@ class FitSettings:
     callbacks: tuple[Any, ...]
 
     def changed(self, **changes: Any) -> FitSettings:
-        """The same with other values."""
+        """A copy with some values replaced."""
         return replace(self, **changes)
 
     def activations(self, count: int) -> tuple[str, ...]:
@@ -90,11 +89,11 @@ class FitSettings:
         return for_each_layer(self.activation, count)
 
     def dropouts(self, count: int) -> tuple[float, ...]:
-        """The fraction dropped of the input and of each of ``count`` hidden layers; () for none."""
+        """Fractions dropped of the input and of each of ``count`` hidden layers; () for none."""
         given = self.dropout if isinstance(self.dropout, tuple) else (0.0, *[self.dropout] * count)
         return given if any(given) else ()
 
 
 def for_each_layer(activation: str | tuple[str, ...], count: int) -> tuple[str, ...]:
-    """A name for each of ``count`` hidden layers."""
+    """The activations of ``count`` hidden layers, from one name or a name for each."""
     return activation if isinstance(activation, tuple) else (activation,) * count

@@ -1,4 +1,4 @@
-"""Checks of the values of settings, each alone: they return the value as a fit uses it."""
+"""Checks of single settings: each returns the value in the form that a fit uses."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -35,16 +35,16 @@ VERBOSE = rule(int, "0, 1 or 2", (Integral, np.bool_), lambda value: 0 <= value 
 
 
 class Choices(SimpleNamespace):
-    """Checked values of all settings, by name; "auto" where the choice is left to the fit."""
+    """Checked values of all settings, by name; "auto" may remain."""
 
 
 def is_auto(value: Any) -> bool:
-    """Whether it is "auto"; an array would compare item by item."""
+    """Whether a value is "auto"; a plain == would compare arrays item by item."""
     return isinstance(value, str) and value == "auto"
 
 
 def or_auto(metadata: dict[str, Check]) -> dict[str, Check]:
-    """The same check, or "auto"."""
+    """Field metadata: the given check, which also accepts "auto"."""
 
     def check(name: str, value: Any) -> Any:
         if is_auto(value):
@@ -59,7 +59,7 @@ def or_auto(metadata: dict[str, Check]) -> dict[str, Check]:
 
 
 def _one_or_each(name: str, value: Any, check: Check) -> Any:
-    """A checked value, or a tuple of one for each item of a sequence."""
+    """Check a value, or each item of a sequence, which becomes a tuple."""
     value = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         return check(name, value)
@@ -67,13 +67,13 @@ def _one_or_each(name: str, value: Any, check: Check) -> Any:
 
 
 def hidden_units(name: str, value: Any) -> tuple[int, ...]:
-    """Units of each hidden layer."""
+    """Number of units of each hidden layer, as a tuple."""
     units = _one_or_each(name, value, COUNT["check"])
     return units if isinstance(units, tuple) else (units,)
 
 
 def activation(name: str, value: Any) -> str | tuple[str, ...]:
-    """A name, or one for each hidden layer."""
+    """Name of an activation, or one for each hidden layer."""
     return _one_or_each(name, value, _ACTIVATION)  # type: ignore[no-any-return]
 
 
@@ -161,5 +161,5 @@ def callbacks(name: str, value: Any) -> tuple[Any, ...]:
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
-    """The items of a sequence, or the one value; an iterator would be empty after a first look."""
+    """The items of a sequence, or the value itself, also an iterator, readable only once."""
     return tuple(value) if isinstance(value, Sequence) else (value,)
