@@ -4,10 +4,11 @@ import inspect
 import re
 from collections.abc import Collection
 from dataclasses import MISSING, Field, fields
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
+import fastmlp
 from fastmlp import Trainer
 from fastmlp.callbacks import Callback
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
@@ -122,3 +123,14 @@ def test_contributing_names_every_module() -> None:
         if (path.suffix == ".py" or path.is_dir()) and not path.name.startswith("_")
     }
     assert set(re.findall(r"\b\w+(?:\.py|/)", tree)) == present
+
+
+@pytest.mark.parametrize("name", sorted({*fastmlp.__all__} - {"__version__", "presets", "History"}))
+def test_annotations_can_be_resolved(name: str) -> None:
+    """Programs make command lines and forms of them. A History gives objects of other packages."""
+    public = getattr(fastmlp, name)
+    functions = [public] if inspect.isfunction(public) else [public.__init__]
+    if inspect.isclass(public) and public.__module__.startswith("fastmlp"):
+        functions += [f for n, f in inspect.getmembers(public, inspect.isfunction) if n[0] != "_"]
+    for function in functions:
+        get_type_hints(function)
