@@ -278,7 +278,7 @@ def run(code: str) -> tuple[int, str]:
     told."""
     setting = os.environ | {"NUMBA_NUM_THREADS": "2"}
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", f"from tests.test_bounds import *; {code}"],
+        [sys.executable, "-X", "faulthandler", "-c", f"from {__name__} import *; {code}"],
         cwd=ROOT, env=setting, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     told = done.stdout.splitlines()[-1:] + done.stderr.splitlines()[-25:]
