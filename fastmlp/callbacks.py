@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .checked import FLAG, NOT_NEGATIVE, WHOLE, Checked, one_of, rule
+from .checks import FLAG, NOT_NEGATIVE, WHOLE, Checked, one_of, rule
 from .metrics import is_larger_better
 
 Logs = dict[str, float]

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .checked import RATE, Checked
+from .checks import RATE, Checked
 
 Numbers = npt.NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """Optimizers, with their settings; the state belongs to each fit.
 
 Where sources differ, scikit-learn has priority, then Keras, then the paper; each docstring says
-which. To add one: its update rule in ``kernels.plugins.rules``, a class here with the source of its
+which. To add one: its rule in ``kernels.plugins.update_rules``, a class here with the source of its
 formula, and a line in ``OPTIMIZERS``.
 
 The default of ``learning_rate`` is ``default_rate``; ``Trainer(learning_rate=...)`` is short for
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
-from .checked import FLAG, FRACTION, NOT_NEGATIVE, RATE, Checked, optional
+from .checks import FLAG, FRACTION, NOT_NEGATIVE, RATE, Checked, optional
 
 # Names of settings -> their names in the update rules.
 _NUMBERS = {

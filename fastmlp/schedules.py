@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from .checked import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE_SHARE, SHARE, WHOLE, Checked, rule
+from .checks import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE_SHARE, SHARE, WHOLE, Checked, rule
 
 Factors = npt.NDArray[np.float64]
 Updates = npt.NDArray[np.int64]

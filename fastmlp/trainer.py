@@ -27,11 +27,17 @@ from .inference.predictor import Predictor
 from .inputs import Scaling
 from .kernels.language.jit import announcing
 from .network.model import Model, given_model
-from .network.state import check_picklable, learned_state, plain_state, restored, with_settings
+from .network.saved_state import (
+    check_picklable,
+    learned_state,
+    plain_state,
+    restored,
+    with_settings,
+)
 from .settings import Choices, FitSettings, auto_values, choices, resolved
+from .settings.auto import LARGEST_BATCH
+from .settings.checks import as_tuple
 from .settings.combinations import check_open_ended
-from .settings.defaults import LARGEST_BATCH
-from .settings.values import as_tuple
 
 
 class Trainer(Predictor):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fastmlp.kernels.plugins.rules import RULES
+from fastmlp.kernels.plugins.update_rules import RULES
 from fastmlp.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, AdamW, AMSGrad, Lion, RMSprop
 
 # Rule, default rate, numbers of the rule, decay.

@@ -1,10 +1,10 @@
 """Split of the rows into training and validation rows."""
 
-import math
 import warnings
 
 import numpy as np
 
+from ..settings.auto import training_count
 from .arrays import Array, Rows
 from .messages import outside, some
 from .targets import RawTargets
@@ -34,6 +34,8 @@ def split_rows(
     """
     n_rows = len(targets)
     n_train = training_count(n_rows, fraction)
+    if fraction > 0 and not 0 < n_train < n_rows:
+        raise ValueError(f"validation_fraction={fraction} leaves {n_train} of {n_rows} to train on")
     if n_train == n_rows:
         return slice(None), None
     if split == "last":
@@ -45,19 +47,6 @@ def split_rows(
     if split == "stratified":
         order = order[_spread_out(_classes(targets)[order])]
     return np.sort(order[:n_train]), np.sort(order[n_train:])
-
-
-def training_count(n_rows: int, fraction: float) -> int:
-    """Return the number of training rows: floor(n_rows * (1 - fraction)).
-
-    A `fraction` > 0 that leaves no rows for training or for validation is a ValueError.
-    """
-    wanted = n_rows * (1 - fraction)
-    # 10 * (1 - 0.9) is 0.9999999999999998, but 1 is meant.
-    n_train = round(wanted) if math.isclose(wanted, round(wanted)) else math.floor(wanted)
-    if fraction > 0 and not 0 < n_train < n_rows:
-        raise ValueError(f"validation_fraction={fraction} leaves {n_train} of {n_rows} to train on")
-    return n_train
 
 
 def _classes(targets: RawTargets) -> Array:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..kernels.plugins.rules import RULES
+from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
 from ..network.network import Floats, Network
 from .contention import Contention

@@ -1,6 +1,6 @@
 """The memory of a fit: its plan, and the kernels' job on it."""
 
-from ..kernels.plugins.rules import RULES
+from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.jobs import training_job
 from ..kernels.runs.launch import Job
 from ..kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout

@@ -9,7 +9,7 @@ from ..network.initializers import initial_weights
 from ..network.model import Model
 from ..network.network import Network
 from ..settings import Choices, FitSettings
-from ..settings.resolved import for_each_layer
+from ..settings.fit_settings import for_each_layer
 
 
 def check_continues(model: Model, choices: Choices) -> None:

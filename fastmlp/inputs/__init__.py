@@ -3,7 +3,7 @@
 Categories are one-hot encoded, missing numbers filled, and features scaled.
 """
 
-from .columns import Columns, learn_columns
+from .categories_and_gaps import Columns, learn_columns
 from .inputs import Inputs, learn_inputs
 from .scaling import AS_THEY_COME, Scaling
 

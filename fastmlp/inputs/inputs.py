@@ -7,7 +7,7 @@ import numpy as np
 
 from ..data import Array, Features, Names, Numbers, Rows, check_names, is_ready, open_features
 from ..settings import FitSettings, check_setting
-from .columns import Columns, learn_columns
+from .categories_and_gaps import Columns, learn_columns
 from .learn_scaling import Setting, given_scaling, learn_scaling
 from .scaling import Scaling
 

@@ -11,7 +11,7 @@ from ..data import check_classes
 from ..inputs import Columns, Inputs, Scaling
 from ..outputs import given_outputs
 from ..settings import Settings, check_setting
-from ..settings.resolved import for_each_layer
+from ..settings.fit_settings import for_each_layer
 from .encoding import Encoding
 from .given_weights import check_weights
 from .network import Network

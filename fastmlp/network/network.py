@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..kernels.plugins.rules import RULES
+from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.plan import aligned_zeros, weight_layout
 from ..settings import check_setting
 from .given_weights import check_weights

@@ -4,10 +4,10 @@
 of one fit, where only what is learned from the rows may still be "auto".
 """
 
-from .defaults import auto_values, resolved
-from .given import SETTINGS, Settings, check_setting, choices
-from .resolved import FitSettings, LearningRate
-from .values import Choices
+from .auto import auto_values, resolved
+from .checks import Choices
+from .fit_settings import FitSettings, LearningRate
+from .settings import SETTINGS, Settings, check_setting, choices
 
 __all__ = [
     "SETTINGS",

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..callbacks import EarlyStopping
 from ..schedules import Constant, InverseScaling, ReduceOnPlateau
-from .values import Choices
+from .checks import Choices
 
 
 def check_together(choices: Choices) -> None:

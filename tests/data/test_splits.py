@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastmlp.data import RawTargets, split_rows
-from fastmlp.data.splits import training_count
+from fastmlp.settings.auto import training_count
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import X, Y, numbers, trainer
 
@@ -39,7 +39,7 @@ def test_split_is_exact_for_percentages(percent: int) -> None:
 def test_split_needs_rows_on_both_sides(n_rows: int, fraction: float) -> None:
     match = rf"validation_fraction={fraction} leaves (0|{n_rows}) of {n_rows} "
     with pytest.raises(ValueError, match=match):
-        training_count(n_rows, fraction)
+        split_rows(RawTargets(np.arange(n_rows)), fraction, "last", None)
 
 
 @needs_compiler

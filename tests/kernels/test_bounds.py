@@ -18,11 +18,11 @@ from fastmlp.fitting import epoch, memory
 from fastmlp.inference import forward as prediction
 from fastmlp.inputs import Scaling
 from fastmlp.inputs.bins import Bins
-from fastmlp.kernels.plugins import rules
+from fastmlp.kernels.plugins import update_rules as rules
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS
 from fastmlp.kernels.plugins.readers import READERS
-from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
+from fastmlp.kernels.products.block_sizes import MANY_SAMPLES, PACKED_INPUTS
 from tests.helpers import reference
 from tests.helpers.basics import Array, needs_compiler
 from tests.helpers.fences import fences

@@ -6,7 +6,7 @@ import pytest
 from fastmlp import Trainer
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.network.initializers import initial_weights
-from fastmlp.settings.values import INITIALIZERS
+from fastmlp.settings.checks import INITIALIZERS
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import X, Y
 

@@ -8,14 +8,15 @@ import pytest
 
 import fastmlp
 from fastmlp import Ensemble, Trainer, callbacks, presets
-from fastmlp.kernels.plugins import losses, rules
+from fastmlp.kernels.plugins import losses
+from fastmlp.kernels.plugins import update_rules as rules
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.losses import LOSSES
 from fastmlp.metrics import METRICS
 from fastmlp.optimizers import OPTIMIZERS
 from fastmlp.schedules import SCHEDULES
 from fastmlp.settings import SETTINGS
-from fastmlp.settings.values import INITIALIZERS
+from fastmlp.settings.checks import INITIALIZERS
 from tests.conftest import COLLECTED
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import X, Y, trainer

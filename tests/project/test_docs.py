@@ -16,7 +16,7 @@ from fastmlp.losses import LOSSES
 from fastmlp.metrics import METRICS
 from fastmlp.optimizers import OPTIMIZERS
 from fastmlp.schedules import SCHEDULES
-from fastmlp.settings.values import INITIALIZERS
+from fastmlp.settings.checks import INITIALIZERS
 from tests.helpers.processes import ROOT
 
 TABLES: dict[str, Collection[str]] = {

@@ -12,7 +12,7 @@ from ..language.parameters import Memory, Run
 from ..language.simd import Emitter
 from ..products.updates import update_rule
 from .elementwise import Numbers, elementwise
-from .rules import Vectors
+from .update_rules import Vectors
 
 
 def _penalise(e: Emitter, run: Numbers, w: Any, g: Any) -> Vectors:

@@ -9,7 +9,7 @@ from ..language.jit import call, kernel, plugin
 from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at, vectors_of
 from ..language.simd import TILE_ROWS
-from .blocks import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
+from .block_sizes import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
 from .inner import inner
 from .tiles import outer
 from .updates import scale, update_rows, update_rule

@@ -4,7 +4,7 @@ from ..language.elements import as_element, int64s
 from ..language.jit import kernel, plugin
 from ..language.parameters import Memory, Pair, Run, Triple
 from ..language.simd import TILE_ROWS
-from .blocks import UPDATE_ROWS
+from .block_sizes import UPDATE_ROWS
 from .tiles import outer
 
 

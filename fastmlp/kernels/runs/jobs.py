@@ -11,10 +11,10 @@ from ..plugins.activations import ACTIVATIONS
 from ..plugins.dropout import drop_deltas, drop_inputs, drop_outputs, thresholds
 from ..plugins.losses import LOSSES
 from ..plugins.readers import READERS
-from ..plugins.rules import RULES
+from ..plugins.update_rules import RULES
 from ..plugins.zeros import mask_chunk, scan
 from ..products import dense, output
-from ..products.blocks import MANY_SAMPLES
+from ..products.block_sizes import MANY_SAMPLES
 from ..products.tiles import OUTER, OUTER_MASKED
 from .clipping import update_clipped
 from .launch import Job

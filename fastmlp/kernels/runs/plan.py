@@ -16,7 +16,7 @@ from ..language.records import LAYER, RUN
 from ..language.simd import LINE_BYTES, TILE_ROWS, TILE_VECTORS, lanes
 from ..plugins.activations import ACTIVATIONS
 from ..plugins.zeros import mask_words
-from ..products.blocks import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
+from ..products.block_sizes import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
 
 # Copies of the activations: a thread may already compute those of the next chunk while another
 # one still reads these.

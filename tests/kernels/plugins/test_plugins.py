@@ -11,7 +11,8 @@ from fastmlp.fitting.dataset import FitData
 from fastmlp.fitting.epoch import TrainingRun
 from fastmlp.inputs import Columns, Inputs
 from fastmlp.kernels.language import functions, jit
-from fastmlp.kernels.plugins import activations, losses, pointwise, rules
+from fastmlp.kernels.plugins import activations, losses, pointwise
+from fastmlp.kernels.plugins import update_rules as rules
 from fastmlp.losses import Loss
 from fastmlp.network.encoding import Encoding
 from fastmlp.network.network import Network

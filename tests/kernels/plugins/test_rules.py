@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp.kernels.plugins.rules import RULES
+from fastmlp.kernels.plugins.update_rules import RULES
 from tests.helpers import reference
 from tests.helpers import rules as references
 from tests.helpers.basics import NAN, Array, needs_compiler

@@ -11,7 +11,7 @@ import pytest
 
 from fastmlp import Trainer
 from fastmlp.fitting import epoch
-from fastmlp.kernels.products.blocks import MANY_SAMPLES, PACKED_INPUTS
+from fastmlp.kernels.products.block_sizes import MANY_SAMPLES, PACKED_INPUTS
 from fastmlp.kernels.runs.plan import MAX_CHUNK
 from tests.helpers import reference
 from tests.helpers.basics import Array, needs_compiler

@@ -19,7 +19,7 @@ from fastmlp import Trainer
 from fastmlp.data import RawTargets, open_features, split_rows
 from fastmlp.data.tables import Table
 from fastmlp.inputs import Columns, learn_columns
-from fastmlp.inputs.columns import MOST_CATEGORIES
+from fastmlp.inputs.categories_and_gaps import MOST_CATEGORIES
 from tests.helpers.basics import NAN
 from tests.helpers.rows import check_features
 

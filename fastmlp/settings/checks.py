@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import Callback, EarlyStopping
-from ..checked import COUNT, FRACTION, NOT_NEGATIVE, RATE, Check, named, one_of, rule
+from ..checks import COUNT, FRACTION, NOT_NEGATIVE, RATE, Check, named, one_of, rule
 from ..kernels.plugins.activations import ACTIVATIONS
 from ..losses import LOSSES, Loss
 from ..metrics import METRICS

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..callbacks import Callback, EarlyStopping
-from ..checked import COUNT, FLAG, FRACTION, NOT_NEGATIVE, RATE, WHOLE, Check
+from ..checks import COUNT, FLAG, FRACTION, NOT_NEGATIVE, RATE, WHOLE, Check
 from ..losses import Loss
 from ..metrics import AnyMetric
 from ..optimizers import Optimizer
 from ..schedules import ReduceOnPlateau, Schedule
-from . import values
+from . import checks
+from .checks import Choices, or_auto
 from .combinations import check_together
-from .values import Choices, or_auto
 
 AnyCallback = Callable[..., Any] | Callback
 
@@ -36,18 +36,18 @@ def _setting(default: Any, check: Check | dict[str, Check]) -> Any:
 class Settings:
     """Settings as given. Each is checked when it is set, all of them again by a fit."""
 
-    hidden: int | Sequence[int] = _setting(128, values.hidden_units)
+    hidden: int | Sequence[int] = _setting(128, checks.hidden_units)
     _: KW_ONLY
-    activation: str | Sequence[str] = _setting("relu", values.activation)
-    initializer: str = _setting("glorot_uniform", values.INITIALIZER)
-    dropout: float | Sequence[float] = _setting(0.0, values.dropout)
-    loss: str | Loss = _setting("auto", values.loss)
-    class_weight: str | Mapping[Any, float] | None = _setting(None, values.class_weight)
+    activation: str | Sequence[str] = _setting("relu", checks.activation)
+    initializer: str = _setting("glorot_uniform", checks.INITIALIZER)
+    dropout: float | Sequence[float] = _setting(0.0, checks.dropout)
+    loss: str | Loss = _setting("auto", checks.loss)
+    class_weight: str | Mapping[Any, float] | None = _setting(None, checks.class_weight)
     label_smoothing: float = _setting(0.0, FRACTION)
-    optimizer: str | Optimizer = _setting("adam", values.OPTIMIZER)
+    optimizer: str | Optimizer = _setting("adam", checks.OPTIMIZER)
     learning_rate: float | None = _setting(None, RATE)
     schedule: str | Schedule | ReduceOnPlateau | Callable[[int], float] | None = _setting(
-        "auto", values.schedule
+        "auto", checks.schedule
     )
     l2: float = _setting(0.0, NOT_NEGATIVE)
     l1: float = _setting(0.0, NOT_NEGATIVE)
@@ -56,20 +56,20 @@ class Settings:
     batch_size: int | str = _setting("auto", or_auto(COUNT))
     weight_averaging: float | str = _setting("auto", or_auto(FRACTION))
     shuffle: bool = _setting(True, FLAG)
-    scaling: str | float | Sequence[float] | np.ndarray | None = _setting("auto", values.scaling)
-    missing: str = _setting("error", values.MISSING)
+    scaling: str | float | Sequence[float] | np.ndarray | None = _setting("auto", checks.scaling)
+    missing: str = _setting("error", checks.MISSING)
     validation_fraction: float | str = _setting("auto", or_auto(FRACTION))
-    validation_split: str = _setting("auto", values.SPLIT)
-    early_stopping: bool | str | EarlyStopping = _setting("auto", values.early_stopping)
+    validation_split: str = _setting("auto", checks.SPLIT)
+    early_stopping: bool | str | EarlyStopping = _setting("auto", checks.early_stopping)
     refit: bool = _setting(False, FLAG)
-    metrics: AnyMetric | Sequence[AnyMetric] = _setting("auto", values.metrics)
+    metrics: AnyMetric | Sequence[AnyMetric] = _setting("auto", checks.metrics)
     time_budget: float | None = _setting(None, RATE)
-    dtype: npt.DTypeLike = _setting("float32", values.DTYPE)
+    dtype: npt.DTypeLike = _setting("float32", checks.DTYPE)
     threads: int | None = _setting(None, COUNT)
     seed: int | None = _setting(None, WHOLE)
     warm_start: bool = _setting(False, FLAG)
-    verbose: int = _setting(0, values.VERBOSE)
-    callbacks: AnyCallback | Sequence[AnyCallback] = _setting((), values.callbacks)
+    verbose: int = _setting(0, checks.VERBOSE)
+    callbacks: AnyCallback | Sequence[AnyCallback] = _setting((), checks.callbacks)
 
     def __post_init__(self) -> None:
         """Initialize attributes that are not settings, in subclasses."""

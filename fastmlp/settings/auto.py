@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from ..callbacks import EarlyStopping
 from ..schedules import OneCycle
-from .resolved import FitSettings, LearningRate
-from .values import Choices
+from .checks import Choices
+from .fit_settings import FitSettings, LearningRate
 
 # Batch sizes are powers of 2; with few rows, about twenty batches make an epoch.
 _SMALLEST_BATCH, LARGEST_BATCH, _BATCHES = 16, 128, 20
@@ -63,7 +63,7 @@ def resolved(
         stopping = EarlyStopping(patience=patience) if ending == "early" else None
     splits = stopping is not None and stopping.is_validated and not (validated or open_ended)
     fraction = _or(choices.validation_fraction, _VALIDATION_FRACTION if splits else 0.0)
-    n_train = max(1, math.floor(n_rows * (1 - fraction)))  # none is an error, but not here
+    n_train = max(1, training_count(n_rows, fraction))  # 0 is an error, but not here
     batch_size = _or(choices.batch_size, _batch_size(n_train))
     updates = _UPDATES if stopping is None else _MOST_UPDATES
     updates = _MANY_UPDATES if ending == "cycle" and n_rows >= _MANY_ROWS else updates
@@ -94,6 +94,13 @@ def _ending(
         return "cycle"
     may_stop = validated or (not open_ended and n_rows >= _FEWEST_TO_SPLIT)
     return "early" if may_stop else "given"
+
+
+def training_count(n_rows: int, fraction: float) -> int:
+    """Rows to train on, of which ``fraction`` is kept for validation: floor(rows * (1 - it))."""
+    wanted = n_rows * (1 - fraction)
+    # 10 * (1 - 0.9) is 0.9999999999999998, but 1 is meant.
+    return round(wanted) if math.isclose(wanted, round(wanted)) else math.floor(wanted)
 
 
 def _or(choice: Any, default: Any) -> Any:

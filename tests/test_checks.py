@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp import checked
-from fastmlp.checked import COUNT, FLAG, RATE, Checked, one_of
+from fastmlp import checks as checked
+from fastmlp.checks import COUNT, FLAG, RATE, Checked, one_of
 
 
 @dataclass(frozen=True)
