@@ -1,7 +1,7 @@
-"""Fits that lead through everything that a fit may do, on small data; see ``same_weights.py``.
+"""Fits that cover every feature of training, on small data; see ``same_weights.py``.
 
-They use public names alone, so that they run on other commits too. Each is a function without
-arguments that returns trainers and arrays. To be compared, a fit must not depend on time.
+They use only public names, so that they run on other commits too. Each is a function without
+arguments that returns trainers and arrays. To be comparable, a fit must not depend on time.
 """
 
 import copy
@@ -197,7 +197,7 @@ for _name in TARGETS:
 
 
 def listed(make: Callable[[], Results]) -> Callable[[], Results]:
-    """Put a fit that takes more than settings into the list, by its name."""
+    """Register a fit by its name; for fits that need more than settings."""
     FITS[make.__name__.replace("_", " ")] = make
     return make
 
