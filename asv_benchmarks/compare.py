@@ -172,11 +172,11 @@ def compare(folders: list[Path], name: str, threads: int, pairs: int) -> str:
     line = f"{name:18}{threads:7}{median(ratios):8.2f}{min(ratios):8.2f} to {max(ratios):4.2f}"
     for epochs in (firsts, seconds):
         best = min(map(min, epochs))
-        share = COMPARED[name].flops_per_epoch / best / 1e9 / limit
+        fraction = COMPARED[name].flops_per_epoch / best / 1e9 / limit
         if name == ONE_ROW:
             line += f"{1e6 * best / ONE_ROW_CALLS:9.2f} us     "
         else:
-            line += f"{1e3 * best:9.2f} ms{share:5.0%}"
+            line += f"{1e3 * best:9.2f} ms{fraction:5.0%}"
     return line
 
 

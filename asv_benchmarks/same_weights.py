@@ -23,7 +23,7 @@ from asv_benchmarks import options
 from asv_benchmarks.compare import check_out, commit, own_package, receive, send, workers
 from asv_benchmarks.fits import FITS
 
-TOLD = "best_epoch_", "n_iter_", "stop_reason_"
+ATTRIBUTES = "best_epoch_", "n_iter_", "stop_reason_"
 
 
 def digest(*arrays: Any) -> str:
@@ -44,7 +44,7 @@ def left_by(make: Callable[[], list[Any]]) -> dict[str, str]:
         history = {name: values for name, values in result.history.items() if name != "seconds"}
         left[f"weights {number}"] = digest(*result.get_weights())
         left[f"history {number}"] = f"{','.join(history)} {digest(*history.values())}"
-        left |= {f"{name} {number}": repr(getattr(result, name)) for name in TOLD}
+        left |= {f"{name} {number}": repr(getattr(result, name)) for name in ATTRIBUTES}
         left |= {f"auto_ {number} {name}": repr(value) for name, value in result.auto_.items()}
     return left
 
@@ -63,7 +63,7 @@ def serve() -> None:
 
 
 def differences(first: dict[str, str], second: dict[str, str]) -> list[str]:
-    """A text for each thing that is not the same, or failed; the second may tell more of auto_."""
+    """Texts of all differences and failures; the second may have more in ``auto_``."""
     return [
         f"{name}: {first.get(name)} and {second.get(name)}"
         for name in first | {k: v for k, v in second.items() if not k.startswith("auto_")}

@@ -26,8 +26,8 @@ STYLES = {"sound": ("C0", "o"), "worn": ("C1", "^"), "faulty": ("C3", "s")}
 
 def machines(rng: np.random.Generator, n: int) -> tuple[Array, Array]:
     """X: vibration in mm/s, temperature in °C; Y: the state."""
-    shares, means, deviations = (np.array(column) for column in zip(*STATES.values(), strict=True))
-    state = rng.choice(len(STATES), n, p=shares)
+    chances, means, deviations = (np.array(column) for column in zip(*STATES.values(), strict=True))
+    state = rng.choice(len(STATES), n, p=chances)
     X = means[state] + deviations[state] * rng.standard_normal((n, 2))
     return X, np.array(list(STATES))[state]
 

@@ -93,8 +93,8 @@ def main() -> None:
     off = np.abs(predicted - true_quantiles(X_test)).mean(axis=0)
     print("\nquantile   test rents below it   mean error")
     below = (Y_test[:, None] < predicted).mean(axis=0)
-    for q, share, error in zip(QUANTILES, below, off, strict=True):
-        print(f"{q:8.0%}{share:22.1%}{error:7.0f} euros")
+    for q, fraction, error in zip(QUANTILES, below, off, strict=True):
+        print(f"{q:8.0%}{fraction:22.1%}{error:7.0f} euros")
     inside = (predicted[:, 0] <= Y_test) & (Y_test <= predicted[:, -1])
     print(f"between the outer two: {inside.mean():.1%} of the test rents")
 

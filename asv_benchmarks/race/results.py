@@ -148,7 +148,7 @@ def _from_to(seconds: list[float]) -> str:
 
 
 def machine() -> str:
-    """Processor and operating system, as far as Python can tell."""
+    """Processor and operating system, as known to Python."""
     cpu = platform.processor() or platform.machine()
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
