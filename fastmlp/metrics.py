@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+# A name, or a function (y_true, y_pred).
+AnyMetric = str | Callable[..., float]
 Numbers = npt.NDArray[np.float64]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from .checked import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE_RATIO, RATIO, WHOLE, Checked, rule
+from .checked import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE_SHARE, SHARE, WHOLE, Checked, rule
 
 Factors = npt.NDArray[np.float64]
 Updates = npt.NDArray[np.int64]
@@ -72,7 +72,7 @@ class Step(Schedule):
     """
 
     every: int = field(default=10, metadata=COUNT)
-    factor: float = field(default=0.1, metadata=POSITIVE_RATIO)
+    factor: float = field(default=0.1, metadata=POSITIVE_SHARE)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
         """Factors that are constant within an epoch; see :meth:`Schedule.factors`."""
@@ -91,7 +91,7 @@ class Exponential(Schedule):
         Factor per epoch.
     """
 
-    factor: float = field(default=0.95, metadata=POSITIVE_RATIO)
+    factor: float = field(default=0.95, metadata=POSITIVE_SHARE)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
         """Factors that fall at each update; see :meth:`Schedule.factors`."""
@@ -115,7 +115,7 @@ class Cosine(Schedule):
     """
 
     warmup: float = field(default=0.0, metadata=FRACTION)
-    final: float = field(default=0.0, metadata=RATIO)
+    final: float = field(default=0.0, metadata=SHARE)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
         """Factors of the rise and the fall; see :meth:`Schedule.factors`."""
@@ -144,8 +144,8 @@ class OneCycle(Schedule):
     """
 
     warmup: float = field(default=0.3, metadata=FRACTION)
-    start: float = field(default=0.04, metadata=RATIO)
-    final: float = field(default=4e-6, metadata=RATIO)
+    start: float = field(default=0.04, metadata=SHARE)
+    final: float = field(default=4e-6, metadata=SHARE)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
         """Factors of the rise and the fall; see :meth:`Schedule.factors`."""
@@ -219,7 +219,7 @@ class ReduceOnPlateau(Checked):
     patience: int = field(default=10, metadata=WHOLE)
     min_delta: float = field(default=1e-4, metadata=NOT_NEGATIVE)
     cooldown: int = field(default=0, metadata=WHOLE)
-    floor: float = field(default=0.0, metadata=RATIO)
+    floor: float = field(default=0.0, metadata=SHARE)
 
     def factor_after(self, values: list[float], *, larger_is_better: bool) -> float:
         """Return the factor of the learning rate in the next epoch.

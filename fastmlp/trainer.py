@@ -6,9 +6,12 @@ import copy
 import threading
 import time
 import warnings
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy.typing as npt
 
 from .data import outside
 from .data.chunks import as_chunks
@@ -21,6 +24,7 @@ from .fitting.start import check_continues
 from .fitting.summary import summary
 from .history import History
 from .inference.predictor import Predictor
+from .inputs import Scaling
 from .kernels.language.jit import announcing
 from .network.model import Model, given_model
 from .network.state import check_picklable, learned_state, plain_state, restored, with_settings
@@ -28,14 +32,6 @@ from .settings import Choices, FitSettings, auto_values, choices, resolved
 from .settings.combinations import check_open_ended
 from .settings.defaults import LARGEST_BATCH
 from .settings.values import as_tuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
-
-    import numpy.typing as npt
-
-    from .inputs import Scaling
 
 
 class Trainer(Predictor):

@@ -15,8 +15,17 @@ import pytest
 
 from fastmlp import Trainer
 from fastmlp.optimizers import SGD
-from tests.basics import needs_compiler
-from tests.models import OPTIMIZERS, X, Y, fitted, numbers, random_weights, same_weights, trainer
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import (
+    OPTIMIZERS,
+    X,
+    Y,
+    fitted,
+    numbers,
+    random_weights,
+    same_weights,
+    trainer,
+)
 
 pytestmark = needs_compiler
 

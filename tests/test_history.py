@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fastmlp import History
-from tests.basics import needs_compiler
-from tests.models import X, Y, trainer
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import X, Y, trainer
 
 LOGS = [
     {"loss": 1.0, "accuracy": 0.5, "val_loss": 1.1, "val_accuracy": 0.4, "seconds": 0.1},

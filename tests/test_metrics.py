@@ -8,8 +8,8 @@ from sklearn import metrics as theirs
 
 from fastmlp import Trainer
 from fastmlp.metrics import METRICS, is_larger_better
-from tests.basics import needs_compiler
-from tests.models import X, Y
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import X, Y
 
 rng = np.random.default_rng(0)
 N = 61

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fastmlp import NotFittedError, Trainer
-from tests.basics import INF, NAN, Array, needs_compiler
-from tests.models import X, Y, fitted, numbers, random_weights, same_weights, state, trainer
+from tests.helpers.basics import INF, NAN, Array, needs_compiler
+from tests.helpers.models import X, Y, fitted, numbers, random_weights, same_weights, state, trainer
 
 pytestmark = needs_compiler
 

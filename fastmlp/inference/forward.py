@@ -17,6 +17,8 @@ from ..network.input_reader import copying_reader, reads_in_place, set_scaling
 from ..network.network import Floats, Network
 from ..outputs import Targets
 
+# Rows that pass through the network at a time: from 24 to 384, 10,000 rows of 784-128-10 took the
+# same time on one thread, 20.3 to 20.5 ms, and on two.
 _CHUNK = 96
 
 # Fewer operations run in the calling thread: they take some milliseconds, as long as another

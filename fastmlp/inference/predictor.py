@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from ..inputs import Scaling
 from ..network.model import Model
+from ..network.network import Floats
 from ..settings import Settings, check_setting
 from .forward import predict
 from .scores import check_metrics, scores
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from ..inputs import Scaling
-    from ..network.network import Floats
 
 
 class NotFittedError(ValueError, AttributeError):

@@ -1,19 +1,17 @@
 """Loss and metrics of a network on rows, by the names under which they are recorded."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..metrics import METRICS
+from ..metrics import METRICS, AnyMetric
 from ..network.encoding import Encoding
 from ..network.network import Network
 from ..outputs import Outputs, Targets
 from .forward import evaluate, predict
 
-Metric = str | Callable[..., float]
-Metrics = tuple[Metric, ...] | None
+Metrics = tuple[AnyMetric, ...] | None
 Samples = tuple[npt.NDArray[Any], Targets]
 
 
@@ -35,7 +33,7 @@ def check_metrics(metrics: Metrics, outputs: Outputs) -> None:
             raise ValueError(f"metric {metric!r} does not fit loss={outputs.loss.name!r}")
 
 
-def name_of(metric: Metric) -> str:
+def name_of(metric: AnyMetric) -> str:
     """The name under which a metric is recorded."""
     return getattr(metric, "__name__", type(metric).__name__) if callable(metric) else str(metric)
 
@@ -54,7 +52,7 @@ def further_scores(
     network: Network,
     encoding: Encoding,
     rows: Samples,
-    metrics: tuple[Metric, ...],
+    metrics: tuple[AnyMetric, ...],
     threads: int | None,
 ) -> dict[str, float]:
     """Values of the metrics alone, from one prediction."""
@@ -68,7 +66,7 @@ def further_scores(
 
 
 def _score(
-    metric: Metric,
+    metric: AnyMetric,
     raw: npt.NDArray[np.floating],
     targets: Targets,
     outputs: Outputs,

@@ -6,24 +6,22 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from reprlib import recursive_repr
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from ..callbacks import Callback, EarlyStopping
 from ..checked import COUNT, FLAG, FRACTION, NOT_NEGATIVE, RATE, WHOLE, Check
+from ..losses import Loss
+from ..metrics import AnyMetric
+from ..optimizers import Optimizer
+from ..schedules import ReduceOnPlateau, Schedule
 from . import values
 from .combinations import check_together
 from .values import Choices, or_auto
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from ..callbacks import Callback, EarlyStopping
-    from ..losses import Loss
-    from ..optimizers import Optimizer
-    from ..schedules import ReduceOnPlateau, Schedule
-
-    Metric = str | Callable[..., float]
-    AnyCallback = Callable[..., Any] | Callback
+AnyCallback = Callable[..., Any] | Callback
 
 # Similarity by difflib: "epoch" and "batchsize" are above, "losses" is below.
 _NEAR = 0.85
@@ -64,7 +62,7 @@ class Settings:
     validation_split: str = _setting("auto", values.SPLIT)
     early_stopping: bool | str | EarlyStopping = _setting("auto", values.early_stopping)
     refit: bool = _setting(False, FLAG)
-    metrics: Metric | Sequence[Metric] = _setting("auto", values.metrics)
+    metrics: AnyMetric | Sequence[AnyMetric] = _setting("auto", values.metrics)
     time_budget: float | None = _setting(None, RATE)
     dtype: npt.DTypeLike = _setting("float32", values.DTYPE)
     threads: int | None = _setting(None, COUNT)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+import numpy as np
 
-    import numpy as np
-
-    from ..callbacks import EarlyStopping
-    from ..losses import Loss
-    from ..optimizers import Optimizer
-    from ..schedules import ReduceOnPlateau, Schedule
+from ..callbacks import EarlyStopping
+from ..losses import Loss
+from ..metrics import AnyMetric
+from ..optimizers import Optimizer
+from ..schedules import ReduceOnPlateau, Schedule
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class FitSettings:
     validation_split: str
     early_stopping: EarlyStopping | None
     refit: bool
-    metrics: tuple[str | Callable[..., float], ...] | None
+    metrics: tuple[AnyMetric, ...] | None
     time_budget: float | None
     dtype: np.dtype[Any]
     threads: int | None

@@ -96,30 +96,27 @@ def _drop(e, memory, start, first, vectors, seed, threshold, factor):
     each(b, vectors, vector)
 
 
-@kernel
-def drop_outputs(memory: Memory, run: Run, layer: Layer):
-    """outputs (m, n_out) *= factors, in the member's panels."""
-    _drop_panels(memory, run, layer, layer.outputs, layer.stride, layer.panel)
+def _drop_panels(name: str, *, of_deltas: bool) -> Any:
+    """Kernel outputs (m, n_out), or deltas (m, n_out), *= factors, in the member's panels."""
+
+    def drop(memory: Memory, run: Run, layer: Layer):
+        start, row_step, panel_step = layer.outputs, layer.stride, layer.panel
+        if of_deltas:
+            start, row_step, panel_step = layer.deltas, layer.panel, layer.delta_panel
+        key, number, threshold = run.dropout_key, layer.number, layer.threshold
+        first_row, panel, factor = run.row, layer.panel, as_element(1.0 / layer.kept, memory)
+        for s in range(run.m):
+            seed, row = _row_seed(key, number, first_row + s), start + s * row_step
+            for p in range(layer.first, layer.last):
+                vectors = vectors_of(run, layer, p)
+                _drop(memory, row + p * panel_step, p * panel, vectors, seed, threshold, factor)
+
+    drop.__name__ = name
+    return kernel(drop)
 
 
-@kernel
-def drop_deltas(memory: Memory, run: Run, layer: Layer):
-    """deltas (m, n_out) *= the same factors, in the member's panels."""
-    _drop_panels(memory, run, layer, layer.deltas, layer.panel, layer.delta_panel)
-
-
-@kernel
-def _drop_panels(
-    memory: Memory, run: Run, layer: Layer, start: int, row_step: int, panel_step: int
-):
-    """(m, n_out) from ``start`` on *= factors, in the member's panels."""
-    key, number, threshold = run.dropout_key, layer.number, layer.threshold
-    first_row, panel, factor = run.row, layer.panel, as_element(1.0 / layer.kept, memory)
-    for s in range(run.m):
-        seed, row = _row_seed(key, number, first_row + s), start + s * row_step
-        for p in range(layer.first, layer.last):
-            vectors = vectors_of(run, layer, p)
-            _drop(memory, row + p * panel_step, p * panel, vectors, seed, threshold, factor)
+drop_outputs = _drop_panels("drop_outputs", of_deltas=False)
+drop_deltas = _drop_panels("drop_deltas", of_deltas=True)
 
 
 @kernel

@@ -114,7 +114,15 @@ def softmax_cross_entropy_weighted(memory: Memory, run: Run, layer: Layer):
     classes alike."""
     _label_margins(memory, run, layer)
     _add_losses(memory, run, layer)
-    _subtract_labels(memory, run, layer)
+    labels, logits, stride, m = int32s(run.labels), run.logits, run.samples, run.m
+    row, c, smoothing = run.row, layer.n_out, run.smoothing
+    sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
+    for s in range(m):
+        memory[logits + labels[row + s] * stride + s] -= sure
+    if smoothing > 0:
+        for k in range(c):
+            for s in range(m):
+                memory[logits + k * stride + s] -= spread
     _weight_deltas(memory, run, layer)
 
 
@@ -123,7 +131,13 @@ def softmax_cross_entropy_rows(memory: Memory, run: Run, layer: Layer):
     """The same with probabilities (c, m) of the classes in place of labels."""
     _row_margins(memory, run, layer)
     _add_losses(memory, run, layer)
-    _subtract_rows(memory, run, layer)
+    targets, logits, stride, m = elements_like(run.targets, memory), run.logits, run.samples, run.m
+    row, c, smoothing, target_stride = run.row, layer.n_out, run.smoothing, run.target_stride
+    sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
+    for k in range(c):
+        for s in range(m):
+            y = sure * targets[k * target_stride + row + s] + spread
+            memory[logits + k * stride + s] -= y
     _weight_deltas(memory, run, layer)
 
 
@@ -191,32 +205,6 @@ def _add_losses(memory: Memory, run: Run, layer: Layer):
             of_block += weights[row + s] * sample
         loss += of_block
     run.total_loss += loss
-
-
-@kernel
-def _subtract_labels(memory: Memory, run: Run, layer: Layer):
-    """probabilities (c, m) -= smoothed one-hot labels (m)."""
-    labels, logits, stride, m = int32s(run.labels), run.logits, run.samples, run.m
-    row, c, smoothing = run.row, layer.n_out, run.smoothing
-    sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
-    for s in range(m):
-        memory[logits + labels[row + s] * stride + s] -= sure
-    if smoothing > 0:
-        for k in range(c):
-            for s in range(m):
-                memory[logits + k * stride + s] -= spread
-
-
-@kernel
-def _subtract_rows(memory: Memory, run: Run, layer: Layer):
-    """probabilities (c, m) -= smoothed targets (c, m)."""
-    targets, logits, stride, m = elements_like(run.targets, memory), run.logits, run.samples, run.m
-    row, c, smoothing, target_stride = run.row, layer.n_out, run.smoothing, run.target_stride
-    sure, spread = as_element(1 - smoothing, memory), as_element(smoothing / c, memory)
-    for k in range(c):
-        for s in range(m):
-            y = sure * targets[k * target_stride + row + s] + spread
-            memory[logits + k * stride + s] -= y
 
 
 @kernel

@@ -8,7 +8,7 @@ from ..language.simd import TILE_ROWS
 UPDATE_ROWS = 4 * TILE_ROWS
 
 # Inputs are transposed, PACKED_INPUTS at a time, for the sums of MANY_SAMPLES samples or more. An
-# epoch of 1024-2048-2048-10 in batches of 1024 then took 0.93 of the time on an AVX-512 Xeon,
+# epoch of 1024-2048-2048-10 in batches of 1024 then took 0.93 of the time on another machine,
 # 1024-2048-10 in batches of 512 0.90; on an EPYC with 1 MB of L2, batches of 128 to 1024 take 0.94
 # to 1.08, and 48 to 384 inputs at a time the same, within 0.06.
 MANY_SAMPLES = 256

@@ -15,8 +15,8 @@ from .tiles import outer
 from .updates import scale, update_rows, update_rule
 
 # Where this many panels share the inputs of this many samples, the inputs are transposed first:
-# down a column they are on as many lines of the cache as there are samples. On an AVX-512 Xeon the
-# update of 1024-2048-2048-10 in batches of 1024 then takes 0.78 of the time.
+# down a column they are on as many lines of the cache as there are samples. The update of
+# 1024-2048-2048-10 in batches of 1024 then took 0.78 of the time where this was chosen.
 _MANY_PANELS = 4
 
 # Fewer rows do not repay the transposition of the weights. With it 28-64-64-2 and 2048-2048 are

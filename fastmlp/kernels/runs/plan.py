@@ -260,7 +260,7 @@ def _round_up(value: int, multiple: int) -> int:
 def _row_stride(width: int, itemsize: int) -> int:
     """``width``, and a vector more where rows would fall into few sets of the cache.
 
-    With it 1024-2048-10 trained 1.46 times as fast on an AVX-512 Xeon, and as fast on an EPYC.
+    With it 1024-2048-10 trained 1.46 times as fast on one machine, and as fast on another (EPYC).
     """
     return width + lanes(itemsize) if width * itemsize % 512 == 0 else width
 

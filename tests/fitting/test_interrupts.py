@@ -1,0 +1,211 @@
+"""Interrupts: what a fit leaves is one of its epochs, and training goes on from there."""
+
+import copy
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastmlp
+from fastmlp import Trainer
+from fastmlp.kernels.runs.launch import Job
+from fastmlp.optimizers import SGD
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import OPTIMIZERS, X, Y, fitted, numbers, same_weights, trainer
+from tests.helpers.processes import ROOT, run
+
+pytestmark = needs_compiler
+
+
+class BrokenError(Exception):
+    pass
+
+
+def finish(model: Trainer, epochs: int) -> Trainer:
+    model.epochs, model.callbacks = epochs, ()
+    return model.fit(X, Y)
+
+
+@pytest.mark.parametrize("error", [BrokenError, KeyboardInterrupt])
+@pytest.mark.parametrize("place", ["callback", "kernel", "validation"])
+@pytest.mark.parametrize("options", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_after_an_interrupt_the_training_goes_on(
+    options: Any, place: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The epoch that was interrupted is finished or leaves no trace."""
+    options = {**options, "warm_start": True, "validation_fraction": 0.2}
+    model = trainer(**options, epochs=9)
+    calls = 0
+
+    def third(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        result = function(*args, **kwargs)
+        if calls == 3:
+            raise error("third")
+        return result
+
+    if place == "callback":
+        model.callbacks = partial(third, lambda *_: None)
+    elif place == "kernel":
+        run = Job.run
+        monkeypatch.setattr(Job, "run", lambda *args, **kwargs: third(run, *args, **kwargs))
+        # A slice for each of the three batches.
+        monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
+        monkeypatch.setattr("fastmlp.fitting.epoch._SLICE_SECONDS", 1e-9)
+    else:
+        monkeypatch.setattr(
+            "fastmlp.inference.scores.evaluate", partial(third, fastmlp.inference.scores.evaluate)
+        )
+    with pytest.raises(error, match="third"):
+        model.fit(X, Y)
+    monkeypatch.undo()
+    finished = {"callback": 3, "kernel": 0, "validation": 2}[place]
+    assert (model.n_iter_, len(model.history.get("loss", []))) == (finished, finished)
+    if finished:
+        wanted = fitted(**{**options, "epochs": finished})
+        assert same_weights(model.get_weights(), wanted.get_weights())
+        assert numbers(model.history) == numbers(wanted.history)
+        assert np.array_equal(model.predict_proba(X), wanted.predict_proba(X))
+    finish(model, 6 - finished)
+    assert same_weights(model.get_weights(), fitted(**{**options, "epochs": 6}).get_weights())
+
+
+def test_an_interrupt_of_a_warm_fit_under_another_rule() -> None:
+    """It leaves the state of the rule before."""
+
+    def interrupted(*args: Any) -> Any:
+        raise KeyboardInterrupt
+
+    model, wanted = (fitted(**OPTIMIZERS["momentum"], warm_start=True) for _ in range(2))
+    model.optimizer = "adam"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastmlp.fitting.epoch.TrainingRun._run_slices", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y)
+    model.optimizer = SGD(momentum=0.9)
+    assert same_weights(model.fit(X, Y).get_weights(), wanted.fit(X, Y).get_weights())
+
+
+# Nothing of the trainer changes there.
+NOT_TRACED = {"data", "inputs", "outputs", "settings", "language", "plugins", "products", "runs"}
+
+
+def interrupted_at(line: int, model: Trainer) -> bool:
+    """Whether an interrupt came at that line, of those of the package that a fit goes through.
+
+    Where a mark is set or taken back there is no call, so none comes there.
+    """
+    seen = 0
+
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        nonlocal seen
+        path = Path(frame.f_code.co_filename)
+        if ROOT / "fastmlp" not in path.parents or path.parent.name in NOT_TRACED:
+            return None
+        marks = path.name == "trainer.py" and frame.f_lineno in MARKS
+        if event == "line" and not marks:
+            seen += 1
+            if seen == line:
+                raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        model.fit(X, Y)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+MARKS = [
+    number
+    for number, text in enumerate((ROOT / "fastmlp/trainer.py").read_text().splitlines(), start=1)
+    if '__dict__["_fitting"] =' in text
+]
+
+
+@pytest.mark.skipif(sys.gettrace() is not None, reason="traced already, as by a debugger")
+@pytest.mark.costly
+@pytest.mark.parametrize("step", [10, 1])
+def test_an_interrupt_at_any_line(step: int) -> None:
+    """It finds weights, history, order of rows and encoding of one and the same epoch."""
+    options: dict[str, Any] = {**OPTIMIZERS["momentum"], "validation_fraction": 0.2, "epochs": 2}
+    old = fitted(**options, hidden=3)
+    wanted = [old] + [fitted(**{**options, "epochs": epochs}) for epochs in (1, 2, 3)]
+    line, found = 1, set()
+    while True:
+        model = copy.deepcopy(old)
+        model.hidden = 8
+        if not interrupted_at(line, model):
+            break
+        # A network that is not the old one has finished n_iter_ epochs.
+        done = model.n_iter_ if model.layer_sizes_ == (4, 8, 3) else 0
+        found.add(done)
+        assert same_weights(model.get_weights(), wanted[done].get_weights()), line
+        assert numbers(model.history) == numbers(wanted[done].history), line
+        assert model.n_iter_ == wanted[done].n_iter_, line
+        model.warm_start = done > 0
+        finish(model, 3 - done)
+        assert same_weights(model.get_weights(), wanted[3].get_weights()), line
+        line += step
+    assert len(MARKS) == 2
+    assert found == {0, 1, 2}
+    assert line > 100
+
+
+SIGNALS = """
+import os, random, signal, sys, threading, time
+import numpy as np
+from fastmlp import Trainer
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(4000, 50)).astype(np.float32)
+Y = np.arange(4000) % 3
+options = dict(hidden=(40,), seed=0, optimizer="adam", validation_fraction=0.1)
+weights = []  # after each finished epoch
+Trainer(**options, epochs=400, callbacks=lambda model, *_: weights.append(model.get_weights())
+    ).fit(X[:400], Y[:400])
+same = lambda one, other: all(map(np.array_equal, one, other))
+moments = random.Random(0)
+sent = 0.0
+def send():
+    global sent
+    sent = time.perf_counter()
+    os.kill(os.getpid(), signal.SIGINT)
+epochs = []
+for _ in range(10):
+    model = Trainer(**options, epochs=10**9)
+    timer = threading.Timer(moments.uniform(0.0, 0.15), send)
+    try:
+        timer.start()
+        model.fit(X[:400], Y[:400])
+    except KeyboardInterrupt:
+        took = time.perf_counter() - sent
+    timer.join()
+    assert took < 1, took
+    n = model.n_iter_
+    epochs.append(n)
+    assert {len(values) for values in model.history.values()} <= {n}
+    if n:
+        if n <= len(weights):
+            assert same(model.get_weights(), weights[n - 1])
+        model.predict(X)
+    model.epochs = 3
+    model.fit(X[:400], Y[:400])
+    assert same(model.get_weights(), weights[2])
+print(max(epochs))
+"""
+
+
+@pytest.mark.threading
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals of POSIX")
+def test_interrupts_from_outside() -> None:
+    assert int(run(SIGNALS, timeout=300)) > 0

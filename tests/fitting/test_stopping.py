@@ -1,0 +1,218 @@
+"""When a fit ends, and with which weights: early stopping, time, callbacks of the package."""
+
+import csv
+import pickle
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastmlp import EarlyStopping, Trainer
+from fastmlp.callbacks import Checkpoint, CSVLog
+from fastmlp.kernels.runs.launch import Job
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import X, Y, fitted, same_weights, trainer
+
+pytestmark = needs_compiler
+
+HELD_BACK = (X[::3], (Y[::3] + (np.arange(20) % 4 == 0)) % 3)  # some labels are wrong
+
+
+def best_epoch(values: list[float], min_delta: float, patience: int) -> tuple[int, int]:
+    """(best epoch, epochs in all) by the rule as it is written."""
+    best = 0
+    for epoch, value in enumerate(values):
+        if epoch == 0 or value < values[best] - min_delta:
+            best = epoch
+        elif epoch - best >= patience:
+            return best, epoch + 1
+    return best, len(values)
+
+
+@pytest.mark.parametrize(("patience", "min_delta"), [(1, 0.0), (3, 0.0), (5, 0.05), (0, 0.0)])
+def test_early_stopping(patience: int, min_delta: float) -> None:
+    options: dict[str, Any] = {"epochs": 60, "learning_rate": 0.05}
+    free = trainer(**options).fit(X, Y, validation_data=HELD_BACK)
+    stopping = EarlyStopping(patience=patience, min_delta=min_delta)
+    model = trainer(early_stopping=stopping, **options).fit(X, Y, validation_data=HELD_BACK)
+    best, epochs = best_epoch(free.history["val_loss"], min_delta, patience)
+    assert (model.best_epoch_, model.n_iter_) == (best, epochs)
+    assert model.stop_reason_ == ("early_stopping" if epochs < 60 else "epochs")
+    wanted = trainer(**{**options, "epochs": best + 1}).fit(X, Y)
+    assert same_weights(model.get_weights(), wanted.get_weights())
+    assert model.evaluate(*HELD_BACK)["loss"] == model.history["val_loss"][best]
+
+
+@pytest.mark.parametrize("ending", ["epochs", "callback"])
+def test_the_best_weights_are_kept_however_a_fit_ends(ending: str) -> None:
+    def end(trainer: Trainer, epoch: int, logs: Any) -> None:
+        trainer.stop_training = ending == "callback" and epoch == 39
+
+    stopping = EarlyStopping(patience=100)
+    epochs = 40 if ending == "epochs" else 60
+    model = trainer(epochs=epochs, learning_rate=0.05, early_stopping=stopping, callbacks=end)
+    model.fit(X, Y, validation_data=HELD_BACK)
+    losses = model.history["val_loss"]
+    assert (model.stop_reason_, len(losses)) == (ending, 40)
+    assert model.best_epoch_ == np.argmin(losses) < 39
+    assert model.evaluate(*HELD_BACK)["loss"] == min(losses)
+
+
+def test_weights_of_the_last_epoch() -> None:
+    stopping = EarlyStopping(patience=2, restore_best=False)
+    model = trainer(epochs=60, learning_rate=0.05, early_stopping=stopping)
+    model.fit(X, Y, validation_data=HELD_BACK)
+    wanted = trainer(epochs=model.n_iter_, learning_rate=0.05).fit(X, Y)
+    assert same_weights(model.get_weights(), wanted.get_weights())
+    assert model.best_epoch_ == model.n_iter_ - 3
+
+
+def test_monitored_by_a_function() -> None:
+    def errors(y: Any, predicted: Any) -> float:
+        return float((y != predicted).sum())
+
+    def fit(mode: str) -> Trainer:
+        stopping = EarlyStopping("val_errors", patience=2, mode=mode)
+        model = trainer(epochs=30, metrics=errors, early_stopping=stopping)
+        return model.fit(X, Y, validation_data=HELD_BACK)
+
+    model = fit("min")
+    values = model.history["val_errors"]
+    assert values[model.best_epoch_] == min(values)
+    assert fit("max").n_iter_ < model.n_iter_
+    with pytest.raises(ValueError, match="mode must be 'min' or 'max'"):
+        fit("auto")
+    with pytest.raises(ValueError, match=r"monitor must be one of loss, .*; got 'val_loss'"):
+        trainer(early_stopping=EarlyStopping("val_loss"), validation_fraction=0).fit(X, Y)
+
+
+def test_each_fit_has_a_state_of_its_own() -> None:
+    stopping = EarlyStopping(patience=2)
+    options: dict[str, Any] = {"epochs": 40, "learning_rate": 0.05, "early_stopping": stopping}
+    first = trainer(**options).fit(X, Y, validation_data=HELD_BACK)
+    again = trainer(**options).fit(X, Y, validation_data=HELD_BACK)
+    as_callback = trainer(epochs=40, learning_rate=0.05, callbacks=stopping)
+    as_callback.fit(X, Y, validation_data=HELD_BACK)
+    for other in (again, as_callback, first.fit(X, Y, validation_data=HELD_BACK)):
+        assert other.n_iter_ == again.n_iter_
+        assert same_weights(other.get_weights(), again.get_weights())
+
+
+# ---------------------------------------------------------------------------------------- time
+
+
+def test_a_budget_of_time() -> None:
+    rows, labels = np.tile(X, (2000, 50)), np.tile(Y, 2000)
+    model = Trainer((256, 128), epochs=1, seed=0).fit(rows[:500], labels[:500])  # compiled
+    model.epochs, model.time_budget = 1000, 0.5
+    start = time.perf_counter()
+    model.fit(rows, labels)
+    # Beyond the budget: a slice of a tenth of a second, on a machine that does other work, too.
+    assert 0.5 <= time.perf_counter() - start < 3
+    assert model.stop_reason_ == "time_budget"
+    assert model.n_iter_ == len(model.history["loss"]) >= 1
+    assert np.isfinite(model.history["loss"]).all()
+
+
+@pytest.mark.parametrize("budget", [0.7, 1.0, 2.05, 2.9, 5.0])
+@pytest.mark.parametrize("scoring", [0.0, 0.5])
+def test_a_budget_is_kept(budget: float, scoring: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on by 1 ms a batch, 1.2 s an epoch, and while there is scored."""
+    rows, labels = np.tile(X, (20, 1)), np.tile(Y, 20)
+    now, run = [0.0], Job.run
+
+    def training(job: Job, **options: Any) -> bool:
+        first = job.runs["first"][0]
+        asked = run(job, **options)
+        now[0] += 1e-3 * (job.runs["last"][0] - first)
+        return asked
+
+    def scored(network: Any, encoding: Any, some: Any, *how: Any) -> dict[str, float]:
+        now[0] += scoring * len(some[0]) / len(rows)
+        return {"loss": 1.0, "accuracy": 0.5}
+
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    for module in ("trainer", "fitting.loop", "fitting.epoch", "fitting.scoring"):
+        monkeypatch.setattr(f"fastmlp.{module}.time", clock)
+    monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
+    monkeypatch.setattr(Job, "run", training)
+    monkeypatch.setattr("fastmlp.fitting.scoring.scores", scored)
+    monkeypatch.setattr("fastmlp.fitting.scoring._REHEARSED", 100)
+    model = trainer(batch_size=1, epochs=100, threads=1, time_budget=budget)
+    model.fit(rows, labels, validation_data=(rows, labels))
+    assert model.stop_reason_ == "time_budget"
+    assert model.n_iter_ == max(1, int(budget / (1.2 + scoring) + 1e-9))
+    assert now[0] <= budget + 0.3
+
+
+def test_an_unfinished_epoch_is_dropped_unless_it_is_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A slice for each batch.
+    monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
+    monkeypatch.setattr("fastmlp.fitting.epoch._SLICE_SECONDS", 1e-9)
+    full = trainer(epochs=3).fit(X, Y)
+    for budget in (1e-9, 1e6):
+        model = trainer(epochs=3, time_budget=budget).fit(X, Y)
+        assert model.n_iter_ == (1 if budget < 1 else 3)
+    first = trainer(epochs=3, time_budget=1e-9, shuffle=False).fit(X, Y)
+    # One batch of 16 rows.
+    wanted = trainer(epochs=1, shuffle=False, seed=0).fit(X[:16], Y[:16])
+    assert [w.shape for w in first.get_weights()] == [w.shape for w in wanted.get_weights()]
+    assert first.history["loss"][0] == pytest.approx(wanted.history["loss"][0], rel=1e-6)
+    assert first.stop_reason_ == "time_budget"
+    assert full.stop_reason_ == "epochs"
+
+
+def test_a_callback_that_stops() -> None:
+    def stop(model: Any, epoch: int, logs: Any) -> None:
+        model.stop_training = epoch == 1
+
+    model = fitted(epochs=5, callbacks=stop)
+    assert (model.stop_reason_, model.n_iter_, model.best_epoch_) == ("callback", 2, 1)
+
+
+# --------------------------------------------------------------------------------------- files
+
+
+def test_a_log(tmp_path: Path) -> None:
+    model = fitted(epochs=3, callbacks=[CSVLog(tmp_path / "log.csv")])
+    with open(tmp_path / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row.pop("epoch")) for row in rows] == [0, 1, 2]
+    assert {name: [float(row[name]) for row in rows] for name in rows[0]} == model.history
+
+
+def test_checkpoints(tmp_path: Path) -> None:
+    best, last = tmp_path / "best.pickle", tmp_path / "last.pickle"
+    model = trainer(epochs=30, learning_rate=0.05)
+    model.callbacks = [Checkpoint(best), Checkpoint(str(last), best_only=False)]
+    model.fit(X, Y, validation_data=HELD_BACK)
+    kept, newest = (pickle.loads(path.read_bytes()) for path in (best, last))
+    assert same_weights(newest.get_weights(), model.get_weights())
+    epoch = int(np.argmin(model.history["val_loss"]))
+    assert kept.n_iter_ == epoch + 1
+    assert kept.evaluate(*HELD_BACK)["loss"] == model.history["val_loss"][epoch]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.pickle", "last.pickle"]
+
+
+def test_begin_and_end() -> None:
+    class Told:
+        def __init__(self) -> None:
+            self.what: list[Any] = []
+
+        def on_fit_begin(self, model: Any) -> None:
+            self.what.append("begin")
+
+        def __call__(self, model: Any, epoch: int, logs: Any) -> None:
+            self.what.append(epoch)
+
+        def on_fit_end(self, model: Any) -> None:
+            self.what.append("end")
+
+    told = Told()
+    fitted(epochs=2, callbacks=told)
+    assert told.what == ["begin", 0, 1, "end"]

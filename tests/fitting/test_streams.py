@@ -1,0 +1,207 @@
+"""Training in parts: partial_fit, streams, and states that go on elsewhere."""
+
+import copy
+import pickle
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastmlp import EarlyStopping, Trainer
+from fastmlp.schedules import ReduceOnPlateau
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import OPTIMIZERS, X, Y, numbers, same_weights, trainer
+
+pytestmark = needs_compiler
+
+PARTS = [slice(0, 25), slice(25, 40), slice(40, 60)]
+
+
+def chunks() -> Iterator[Any]:
+    for part in PARTS:
+        yield X[part], Y[part]
+
+
+@pytest.mark.parametrize("options", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_partial_fit_goes_on(options: Any) -> None:
+    """As fits of an epoch each that continue."""
+    model = trainer(**options)
+    for part in PARTS:
+        assert model.partial_fit(X[part], Y[part], classes=[0, 1, 2]) is model
+    other = trainer(**options, epochs=1)
+    other.partial_fit(X[PARTS[0]], Y[PARTS[0]], [0, 1, 2])
+    other.warm_start = True
+    for part in PARTS[1:]:
+        other.fit(X[part], Y[part])
+    assert same_weights(model.get_weights(), other.get_weights())
+    assert model.n_iter_ == len(model.history["loss"]) == 3
+
+
+def test_classes_at_the_first_call() -> None:
+    model = trainer().partial_fit(X[Y < 2], Y[Y < 2], classes=[0, 1, 2])
+    assert model.classes_.tolist() == [0, 1, 2]
+    model.partial_fit(X, Y)
+    with pytest.raises(ValueError, match="unseen labels 3"):
+        model.partial_fit(X, Y + 1)
+    y = 5 + X[:, 0].astype(float)
+    model = trainer().partial_fit(X[:30], y[:30]).partial_fit(X[30:], y[30:])
+    assert model.predict(X).shape == (60,)
+    with pytest.raises(ValueError, match="classes have no effect with loss='squared_error'"):
+        trainer(loss="squared_error").partial_fit(X, y, classes=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"schedule": "cosine"}, "schedule must not go by the number of updates in partial_fit"),
+        ({"validation_fraction": 0.2}, "validation_fraction has no effect in partial_fit"),
+        ({"early_stopping": True}, "early_stopping has no effect in partial_fit"),
+        ({"time_budget": 1.0}, "time_budget has no effect in partial_fit"),
+    ],
+)
+def test_settings_without_effect(settings: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        trainer(**settings).partial_fit(X, Y)
+
+
+def test_a_stream() -> None:
+    model = trainer(epochs=2).fit_stream(chunks)
+    other = trainer(epochs=2)
+    for _ in range(2):
+        for part in PARTS:
+            other.partial_fit(X[part], Y[part])
+    assert same_weights(model.get_weights(), other.get_weights())
+    assert model.n_iter_ == 2
+    # The loss of an epoch is the mean over all its samples.
+    sizes = [part.stop - part.start for part in PARTS]
+    wanted = np.average(np.reshape(other.history["loss"], (2, 3)), axis=1, weights=sizes)
+    np.testing.assert_allclose(model.history["loss"], wanted, rtol=1e-12)
+
+
+def test_a_stream_of_one_epoch_with_weights() -> None:
+    weights = np.arange(60) % 3
+    parts = [(X[part], Y[part], weights[part]) for part in PARTS]
+    model = trainer(epochs=1).fit_stream(iter(parts))
+    other = trainer(epochs=1)
+    other.fit_stream([(X[p][weights[p] > 0], Y[p][weights[p] > 0], weights[p][weights[p] > 0])
+                      for p in PARTS])  # fmt: skip
+    assert same_weights(model.get_weights(), other.get_weights())
+
+
+def test_a_stream_with_validation_and_early_stopping() -> None:
+    model = trainer(epochs=50, learning_rate=0.1, early_stopping=EarlyStopping(patience=1))
+    model.fit_stream(chunks, validation_data=(X[::2], (Y[::2] + 1) % 3))
+    assert model.stop_reason_ == "early_stopping"
+    assert model.n_iter_ == model.best_epoch_ + 2
+
+
+def test_at_most_two_chunks_are_held() -> None:
+    alive: list[Any] = []
+
+    class Rows(np.ndarray):
+        def __del__(self) -> None:
+            alive.remove(id(self))
+
+    def watched() -> Iterator[Any]:
+        for part in PARTS * 2:
+            rows = np.array(X[part]).view(Rows)
+            alive.append(id(rows))
+            assert len(set(alive)) <= 2
+            yield rows, Y[part]
+            del rows
+
+    trainer(epochs=2).fit_stream(watched)
+
+
+@pytest.mark.parametrize(
+    ("stream", "epochs", "error", "message"),
+    [
+        (5, 1, TypeError, "chunks must be an iterable, or a callable that makes one; got int"),
+        ([], 1, ValueError, r"chunks must hold at least one \(X, Y\); got none"),
+        ([(X, Y)], 2, ValueError, "chunks must be a callable .* as epochs=2 need several"),
+        ([X], 1, TypeError, "chunk 0 must be .*; got ndarray"),
+        ([(X, Y), (X[:, :2], Y)], 1, ValueError, "X .*4.*2|X .*2.*4"),
+    ],
+)
+def test_bad_streams(stream: Any, epochs: int, error: type[Exception], message: str) -> None:
+    model = trainer(epochs=epochs)
+    with pytest.raises(error, match=message):
+        model.fit_stream(stream)
+    assert not hasattr(model, "classes_")
+
+
+def test_memory_mapped_rows(tmp_path: Any) -> None:
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    assert same_weights(trainer().fit(mapped, Y).get_weights(), trainer().fit(X, Y).get_weights())
+
+
+# --------------------------------------------------------------------------------------- states
+
+SCHEDULES: dict[str, Any] = {
+    "none": None, "cosine": "cosine", "one cycle": "one_cycle", "exponential": "exponential",
+    "function": lambda update: 0.01 / (1 + update),
+    "plateau": ReduceOnPlateau(patience=1, min_delta=0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("rule", OPTIMIZERS)
+def test_a_training_that_is_resumed(rule: str, schedule: str) -> None:
+    """It equals the one that was never interrupted, bit for bit, with dropout."""
+    options = {**OPTIMIZERS[rule], "schedule": SCHEDULES[schedule], "dropout": [0.1, 0.3]}
+    if schedule == "function":
+        options["learning_rate"] = None
+    full = trainer(**options, epochs=7).fit(X, Y)
+
+    def stop(model: Any, epoch: int, logs: Any) -> None:
+        model.stop_training = epoch == 3
+
+    half = trainer(**options, epochs=7, callbacks=stop).fit(X, Y)
+    state = pickle.loads(pickle.dumps(half.get_state()))
+    model = trainer(**options, epochs=3, warm_start=True)
+    model.set_state(state)
+    assert numbers(model.history) == numbers(half.history)
+    model.fit(X, Y)
+    assert same_weights(model.get_weights(), full.get_weights())
+    assert model.history["learning_rate"] == full.history["learning_rate"][4:]
+    assert model.history["loss"] == full.history["loss"][4:]
+
+
+def test_a_state_has_no_settings() -> None:
+    model = trainer(hidden=8).fit(X, Y)
+    state = model.get_state()
+    other = Trainer(9, epochs=2)
+    other.set_state(copy.deepcopy(state))
+    assert (other.hidden, other.epochs, other.n_iter_) == (9, 2, 3)
+    assert np.array_equal(other.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("state", [None, {}, {"attributes": {"hidden": 3}}, [1]])
+def test_something_else_than_a_state(state: Any) -> None:
+    model = trainer().fit(X, Y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match=r"state must be what get_state gave|another version"):
+        model.set_state(state)
+    with pytest.raises(ValueError, match="damaged"):
+        model.set_state({**model.get_state(), "model": 5})
+    assert np.array_equal(model.predict_proba(X), before)
+
+
+def test_memory_does_not_grow_with_the_number_of_chunks() -> None:
+    rows = np.random.default_rng(0).standard_normal((200, 20), np.float32)
+    labels = np.arange(200) % 3
+    model = Trainer((300, 300), optimizer="adam", epochs=1, seed=0).fit(rows, labels)
+
+    def most(count: int) -> int:
+        tracemalloc.start()
+        try:
+            model.fit_stream((rows, labels) for _ in range(count))
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = most(5), most(30)
+    assert many < 1.2 * few

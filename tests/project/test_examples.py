@@ -1,0 +1,190 @@
+"""The scripts in examples/ but that of MNIST: what they print holds, and the picture is there."""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import fastmlp
+from tests.helpers.basics import needs_compiler
+
+FOLDER = Path(__file__).parents[2] / "examples"
+SCRIPTS = ("regression", "imbalanced", "overfitting", "early_stopping", "search", "resume")
+
+
+def run(script: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # the script imports the very fastmlp that the tests import, installed or not
+    path = [str(Path(fastmlp.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return subprocess.run(
+        [sys.executable, str(FOLDER / f"{script}.py"), *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def printed(script: str, folder: Path) -> str:
+    """What it prints; the picture is looked at where there is matplotlib."""
+    result = run(script, folder)
+    assert result.returncode == 0, result.stderr
+    if find_spec("matplotlib") is None:
+        assert "pip install '.[plot]'" in result.stdout
+        return result.stdout
+    picture = folder / f"{script}.png"
+    assert result.stdout.splitlines()[-1] == f"picture written to {picture.name}"
+    signature, width, height = struct.unpack(">8s8x2I", picture.read_bytes()[:24])
+    assert signature == b"\x89PNG\r\n\x1a\n"
+    assert (width, height) == (1200, 504)
+    return result.stdout
+
+
+def numbers(line: str) -> list[float]:
+    return [float(number) for number in re.findall(r"-?\d+\.?\d*", line.replace(",", ""))]
+
+
+def numbers_of(text: str, start: str) -> list[float]:
+    """Of the one line that starts so, behind that."""
+    (line,) = (line for line in text.splitlines() if line.strip().startswith(start))
+    return numbers(line.strip().removeprefix(start))
+
+
+@pytest.mark.full
+@needs_compiler
+def test_regression_is_near_the_truth(tmp_path: Path) -> None:
+    text = printed("regression", tmp_path)
+    r2, euros = numbers_of(text, "mean: R²")
+    # The noise alone leaves 0.81, and 407 euros on average.
+    assert 0.75 < r2 < 0.85
+    assert 350 < euros < 500
+    for nominal in (10, 50, 90):
+        share, error = numbers_of(text, f"{nominal}%")
+        assert abs(share - nominal) < 3
+        assert error < 80
+    (inside,) = numbers_of(text, "between the outer two:")
+    assert abs(inside - 80) < 4
+
+
+@pytest.mark.full
+@needs_compiler
+def test_balanced_weights_find_rare_classes(tmp_path: Path) -> None:
+    text = printed("imbalanced", tmp_path)
+    recalls = [numbers_of(text, f"{state}, found of")[1:] for state in ("sound", "worn", "faulty")]
+    balanced = numbers_of(text, "balanced accuracy (mean of these)")
+    for trainer in range(2):
+        mean = sum(recall[trainer] for recall in recalls) / 3
+        assert mean == pytest.approx(balanced[trainer], abs=0.11)  # of rounded ones
+    assert balanced[1] > balanced[0] + 4
+    for rare in recalls[1:]:
+        assert rare[1] > rare[0]
+    plain, weighted = numbers_of(text, "accuracy")
+    assert plain > weighted > 85
+
+
+@pytest.mark.full
+@needs_compiler
+def test_regularisation_helps(tmp_path: Path) -> None:
+    text = printed("overfitting", tmp_path)
+    without, *others = (
+        numbers_of(text, name)
+        for name in ("no regularisation", "dropout 0.5", "weight decay 1 (AdamW)")
+    )
+    loss, accuracy, val_loss, val_accuracy, least, _ = without
+    assert loss < 0.2
+    assert accuracy > 95
+    assert val_loss > least + 0.1
+    for other in others:
+        assert other[0] > loss
+        assert other[2] < val_loss - 0.1
+        assert other[3] > val_accuracy + 1
+
+
+@pytest.mark.full
+@needs_compiler
+def test_early_stopping_saves_epochs(tmp_path: Path) -> None:
+    text = printed("early_stopping", tmp_path)
+    to_the_end, stopped = (numbers_of(text, name) for name in ("to the end", "early stopping"))
+    (epochs, _, _, _, loss, _), (fewer, _, best, least, less, accuracy) = to_the_end, stopped
+    assert (epochs, fewer) == (60, best + 5)
+    assert fewer < 30
+    assert least < 0.3
+    assert less < loss - 0.03
+    assert accuracy > 91
+    assert "it ended because of: early_stopping" in text
+
+
+@pytest.mark.full
+@needs_compiler
+def test_a_search_finds_a_rate(tmp_path: Path) -> None:
+    text = printed("search", tmp_path)
+    assert text.startswith("60 networks in")
+    for name, low, high in (("sgd", 0.05, 1), ("adam", 0.0005, 0.02)):
+        rate, accuracy = numbers_of(text, f"{name}: best learning rate")
+        assert low < rate < high
+        assert 91 < accuracy < 96
+    assert numbers_of(text, "test accuracy of the best")[0] > 91
+
+
+@pytest.mark.full
+@needs_compiler
+def test_an_interrupted_fit_goes_on(tmp_path: Path) -> None:
+    text = printed("resume", tmp_path)
+    assert "the checkpoint has 4 epochs" in text
+    assert "weights equal, bit for bit: True" in text
+    assert "losses and learning rates equal: True" in text
+    whole, resumed = numbers_of(text, "test accuracy:")
+    assert whole == resumed > 94
+    assert [path.name for path in tmp_path.iterdir()] == ["resume.png"]
+
+
+@pytest.mark.full
+@needs_compiler
+def test_a_stream_needs_little_memory(tmp_path: Path) -> None:
+    result = run("streaming", tmp_path, "--chunks", "15")
+    assert result.returncode == 0, result.stderr
+    _, total = numbers_of(result.stdout, "rows:")
+    (most,) = numbers_of(result.stdout, "most memory at a time:")
+    assert total == 470
+    # The digits, padded, are 61 MB, two chunks 63.
+    assert 100 < most < 250
+    for which in ("shifted digits:", "2 epochs of the digits as they are:"):
+        assert numbers_of(result.stdout, f"test accuracy, {which}")[0] > 95
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_names_the_options(script: str, tmp_path: Path) -> None:
+    result = run(script, tmp_path, "--help")
+    assert result.returncode == 0, result.stderr
+    for option in ("--seed", "--plot", "--no-plot", f"{script}.png"):
+        assert option in result.stdout
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_picture_into_missing_folder_is_refused_before_training(
+    script: str, tmp_path: Path
+) -> None:
+    result = run(script, tmp_path, "--plot", str(tmp_path / "missing" / "picture.png"))
+    assert result.returncode == 2
+    assert "no such folder" in result.stderr
+    assert not result.stdout
+
+
+@pytest.mark.full
+@needs_compiler
+def test_no_plot_leaves_no_file(tmp_path: Path) -> None:
+    result = run("imbalanced", tmp_path, "--no-plot", "--seed", "1")
+    assert result.returncode == 0, result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_script_is_tested() -> None:
+    names = {path.stem for path in FOLDER.glob("*.py")}
+    assert names == {*SCRIPTS, "streaming", "mnist", "picture"}
