@@ -256,7 +256,7 @@ class Trainer(Predictor):
         sample_weight: npt.ArrayLike | None = None,
         validation_data: Sequence[Any] | None = None,
     ) -> Trainer:
-        """Train on the rows of X.
+        """Fit the network to rows X and their targets Y.
 
         Parameters
         ----------
