@@ -1,8 +1,8 @@
-"""What does each activation, loss, optimiser, penalty and dropout cost over plain ReLU and SGD?
+"""Cost of each activation, loss, optimizer, penalty and dropout over plain ReLU and SGD.
 
-An epoch of 784-128-10 on dense rows in batches of 32, one setting being other than plain in each
-case. ``python -m asv_benchmarks.combinations`` prints the ratios to plain ones: each case is timed
-beside a plain one, round by round, and the best of all rounds counts.
+An epoch of 784-128-10 on dense rows in batches of 32, with one setting changed in each case.
+``python -m asv_benchmarks.combinations`` prints the ratios to plain epochs: each case alternates
+with a plain one, and the best of all rounds counts.
 """
 
 import ast
@@ -26,10 +26,10 @@ Array = npt.NDArray[Any]
 
 
 def _names(file: str, table: str) -> list[str]:
-    """Keys of a table of the sources beside this file.
+    """Keys of a table, read from the sources beside this file.
 
-    Of those and not of the package that is installed: asv tells cases by their number in
-    ``params``, which so are the same on every commit.
+    Not from the installed package: asv identifies cases by their index in ``params``, which must
+    be the same on every commit.
     """
     source = Path(__file__).parents[1].joinpath("fastmlp", file).read_text(encoding="utf-8")
     for node in ast.parse(source).body:
@@ -71,7 +71,7 @@ CASES |= {
 
 
 def trainer_of(case: str, epochs: int = 1) -> Trainer:
-    """A small learning rate, with which no case diverges.
+    """A trainer for a case, with a small learning rate, so that no case diverges.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def rows(n: int) -> Array:
 
 @cache
 def targets(kind: str, n: int) -> Array:
-    """Such as a loss takes: its ``targets``."""
+    """Targets of a kind: the ``targets`` of a loss."""
     rng = np.random.default_rng(1)
     columns: dict[str, Callable[[], Array]] = {
         "classes": lambda: np.arange(n) % N_OUTPUTS,
@@ -121,12 +121,12 @@ def fit(case: str, n: int = N_ROWS, epochs: int = 1) -> Trainer:
 
 @cache
 def warm_up(case: str) -> None:
-    """Once per process, though asv calls ``setup`` before every sample."""
+    """Compile once per process, though asv calls ``setup`` before every sample."""
     fit(case)
 
 
 class Epoch:
-    """A fit of one epoch, checks of the input included, on kernels that are compiled."""
+    """A fit of one epoch with compiled kernels, checks of the input included."""
 
     params = (list(CASES),)
     param_names = ("case",)
@@ -140,7 +140,7 @@ class Epoch:
 
 
 def ratios(n: int, rounds: int) -> dict[str, tuple[float, float]]:
-    """Seconds of an epoch of each case, and their ratio to those of a plain one at its side."""
+    """Seconds of an epoch of each case, and the ratio to a plain one measured in turn."""
     times: dict[str, list[tuple[float, float]]] = {case: [] for case in CASES}
     for _ in range(rounds + 1):  # the first compiles
         for case, pairs in times.items():

@@ -1,16 +1,16 @@
-"""Which of two commits is faster? Both on the jobs of the race, in turn.
+"""Which of two commits is faster on the jobs of the race? Measured in turn.
 
 ``python -m asv_benchmarks.compare 007d553 . --jobs dense,big`` prints, for each job and number of
 threads, the time of the second commit over that of the first: median and range of the pairs, and
 the best time of each. A ``.`` stands for the working tree. Below 1, the second commit is faster.
 
-Each commit has a process of its own, with its own cache of kernels, that waits while the other one
-works. They take turns of some tenths of a second, and the order within a pair alternates: the clock
-of the machine and what else runs on it are about the same for both halves of a pair. After three
-pairs both processes are new, since of one commit, too, one process may be 5% slower than another.
-A turn is one fit, always from the same weights, of which the first epoch does not count. The jobs
-are read from the files beside this one for both commits; only ``fastmlp`` is that of the commit.
-The time of ``one-row`` is that of one prediction.
+Each commit has its own process and cache of kernels. The processes take turns of some tenths of a
+second, and the order within a pair alternates, so that the clock rate of the machine and its other
+load are about the same for both halves of a pair. After three
+pairs both processes are replaced, since even processes of one commit may differ by 5%.
+A turn is one fit, always from the same weights; its first epoch does not count. Both commits run
+the jobs of the files beside this one; only ``fastmlp`` is that of the commit.
+The time of ``one-row`` is that of a prediction.
 """
 
 import argparse
@@ -39,10 +39,10 @@ from asv_benchmarks.race.jobs import JOBS, MAIN_JOBS, Array, Job
 from asv_benchmarks.race.run import Run
 
 WORKING_TREE = "."
-# What the epochs of a turn should take together.
+# Target time of the epochs of a turn.
 TURN_SECONDS = 0.3
 PAIRS_OF_A_PROCESS = 3
-# Threads may go on spinning for some milliseconds after their work.
+# Threads may spin for some milliseconds after their work.
 PAUSE_SECONDS = 0.05
 
 ONE_ROW = "one-row"
@@ -53,7 +53,7 @@ Worker = subprocess.Popen[str]
 
 
 def predict_one_row(run: Run, fastmlp: Any) -> None:
-    """In place of a fit: an "epoch" is 1,000 predictions of a single row."""
+    """Predict in place of a fit: an "epoch" is 1,000 predictions of a single row."""
     trainer = fastmlp.Trainer(
         hidden=run.job.layer_sizes[1:-1], epochs=1, batch_size=run.job.batch_size,
         threads=run.threads, seed=1, **as_they_come(fastmlp.Trainer),
@@ -72,16 +72,16 @@ def load(name: str) -> tuple[Array, Array]:
 
 
 def own_package() -> Any:
-    """``fastmlp`` of the commit in whose folder this process runs, with a cache of its own."""
+    """Import ``fastmlp`` of the commit in the current folder, with its own cache."""
     os.environ["NUMBA_CACHE_DIR"] = str(Path("cache").absolute())
-    warnings.simplefilter("ignore")  # of fits that are too short to learn
+    warnings.simplefilter("ignore")  # about fits that are too short to learn
     fastmlp = import_module("fastmlp")
     assert Path(str(fastmlp.__file__)).parents[1] == Path.cwd(), fastmlp.__file__
     return fastmlp
 
 
 def serve() -> None:
-    """Be the process of a commit: a line of JSON with seconds of epochs for each that comes in."""
+    """Run as the process of a commit: answer each line of input with seconds of epochs as JSON."""
     fastmlp = own_package()
     for line in sys.stdin:
         name, threads, epochs = json.loads(line)
@@ -91,7 +91,7 @@ def serve() -> None:
 
 
 def check_out(commit: str, folder: Path) -> None:
-    """Put the package of a commit into a folder, beside the present benchmarks and data."""
+    """Copy the package of a commit to a folder, with the present benchmarks and data."""
     folder.mkdir()
     if commit == WORKING_TREE:
         shutil.copytree(ROOT / "fastmlp", folder / "fastmlp")
@@ -106,7 +106,7 @@ def check_out(commit: str, folder: Path) -> None:
 
 @contextmanager
 def workers(folders: list[Path], script: str = "compare") -> Iterator[list[Worker]]:
-    """New processes of a script, one in each folder."""
+    """Start new processes of a script, one in each folder."""
     command = [sys.executable, "-c", f"from asv_benchmarks.{script} import serve; serve()"]
     pipe = subprocess.PIPE
     started = [
@@ -115,7 +115,7 @@ def workers(folders: list[Path], script: str = "compare") -> Iterator[list[Worke
         )
         for folder in folders
     ]
-    try:  # Ctrl-C comes here alone, and ends them
+    try:  # only this process gets Ctrl-C, and ends them
         yield started
     finally:
         for worker in started:
@@ -124,7 +124,7 @@ def workers(folders: list[Path], script: str = "compare") -> Iterator[list[Worke
 
 
 def send(worker: Worker, *request: Any) -> None:
-    """Ask a worker for something; :func:`receive` gives the answer."""
+    """Send a request to a worker; :func:`receive` returns the answer."""
     assert worker.stdin is not None
     with suppress(BrokenPipeError):
         print(json.dumps(request), file=worker.stdin, flush=True)
@@ -139,7 +139,7 @@ def receive(worker: Worker) -> Any:
 
 
 def turn(worker: Worker, *request: Any) -> list[float]:
-    """Seconds of each epoch that a worker did."""
+    """Seconds of each epoch of a worker."""
     time.sleep(PAUSE_SECONDS)
     send(worker, *request)
     seconds: list[float] = receive(worker)
@@ -152,7 +152,7 @@ def turns(
     """For each pair, seconds of the epochs of the first commit and of the second."""
     for start in range(0, pairs, PAIRS_OF_A_PROCESS):
         with workers(folders) as (first, second):
-            # These compile, too; the first epoch of a turn is not among its seconds.
+            # Including compilation; the seconds of a turn exclude its first epoch.
             [epoch] = min(turn(worker, name, threads, 1) for worker in (first, second))
             request = name, threads, math.ceil(TURN_SECONDS / epoch)
             for number in range(start, min(start + PAIRS_OF_A_PROCESS, pairs)):
@@ -164,7 +164,7 @@ def turns(
 
 
 def compare(folders: list[Path], name: str, threads: int, pairs: int) -> str:
-    """The line of a job."""
+    """The line of the report for a job."""
     before = fma_limit("float32", threads)
     firsts, seconds = zip(*turns(folders, name, threads, pairs), strict=True)
     limit = max(before, fma_limit("float32", threads))
@@ -172,16 +172,16 @@ def compare(folders: list[Path], name: str, threads: int, pairs: int) -> str:
     line = f"{name:18}{threads:7}{median(ratios):8.2f}{min(ratios):8.2f} to {max(ratios):4.2f}"
     for epochs in (firsts, seconds):
         best = min(map(min, epochs))
-        share = COMPARED[name].flops_per_epoch / best / 1e9 / limit
+        fraction = COMPARED[name].flops_per_epoch / best / 1e9 / limit
         if name == ONE_ROW:
             line += f"{1e6 * best / ONE_ROW_CALLS:9.2f} us     "
         else:
-            line += f"{1e3 * best:9.2f} ms{share:5.0%}"
+            line += f"{1e3 * best:9.2f} ms{fraction:5.0%}"
     return line
 
 
 def commit(text: str) -> str:
-    """Type of an argument: what git calls a commit, or the working tree."""
+    """Type of an argument: a commit for git, or the working tree."""
     if text != WORKING_TREE:
         command = ["git", "rev-parse", "--quiet", "--verify", f"{text}^{{commit}}"]
         if subprocess.run(command, cwd=ROOT, capture_output=True).returncode != 0:
@@ -190,7 +190,7 @@ def commit(text: str) -> str:
 
 
 def counts(text: str) -> list[int]:
-    """Type of an option: numbers between commas."""
+    """Type of an option: numbers separated by commas."""
     return [options.at_least_one(number) for number in text.split(",")]
 
 

@@ -1,7 +1,7 @@
-"""How long until a new process has imported fastmlp, and has done its first fit?
+"""Time of a new process to import fastmlp, and to do its first fit.
 
-The fit is of 15 epochs of plain SGD on 1,000 dense rows, beyond importing Numba; beside it stands
-what Numba needs for two trivial functions, one of them parallel, in a process of the same minute.
+The fit has 15 epochs of plain SGD on 1,000 dense rows, beyond importing Numba; for comparison,
+Numba's time for two trivial functions, one of them parallel, in a process of the same minute.
 ``python -m asv_benchmarks.compilation`` prints the figures and their ratio.
 """
 
@@ -46,7 +46,7 @@ atexit.register(shutil.rmtree, cache)
 
 
 class Import:
-    """Of fastmlp alone, and of what it cannot do without."""
+    """Import times of fastmlp and its dependencies."""
 
     repeat = (1, 5, 10.0)
 
@@ -77,7 +77,7 @@ class FirstFit:
 
 
 def _seconds(code: str, setup: str) -> float:
-    """Of ``code`` in a process of its own, after ``setup``."""
+    """Seconds of ``code`` in a new process, after ``setup``."""
     timed = f"import time; start = time.perf_counter()\n{code}\nprint(time.perf_counter() - start)"
     command = [sys.executable, "-c", f"{setup}\n{timed}"]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

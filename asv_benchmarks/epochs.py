@@ -1,7 +1,7 @@
 """How long does an epoch take? By shape, batch, update rule, threads and dtype.
 
-The first cases are those of the race, on fewer rows; the others look for shapes that are served
-badly: odd sizes, single rows, tiny, wide and narrow layers, few rows.
+The first cases are those of the race, on fewer rows; the others look for shapes that may be slow:
+odd sizes, single rows, tiny, wide and narrow layers, few rows.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MNIST = Path(__file__).parents[1] / "examples" / "mnist.npz"
 
 @dataclass(frozen=True)
 class Case:
-    """Layer sizes with input and classes, rows, and what to give to the Trainer."""
+    """Layer sizes with inputs and classes, number of rows, and settings of the Trainer."""
 
     sizes: tuple[int, ...]
     n_rows: int
@@ -64,7 +64,7 @@ CASES = {
 
 @cache
 def load(case: Case) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Rows and labels, every class among them."""
+    """Rows and labels of all classes."""
     labels = np.arange(case.n_rows) % case.sizes[-1]
     if case.data == "mnist":
         with np.load(MNIST) as data:
@@ -75,7 +75,7 @@ def load(case: Case) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
 
 
 def optimizer_settings(name: str) -> dict[str, Any]:
-    """Momentum was a setting of the Trainer before there were objects for optimizers."""
+    """Settings of SGD; momentum was a setting of the Trainer before optimizers were objects."""
     if name != "momentum":
         return {"optimizer": name}
     try:
@@ -89,7 +89,7 @@ def fit(case: Case) -> Trainer:
     """One epoch with a small learning rate."""
     return Trainer(
         hidden=case.sizes[1:-1],
-        loss="softmax_cross_entropy",  # 1,000 whole numbers could be quantities, too
+        loss="softmax_cross_entropy",  # 1,000 whole numbers may also be quantities
         **optimizer_settings(case.optimizer),
         learning_rate=0.001,
         batch_size=case.batch_size,
@@ -103,12 +103,12 @@ def fit(case: Case) -> Trainer:
 
 @cache
 def warm_up(case: Case) -> None:
-    """Once per process, though asv calls ``setup`` before every sample."""
+    """Compile once per process, though asv calls ``setup`` before every sample."""
     fit(case)
 
 
 class Epoch:
-    """A fit of one epoch, checks of the input included, on kernels that are compiled."""
+    """A fit of one epoch with compiled kernels, checks of the input included."""
 
     params = (list(CASES),)
     param_names = ("case",)

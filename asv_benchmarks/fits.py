@@ -1,7 +1,7 @@
-"""Fits that lead through everything that a fit may do, on small data; see ``same_weights.py``.
+"""Fits that cover every feature of training, on small data; see ``same_weights.py``.
 
-They use public names alone, so that they run on other commits too. Each is a function without
-arguments that returns trainers and arrays. To be compared, a fit must not depend on time.
+They use only public names, so that they run on other commits too. Each is a function without
+arguments that returns trainers and arrays. To be comparable, a fit must not depend on time.
 """
 
 import copy
@@ -32,12 +32,12 @@ LABELS = _Z.argmax(axis=1)
 NUMBERS = 100 + 30 * _Z[:, 0].astype(np.float64)
 COLUMNS = _Z * [1.0, 50.0, 0.01] + 2
 COUNTS = _RNG.poisson(np.exp(_Z[:, 0] / 3))
-SHARES = np.exp(_Z) / np.exp(_Z).sum(axis=1, keepdims=True)
+SOFT = np.exp(_Z) / np.exp(_Z).sum(axis=1, keepdims=True)
 ONE_HOT = np.eye(CLASSES, dtype=np.int64)[LABELS]
 FLAGS = (_Z > 0).astype(np.int64)
 TWO = np.where(_Z[:, 0] > 0, "yes", "no")
 TARGETS = {
-    "labels": LABELS, "one-hot": ONE_HOT, "shares": SHARES, "two": TWO, "flags": FLAGS,
+    "labels": LABELS, "one-hot": ONE_HOT, "soft": SOFT, "two": TWO, "flags": FLAGS,
     "numbers": NUMBERS, "columns": COLUMNS, "counts": COUNTS,
 }  # fmt: skip
 
@@ -78,7 +78,7 @@ FITS: dict[str, Callable[[], Results]] = {
     for name, key, *values in (
         ("labels", "loss", "auto", "softmax_cross_entropy"),
         ("one-hot", "loss", "auto", "softmax_cross_entropy", "binary_cross_entropy"),
-        ("shares", "loss", "softmax_cross_entropy"),
+        ("soft", "loss", "softmax_cross_entropy"),
         ("two", "loss", "auto", "binary_cross_entropy"),
         ("flags", "loss", "auto", "binary_cross_entropy"),
         ("numbers", "loss", "auto", "squared_error", "absolute_error", "huber", "quantile"),
@@ -192,12 +192,12 @@ for _threads in (1, 2, None):
         fit, PIXELS, NUMBERS, hidden=(200, 90), batch_size=200, threads=_threads, dropout=0.2
     )
 for _name in TARGETS:
-    _loss = {"counts": "poisson", "shares": "softmax_cross_entropy"}.get(_name, "auto")
+    _loss = {"counts": "poisson", "soft": "softmax_cross_entropy"}.get(_name, "auto")
     FITS[f"sample_weight: {_name}"] = partial(fit, X, TARGETS[_name], WEIGHTS, loss=_loss)
 
 
 def listed(make: Callable[[], Results]) -> Callable[[], Results]:
-    """Put a fit that takes more than settings into the list, by its name."""
+    """Register a fit by its name; for fits that need more than settings."""
     FITS[make.__name__.replace("_", " ")] = make
     return make
 

@@ -1,7 +1,7 @@
-"""The rate of multiply-adds that no dense kernel of this machine can exceed, measured.
+"""Measure the rate of multiply-adds, which no dense kernel on this machine can exceed.
 
-Each thread runs 12 independent chains ``a = a * b + c`` on whole vectors: enough to hide the
-latency of the instruction (4 or 5 cycles on 2 units), and all operands stay in registers.
+Each thread runs 12 independent chains ``a = a * b + c`` on whole vectors, enough to hide the
+latency of the instruction (4 or 5 cycles on 2 units); all operands stay in registers.
 ``python -m asv_benchmarks.fma_limit`` prints the rate.
 """
 
@@ -65,7 +65,7 @@ def _emit_chains(builder: ir.IRBuilder, kind: ir.Type, width: int, memory: Any, 
 
 @cache
 def _chains(width: int) -> Callable[[npt.NDArray[Any], int], None]:
-    """Compiled ``run(memory, steps)`` on vectors of ``width``; other threads can run meanwhile."""
+    """Compiled ``run(memory, steps)`` on vectors of ``width``, which releases the GIL."""
 
     def type_chains(typing_context: Any, memory: Any, steps: Any) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
@@ -86,7 +86,7 @@ def _chains(width: int) -> Callable[[npt.NDArray[Any], int], None]:
 
 
 def _lanes(itemsize: int) -> int:
-    """Elements in a vector; the function that tells has been in two places."""
+    """Elements in a vector, from a function that has been in two modules."""
     for module in ("fastmlp.kernels.language.simd", "fastmlp.kernels.simd"):
         with suppress(ModuleNotFoundError):
             return int(import_module(module).lanes(itemsize))
@@ -100,7 +100,7 @@ def fma_limit(dtype: npt.DTypeLike = "float32", threads: int = 1) -> float:
     ----------
     dtype : {"float32", "float64"}
     threads : int, default 1
-        Threads that run at the same time; meant to be one per core.
+        Threads that run at the same time, one per core.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def fma_limit(dtype: npt.DTypeLike = "float32", threads: int = 1) -> float:
     Raises
     ------
     ImportError
-        If this version of fastmlp does not tell the width of a vector.
+        If this version of fastmlp has no function for the width of a vector.
     """
     dtype = np.dtype(dtype)
     width = _lanes(dtype.itemsize)

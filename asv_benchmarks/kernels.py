@@ -1,6 +1,6 @@
-"""How fast are the vector tiles alone, on operands that stay in the caches?
+"""How fast are the vector tiles alone, on operands in the caches?
 
-The tiles are no public interface: where a commit has others, these benchmarks are skipped.
+The tiles are not public: these benchmarks are skipped on commits with other tiles.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ COLUMNS, PANELS = 32, 8
 
 
 def runner(kernel: Any, memory: npt.NDArray[Any], *numbers: int) -> Callable[[], None]:
-    """A function that calls a kernel, its tuples written out, CALLS times."""
+    """Return a function that calls a kernel CALLS times, with its tuples written out."""
     address = kernel_of(kernel).address(numba.from_dtype(memory.dtype))
     call = c_function(address, 1 + len(numbers))
     arguments = memory.ctypes.data, *numbers

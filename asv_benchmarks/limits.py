@@ -1,4 +1,4 @@
-"""How near to the limits: percent of the multiply-add rate, and time to a test accuracy.
+"""Percent of the machine's multiply-add rate, and time to a test accuracy.
 
 ``python -m asv_benchmarks.limits`` prints both.
 """
@@ -21,7 +21,7 @@ EPOCHS = 4
 
 
 class Rate:
-    """The jobs of the race: best of four epochs, over the limit measured before and after.
+    """The jobs of the race: best of four epochs, over the rate measured before and after.
 
     Zeros count as work, so MNIST may exceed 100%.
     """
@@ -59,7 +59,7 @@ class Rate:
         return 100 * JOBS[name].flops_per_epoch / seconds / 1e9 / limit
 
 
-# Chosen for the speed to that test accuracy, among others on these seeds: ten seeds of ten reached
+# Chosen as fastest to that test accuracy, on these seeds and others: ten of ten seeds reached
 # 98%, mostly in the fifth epoch. With 384 or 512 units it took longer, and so it did at a constant
 # rate of 0.2, with Nesterov momentum at batch 128, and with Adam.
 SETTINGS: dict[str, Any] = {
@@ -77,9 +77,9 @@ def images(part: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
 
 
 def seconds_to(accuracy: float, seed: int) -> float:
-    """Seconds of training until the test accuracy is reached, which is looked at in between.
+    """Seconds of training until the test accuracy is reached, without the time of measuring it.
 
-    Infinite if it is not reached. The rate falls by epoch: each has a trainer of its own.
+    Infinite if it is not reached. The rate falls by epoch, so each epoch has its own trainer.
     """
     X, Y = images("train")
     seconds = 0.0
@@ -99,7 +99,7 @@ def seconds_to(accuracy: float, seed: int) -> float:
 
 
 def median_seconds_to(accuracy: float) -> float:
-    """Over all seeds; not a number, as asv wants it, if half of them fail."""
+    """Median over all seeds; NaN, as asv expects, if half of them fail."""
     seconds = median(seconds_to(accuracy, seed) for seed in SEEDS)
     return seconds if math.isfinite(seconds) else math.nan
 

@@ -1,4 +1,4 @@
-"""How much memory does a fit take beyond its data? 150 MB of float32."""
+"""Memory of a fit beyond its data, 150 MB of float32."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ def fit(X: Any, Y: Any) -> None:
 
 
 class Memory:
-    """The difference of the two is what the fit takes."""
+    """Peak memory with and without a fit; the difference is the fit's."""
 
     def setup_cache(self) -> None:
-        # In a process of its own: the memory of the compiler must not count.
+        # In another process, so that the memory of the compiler does not count.
         rng = np.random.default_rng(0)
         fit(rng.standard_normal((256, N_FEATURES), np.float32), np.arange(256) % 10)
 
@@ -28,7 +28,7 @@ class Memory:
         rng = np.random.default_rng(0)
         self.X = rng.standard_normal((N_ROWS, N_FEATURES), np.float32)
         self.Y = np.arange(N_ROWS) % 10
-        # The compiled kernels are loaded in either case.
+        # Both load the compiled kernels.
         fit(self.X[:256], self.Y[:256])
 
     def peakmem_hold(self) -> None:

@@ -1,12 +1,12 @@
-"""How much do others slow a fit and a prediction: busy processes, and other fits?
+"""How much do busy processes and other fits slow down a fit and a prediction?
 
 ``python -m asv_benchmarks.neighbours`` prints
 
-* for 0, 1, 2 and 4 busy neighbours, the time of the default over that of ``threads=1`` at the same
-  moment, both in turn, medians of several;
-* how long after a neighbour left an epoch is as fast as without one;
+* for 0, 1, 2 and 4 busy processes, the time of the default over that of ``threads=1`` at the same
+  time, measured in turn, medians of several;
+* the time from the end of a busy process until an epoch is as fast as without one;
 * the time of 1,000 rows predicted while another thread fits, over that on one thread alone;
-* the time of two fits at once, in two threads and in two processes, over one after the other.
+* the time of two parallel fits, in two threads and in two processes, over two in sequence.
 """
 
 import subprocess
@@ -31,7 +31,7 @@ SETTINGS: dict[str, Any] = {
     "optimizer": "sgd", "batch_size": 32, "seed": 0, **as_they_come(Trainer),
 }  # fmt: skip
 _BUSY = "while True: pass"
-# Fits for each line that it is sent.
+# Fits once for each line of input.
 _FITTING = "from asv_benchmarks.neighbours import fit\nwhile input(): fit(); print(flush=True)"
 
 

@@ -1,4 +1,4 @@
-"""What the command lines of the scripts here have in common."""
+"""Command-line options of the scripts here."""
 
 import argparse
 import os
@@ -22,7 +22,7 @@ def parser_of(file: str, doc: str | None) -> argparse.ArgumentParser:
 def add_names(
     parser: argparse.ArgumentParser, option: str, valid: Iterable[str], default: Iterable[str]
 ) -> None:
-    """An option that takes names between commas."""
+    """Add an option for names separated by commas."""
     valid = list(valid)
 
     def parse(text: str) -> list[str]:
@@ -40,18 +40,18 @@ def add_names(
 
 
 def add_count(parser: argparse.ArgumentParser, option: str, default: int, help: str) -> None:
-    """An option that takes a whole number of at least 1."""
+    """Add an option for a whole number of at least 1."""
     parser.add_argument(
         option, type=at_least_one, default=default, metavar="N", help=f"{help} (default: {default})"
     )
 
 
 def add_output(parser: argparse.ArgumentParser, option: str, **settings: Any) -> None:
-    """An option that takes the path of a file to write; its folder has to be there."""
+    """Add an option for the path of a file to write, in an existing folder."""
 
     def parse(text: str) -> Path:
         path = Path(text)
-        if not path.absolute().parent.is_dir():  # now rather than after hours of work
+        if not path.absolute().parent.is_dir():  # fail now rather than after hours of work
             raise argparse.ArgumentTypeError(f"no such folder: {path.parent}")
         return path
 
@@ -66,7 +66,7 @@ def at_least_one(text: str) -> int:
 
 
 def processors() -> int:
-    """Processors that this process may use."""
+    """Number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -15,7 +15,7 @@ SINGLE_ROWS = 1_000
 
 @cache
 def trained() -> tuple[Trainer, npt.NDArray[Any], npt.NDArray[Any]]:
-    """A trainer, rows without zeros and labels; every prediction has run once."""
+    """A trainer with compiled predictions, rows without zeros, and labels."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((N_ROWS, 784), np.float32)
     Y = np.arange(N_ROWS) % 10
@@ -32,7 +32,7 @@ def trained() -> tuple[Trainer, npt.NDArray[Any], npt.NDArray[Any]]:
 
 @cache
 def trained_small() -> tuple[Trainer, npt.NDArray[Any]]:
-    """A trainer of few weights and a row, where most of the time is spent outside of kernels."""
+    """A trainer of few weights and a row, for which most time is spent outside of kernels."""
     X = np.random.default_rng(0).standard_normal((1_000, 28), np.float32)
     trainer = Trainer(hidden=64, epochs=1, seed=0, **as_they_come(Trainer))
     trainer.fit(X, np.arange(1_000) % 2)
@@ -61,7 +61,7 @@ class Prediction:
 
 
 class OneRow:
-    """Per row, of few features and weights."""
+    """Predictions of single rows of few features, with few weights."""
 
     number = 1_000
 

@@ -1,12 +1,12 @@
 """Do two commits train the same weights, bit for bit?
 
 ``python -m asv_benchmarks.same_weights HEAD~1 .`` runs the fits of ``fits.py`` on both and prints a
-line for each difference in what they leave: weights, predictions, history without its seconds, and
-what the trainer says of the fit. A ``.`` stands for the working tree. It ends with 1 if anything
+line for each difference in the results: weights, predictions, history without its seconds, and
+attributes of the trainer. A ``.`` stands for the working tree. The exit status is 1 if anything
 differs, or if a fit fails.
 
-Each commit has a process of its own. The fits are read from the file beside this one for both; only
-``fastmlp`` is that of the commit. Most of the half minute is compilation.
+Each commit has its own process. Both run the fits of the file beside this one; only
+``fastmlp`` is that of the commit. Most of the half minute is compilation time.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from asv_benchmarks import options
 from asv_benchmarks.compare import check_out, commit, own_package, receive, send, workers
 from asv_benchmarks.fits import FITS
 
-TOLD = "best_epoch_", "n_iter_", "stop_reason_"
+ATTRIBUTES = "best_epoch_", "n_iter_", "stop_reason_"
 
 
 def digest(*arrays: Any) -> str:
@@ -35,7 +35,7 @@ def digest(*arrays: Any) -> str:
 
 
 def left_by(make: Callable[[], list[Any]]) -> dict[str, str]:
-    """What a fit leaves, by name, in a form that can be compared and printed."""
+    """Results of a fit, by name, in a form to compare and print."""
     left: dict[str, str] = {}
     for number, result in enumerate(make()):
         if isinstance(result, np.ndarray):
@@ -44,13 +44,13 @@ def left_by(make: Callable[[], list[Any]]) -> dict[str, str]:
         history = {name: values for name, values in result.history.items() if name != "seconds"}
         left[f"weights {number}"] = digest(*result.get_weights())
         left[f"history {number}"] = f"{','.join(history)} {digest(*history.values())}"
-        left |= {f"{name} {number}": repr(getattr(result, name)) for name in TOLD}
+        left |= {f"{name} {number}": repr(getattr(result, name)) for name in ATTRIBUTES}
         left |= {f"auto_ {number} {name}": repr(value) for name, value in result.auto_.items()}
     return left
 
 
 def serve() -> None:
-    """Be the process of a commit: a line of JSON with what is left for each fit asked for."""
+    """Run as the process of a commit: answer each line of input with results of a fit as JSON."""
     own_package()
     fits = list(FITS.values())
     for line in sys.stdin:
@@ -63,7 +63,7 @@ def serve() -> None:
 
 
 def differences(first: dict[str, str], second: dict[str, str]) -> list[str]:
-    """A text for each thing that is not the same, or failed; the second may tell more of auto_."""
+    """Texts of all differences and failures; the second may have more in ``auto_``."""
     return [
         f"{name}: {first.get(name)} and {second.get(name)}"
         for name in first | {k: v for k, v in second.items() if not k.startswith("auto_")}

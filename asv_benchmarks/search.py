@@ -1,15 +1,14 @@
-"""How fast is a search, beside scikit-learn's, and what do several networks at once gain?
+"""Speed of a search, compared with scikit-learn's, and of several networks in parallel.
 
 ``python -m asv_benchmarks.search`` prints
 
-* the time of eight networks 64-64-10 one after the other, on one thread each, over that with
-  ``fit_many``; and what two processes gain that fit half of them each, which is what the machine
-  allows;
-* how far beyond its ``time_budget`` a fit goes, with much to train on and to validate on;
+* the time of eight networks 64-64-10 in sequence, on one thread, over that with ``fit_many``; and
+  the same ratio for two processes that fit half of them each, which is the limit of the machine;
+* how far a fit exceeds its ``time_budget``, with many training and validation rows;
 * the time of a search over 24 settings, 3 folds each, of networks on 1,797 digits: ``fit_many``
   against ``GridSearchCV(n_jobs=2)`` with ``MLPClassifier``, of equal settings and epochs.
 
-Rounds take turns, medians count; scikit-learn has to be installed.
+Medians of alternating rounds; needs scikit-learn.
 """
 
 import itertools
@@ -31,7 +30,7 @@ GRID: dict[str, list[Any]] = {
     "l2": [0.0, 1e-4],
     "batch_size": [32, 64],
 }
-# What scikit-learn calls them.
+# Names of scikit-learn.
 THEIR_NAMES = ("hidden_layer_sizes", "learning_rate_init", "alpha", "batch_size")
 _HALF = (
     "from asv_benchmarks.search import one_by_one, half\n"
@@ -147,7 +146,7 @@ def budgets() -> None:
 
 def main() -> None:
     options.parser_of(__file__, __doc__).parse_args()
-    warnings.filterwarnings("ignore", category=UserWarning)  # of scikit-learn: not converged
+    warnings.filterwarnings("ignore", category=UserWarning)  # from scikit-learn: not converged
     at_once()
     budgets()
     searches()

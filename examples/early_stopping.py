@@ -1,7 +1,7 @@
-"""Stopping in time: ``python examples/early_stopping.py``.
+"""Early stopping: ``python examples/early_stopping.py``.
 
-A network that learns 3,000 digits of MNIST by heart. One fit goes on to the end, the other one
-stops when the loss on the held-back fifth has got no better for five epochs, and takes back the
+A network that overfits 3,000 digits of MNIST. One fit runs to the end, the other one
+stops when the loss on the held-out fifth has not improved for five epochs, and restores the
 weights of the best epoch.
 """
 

@@ -1,7 +1,7 @@
 """Rare classes, with and without ``class_weight="balanced"``: ``python examples/imbalanced.py``.
 
-Of 100 machines 3 are worn and 1 is faulty. A network that is right as often as possible overlooks
-many of those; balanced weights make it find them, at the price of false alarms.
+Of 100 machines 3 are worn and 1 is faulty. A network trained for accuracy misses
+many of those; with balanced weights it finds them, at the price of false alarms.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from fastmlp import Trainer
 Array = npt.NDArray[Any]
 
 N_TRAIN, N_TEST = 20_000, 20_000
-# Share, mean and standard deviation of vibration (mm/s) and temperature (°C).
+# Frequency, and mean and standard deviation of vibration (mm/s) and temperature (°C).
 STATES: dict[str, tuple[float, tuple[float, float], tuple[float, float]]] = {
     "sound": (0.96, (2.0, 55.0), (0.6, 6.0)),
     "worn": (0.03, (3.6, 60.0), (0.7, 6.0)),
@@ -26,8 +26,8 @@ STYLES = {"sound": ("C0", "o"), "worn": ("C1", "^"), "faulty": ("C3", "s")}
 
 def machines(rng: np.random.Generator, n: int) -> tuple[Array, Array]:
     """X: vibration in mm/s, temperature in °C; Y: the state."""
-    shares, means, deviations = (np.array(column) for column in zip(*STATES.values(), strict=True))
-    state = rng.choice(len(STATES), n, p=shares)
+    chances, means, deviations = (np.array(column) for column in zip(*STATES.values(), strict=True))
+    state = rng.choice(len(STATES), n, p=chances)
     X = means[state] + deviations[state] * rng.standard_normal((n, 2))
     return X, np.array(list(STATES))[state]
 
@@ -38,7 +38,7 @@ def scaled(X: Array) -> Array:
 
 
 def found(Y: Array, predicted: Array) -> dict[str, float]:
-    """Of each state, the part that is found: recall. Their mean is the balanced accuracy."""
+    """Recall of each state; their mean is the balanced accuracy."""
     return {state: float(np.mean(predicted[state == Y] == state)) for state in STATES}
 
 
@@ -61,7 +61,7 @@ def report(Y: Array, predictions: dict[str, Array]) -> None:
 
 
 def draw_states(ax: Any, trainer: Trainer, X: Array, Y: Array, title: str) -> None:
-    """What is predicted where, and some test machines."""
+    """Draw the predicted regions, and some test machines."""
     vibration, temperature = np.linspace(0, 6, 241), np.linspace(35, 95, 241)
     grid = np.stack(np.meshgrid(vibration, temperature), axis=-1)
     predicted = trainer.predict(scaled(grid.reshape(-1, 2))).reshape(grid.shape[:2])

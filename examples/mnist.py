@@ -15,7 +15,7 @@ N_TRAIN = 60_000
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "default": {},
-    "images": presets.images,  # more units, of which each sample drops some
+    "images": presets.images,  # more units, with dropout
     "keras": {  # the notebook's Keras model
         "optimizer": "sgd",
         "learning_rate": 0.01,
@@ -37,7 +37,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
 }
 
-# What the notebook's Keras run printed after epochs 1 to 6.
+# Results that the notebook's Keras run printed after epochs 1 to 6.
 NOTEBOOK = {
     "val_loss": [0.3760, 0.3077, 0.2760, 0.2545, 0.2373, 0.2238],
     "val_accuracy": [0.8997, 0.9154, 0.9230, 0.9293, 0.9335, 0.9395],
@@ -106,7 +106,7 @@ def plot(
     title: str,
     reference: Mapping[str, Sequence[float]],
 ) -> None:
-    """Write the curves of loss and accuracy to a PNG, if matplotlib is there."""
+    """Write the curves of loss and accuracy to a PNG, if matplotlib is installed."""
     try:
         import matplotlib
     except ImportError:
@@ -138,7 +138,7 @@ def parse_args() -> argparse.Namespace:
     output.add_argument("--no-plot", action="store_true")
     args = parser.parse_args()
     args.plot = args.plot or Path(f"mnist-{args.config}.png")
-    if not args.plot.parent.is_dir():  # now rather than after the training
+    if not args.plot.parent.is_dir():  # fail now rather than after training
         parser.error(f"argument --plot: no such folder: {args.plot.parent}")
     return args
 

@@ -1,8 +1,8 @@
 """Dropout and weight decay against overfitting: ``python examples/overfitting.py``.
 
-Few rows, many features, and labels of which some are wrong: a large network learns them by heart.
-Three runs differ in nothing but what they do against it. Training losses are those of the samples
-as they were trained on, so with units dropped where there is dropout.
+Few rows, many features, and some wrong labels: a large network memorizes them.
+Three runs differ only in regularization. Training losses are computed while training,
+that is with dropped units for dropout.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 History = Mapping[str, Sequence[float]]
 
 N_TRAIN, N_VALIDATION, N_FEATURES = 1_000, 5_000, 20
-REDRAWN = 0.1  # part of the labels
+REDRAWN = 0.1  # fraction of the labels
 
 RUNS: dict[str, dict[str, Any]] = {
     "no regularisation": {"optimizer": AdamW(weight_decay=0.0)},
@@ -29,7 +29,7 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 def rows(rng: np.random.Generator, n: int) -> tuple[Array, Array]:
-    """Three classes, told by the first few features; a tenth of the labels is drawn anew."""
+    """Three classes, determined by the first few features; a tenth of labels are random."""
     X = rng.standard_normal((n, N_FEATURES))
     scores = np.column_stack([X[:, 0] + X[:, 1] * X[:, 2], X[:, 3] * 1.5, X[:, 4] - X[:, 5]])
     Y = scores.argmax(axis=1)

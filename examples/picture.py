@@ -1,4 +1,4 @@
-"""What the scripts share: their arguments, and a picture that is written if matplotlib is there."""
+"""Shared by the scripts: arguments, and a picture if matplotlib is installed."""
 
 import argparse
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def parse_args(description: str, name: str) -> argparse.Namespace:
-    """``seed`` and ``plot``, the path of the picture, None for no picture."""
+    """Parse ``seed`` and ``plot``, the path of the picture, None for no picture."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seed", type=int, default=0, help="of the data and the network")
     output = parser.add_mutually_exclusive_group()
@@ -17,13 +17,13 @@ def parse_args(description: str, name: str) -> argparse.Namespace:
     )
     output.add_argument("--no-plot", action="store_const", dest="plot", const=None)
     args = parser.parse_args()
-    if args.plot and not args.plot.parent.is_dir():  # now rather than after the training
+    if args.plot and not args.plot.parent.is_dir():  # fail now rather than after training
         parser.error(f"argument --plot: no such folder: {args.plot.parent}")
     return args
 
 
 def write(path: Path | None, draw: Callable[..., None], n_panels: int, **options: Any) -> None:
-    """Write what ``draw(axes)`` draws on a row of panels to a PNG."""
+    """Write a PNG with a row of panels, filled by ``draw(axes)``."""
     if path is None:
         return
     try:

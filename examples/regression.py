@@ -1,7 +1,7 @@
 """Rents, their mean and the band that holds 80% of them: ``python examples/regression.py``.
 
-The data are made here, so the true quantiles are known. Targets go in as they are, in the
-thousands: the Trainer scales them inside, and answers in euros.
+The data are synthetic, so the true quantiles are known. Targets are in the thousands,
+the Trainer scales them internally, and predictions are in euros.
 """
 
 from typing import Any
@@ -16,9 +16,9 @@ from fastmlp.losses import Quantile
 Array = npt.NDArray[np.float64]
 
 QUANTILES = (0.1, 0.5, 0.9)
-Z = np.array([-1.2816, 0.0, 1.2816])  # those of the normal distribution
+Z = np.array([-1.2816, 0.0, 1.2816])  # quantiles of the normal distribution
 N_TRAIN, N_TEST = 8_000, 2_000
-# Name, unit, ends, how far apart flats are alike, and a title for flats of one value.
+# Name, unit, range, tolerance for similar flats, and a title for flats of one value.
 FEATURES = (
     ("area", "m²", (20.0, 150.0), 10.0, "Flats of {:g} m²"),
     ("distance to the centre", "km", (0.0, 15.0), 0.75, "Flats {:g} km from the centre"),
@@ -27,7 +27,7 @@ TYPICAL = np.array([80.0, 3.0])
 
 
 def median_and_spread(X: Array) -> tuple[Array, Array]:
-    """Of the rents, the latter in their logarithm: they scatter more near the centre."""
+    """Median rents, and the spread of their logarithm, which is larger near the centre."""
     area, distance = X.T
     median = 350 + 16 * area * (1 + 0.9 * np.exp(-distance / 4))
     return median, 0.10 + 0.20 * np.exp(-distance / 4)
@@ -41,7 +41,7 @@ def flats(rng: np.random.Generator, n: int) -> tuple[Array, Array]:
 
 
 def true_quantiles(X: Array) -> Array:
-    """A column for each of ``QUANTILES``."""
+    """True quantiles, a column for each of ``QUANTILES``."""
     median, spread = median_and_spread(X)
     return np.asarray(median[:, None] * np.exp(np.outer(spread, Z)))
 
@@ -52,7 +52,7 @@ def scaled(X: Array) -> Array:
 
 
 def draw(ax: Any, trainer: Trainer, X: Array, Y: Array, column: int) -> None:
-    """The band over one feature, the other being as in ``TYPICAL``, and flats that are like it."""
+    """Draw the band over one feature, the other one as in ``TYPICAL``, and similar flats."""
     name, unit, ends, _, _ = FEATURES[column]
     _, other_unit, _, width, title = FEATURES[1 - column]
     grid = np.tile(TYPICAL, (200, 1))
@@ -93,8 +93,8 @@ def main() -> None:
     off = np.abs(predicted - true_quantiles(X_test)).mean(axis=0)
     print("\nquantile   test rents below it   mean error")
     below = (Y_test[:, None] < predicted).mean(axis=0)
-    for q, share, error in zip(QUANTILES, below, off, strict=True):
-        print(f"{q:8.0%}{share:22.1%}{error:7.0f} euros")
+    for q, fraction, error in zip(QUANTILES, below, off, strict=True):
+        print(f"{q:8.0%}{fraction:22.1%}{error:7.0f} euros")
     inside = (predicted[:, 0] <= Y_test) & (Y_test <= predicted[:, -1])
     print(f"between the outer two: {inside.mean():.1%} of the test rents")
 

@@ -1,7 +1,7 @@
-"""Going on after an interrupt: ``python examples/resume.py``.
+"""Resume after an interrupt: ``python examples/resume.py``.
 
 A fit with Adam, a falling learning rate and dropout is interrupted in its fifth epoch, as by
-Ctrl-C. A checkpoint has the last finished one; from there a trainer goes on, and ends with the very
+Ctrl-C. A trainer continues from the checkpoint of the last finished one, and ends with the same
 weights of a fit that was never interrupted.
 """
 
@@ -21,7 +21,7 @@ N_ROWS, N_EPOCHS, INTERRUPTED = 12_000, 10, 5
 
 
 def interrupt(trainer: Trainer, epoch: int, logs: dict[str, float]) -> None:
-    """Before the checkpoint of this epoch is written."""
+    """Interrupt before the checkpoint of this epoch is written."""
     if epoch + 1 == INTERRUPTED:
         raise KeyboardInterrupt
 

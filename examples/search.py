@@ -1,8 +1,8 @@
 """Which learning rate? A search with ``fit_many``: ``python examples/search.py``.
 
-Networks for 6,000 digits of MNIST, with ten learning rates for each of two optimisers, three folds
-each: 60 networks, one to a core. Each trains on two thirds of the rows and is scored on the rest;
-the best is then fitted to all of them.
+Networks for 6,000 digits of MNIST, with ten learning rates for each of two optimizers, three folds
+each: 60 networks, one per core. Each trains on two thirds of the rows and is scored on the rest;
+the best is then fitted to all rows.
 """
 
 import itertools

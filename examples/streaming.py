@@ -1,8 +1,8 @@
-"""More data than one would keep in memory: ``python examples/streaming.py``.
+"""More data than fit in memory: ``python examples/streaming.py``.
 
-Digits of MNIST, each shifted by up to two pixels in both directions, made while the network trains:
-no two chunks are alike, and two of them are all that is held. The same network, trained for as many
-rows on the 60,000 digits as they are, knows less of other digits.
+Digits of MNIST, each shifted by up to two pixels in both directions, generated during training:
+all chunks are different, and at most two are in memory. The same network, trained for as many
+rows on the 60,000 original digits, is less accurate on other digits.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def scaled(images: Array) -> Array:
 def shifted(
     images: Array, labels: Array, n_chunks: int, seed: int
 ) -> Iterator[tuple[Array, Array]]:
-    """So many chunks of shifted images, and their labels."""
+    """Yield chunks of shifted images and their labels."""
     rng = np.random.default_rng(seed)
     padded = np.pad(images, ((0, 0), (MOST, MOST), (MOST, MOST)))
     rows = np.arange(28)
@@ -53,7 +53,7 @@ def main() -> None:
         test = scaled(data["test_images"]), data["test_labels"]
 
     options: dict[str, Any] = {"hidden": 256, "optimizer": "adam", "batch_size": 128}
-    options["scaling"] = None  # the images come in 0..1
+    options["scaling"] = None  # pixels are in 0..1
     trainer = Trainer(**options, epochs=1, seed=args.seed)
     fastmlp.warmup(trainer, n_features=784)
     tracemalloc.start()

@@ -137,7 +137,7 @@ class AdamW(Adam):
 
     @property
     def rule(self) -> str:
-        """That of Adam."""
+        """The update rule of Adam."""
         return "adam"
 
 

@@ -211,7 +211,7 @@ class Trainer(Predictor):
       averaging, the optimizer's default rate, and 3,000 updates, 60,000 with early stopping.
     * Where ``schedule`` is given: the first column, for any rows and model, but at 0.01 for a
       linear one. With ``weight_averaging=0`` its patience is 20, its rate the optimizer's default.
-    * The optimizer's default rate, where that is higher than the rate in the table.
+    * ``learning_rate`` is the optimizer's default where that is higher.
     * 0.15 of the rows are held out for any early stopping that monitors validation data, unless
       those are given.
     * Updates are converted to 10 to 400 epochs. A stream gets 10 epochs, no held-out rows and no
@@ -225,9 +225,9 @@ class Trainer(Predictor):
 
     ``scaling`` divides pixels (16 or more features of similar largest values, none negative, at
     least 30% zeros or all uint8) by their largest value; it keeps pixels up to 1 and features of
-    about unit size as they are. Other features get "standard" scaling in a linear model, "robust"
-    with fewer than 256 rows, more than 256 features or 80% zeros, counting features of more than
-    two values, and else "piecewise".
+    about unit size as they are. Other features get "standard" scaling in a linear model, else
+    "piecewise", or "robust" with fewer than 256 rows, or where the features of more than two values
+    are none, more than 256, or 80% zeros.
 
     These defaults were chosen on real tables of 800 to 5,000 rows, see ``asv_benchmarks/defaults``,
     by their test scores: piecewise scaling gave mean accuracy +0.005 and mean R² +0.016 over robust
@@ -262,7 +262,7 @@ class Trainer(Predictor):
         sample_weight: npt.ArrayLike | None = None,
         validation_data: Sequence[Any] | None = None,
     ) -> Trainer:
-        """Train on the rows of X.
+        """Fit the network to rows X and their targets Y.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""fastmlp and its peers with their defaults on tables as users have them."""
+"""fastmlp and its peers with their defaults on raw tables."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ KINDS = ("classes", "numbers")
 
 
 def installed(chosen: list[str]) -> list[str]:
-    """The systems that can run; a line for each that cannot."""
+    """Return the systems that can run; print a line for each that cannot."""
     found = []
     for name in chosen:
         missing = SYSTEMS[name].missing()
@@ -31,7 +31,7 @@ def installed(chosen: list[str]) -> list[str]:
 
 
 def run_worker(system: str, name: str, splits: list[int], threads: int) -> str | None:
-    """The lines that a worker printed; None, after a line saying why, if it failed."""
+    """Return the output of a worker; None, after printing the reason, if it failed."""
     command = [sys.executable, "-m", f"{__package__}.worker", "--system", system, "--set", name]
     command += ["--threads", str(threads), "--splits", *map(str, splits)]
     try:
@@ -47,12 +47,12 @@ def run_worker(system: str, name: str, splits: list[int], threads: int) -> str |
 
 
 def _records(printed: str) -> Iterator[str]:
-    """The lines of JSON: libraries print too."""
+    """The records among the lines of output, as libraries print too."""
     return (line for line in printed.splitlines() if line.startswith('{"system"'))
 
 
 def hold_race(results: Results, args: argparse.Namespace, systems: list[str]) -> None:
-    """Run what the file of results lacks, one process after the other."""
+    """Run the missing results, one process after the other."""
     for group in args.sets:
         for chosen in GROUPS[group]:
             for system in systems:

@@ -1,7 +1,7 @@
-"""The first sets: small data that everybody has, and self-made ones in the units of real columns.
+"""The first sets: well-known small data, and synthetic data in the units of real columns.
 
-Each has one trait that a network meets on raw data: columns of unlike sizes, large offsets, heavy
-tails, pixels in bytes, labels that are wrong, few rows of a class, many classes, useless columns.
+Each has one trait of raw data: columns of different sizes, large offsets, heavy
+tails, pixels in bytes, wrong labels, few rows of a class, many classes, useless columns.
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ def digits() -> tuple[Array, Array]:
 
 
 def mnist() -> tuple[Array, Array]:
-    """10,000 images as they are stored, in bytes."""
+    """10,000 images in bytes."""
     with np.load(MNIST) as data:
         images, labels = data["train_images"][:10_000], data["train_labels"][:10_000]
     return images.reshape(len(images), -1), labels.astype(np.int64)
@@ -57,7 +57,7 @@ def ages_and_incomes() -> tuple[Array, Array]:
 
 
 def years() -> tuple[Array, Array]:
-    """Years from 1980 to 2020, months and days; the class depends on the decade and season."""
+    """Years from 1980 to 2020, months and days; the class depends on decade and season."""
     rng = np.random.default_rng(2)
     Z = rng.uniform(-1.7, 1.7, (2_000, 4))
     y = _classes(rng, Z, 3)
@@ -77,7 +77,7 @@ def heavy_tails() -> tuple[Array, Array]:
 
 
 def label_noise() -> tuple[Array, Array]:
-    """A fifth of the labels are drawn by lot."""
+    """A fifth of the labels are random."""
     rng = np.random.default_rng(4)
     Z = rng.normal(size=(2_000, 10))
     y = _classes(rng, Z, 4)
@@ -103,7 +103,7 @@ def many_classes() -> tuple[Array, Array]:
 
 
 def useless_features() -> tuple[Array, Array]:
-    """6 of 150 columns tell something; 10 are constant."""
+    """6 of 150 columns are informative; 10 are constant."""
     rng = np.random.default_rng(7)
     Z = rng.normal(size=(1_500, 150))
     y = _classes(rng, Z[:, :6], 2, noise=0.1)
@@ -140,7 +140,7 @@ def friedman() -> tuple[Array, Array]:
 
 
 def skewed_target() -> tuple[Array, Array]:
-    """Most targets are small, some are a hundred times as large."""
+    """Most targets are small, some a hundred times as large."""
     rng = np.random.default_rng(10)
     Z = rng.normal(size=(2_500, 8))
     values = _teacher(rng, Z, 1)[:, 0]

@@ -8,7 +8,7 @@ from .results import Comparison
 OUR_COLOUR, PEER_COLOUR = "#d1495b", "#4a5568"
 # Scores further below the best are drawn at the edge, with their values.
 SPAN = {"classes": 0.15, "numbers": 0.3}
-# Where a label may stand, in points from its dot; the first place that is free is taken.
+# Positions of a label, in points from its dot; the first free one is used.
 PLACES = [
     (6 * side, y, "left" if side > 0 else "right")
     for y in (4, -11, 14, -21, 24, -31)
@@ -17,7 +17,7 @@ PLACES = [
 
 
 def _points(ax: Any, comparison: Comparison) -> list[tuple[str, float, float, str]]:
-    """Draw the dots with the spread of the splits; (label, x, y, colour) of each."""
+    """Draw the dots with the spread of the splits; return (label, x, y, colour) of each."""
     means, seconds = comparison.means, comparison.seconds_per_fit
     floor = means.max() - SPAN[comparison.kind]
     spread = comparison.scores.mean(axis=1).std(axis=1)
@@ -51,7 +51,7 @@ def _panel(ax: Any, comparison: Comparison) -> list[tuple[str, float, float, str
 
 
 def _label(ax: Any, points: list[tuple[str, float, float, str]]) -> None:
-    """Names beside the dots, so that none covers another; the panel has its final size."""
+    """Write names beside the dots without overlap, in a panel of final size."""
     from matplotlib.transforms import Bbox
 
     dots = [ax.transData.transform((x, y)) for _, x, y, _ in points]
@@ -67,7 +67,7 @@ def _label(ax: Any, points: list[tuple[str, float, float, str]]) -> None:
             if inside and not any(box.overlaps(other) for other in taken):
                 break
             label.remove()
-        else:  # no place is free: the first will do
+        else:  # no position is free: use the first
             label = ax.annotate(text, (x, y), PLACES[0][:2], textcoords="offset points", fontsize=8)
         taken.append(label.get_window_extent())
 

@@ -1,4 +1,4 @@
-"""The results of the race: kept as JSON lines, compared in tables."""
+"""The results of the race: stored as JSON lines, compared in tables."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from ..race.jobs import Array
 from .sets import Set
 from .systems import LINEAR, OURS
 
-# A set on which a system is so much worse than the linear model is one that it lost.
+# A system has lost a set on which it is so much worse than the linear model.
 LOST = 0.02
 WORST_SHOWN = 3
 
@@ -33,7 +33,7 @@ class Results:
         self.records[record["system"], record["set"], record["split"]] = record
 
     def add(self, record: dict[str, Any]) -> None:
-        """Written at once, so that a race that is stopped leaves what it found."""
+        """Add a record and write it at once, so that an interrupted race keeps its results."""
         self._take(record)
         with self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
@@ -56,7 +56,7 @@ class Comparison:
     scores: Array
     seconds: Array
     failures: int
-    # Systems that lack results.
+    # Systems without all results.
     left_out: list[str]
 
     @property
@@ -66,19 +66,19 @@ class Comparison:
 
     @property
     def seconds_per_fit(self) -> Array:
-        """Median over the splits: the first fit of a process also loads code."""
+        """Median over the splits, as the first fit of a process also loads code."""
         return np.asarray(np.median(self.seconds, axis=2).mean(axis=1))
 
     @property
     def ranks(self) -> Array:
-        """Mean rank of each system over the sets, 1 is best; equals share theirs."""
+        """Mean rank of each system over the sets; 1 is best, ties share their mean rank."""
         scores = self.scores.mean(axis=2)
         better = (scores[None] > scores[:, None]).sum(axis=1)
         equal = (scores[None] == scores[:, None]).sum(axis=1)
         return np.asarray((better + (equal + 1) / 2).mean(axis=1))
 
     def behind_linear(self) -> Array | None:
-        """By how much the linear model is ahead of each system on each set."""
+        """Score of the linear model minus that of each system on each set."""
         if LINEAR not in self.systems:
             return None
         scores = self.scores.mean(axis=2)
@@ -88,8 +88,8 @@ class Comparison:
 def compare(
     results: Results, title: str, sets: Sequence[Set], kind: str, systems: list[str], splits: int
 ) -> Comparison | None:
-    """The systems on the sets that the most complete of them finished; those that lack any of
-    these are left out, and said to be.
+    """Compare the systems on the sets that the most complete of them finished; systems that
+    lack any of these are left out, and listed.
 
     A split that failed counts as a score of 0.
     """
@@ -129,7 +129,7 @@ def _spread(scores: Array) -> str:
 
 
 def _range(seconds: Array) -> str:
-    """The splits' median, from least to most: the first fit of a process also loads code."""
+    """Median and range over the splits, as the first fit of a process also loads code."""
     return f"{np.median(seconds):.1f} ({seconds.min():.1f} to {seconds.max():.1f})"
 
 
@@ -169,7 +169,7 @@ def table(comparison: Comparison) -> str:
 
 
 def threads_of(results: Results, comparisons: list[Comparison]) -> int:
-    """The most threads that any of the systems compared was given."""
+    """Largest number of threads of the compared systems."""
     systems = {name for comparison in comparisons for name in comparison.systems}
     return max(int(r["threads"]) for r in results.records.values() if r["system"] in systems)
 

@@ -1,4 +1,4 @@
-"""The sets of the race: tables and the first sets as arrays, and how their rows are split."""
+"""The sets of the race: tables and the first sets as arrays, and splits of their rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ TEST_PART = 0.25
 
 @dataclass(frozen=True)
 class Set:
-    """A set: its kind, "classes" or "numbers", and what loads it."""
+    """A set: its kind, "classes" or "numbers", and the function that loads it."""
 
     name: str
     kind: str
@@ -35,7 +35,7 @@ class Set:
         return X[rows].reset_index(drop=True), (np.cumsum(kept) - 1)[indices[rows]]
 
     def split(self, seed: int) -> tuple[Array, Array, Array, Array]:
-        """Features and targets to train on, then to test on; as arrays of one type."""
+        """Training features and targets, then those to test on, as arrays of one type."""
         from sklearn.model_selection import train_test_split
 
         X, y = self.load()

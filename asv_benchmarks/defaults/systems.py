@@ -1,7 +1,7 @@
-"""The systems of the race as users make them: defaults, one hidden layer of 128 where one asks.
+"""The systems of the race with defaults; one hidden layer of 128 where the size is required.
 
-To add one: a function that makes it, importing what it needs, and a line in ``SYSTEMS``. What it
-makes has ``fit(X, y)`` and ``predict(X)``, for labels and numbers alike.
+To add one: a function that imports its packages and returns a model with ``fit(X, y)`` and
+``predict(X)``, for labels and numbers, and a line in ``SYSTEMS``.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ HIDDEN = 128
 
 @dataclass(frozen=True)
 class Run:
-    """What a system is told: the kind of targets, a seed and the threads that it may use."""
+    """Arguments of a system: the kind of targets, a seed and the number of threads."""
 
     kind: str
     seed: int
@@ -33,7 +33,7 @@ class Run:
 
 @dataclass(frozen=True)
 class System:
-    """A system: ``make(run)`` gives a model; the packages and variables that it needs."""
+    """A system: ``make(run)`` returns a model; required packages and environment variables."""
 
     make: Callable[[Run], Any]
     packages: tuple[str, ...]
@@ -56,7 +56,7 @@ def _found(name: str) -> bool:
 def _trainer(run: Run, settings: dict[str, Any]) -> Any:
     from fastmlp import Trainer
 
-    # Said as the peers' names say it, classifier or regressor.
+    # As explicit as the peers' names, classifier or regressor.
     loss = "softmax_cross_entropy" if run.classes else "squared_error"
     return Trainer(**settings, loss=loss, seed=run.seed, threads=run.threads)
 
@@ -91,7 +91,7 @@ def _scaled(model: Any) -> Any:
 def linear(run: Run) -> Any:
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    # With its 100 iterations it may end early.
+    # Its default of 100 iterations may be too few.
     return _scaled(LogisticRegression(max_iter=1_000) if run.classes else Ridge())
 
 
@@ -121,7 +121,7 @@ def lightgbm(run: Run) -> Any:
 
 
 def realmlp(run: Run) -> Any:
-    """Its defaults: a fifth of the rows for validation, one network, the best epoch."""
+    """RealMLP's defaults: a fifth of the rows for validation, one network, the best epoch."""
     from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
 
     model = RealMLP_TD_S_Classifier if run.classes else RealMLP_TD_S_Regressor
@@ -129,7 +129,7 @@ def realmlp(run: Run) -> Any:
 
 
 class Keras:
-    """The network of its tutorials: Normalization, Dense, Adam; batches of 32 are its default."""
+    """The network of Keras's tutorials: Normalization, Dense, Adam, the default batches of 32."""
 
     EPOCHS = 20
 

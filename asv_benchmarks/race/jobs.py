@@ -1,4 +1,4 @@
-"""The jobs of the race: network, data, batch, update rule; and how many operations they take."""
+"""The jobs of the race: network, data, batch, update rule, and number of operations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class Job:
 
     @property
     def flops_per_epoch(self) -> int:
-        """Operations of the products; forward and weight gradients, deltas below the first layer.
+        """Operations of the products: forward, weight gradients, and deltas except of the inputs.
 
-        A multiply-add counts as two. Zeros in the data are counted like any other number.
+        A multiply-add counts as two. Zeros in the data count like other numbers.
         """
         products = [a * b for a, b in pairwise(self.layer_sizes)]
         return 2 * self.n_rows * (2 * products[0] + 3 * sum(products[1:]))
@@ -44,7 +44,7 @@ class Job:
 
 
 def gaussian(n_rows: int, n_features: int, n_classes: int) -> tuple[Array, Array]:
-    """Rows without zeros; the classes are those of a random linear map, so that one can learn."""
+    """Rows without zeros, with learnable classes from a random linear map."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n_rows, n_features), np.float32)
     return X, (X @ rng.standard_normal((n_features, n_classes), np.float32)).argmax(axis=1)
@@ -69,7 +69,7 @@ MAIN_JOBS = {
     "big": Job((1024, 2048, 2048, 10), 8_192, 1024, "sgd", 0.05),
 }
 
-# Shapes on which a system may be slow: single rows, odd sizes, narrow, wide and many layers.
+# Shapes that may be slow: single rows, odd sizes, narrow, wide and many layers.
 ODD_JOBS = {
     "batch-1": Job((784, 128, 10), 2_000, 1, "sgd", 0.001),
     "batch-200": Job((784, 128, 10), 48_000, 200, "sgd", 0.01),

@@ -1,4 +1,4 @@
-"""Plain NumPy: a loop over mini-batches, everything written into arrays that exist already."""
+"""Plain NumPy: a loop over mini-batches that writes into preallocated arrays."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ IMPORTS = ()
 
 
 class Network:
-    """Weights, and the arrays that a mini-batch of one size needs."""
+    """Weights, and the arrays for mini-batches of one size."""
 
     def __init__(self, job: Job, weights: list[Array]) -> None:
         self.job, self.weights = job, weights
@@ -33,7 +33,7 @@ class Network:
 
     def step(self, X: Array, one_hot: Array, rows: Array) -> None:
         activations, deltas = self.arrays(len(rows))
-        # mode="clip" gathers straight into the array; "raise" would go through a buffer.
+        # mode="clip" gathers directly into the array; "raise" would use a buffer.
         np.take(X, rows, axis=0, out=activations[0], mode="clip")
         self.forward(activations)
         probabilities = activations[-1]

@@ -10,9 +10,9 @@ from typing import Any
 from .jobs import JOBS
 
 OURS = "fastmlp"
-# Different orders of rows move the loss by some per cent; a wrong rate or update by far more.
+# Different orders of rows change the loss by some percent; a wrong rate or update by far more.
 LOSS_TOLERANCE = 0.25
-# Of the highest rate of the race: below, something else ran on the machine.
+# Below this fraction of the highest rate of the race, something else ran on the machine.
 BUSY = 0.9
 
 
@@ -24,7 +24,7 @@ class Record:
     job: str
     threads: int
     epoch_seconds: list[float] = field(default_factory=list)
-    # For each process, its fastest epoch after the first, and the limit around it.
+    # The fastest epoch of each process after the first, and the limit measured around it.
     process_seconds: list[float] = field(default_factory=list)
     process_limits: list[float] = field(default_factory=list)
     first_epoch_seconds: list[float] = field(default_factory=list)
@@ -148,7 +148,7 @@ def _from_to(seconds: list[float]) -> str:
 
 
 def machine() -> str:
-    """Processor and operating system, as far as Python can tell."""
+    """Processor and operating system, as known to Python."""
     cpu = platform.processor() or platform.machine()
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

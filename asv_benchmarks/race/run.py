@@ -1,4 +1,4 @@
-"""One training run, as every system gets it: data, first weights, orders of rows, and a clock."""
+"""One training run for a system: data, initial weights, orders of rows, and a clock."""
 
 import time
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7
 
 @dataclass
 class Run:
-    """What a system is to train, and when its epochs ended.
+    """The training task of a system, and the end times of its epochs.
 
     A system calls ``start`` when it is ready to train and ``lap`` after every epoch.
     """
@@ -40,11 +40,11 @@ class Run:
         return weights
 
     def order(self) -> Array:
-        """A fresh permutation of the rows; drawing it is part of an epoch."""
+        """Draw a new permutation of the rows, as part of an epoch."""
         return self._rng.permutation(len(self.X))
 
     def batches(self) -> list[Array]:
-        """Row indices of the mini-batches of a fresh epoch, the last one ragged."""
+        """Yield row indices of the mini-batches of a new epoch; the last one may be short."""
         order, size = self.order(), self.job.batch_size
         return [order[start : start + size] for start in range(0, len(order), size)]
 
@@ -52,14 +52,14 @@ class Run:
         self._last = time.perf_counter()
 
     def lap(self) -> None:
-        """End an epoch."""
+        """Record the end of an epoch."""
         now = time.perf_counter()
         self.seconds.append(now - self._last)
         self._last = now
 
 
 def mean_loss(weights: list[Array], X: Array, Y: Array) -> float:
-    """Mean cross-entropy of a trained network, whichever system it comes from."""
+    """Mean cross-entropy of a network trained by any system."""
     layers = list(zip(weights[::2], weights[1::2], strict=True))
     activation = X.astype(np.float64)
     for W, b in layers[:-1]:

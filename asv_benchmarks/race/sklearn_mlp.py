@@ -15,7 +15,7 @@ IMPORTS = ("sklearn.neural_network",)
 
 
 class _LapCounter(StringIO):
-    """Ends a lap at each epoch's line. Single epochs by partial_fit would check X every time."""
+    """Ends a lap at each epoch's line; single epochs by partial_fit would check X every time."""
 
     def __init__(self, run: Run) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The systems of the race, and whether they are installed."""
+"""The systems of the race, and checks whether they are installed."""
 
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 @dataclass(frozen=True)
 class System:
-    """A system: its module here, the packages that it needs, and its environment variables."""
+    """A system: its module here, required packages, and environment variables."""
 
     module: str
     packages: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""PyTorch, eager: batches by index_select, without a DataLoader; fused optimiser."""
+"""PyTorch, eager: batches by index_select, without a DataLoader; fused optimizer."""
 
 from itertools import pairwise
 from typing import Any

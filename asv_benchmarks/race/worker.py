@@ -1,4 +1,4 @@
-"""One system on one job in a process of its own; prints a line of JSON.
+"""Run one system on one job in a new process; print a line of JSON.
 
 ``python -m asv_benchmarks.race.worker --system jax --job dense --threads 2``
 """
@@ -12,7 +12,7 @@ from typing import Any
 from .. import options
 from .systems import SYSTEMS
 
-# Read by the libraries when they are imported.
+# Libraries read these when they are imported.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -22,7 +22,7 @@ THREAD_VARIABLES = (
 
 
 def limit_threads(threads: int) -> None:
-    """Keep every library to ``threads`` threads; XLA goes by the processors that it may use."""
+    """Limit every library to ``threads`` threads; XLA by the processors that it may use."""
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
     if hasattr(os, "sched_setaffinity"):
@@ -31,7 +31,7 @@ def limit_threads(threads: int) -> None:
 
 
 def measure(system_name: str, job_name: str, epochs: int, threads: int) -> dict[str, Any]:
-    """Train for 1 + ``epochs`` epochs; the record that the parent reads."""
+    """Train for 1 + ``epochs`` epochs; return the record for the parent."""
     from .jobs import JOBS
     from .run import Run, mean_loss
 

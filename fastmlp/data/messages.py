@@ -99,6 +99,7 @@ def is_missing(value: Any) -> bool:
 
 
 def missing_label(place: str, value: Any) -> ValueError:
+    """The error for a missing label."""
     return ValueError(f"{place} is missing ({value}): drop the rows without a label")
 
 
@@ -108,6 +109,7 @@ def missing_number(place: str, columns: Sequence[Any]) -> ValueError:
 
 
 def not_finite(place: str, value: Any, dtype: npt.DTypeLike) -> ValueError:
+    """The error for a number that is not finite in ``dtype``."""
     return ValueError(f"{place} is {value}; it must be finite in {dtype}")
 
 

@@ -176,6 +176,7 @@ class Table:
 
 
 def columns_of(part: slice) -> range:
+    """The numbers of the columns of a part."""
     return range(part.start, part.stop)
 
 

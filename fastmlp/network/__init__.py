@@ -1,1 +1,1 @@
-"""Networks: weights as users and as kernels keep them, and what leaves a process."""
+"""Networks: weights, models with their training state, and the form in which they are saved."""
