@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -325,7 +326,7 @@ class Trainer(Predictor):
 
     def _refit(self, settings: FitSettings, X: Any, Y: Any, sample_weight: Any) -> None:
         """Train a new network on all rows; one that diverges or is stopped changes nothing."""
-        settings = settings.changed(callbacks=(StopsWith(self),))
+        settings = replace(settings, callbacks=(StopsWith(self),))
         data = fit_data(X, Y, sample_weight, None, lambda n_rows: settings, None)
         if self.verbose:
             say(f"once more, on all {len(data.X):,} rows: {settings.epochs} epochs")
@@ -544,7 +545,7 @@ class Trainer(Predictor):
         model, settings = self.model_, resolved(choices(self), 1, validated=False)
         if self.batch_size == "auto":
             batch_size = self.auto_.get("batch_size", LARGEST_BATCH)
-            settings = settings.changed(batch_size=batch_size)
+            settings = replace(settings, batch_size=batch_size)
         return summary(model, settings)
 
     def get_state(self) -> dict[str, Any]:

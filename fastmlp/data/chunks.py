@@ -1,6 +1,7 @@
 """Data in chunks."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from .targets import Samples, as_samples
@@ -23,7 +24,7 @@ class Chunks:
             If there is none.
         """
         self._rest = self._checked()
-        self._seen = [chunk for _, chunk in zip(range(1), self._rest, strict=False)]
+        self._seen = list(islice(self._rest, 1))
         if not self._seen:
             raise ValueError("chunks must hold at least one (X, Y); got none")
         return self._seen[0]

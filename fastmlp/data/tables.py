@@ -147,7 +147,8 @@ class Table:
                 stop = 0
                 for columns, read in parts:
                     start, stop = stop, stop + columns.stop - columns.start
-                    _convert(read(rows), block[:, start:stop])
+                    target = block[:, start:stop]
+                    target[...] = read(rows).reshape(target.shape)
                 bad, found = first_infinite(block)
                 has_gaps |= found
                 if bad is not None:
@@ -178,11 +179,6 @@ class Table:
 def columns_of(part: slice) -> range:
     """The numbers of the columns of a part."""
     return range(part.start, part.stop)
-
-
-def _convert(source: Array, target: Array) -> None:
-    """Copy rows of columns of one dtype to the result, with a cast by NumPy."""
-    target[...] = source.reshape(target.shape)
 
 
 def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:

@@ -60,7 +60,8 @@ def fit_data(
     classes = None if classes is None else check_classes(classes)
     settings = resolve(len(targets))
     validated = validation_data is not None
-    train, held_back = _split(targets, settings, validated=validated)
+    fraction = 0.0 if validated else settings.validation_fraction
+    train, held_back = split_rows(targets, fraction, settings.validation_split, settings.seed)
     inputs, rows = _inputs(features, targets, train, settings, known)
     outputs = _outputs(targets, train, settings, known, classes)
     encoding = Encoding(inputs, outputs)
@@ -78,14 +79,6 @@ def fit_data(
 
 def _opened(X: Any, known: Encoding | None) -> Features:
     return known.inputs.open(X) if known is not None and known.fitted else open_features(X)
-
-
-def _split(
-    targets: RawTargets, settings: FitSettings, *, validated: bool
-) -> tuple[Rows, Rows | None]:
-    """The training rows, and held-out rows unless validation data are given."""
-    fraction = 0.0 if validated else settings.validation_fraction
-    return split_rows(targets, fraction, settings.validation_split, settings.seed)
 
 
 def _inputs(

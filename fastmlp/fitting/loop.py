@@ -126,11 +126,11 @@ class Fit:
                 self._slow_down(error)
 
     def _run_epochs(self) -> None:
-        trainer = self.trainer
+        trainer, settings = self.trainer, self.data.settings
         trainer.stop_training, trainer.stop_reason_ = False, "epochs"
         trainer.best_epoch_ = self._first
         self._notify("on_fit_begin")
-        if self.data.settings.time_budget is not None:
+        if settings.time_budget is not None:
             self._scorer.rehearse(self._model.network)
         with self._progress:
             for epoch in range(self._first, self._last):
@@ -139,7 +139,7 @@ class Fit:
                     if not statistics.is_complete and epoch > self._first:
                         trainer.stop_reason_ = "time_budget"
                         break
-                    model = self._average(network)
+                    model = self._model.averaged_with(network, settings.weight_averaging)
                     logs = self._scorer.logs(model.network, statistics)
                 self._publish(epoch, model, logs)
                 self._progress.show(epoch, logs, statistics.rows)
@@ -182,9 +182,6 @@ class Fit:
         if rate is None and self.learning_rate.source == "given":
             rate = self.data.settings.optimizer.rate
         return self.learning_rate if rate is None else LearningRate(rate, "given")
-
-    def _average(self, network: Network) -> Model:
-        return self._model.averaged_with(network, self.data.settings.weight_averaging)
 
     def _publish(self, epoch: int, model: Model, logs: Logs) -> None:
         settings = self.data.settings

@@ -1,5 +1,6 @@
 """Refit: a second training on all rows, for the best number of epochs of the first one."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from ..settings import FitSettings, LearningRate
@@ -17,9 +18,9 @@ def refit_settings(settings: FitSettings, epochs: int, rate: LearningRate) -> Fi
         The final rate of the first training, perhaps slowed down.
     """
     source: Literal["given", "scheduled"] = "scheduled" if rate.source == "scheduled" else "given"
-    return settings.changed(
-        epochs=epochs, early_stopping=None, validation_fraction=0.0, metrics=None, verbose=0,
-        learning_rate=LearningRate(rate.slowed, source),
+    return replace(
+        settings, epochs=epochs, learning_rate=LearningRate(rate.slowed, source),
+        early_stopping=None, validation_fraction=0.0, metrics=None, verbose=0,
     )  # fmt: skip
 
 

@@ -5,10 +5,9 @@ Categories are one-hot encoded, missing numbers filled, and features scaled.
 
 from .categories_and_gaps import Columns, learn_columns
 from .inputs import Inputs, learn_inputs
-from .scaling import AS_THEY_COME, Scaling
+from .scaling import Scaling
 
 __all__ = [
-    "AS_THEY_COME",
     "Columns",
     "Inputs",
     "Scaling",

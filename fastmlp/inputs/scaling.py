@@ -84,7 +84,7 @@ class Scaling:
         """Number of inputs for ``n_features`` features."""
         return n_features + (0 if self.bins is None else self.bins.count)
 
-    def check(self, n_features: int, name: str = "scaling") -> "Scaling":
+    def check(self, n_features: int) -> "Scaling":
         """Return itself if it is for ``n_features`` features; raise a ValueError otherwise."""
         given = [self.factor, self.centre, self.points, self.levels]
         counts = [value.shape[-1] for value in given if isinstance(value, np.ndarray)]
@@ -92,7 +92,7 @@ class Scaling:
             counts.append(self.bins.n_features)
         for count in counts:
             if count != n_features:
-                raise ValueError(f"{name} must be for {n_features} features; got {count} of them")
+                raise ValueError(f"scaling must be for {n_features} features; got {count} of them")
         return self
 
     def apply(self, rows: Array, dtype: np.dtype[Any], name: str = "X") -> Array:
@@ -164,7 +164,6 @@ class Scaling:
         return replace(scaling, **arrays, bins=bins)  # type: ignore[arg-type]
 
 
-AS_THEY_COME = Scaling()
 KINDS = ("none", "factor", "max_abs", "standard", "robust", "piecewise", "quantile")
 
 

@@ -150,14 +150,3 @@ class Network:
             return rows, packed[layer["bias"] :][:n_out]
         shape = (layer["panels"], n_in + 1, layer["panel"])
         return packed[start : start + np.prod(shape)].reshape(shape), None
-
-    def reads_in_place(self, dtype: np.dtype[Any]) -> bool:
-        """Whether kernels can read input of ``dtype`` from the caller's array.
-
-        Not for a linear model, whose output layer reads whole vectors, beyond the end of a row.
-        And rows of a multiple of 512 bytes would compete for the same few sets of the cache: 1024
-        features took 1.4 times as long.
-        """
-        row_bytes = self.layer_sizes[0] * self.dtype.itemsize
-        suitable = len(self.layer_sizes) > 2 and row_bytes % 512 != 0
-        return dtype == self.dtype and suitable

@@ -82,10 +82,6 @@ class Outputs:
         return np.arange(count) if self.classes is None else self.classes
 
     @property
-    def _columns(self) -> int:
-        return self.count // self.loss.count
-
-    @property
     def averaged(self) -> int:
         """Number of outputs over which the loss of a sample is averaged."""
         return self.count if self.kind in ("numbers", "counts") else 1
@@ -143,7 +139,7 @@ class Outputs:
         elif self.kind == "labels":
             rows = targets.labels(self.count)
         else:
-            columns = targets.numbers(self._columns, counts=self.kind == "counts")
+            columns = targets.numbers(self.count // self.loss.count, counts=self.kind == "counts")
             rows = (columns - self.centre) / self.spread
         if self.loss.targets == "labels":  # as in Keras
             rows = rows * (1 - self.label_smoothing) + self.label_smoothing / 2

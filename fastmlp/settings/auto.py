@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ..callbacks import EarlyStopping
 from ..schedules import OneCycle
-from .checks import Choices
+from .checks import Choices, is_auto
 from .fit_settings import FitSettings, LearningRate
 
 # Batch sizes are powers of 2; with few rows, about twenty batches make an epoch.
@@ -105,7 +105,7 @@ def training_count(n_rows: int, fraction: float) -> int:
 
 def _or(choice: Any, default: Any) -> Any:
     """The choice, or the default where it is "auto"."""
-    return default if isinstance(choice, str) and choice == "auto" else choice
+    return default if is_auto(choice) else choice
 
 
 def _batch_size(n_train: int) -> int:

@@ -79,10 +79,6 @@ class FitSettings:
     verbose: int
     callbacks: tuple[Any, ...]
 
-    def changed(self, **changes: Any) -> FitSettings:
-        """A copy with some values replaced."""
-        return replace(self, **changes)
-
     def activations(self, count: int) -> tuple[str, ...]:
         """The activation of each of ``count`` hidden layers."""
         return for_each_layer(self.activation, count)

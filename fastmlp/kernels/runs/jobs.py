@@ -121,9 +121,9 @@ def _choose_forward(job: Job, activations: tuple[str, ...], *, training: bool) -
 
 def _choose_backward(job: Job, activations: tuple[str, ...]) -> None:
     layers = job.plan.layers
-    layers["update"][:, 1:-1] = job.address(dense.update) if layers.shape[1] > 2 else 0
     layers["update"][:, -1] = job.address(output.update)
     if layers.shape[1] > 2:
+        layers["update"][:, 1:-1] = job.address(dense.update)
         layers["backward"][:, -1] = job.address(output.backward)
     for index, name in enumerate(activations, 1):
         layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
@@ -133,10 +133,8 @@ def _choose_backward(job: Job, activations: tuple[str, ...]) -> None:
 
 def _choose_dropout(job: Job, dropout: tuple[float, ...]) -> None:
     layers = job.plan.layers
-    layers["kept"][:, :-1], layers["threshold"][:, :-1] = (
-        1.0 - np.array(dropout),
-        thresholds(dropout),
-    )
+    layers["kept"][:, :-1] = 1.0 - np.array(dropout)
+    layers["threshold"][:, :-1] = thresholds(dropout)
     for number, fraction in enumerate(dropout):
         if fraction > 0:
             layers["drop"][:, number] = job.address(drop_outputs if number else drop_inputs)
