@@ -245,7 +245,7 @@ UNKNOWN_LABELS: dict[str, tuple[Any, str]] = {
 # Numbers and labels for a network that was not trained on such.
 OTHER_TARGETS: dict[str, tuple[Any, str]] = {
     "fractions": (Y / 2, "Y must hold class labels, which are whole numbers; got 0.5"),
-    "two ones": (np.ones((60, 3)), r"Y\[0\] must be shares of classes, .* a sum of 1; got 1.0"),
+    "two ones": (np.ones((60, 3)), r"Y\[0\] must be class probabilities, .* a sum of 1; got 1.0"),
 }
 
 

@@ -132,7 +132,7 @@ class RawTargets:
         bad = (rows < 0).any(axis=1) | (np.abs(rows.sum(axis=1) - 1) > _SUM_TOLERANCE)
         if bad.any():
             row = int(bad.argmax())
-            wanted = "shares of classes, not negative and with a sum of 1"
+            wanted = "class probabilities, not negative and with a sum of 1"
             raise ValueError(f"{self.name}[{row}] must be {wanted}; got {some(rows[row])}")
         return rows
 

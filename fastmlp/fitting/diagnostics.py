@@ -74,8 +74,8 @@ def _worse_than_nothing(data: FitData, history: dict[str, list[float]], best: in
     frequency = _majority(outputs, targets)
     if value < frequency - 3 * math.sqrt(frequency * (1 - frequency) / len(targets)):
         yield (
-            f"predictions are worse than the most frequent class ({name} {value:.3f}, its share "
-            f"{frequency:.3f}): {advice}"
+            f"predictions are worse than the most frequent class ({name} {value:.3f}, its "
+            f"frequency {frequency:.3f}): {advice}"
         )
 
 

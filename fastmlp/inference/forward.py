@@ -31,7 +31,7 @@ class _Workspace:
 
     def __init__(
         self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, scaling: Scaling,
-        unit: Any, totals: bool,
+        kernel: Any, totals: bool,
     ) -> None:  # fmt: skip
         in_place = reads_in_place(network, dtype, scaling)
         plan = make_plan(
@@ -43,7 +43,7 @@ class _Workspace:
         self._held: Floats | None = None
         self.in_place = in_place
         self.job = prediction_job(
-            plan, memory, kernel=unit, activations=network.activations, totals=totals,
+            plan, memory, kernel=kernel, activations=network.activations, totals=totals,
             reader="consecutive" if in_place else copying_reader(dtype, scaling),
         )  # fmt: skip
         set_scaling(self.job, scaling, network.dtype)
@@ -58,9 +58,9 @@ class _RowWorkspace:
     """Workspace for single rows, which are copied so that addresses stay the same."""
 
     def __init__(
-        self, network: Network, n_features: int, dtype: np.dtype, scaling: Scaling, unit: Any
+        self, network: Network, n_features: int, dtype: np.dtype, scaling: Scaling, kernel: Any
     ) -> None:
-        space = _Workspace(network, 1, 1, dtype, scaling, unit, False)
+        space = _Workspace(network, 1, 1, dtype, scaling, kernel, False)
         self._job, self.hold = space.job, space.hold
         self._order = np.zeros(1, np.int64)
         self._row = np.empty((1, n_features), dtype)
@@ -89,9 +89,9 @@ def _borrow(network: Network, key: tuple[Any, ...]) -> tuple[Any, list[Any]]:
 
 
 def _predict_row(
-    network: Network, X: npt.NDArray[np.generic], scaling: Scaling, unit: Any
+    network: Network, X: npt.NDArray[np.generic], scaling: Scaling, kernel: Any
 ) -> Floats:
-    space, free = _borrow(network, (_RowWorkspace, X.shape[1], X.dtype, scaling, unit))
+    space, free = _borrow(network, (_RowWorkspace, X.shape[1], X.dtype, scaling, kernel))
     outputs: Floats = space.run(X)
     free.append(space)
     return outputs
@@ -109,11 +109,11 @@ class _Rows:
 
     def __init__(
         self, network: Network, X: npt.NDArray[np.generic], threads: int | None,
-        scaling: Scaling, unit: Any, totals: bool,
+        scaling: Scaling, kernel: Any, totals: bool,
     ) -> None:  # fmt: skip
         self.chunks = -(-len(X) // _CHUNK)
         n_threads = _team_size(network, len(X), threads)
-        key = _Workspace, _CHUNK, n_threads, X.dtype, scaling, unit, totals
+        key = _Workspace, _CHUNK, n_threads, X.dtype, scaling, kernel, totals
         self._space, self._free = _borrow(network, key)
         self.job, self.order = self._space.job, np.arange(len(X))
         self.job.set_rows(X, self.order, in_place=self._space.in_place)
@@ -139,12 +139,12 @@ def predict(
 ) -> Floats:  # fmt: skip
     """Outputs of shape (n, outputs) in the network's dtype, after the output function of the loss
     ``output``, or logits for "identity"."""
-    unit = OUTPUTS[output]
+    kernel = OUTPUTS[output]
     if len(X) == 1:
-        outputs = _predict_row(network, X, scaling, unit)
+        outputs = _predict_row(network, X, scaling, kernel)
     else:
         outputs = np.empty((len(X), network.layer_sizes[-1]), network.dtype)
-        _Rows(network, X, threads, scaling, unit, False).run(predictions=outputs)
+        _Rows(network, X, threads, scaling, kernel, False).run(predictions=outputs)
     if output != "softmax_cross_entropy":
         _check_finite(all_finite(outputs))
     else:  # if one probability of a row is NaN, all of that row are
@@ -160,8 +160,8 @@ def evaluate(
 ) -> tuple[float, float]:
     """Mean loss and metric of rows against their targets."""
     (X, targets), outputs = rows, encoding.outputs
-    unit = LOSSES[outputs.kernel(targets)].loss
-    run = _Rows(network, X, threads, encoding.inputs.scaling, unit, True)
+    kernel = LOSSES[outputs.kernel(targets)].loss
+    run = _Rows(network, X, threads, encoding.inputs.scaling, kernel, True)
     totals = np.empty((run.chunks, 2))
     arrays, numbers = outputs.run_fields(targets, run.order, network.dtype)
     run.job.set(**numbers)

@@ -51,7 +51,7 @@ def _check_layers(choices: Choices) -> None:
         wanted = "one number for all hidden layers, or one for the input and each of them"
         raise ValueError(f"dropout must be {wanted}; {got}")
     if count == 0 and isinstance(dropout, float) and dropout > 0:
-        wanted = "(share,) drops features"
+        wanted = "(fraction,) drops features"
         raise ValueError(f"dropout has no effect without hidden layers, {wanted}; {got}")
 
 

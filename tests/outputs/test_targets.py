@@ -341,8 +341,8 @@ BAD: dict[str, tuple[Any, Any, str]] = {
     "words as counts": ("poisson", WORDS, "Y must hold numbers for this loss"),
     "words as quantities": ("huber", WORDS, "Y must hold numbers for this loss"),
     "fractions as labels": ("softmax_cross_entropy", UNIT[:, 0], "Y must hold class labels"),
-    "no shares": ("softmax_cross_entropy", UNIT, r"Y\[\d+\] must be shares of classes"),
-    "shares of 2": ("softmax_cross_entropy", 2 * SHARES, r"Y\[0\] must be shares of classes"),
+    "no shares": ("softmax_cross_entropy", UNIT, r"Y\[\d+\] must be class probabilities"),
+    "shares of 2": ("softmax_cross_entropy", 2 * SHARES, r"Y\[0\] must be class probabilities"),
     "three axes": ("squared_error", UNIT[:, :, None], "shape"),
     "too few": ("squared_error", UNIT[1:], f"Y has {ROWS - 1} rows, but X has {ROWS}"),
     "quantiles of columns": (
