@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from .checks import FLAG, NOT_NEGATIVE, WHOLE, Checked, one_of, rule
-from .metrics import is_larger_better
+from .checks import FLAG, MONITOR, NOT_NEGATIVE, WHOLE, Checked, one_of, rule
+from .metrics import monitored_value
 
 Logs = dict[str, float]
 
-_NAME = rule(str, "'auto' or the name of a recorded value", str, bool)
 _MODE = one_of(("auto", "min", "max"))
 _PATH = rule(os.fspath, "a path", (str, os.PathLike), lambda value: bool(os.fspath(value)))
 
@@ -54,7 +53,7 @@ class EarlyStopping(Callback):
         Whether smaller or larger is better; "auto" works for losses and named metrics.
     """
 
-    monitor: str = field(default="auto", metadata=_NAME)
+    monitor: str = field(default="auto", metadata=MONITOR)
     patience: int = field(default=10, metadata=WHOLE)
     min_delta: float = field(default=0.0, metadata=NOT_NEGATIVE)
     restore_best: bool = field(default=True, metadata=FLAG)
@@ -89,7 +88,7 @@ class Checkpoint(Callback):
     """
 
     path: Any = field(default="", metadata=_PATH)
-    monitor: str = field(default="auto", metadata=_NAME)
+    monitor: str = field(default="auto", metadata=MONITOR)
     best_only: bool = field(default=True, metadata=FLAG)
     mode: str = field(default="auto", metadata=_MODE)
 
@@ -130,13 +129,7 @@ class Best:
         ValueError
             If the value is not recorded, or it is unknown whether larger is better.
         """
-        name = self._monitor
-        if name == "auto":
-            name = "val_loss" if "val_loss" in logs else "loss"
-        if name not in logs:
-            raise ValueError(f"monitor must be one of {', '.join(logs)}; got {name!r}")
-        more = is_larger_better(name) if self._mode == "auto" else self._mode == "max"
-        value = -logs[name] if more else logs[name]
+        value = monitored_value(self._monitor, logs, self._mode)
         if not (self.epoch < 0 or value < self._value - self._min_delta):
             return False
         self.epoch, self._value = epoch, value

@@ -57,8 +57,9 @@ WHOLE = rule(int, "an integer >= 0", Integral, lambda value: value >= 0)
 RATE = rule(float, "a finite number > 0", Real, lambda value: 0 < value < math.inf)
 NOT_NEGATIVE = rule(float, "a finite number >= 0", Real, lambda value: 0 <= value < math.inf)
 FRACTION = rule(float, "a number >= 0 and < 1", Real, lambda value: 0 <= value < 1)
-SHARE = rule(float, "a number >= 0 and <= 1", Real, lambda value: 0 <= value <= 1)
-POSITIVE_SHARE = rule(float, "a number > 0 and <= 1", Real, lambda value: 0 < value <= 1)
+RATIO = rule(float, "a number >= 0 and <= 1", Real, lambda value: 0 <= value <= 1)
+POSITIVE_RATIO = rule(float, "a number > 0 and <= 1", Real, lambda value: 0 < value <= 1)
+MONITOR = rule(str, "'auto' or the name of a recorded value", str, bool)
 FLAG = rule(bool, "True or False", (bool, np.bool_), lambda value: True)
 
 

@@ -4,7 +4,7 @@ To add one: a function ``(y_true, y_pred, weights)``, and a line in ``METRICS`` 
 predictions and whether larger is better.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -137,14 +137,23 @@ METRICS = {
 }
 
 
-def is_larger_better(name: str) -> bool:
-    """Whether a larger value of a recorded quantity is better.
+def monitored_value(name: str, logs: Mapping[str, float], mode: str = "auto") -> float:
+    """A recorded value, signed so that less is better; "auto" is ``val_loss``, if any, or ``loss``.
 
     Raises
     ------
     ValueError
-        For a metric that is a user's function.
+        If the value is not recorded, or ``mode`` is "auto" for a metric that is a user's function.
     """
+    if name == "auto":
+        name = "val_loss" if "val_loss" in logs else "loss"
+    if name not in logs:
+        raise ValueError(f"monitor must be one of {', '.join(map(repr, logs))}; got {name!r}")
+    larger_is_better = _is_larger_better(name) if mode == "auto" else mode == "max"
+    return -logs[name] if larger_is_better else logs[name]
+
+
+def _is_larger_better(name: str) -> bool:
     plain = name.removeprefix("val_")
     if plain not in METRICS and plain != "loss":
         raise ValueError(f"mode must be 'min' or 'max' for monitor={name!r}; got 'auto'")

@@ -7,17 +7,16 @@ and a line in ``SCHEDULES``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from .checks import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE_SHARE, SHARE, WHOLE, Checked, rule
+from .checks import COUNT, FRACTION, MONITOR, NOT_NEGATIVE, POSITIVE_RATIO, RATIO, WHOLE, Checked
 
 Factors = npt.NDArray[np.float64]
 Updates = npt.NDArray[np.int64]
-
-_NAME = rule(str, "'auto' or the name of a recorded value", str, bool)
 
 
 def _fall(start: float, end: float, progress: npt.NDArray[np.floating]) -> Factors:
@@ -72,7 +71,7 @@ class Step(Schedule):
     """
 
     every: int = field(default=10, metadata=COUNT)
-    factor: float = field(default=0.1, metadata=POSITIVE_SHARE)
+    factor: float = field(default=0.1, metadata=POSITIVE_RATIO)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
         """Factors that are constant within an epoch; see :meth:`Schedule.factors`."""
@@ -91,7 +90,7 @@ class Exponential(Schedule):
         Factor per epoch.
     """
 
-    factor: float = field(default=0.95, metadata=POSITIVE_SHARE)
+    factor: float = field(default=0.95, metadata=POSITIVE_RATIO)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
         """Factors that fall at each update; see :meth:`Schedule.factors`."""
@@ -115,7 +114,7 @@ class Cosine(Schedule):
     """
 
     warmup: float = field(default=0.0, metadata=FRACTION)
-    final: float = field(default=0.0, metadata=SHARE)
+    final: float = field(default=0.0, metadata=RATIO)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
         """Factors of the rise and the fall; see :meth:`Schedule.factors`."""
@@ -144,8 +143,8 @@ class OneCycle(Schedule):
     """
 
     warmup: float = field(default=0.3, metadata=FRACTION)
-    start: float = field(default=0.04, metadata=SHARE)
-    final: float = field(default=4e-6, metadata=SHARE)
+    start: float = field(default=0.04, metadata=RATIO)
+    final: float = field(default=4e-6, metadata=RATIO)
 
     def factors(self, updates: Updates, per_epoch: int, total: int) -> Factors:
         """Factors of the rise and the fall; see :meth:`Schedule.factors`."""
@@ -214,30 +213,27 @@ class ReduceOnPlateau(Checked):
         Smallest product of the factors.
     """
 
-    monitor: str = field(default="auto", metadata=_NAME)
+    monitor: str = field(default="auto", metadata=MONITOR)
     factor: float = field(default=0.1, metadata=FRACTION)
     patience: int = field(default=10, metadata=WHOLE)
     min_delta: float = field(default=1e-4, metadata=NOT_NEGATIVE)
     cooldown: int = field(default=0, metadata=WHOLE)
-    floor: float = field(default=0.0, metadata=SHARE)
+    floor: float = field(default=0.0, metadata=RATIO)
 
-    def factor_after(self, values: list[float], *, larger_is_better: bool) -> float:
+    def factor_after(self, values: Sequence[float]) -> float:
         """Return the factor of the learning rate in the next epoch.
 
         Parameters
         ----------
-        values : list of float
-            The monitored value of each epoch so far.
-        larger_is_better : bool
-            Whether larger values are better.
+        values : sequence of float
+            The monitored value of each epoch so far, signed so that less is better.
         """
-        sign = -1.0 if larger_is_better else 1.0
         best, result, waited, cooling = np.inf, 1.0, 0, 0
         for value in values:
             if cooling > 0:
                 cooling, waited = cooling - 1, 0
-            if sign * value < best - self.min_delta:
-                best, waited = sign * value, 0
+            if value < best - self.min_delta:
+                best, waited = value, 0
             elif cooling == 0:
                 waited += 1
                 if waited >= self.patience and result > self.floor:

@@ -62,8 +62,9 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "RATE": ([1e-300, 2], [0, -1, float("inf"), float("nan"), "1"]),
     "NOT_NEGATIVE": ([0, 1e300], [-1e-300, float("inf"), float("nan"), False]),
     "FRACTION": ([0, 0.999], [1, -0.1, float("nan")]),
-    "SHARE": ([0, 1], [1.001, -0.1, float("nan")]),
-    "POSITIVE_SHARE": ([1e-9, 1], [0, 1.001, float("nan")]),
+    "RATIO": ([0, 1], [1.001, -0.1, float("nan")]),
+    "POSITIVE_RATIO": ([1e-9, 1], [0, 1.001, float("nan")]),
+    "MONITOR": (["auto", "val_loss"], ["", 1, None]),
     "FLAG": ([True, np.False_], [0, 1, None]),
 }
 

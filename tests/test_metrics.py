@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as theirs
 
 from fastmlp import Trainer
-from fastmlp.metrics import METRICS, is_larger_better
+from fastmlp.metrics import METRICS, monitored_value
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import X, Y
 
@@ -88,13 +88,24 @@ def test_metric(name: str, weights: str) -> None:
         assert got == pytest.approx(wanted(y, predicted, w), rel=1e-12, abs=1e-12)
 
 
-def test_which_are_better_when_larger() -> None:
-    assert is_larger_better("val_accuracy")
-    assert is_larger_better("r2")
-    assert not is_larger_better("val_loss")
-    assert not is_larger_better("log_loss")
+def test_monitored_values_are_signed() -> None:
+    logs = {
+        "loss": 1.0,
+        "val_loss": 2.0,
+        "log_loss": 3.0,
+        "val_accuracy": 4.0,
+        "r2": 5.0,
+        "mine": 6.0,
+    }
+    assert monitored_value("auto", logs) == 2
+    assert monitored_value("auto", {"loss": 1.0}) == 1
+    assert monitored_value("log_loss", logs) == 3
+    assert monitored_value("val_accuracy", logs) == -4
+    assert monitored_value("r2", logs) == -5
+    assert monitored_value("r2", logs, "min") == 5
+    assert monitored_value("mine", logs, "max") == -6
     with pytest.raises(ValueError, match="mode must be 'min' or 'max' for monitor='mine'"):
-        is_larger_better("mine")
+        monitored_value("mine", logs)
 
 
 # ------------------------------------------------------------------------------------ recorded

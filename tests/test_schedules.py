@@ -185,16 +185,16 @@ def test_inverse_scaling_by_hand() -> None:
 class KerasPlateau:
     """What Keras's ReduceLROnPlateau does at the end of each epoch, with its counters."""
 
-    def __init__(self, sign: float, settings: ReduceOnPlateau) -> None:
-        self.sign, self.settings = sign, settings
+    def __init__(self, settings: ReduceOnPlateau) -> None:
+        self.settings = settings
         self.rate, self.best, self.wait, self.cooldown_counter = 1.0, math.inf, 0, 0
 
     def on_epoch_end(self, current: float) -> None:
         if self.cooldown_counter > 0:
             self.cooldown_counter -= 1
             self.wait = 0
-        if self.sign * current < self.best - self.settings.min_delta:
-            self.best = self.sign * current
+        if current < self.best - self.settings.min_delta:
+            self.best = current
             self.wait = 0
         elif not self.cooldown_counter > 0:
             self.wait += 1
@@ -204,19 +204,17 @@ class KerasPlateau:
                 self.wait = 0
 
 
-@pytest.mark.parametrize("larger_is_better", [False, True])
 @pytest.mark.parametrize("cooldown", [0, 1, 3])
 @pytest.mark.parametrize("patience", [0, 1, 2, 5])
-def test_plateaus(patience: int, cooldown: int, larger_is_better: bool) -> None:
+def test_plateaus(patience: int, cooldown: int) -> None:
     schedule = ReduceOnPlateau(
         factor=0.5, patience=patience, min_delta=0.1, cooldown=cooldown, floor=0.01
     )
-    sign = -1.0 if larger_is_better else 1.0
     for seed in range(5):
         values = np.random.default_rng(seed).normal(size=40).cumsum().tolist()
-        theirs = KerasPlateau(sign, schedule)
+        theirs = KerasPlateau(schedule)
         for epoch in range(len(values) + 1):
-            ours = schedule.factor_after(values[:epoch], larger_is_better=larger_is_better)
+            ours = schedule.factor_after(values[:epoch])
             assert ours == theirs.rate
             theirs.on_epoch_end([*values, 0.0][epoch])
 
@@ -225,15 +223,15 @@ def test_plateaus_by_hand() -> None:
     schedule = ReduceOnPlateau(factor=0.5, patience=2, min_delta=0.1, cooldown=1, floor=0.2)
     # The best is 1.0, as 0.95 is not better by 0.1: two epochs wait, one cools down, two wait.
     values = [1.0, 0.95, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
-    after = [schedule.factor_after(values[:n], larger_is_better=False) for n in range(10)]
+    after = [schedule.factor_after(values[:n]) for n in range(10)]
     assert after == [1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2, 0.2]
-    rising = [float(n) for n in range(30)]
-    assert schedule.factor_after(rising, larger_is_better=True) == 1
+    falling = [float(-n) for n in range(30)]
+    assert schedule.factor_after(falling) == 1
 
 
 def test_a_value_that_is_not_a_number_is_no_better() -> None:
     schedule = ReduceOnPlateau(factor=0.5, patience=2)
-    assert schedule.factor_after([math.nan] * 4, larger_is_better=False) == 0.25
+    assert schedule.factor_after([math.nan] * 4) == 0.25
 
 
 # ---------------------------------------------------------------------------------- made and shown

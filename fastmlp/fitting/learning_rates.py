@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..metrics import is_larger_better
+from ..metrics import monitored_value
 from ..schedules import ReduceOnPlateau, Schedule
 from ..settings import LearningRate
 from ..settings.combinations import check_rate_has_effect
@@ -43,7 +43,7 @@ def learning_rates(
     if isinstance(schedule, Schedule):
         rates = rate.value * schedule.factors(np.array(updates), len(updates), total)
     elif isinstance(schedule, ReduceOnPlateau):
-        factor = schedule.factor_after(list(monitored), larger_is_better=False)
+        factor = schedule.factor_after(monitored)
         rates = np.full(len(updates), rate.value * factor)
     elif schedule is not None:
         if rate.source != "scheduled":
@@ -75,10 +75,4 @@ def monitored(schedule: Any, logs: Mapping[str, float]) -> tuple[float, ...]:
     """
     if not isinstance(schedule, ReduceOnPlateau):
         return ()
-    name = schedule.monitor
-    if name == "auto":
-        name = "val_loss" if "val_loss" in logs else "loss"
-    if name not in logs:
-        known = ", ".join(map(repr, logs))
-        raise ValueError(f"monitor of ReduceOnPlateau must be one of {known}; got {name!r}")
-    return (-logs[name] if is_larger_better(name) else logs[name],)
+    return (monitored_value(schedule.monitor, logs),)

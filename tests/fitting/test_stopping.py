@@ -85,7 +85,7 @@ def test_monitored_by_a_function() -> None:
     assert fit("max").n_iter_ < model.n_iter_
     with pytest.raises(ValueError, match="mode must be 'min' or 'max'"):
         fit("auto")
-    with pytest.raises(ValueError, match=r"monitor must be one of loss, .*; got 'val_loss'"):
+    with pytest.raises(ValueError, match=r"monitor must be one of 'loss', .*; got 'val_loss'"):
         trainer(early_stopping=EarlyStopping("val_loss"), validation_fraction=0).fit(X, Y)
 
 

@@ -433,7 +433,7 @@ def test_combinations_are_checked_by_the_fit() -> None:
 @needs_compiler
 def test_a_schedule_that_monitors_what_is_not_recorded() -> None:
     model = trainer(schedule=ReduceOnPlateau(monitor="val_loss"))
-    with pytest.raises(ValueError, match="monitor of ReduceOnPlateau must be one of 'loss'"):
+    with pytest.raises(ValueError, match="monitor must be one of 'loss'"):
         model.fit(X, Y)
     model.fit(X, Y, validation_data=(X, Y))
 
