@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .data import gather_rows
+from .data import Array, gather_rows
 from .inference.averaged import score_predictions
 from .kernels.runs.threads import on_one_thread, usable_threads
 from .outputs import Outputs
 from .trainer import Trainer
-
-Array = npt.NDArray[Any]
 
 
 def fit_many(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
-from ..callbacks import Callback
+from ..callbacks import Callback, Logs
 from ..data import outside
 from ..history import History
 from ..network.model import Model
@@ -19,7 +19,7 @@ from .diagnostics import FitWarning, warn_of
 from .epoch import Statistics
 from .learning_rates import learning_rates, monitored
 from .progress import Progress, say
-from .scoring import Logs, Scorer
+from .scoring import Scorer
 from .sources import InMemory, Source, Streamed
 from .start import start
 

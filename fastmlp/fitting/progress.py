@@ -6,7 +6,7 @@ import threading
 from types import TracebackType
 from typing import Any
 
-Logs = dict[str, float]
+from ..callbacks import Logs
 
 _NOT_SHOWN = ("learning_rate", "seconds")
 # Width of a bar without its values and the digits of its epochs.

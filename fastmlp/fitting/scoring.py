@@ -2,12 +2,11 @@
 
 import time
 
+from ..callbacks import Logs
 from ..inference.scores import check_metrics, further_scores, name_of, scores
 from ..network.network import Network
 from .dataset import FitData
 from .epoch import Statistics
-
-Logs = dict[str, float]
 
 # Rows scored in advance to estimate the time for all.
 _REHEARSED = 2_000

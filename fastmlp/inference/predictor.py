@@ -12,7 +12,7 @@ from ..network.model import Model
 from ..network.network import Floats
 from ..settings import Settings, check_setting
 from .forward import predict
-from .scores import check_metrics, scores
+from .scores import Metrics, check_metrics, scores
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -139,7 +139,7 @@ class Predictor(Settings):
         return self._scores(model, X, Y, sample_weight, None)[metric]
 
     def _scores(
-        self, model: Model, X: Any, Y: Any, sample_weight: Any, metrics: Any
+        self, model: Model, X: Any, Y: Any, sample_weight: Any, metrics: Metrics
     ) -> dict[str, float]:
         network, encoding = model.network, model.encoding
         rows = encoding.rows_and_targets(X, Y, sample_weight, network.dtype)
