@@ -14,9 +14,7 @@ import math
 from typing import Any, NamedTuple
 
 from .backend import ir
-from .simd import Emitter
-
-_AS_WRITTEN = ("contract",)
+from .simd import AS_WRITTEN, Emitter
 
 # (e^r - 1 - r) / r^2 for abs(r) <= 1.0005 ln(2) / 2, error 5e-10 and 5e-19.
 _EXP = {
@@ -56,17 +54,17 @@ _ABOVE_ALL = 1200
 
 def multiply(e: Emitter, x: Any, y: Any) -> Any:
     """x * y, as it is written."""
-    return e.builder.fmul(x, y, flags=_AS_WRITTEN)
+    return e.builder.fmul(x, y, flags=AS_WRITTEN)
 
 
 def subtract(e: Emitter, x: Any, y: Any) -> Any:
     """x - y, as it is written."""
-    return e.builder.fsub(x, y, flags=_AS_WRITTEN)
+    return e.builder.fsub(x, y, flags=AS_WRITTEN)
 
 
 def divide(e: Emitter, x: Any, y: Any) -> Any:
     """x / y, rounded once."""
-    return e.builder.fdiv(x, y, flags=_AS_WRITTEN)
+    return e.builder.fdiv(x, y, flags=AS_WRITTEN)
 
 
 def polynomial(e: Emitter, x: Any, coefficients: tuple[float, ...]) -> Any:

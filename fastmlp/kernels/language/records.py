@@ -88,7 +88,7 @@ RUN = _record(
         ("smoothing", _F),  # the fraction of a target that goes to all classes alike
         # The update rule's settings.
         ("plain", _I),  # whether the rule adds multiples of the gradient and does nothing else
-        ("momentum", _F), ("beta1", _F), ("beta2", _F), ("epsilon", _F),  # see ``rules``
+        ("momentum", _F), ("beta1", _F), ("beta2", _F), ("epsilon", _F),  # see ``update_rules``
         # Penalties, decay and clipping, see ``regularisation``.
         ("l2", _F), ("l1", _F),  # factors of the penalties in the present batch
         ("decay", _F),  # fraction of the weights that the present update subtracts

@@ -20,7 +20,7 @@ TILE_ROWS = 6 if REGISTERS == 32 else 3
 
 # Flags of an operation that must not be reordered, whatever Numba gives to those without flags: a
 # sum then has the same terms in the same order in every tile, and so the same rounding.
-_AS_WRITTEN = ("contract",)
+AS_WRITTEN = ("contract",)
 # The same for one that must not become part of a multiply-add either: of two products in a sum
 # LLVM may fuse either one.
 _ROUNDED = ("nsz",)
@@ -93,11 +93,11 @@ class Emitter:
         """x * y + z, rounded once where the target can."""
         if HAS_FMA:
             return self._call(f"llvm.fma.v{self.lanes}{self.suffix}", x, y, z)
-        return self.add(self.builder.fmul(x, y, flags=_AS_WRITTEN), z)
+        return self.add(self.builder.fmul(x, y, flags=AS_WRITTEN), z)
 
     def add(self, x: Any, y: Any) -> Any:
         """x + y, in the order in which it is written."""
-        return self.builder.fadd(x, y, flags=_AS_WRITTEN)
+        return self.builder.fadd(x, y, flags=AS_WRITTEN)
 
     def multiply(self, x: Any, y: Any) -> Any:
         """x * y, rounded."""

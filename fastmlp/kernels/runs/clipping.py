@@ -19,8 +19,8 @@ def update_clipped(memory: Memory, run: Run, layer: Layer):
     """A step of all weights along gradient * clip_norm / max(norm, clip_norm).
 
     As in Keras, the norm is that of the gradient with its penalties. Each member sums the squares
-    of its own panels, and all add up the sums of all panels in the same order. No
-    weights change before all members have met here, so before all are done with the backward pass.
+    of its own panels, and all add up the sums of all panels in the same order. No weights change
+    before all members have met here, so before all are done with the backward pass.
     """
     for l in range(1, run.n_layers + 1):
         current = layer_at(run.layers, l)

@@ -47,7 +47,7 @@ class _Allocator:
 
     def take(self, count: int) -> int:
         offset = self.used
-        self.used += -(-count // self.line) * self.line
+        self.used += _round_up(count, self.line)
         return offset
 
 
@@ -228,11 +228,11 @@ def _plan_tables(plan: Plan, skip_zeros: bool) -> None:
             units = panels * layer["delta_panel"] + columns
             layers["delta_units"][:, index] = table(units)
     layers["outputs"][:, 0] = runs["copy"]
-    runs["feature_words"], runs["mask_words"] = mask_words(d)[0], sum(mask_words(d))
+    feature_words, group_words = mask_words(d)
+    runs["feature_words"], runs["mask_words"] = feature_words, feature_words + group_words
     for run in runs:
         run["row_offsets"] = table(np.zeros(chunk))
         if skip_zeros:
-            feature_words, group_words = mask_words(d)
             run["feature_masks"] = table(np.zeros(-(-chunk // TILE_ROWS) * feature_words))
             run["sample_masks"] = table(np.zeros(64 * group_words * -(-chunk // 64)))
             run["bit_block"] = table(np.zeros(64))

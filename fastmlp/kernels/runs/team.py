@@ -48,9 +48,8 @@ CREDIT = 3_000_000
 # The most that an account holds: beside a new neighbour a team disbands after 0.1 s of waiting.
 _MOST_CREDIT = 100_000_000
 # A registration waits at most this many nanoseconds, or as many offers of the processor where there
-# is no clock. Beside a
-# spinning thread of a BLAS library the first team of 7 out of 20 fits was not complete in 0.5 ms,
-# of 25 fits all were in 4 ms.
+# is no clock. Beside a spinning thread of a BLAS library the first team of 7 out of 20 fits was not
+# complete in 0.5 ms, of 25 fits all were in 4 ms.
 _PATIENCE, _MOST_OFFERS = 4_000_000, 1 << 16
 
 
