@@ -30,10 +30,10 @@ from .kernels.language.jit import announcing
 from .network.model import Model, given_model
 from .network.saved_state import (
     check_picklable,
-    learned_state,
     plain_state,
     restored,
     with_settings,
+    without_settings,
 )
 from .settings import Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
@@ -554,7 +554,7 @@ class Trainer(Predictor):
         Settings are left out. A trainer of the same settings continues from the state, with
         ``warm_start=True`` and the remaining ``epochs``, bit for bit as without the interruption.
         """
-        return learned_state(self._plain_state())
+        return without_settings(self._plain_state())
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Restore a state from ``get_state``, of this or another machine; settings stay.

@@ -33,8 +33,6 @@ _BLOCK_BYTES = 1 << 20
 # Exceptions of conversions. An interrupt, a time limit raised by a signal handler, or a lack of
 # memory is unrelated to the data and passes through.
 _UNREADABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError)
-
-
 # Dtypes that kernels or a scaling read without conversion.
 _UINT8 = np.dtype(np.uint8)
 _READY = np.dtype(np.float32), np.dtype(np.float64), _UINT8

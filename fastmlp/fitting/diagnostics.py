@@ -81,7 +81,7 @@ def _worse_than_nothing(data: FitData, history: dict[str, list[float]], best: in
 
 def _majority(outputs: Outputs, targets: Targets) -> float:
     """Frequency of the most frequent class, weighted by sample weights."""
-    weights = targets.weights_of(np.arange(len(targets)))
+    weights = targets.weights_or_ones
     return float(np.bincount(outputs.indices(targets), weights).max() / weights.sum())
 
 

@@ -131,10 +131,10 @@ class TrainingRun:
             Learning rates.
         dropout_key : int
             63 bits, different in every epoch, that determine which units are dropped.
-        report : callable
-            Called with the number of rows trained on since the last call, about every 0.1 s.
         deadline : float
             By ``time.perf_counter``: the epoch ends soon after it, but not before its first slice.
+        report : callable
+            Called with the number of rows trained on since the last call, about every 0.1 s.
 
         Raises
         ------

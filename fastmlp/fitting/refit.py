@@ -1,9 +1,11 @@
 """Refit: a second training on all rows, for the best number of epochs of the first one."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
+from ..callbacks import Logs
 from ..settings import FitSettings, LearningRate
+from .loop import Fitted
 
 
 def refit_settings(settings: FitSettings, epochs: int, rate: LearningRate) -> FitSettings:
@@ -27,8 +29,8 @@ def refit_settings(settings: FitSettings, epochs: int, rate: LearningRate) -> Fi
 class StopsWith:
     """A callback that stops a fit when another trainer is asked to stop."""
 
-    def __init__(self, trainer: Any) -> None:
+    def __init__(self, trainer: Fitted) -> None:
         self._trainer = trainer
 
-    def __call__(self, again: Any, epoch: int, logs: dict[str, float]) -> None:
+    def __call__(self, again: Fitted, epoch: int, logs: Logs) -> None:
         again.stop_training = self._trainer.stop_training

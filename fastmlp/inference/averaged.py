@@ -22,7 +22,7 @@ _LOSSES: dict[str, Callable[[Array, Array, Numbers], Array]] = {
 
 def score_predictions(outputs: Outputs, predicted: Array, targets: Targets) -> dict[str, float]:
     """Mean loss, without label smoothing, and metric of probabilities or predicted numbers."""
-    weights = targets.weights_of(np.arange(len(targets)))
+    weights = targets.weights_or_ones
     if outputs.metric == "accuracy":
         truths, labels = outputs.truths(targets), outputs.labels_of(predicted)
         loss = METRICS["log_loss"].function(outputs.indices(targets), predicted, weights)

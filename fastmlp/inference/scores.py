@@ -61,7 +61,7 @@ def further_scores(
     X, targets = rows
     outputs = encoding.outputs
     raw = predict(network, X, threads, encoding.inputs.scaling, outputs.loss.name)
-    weights = targets.weights_of(np.arange(len(targets)))
+    weights = targets.weights_or_ones
     return {name_of(m): _score(m, raw, targets, outputs, weights) for m in metrics}
 
 

@@ -59,7 +59,7 @@ def learn_scaling(
     """
     low, high = rows.min(axis=0).astype(np.float64), rows.max(axis=0).astype(np.float64)
     if setting != "auto":
-        return _model(setting, "", rows, weights, low, high)
+        return _of_kind(setting, "", rows, weights, low, high)
     if (largest := _pixel_range(rows, low, high)) is not None:
         if 0.5 <= largest <= 1:
             return Scaling(reason="auto: pixels between 0 and 1")
@@ -67,7 +67,7 @@ def learn_scaling(
     if _are_of_unit_size(rows, weights, low, high):
         return Scaling(reason="auto: features centred, of about unit size")
     kind = "standard" if linear else "piecewise" if _suit_bins(rows, low, high) else "robust"
-    return _model(kind, "auto: features of any unit", rows, weights, low, high)
+    return _of_kind(kind, "auto: features of any unit", rows, weights, low, high)
 
 
 def _pixel_range(rows: Array, low: Numbers, high: Numbers) -> float | None:
@@ -89,7 +89,7 @@ def _are_of_unit_size(rows: Array, weights: Numbers | None, low: Numbers, high: 
     return bool((centred & (spreads >= _SPREADS[0]) & (spreads <= _SPREADS[1])).all())
 
 
-def _model(
+def _of_kind(
     kind: str, reason: str, rows: Array, weights: Numbers | None, low: Numbers, high: Numbers
 ) -> Scaling:
     size = np.maximum(np.abs(low), np.abs(high))
@@ -105,7 +105,7 @@ def _model(
         # Half the range if the quartiles are equal.
         spreads = np.where(upper > lower, upper - lower, high / 2 - low / 2)
         return Scaling(kind, reason, _inverse(spreads, size), centre)
-    return _to_normal(kind, reason, rows, weights, low, high)
+    return _to_normal(reason, rows, weights, low, high)
 
 
 def _divisible(rows: Array, low: Numbers, high: Numbers) -> npt.NDArray[np.bool_]:
@@ -127,7 +127,7 @@ def _in_bins(
     reason: str, rows: Array, weights: Numbers | None, low: Numbers, high: Numbers
 ) -> Scaling:
     """Robust scaling, and bins of the scaled features."""
-    robust = _model("robust", reason, rows, weights, low, high)
+    robust = _of_kind("robust", reason, rows, weights, low, high)
     count = bins_per_feature(int(_divisible(rows, low, high).sum()), len(rows)) or FEWEST
     inner = _quantiles(rows, weights, np.linspace(0, 1, count + 1)[1:-1])
     quantiles, sample = (
@@ -138,7 +138,7 @@ def _in_bins(
 
 
 def _to_normal(
-    kind: str, reason: str, rows: Array, weights: Numbers | None, low: Numbers, high: Numbers
+    reason: str, rows: Array, weights: Numbers | None, low: Numbers, high: Numbers
 ) -> Scaling:
     """A map of quantiles to normal quantiles; equal quantiles map to the mean of theirs."""
     fractions = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
@@ -150,7 +150,7 @@ def _to_normal(
     for j in range(points.shape[1]):
         _, group = np.unique(points[:, j], return_inverse=True)
         levels[:, j] = (np.bincount(group, normal) / np.bincount(group))[group]
-    return Scaling(kind, reason, points=points, levels=levels)
+    return Scaling("quantile", reason, points=points, levels=levels)
 
 
 def _inverse(spreads: Numbers, size: Numbers) -> Numbers:

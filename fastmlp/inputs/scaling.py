@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Array, Numbers, finite, some
+from ..settings.checks import LEARNED_SCALINGS
 from .bins import Bins
 
 # Values per block, so that a block stays in the cache of a core.
@@ -149,7 +150,7 @@ class Scaling:
     def from_plain(cls, plain: dict[str, Any]) -> "Scaling":
         """The scaling restored from :meth:`plain`."""
         scaling = cls(**plain)
-        if scaling.kind not in KINDS:
+        if scaling.kind not in ("none", "factor", *LEARNED_SCALINGS):
             raise ValueError(f"scaling of kind {scaling.kind!r}")
         arrays = {
             name: np.asarray(plain[name], np.float64)
@@ -162,9 +163,6 @@ class Scaling:
             arrays.pop("factor")
         bins = None if plain["bins"] is None else Bins.from_plain(plain["bins"])
         return replace(scaling, **arrays, bins=bins)  # type: ignore[arg-type]
-
-
-KINDS = ("none", "factor", "max_abs", "standard", "robust", "piecewise", "quantile")
 
 
 def _smooth_clip(z: Numbers) -> Numbers:

@@ -17,7 +17,7 @@ State = dict[str, Any]
 # Version of pickled states.
 FORMAT = 5
 # Attributes that describe the last fit.
-_LEARNED = "n_iter_", "best_epoch_", "stop_reason_"
+_OF_LAST_FIT = "n_iter_", "best_epoch_", "stop_reason_"
 
 
 def plain_state(model: Model | None, history: History, attributes: Mapping[str, Any]) -> State:
@@ -31,14 +31,14 @@ def plain_state(model: Model | None, history: History, attributes: Mapping[str, 
     }
 
 
-def learned_state(state: State) -> State:
+def without_settings(state: State) -> State:
     """A copy of a state without settings."""
-    attributes = {name: state["attributes"][name] for name in _LEARNED}
+    attributes = {name: state["attributes"][name] for name in _OF_LAST_FIT}
     return {**state, "attributes": attributes}
 
 
 def with_settings(state: Any, own: State) -> State:
-    """Add the settings of a trainer's ``own`` state to a :func:`learned_state`.
+    """Add the settings of a trainer's ``own`` state to one :func:`without_settings`.
 
     Raises
     ------

@@ -32,7 +32,7 @@ def with_class_weights(targets: Targets, outputs: Outputs, setting: ClassWeight)
             f"{outputs.loss.name!r} and other targets"
         )
     indices = outputs.indices(targets)
-    weights = targets.weights_of(np.arange(len(targets)))
+    weights = targets.weights_or_ones
     totals = np.bincount(indices, weights, len(outputs.labels)).astype(np.float64)
     weights = weights * _class_weights(setting, outputs.labels, totals)[indices]
     if not weights.any():

@@ -176,7 +176,7 @@ class Outputs:
         # Not in the kernels, as the square of a unit may be 0 or infinite in float32.
         mean *= float(self.spread.max()) ** self.loss.degree / self.count
         if self.kind == "counts":  # the loss of the counts, not of the scaled ones
-            weights = targets.weights_of(np.arange(len(targets)))
+            weights = targets.weights_or_ones
             values = np.asarray(targets.values, np.float64)
             sums = np.einsum("ij,j->i", values, weights) * self.spread
             mean -= float((sums * np.log(self.spread)).sum()) / (targets.total * self.count)

@@ -44,9 +44,10 @@ class Targets:
         values = None if self.values is None else self.values[:, rows]
         return Targets(labels, values, None if self.weights is None else self.weights[rows])
 
-    def weights_of(self, order: npt.NDArray[np.int64]) -> Numbers:
-        """Sample weights of the rows ``order``."""
-        return np.ones(len(order)) if self.weights is None else self.weights[order]
+    @property
+    def weights_or_ones(self) -> Numbers:
+        """Sample weights of all rows."""
+        return np.ones(len(self)) if self.weights is None else self.weights
 
     def gathered(
         self, order: npt.NDArray[np.int64], dtype: np.dtype[Any], *, weighted: bool
@@ -70,7 +71,7 @@ class Targets:
         if self.values is not None:
             arrays["targets"][:, : len(order)] = self.values[:, order]
         if "weights" in arrays:
-            arrays["weights"][: len(order)] = self.weights_of(order)
+            arrays["weights"][: len(order)] = 1 if self.weights is None else self.weights[order]
 
 
 def as_rows(columns: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:
@@ -81,7 +82,7 @@ def as_rows(columns: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:
 def squares(targets: Targets) -> Numbers:
     """Weighted sum of squared deviations from the mean, for the targets of each output."""
     values = np.asarray(targets.values, np.float64)
-    weights = targets.weights_of(np.arange(len(targets)))
+    weights = targets.weights_or_ones
     means = np.einsum("ij,j->i", values, weights) / targets.total
     sums: Numbers = np.einsum("ij,j->i", (values - means[:, None]) ** 2, weights)
     # 0 for constant columns, which leave rounding errors.

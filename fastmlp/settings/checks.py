@@ -20,7 +20,7 @@ INITIALIZERS = (
     "auto", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal",
     "orthogonal", "normal",
 )  # fmt: skip
-SCALINGS = ("auto", "standard", "robust", "piecewise", "quantile", "max_abs")
+LEARNED_SCALINGS = ("standard", "robust", "piecewise", "quantile", "max_abs")
 
 _ACTIVATION = one_of(tuple(ACTIVATIONS))["check"]
 _FACTOR = rule(float, "a finite number", Real, math.isfinite)
@@ -101,9 +101,10 @@ def scaling(name: str, value: Any) -> str | float | tuple[float, ...] | None:
     """A kind of scaling, a factor, or one for each feature; None for none."""
     if value is None:
         return None
-    wanted = f"None, one of {', '.join(map(repr, SCALINGS))}, a factor > 0, or one for each feature"
+    kinds = ("auto", *LEARNED_SCALINGS)
+    wanted = f"None, one of {', '.join(map(repr, kinds))}, a factor > 0, or one for each feature"
     if isinstance(value, str):
-        if value in SCALINGS:
+        if value in kinds:
             return value
         raise ValueError(f"{name} must be {wanted}; got {value!r}")
     if isinstance(value, Real) and not isinstance(value, bool):
