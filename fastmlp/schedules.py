@@ -7,7 +7,7 @@ and a line in ``SCHEDULES``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -241,6 +241,8 @@ class ReduceOnPlateau(Checked):
                     cooling = self.cooldown
         return result
 
+
+AnySchedule = Schedule | ReduceOnPlateau | Callable[[int], float]
 
 SCHEDULES: dict[str, type[Checked]] = {
     "constant": Constant,

@@ -1,13 +1,12 @@
 """Learning rates of the updates of an epoch."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..metrics import monitored_value
-from ..schedules import ReduceOnPlateau, Schedule
+from ..schedules import AnySchedule, ReduceOnPlateau, Schedule
 from ..settings import LearningRate
 from ..settings.combinations import check_rate_has_effect
 
@@ -16,7 +15,7 @@ Rates = npt.NDArray[np.float64]
 
 def learning_rates(
     rate: LearningRate,
-    schedule: Schedule | ReduceOnPlateau | Callable[[int], float] | None,
+    schedule: AnySchedule | None,
     updates: range,
     total: int,
     monitored: tuple[float, ...],
@@ -65,7 +64,7 @@ def _called(schedule: Callable[[int], float], updates: range) -> Rates:
     return rates
 
 
-def monitored(schedule: Any, logs: Mapping[str, float]) -> tuple[float, ...]:
+def monitored(schedule: AnySchedule | None, logs: Mapping[str, float]) -> tuple[float, ...]:
     """The value of an epoch that a schedule monitors, signed so that less is better; or nothing.
 
     Raises

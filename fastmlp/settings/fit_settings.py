@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from ..callbacks import EarlyStopping
 from ..losses import Loss
 from ..metrics import AnyMetric
 from ..optimizers import Optimizer
-from ..schedules import ReduceOnPlateau, Schedule
+from ..schedules import AnySchedule
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class FitSettings:
     label_smoothing: float
     optimizer: Optimizer
     learning_rate: LearningRate
-    schedule: Schedule | ReduceOnPlateau | Callable[[int], float] | None
+    schedule: AnySchedule | None
     l2: float
     l1: float
     clip_norm: float | None

@@ -16,7 +16,7 @@ from ..checks import COUNT, FLAG, FRACTION, NOT_NEGATIVE, RATE, WHOLE, Check
 from ..losses import Loss
 from ..metrics import AnyMetric
 from ..optimizers import Optimizer
-from ..schedules import ReduceOnPlateau, Schedule
+from ..schedules import AnySchedule
 from . import checks
 from .checks import Choices, or_auto
 from .combinations import check_together
@@ -46,9 +46,7 @@ class Settings:
     label_smoothing: float = _setting(0.0, FRACTION)
     optimizer: str | Optimizer = _setting("adam", checks.OPTIMIZER)
     learning_rate: float | None = _setting(None, RATE)
-    schedule: str | Schedule | ReduceOnPlateau | Callable[[int], float] | None = _setting(
-        "auto", checks.schedule
-    )
+    schedule: str | AnySchedule | None = _setting("auto", checks.schedule)
     l2: float = _setting(0.0, NOT_NEGATIVE)
     l1: float = _setting(0.0, NOT_NEGATIVE)
     clip_norm: float | None = _setting(None, RATE)
