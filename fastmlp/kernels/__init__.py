@@ -1,14 +1,14 @@
 """Compiled kernels: free functions on memory that others own; they allocate nothing and never
 raise.
 
-Folders, each importing from those above it alone::
+Folders, each of which imports only from those above it::
 
-    language  how kernels are written: the seam to Numba, records, vectors, the target
-    products  matrix products: the tiles, a hidden layer, the output layer, updates
-    plugins   what a run chooses, a table each: activations, losses, update rules, readers
-    runs      what stands around them: plan, team, training, prediction, launch
+    language  how kernels are written: the interface to Numba, records, vectors, the target
+    products  matrix products: tiles, hidden layer, output layer, updates
+    plugins   kernels that a run selects by name: activations, losses, update rules, readers
+    runs      memory plan, teams of threads, training, prediction, launch
 
-A kernel opens with the shapes that it reads and writes. Legend of them, and of indices::
+A kernel opens with the shapes that it reads and writes. Their letters, and those of indices::
 
     n  rows of X                      m  rows of the present chunk of a mini-batch
     d  features of X                  c  outputs of the network, such as classes
@@ -38,8 +38,8 @@ Layouts, all in vectors that start on a 64-byte boundary (offsets are planned in
 Padding is zero in every array and stays zero. The loss is the mean over a mini-batch: the output
 deltas carry the factor 1 / total weight of the batch, so every gradient is that of the mean.
 
-All numbers lie in one array, ``memory``, a bare pointer; where they lie in it, and all else that a
-kernel goes by, stands in the records ``run`` and ``layer`` of ``language.records``. Arguments come
-in the order: memory, records, outputs, inputs, sizes; operands of products are small tuples, see
+All numbers are in one array, ``memory``, a pointer; the records ``run`` and ``layer`` of
+``language.records`` hold their offsets and everything else that a kernel needs. The order of
+arguments is memory, records, outputs, inputs, sizes; operands of products are small tuples, see
 ``products.tiles``. Annotations give the types of parameters, see ``language.parameters``.
 """

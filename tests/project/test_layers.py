@@ -193,7 +193,7 @@ def test_private_names_are_found() -> None:
 
 
 def test_nothing_private_of_others_is_touched() -> None:
-    """Only the seam to Numba may use what Numba keeps private."""
+    """Only the interface to Numba may use Numba's private names."""
     found = {
         name: left
         for name, file in MODULES.items()

@@ -1,1 +1,1 @@
-"""How kernels are written: the seam to Numba, records, vectors, elements, and the target."""
+"""How kernels are written: the interface to Numba, records, vectors, elements, the target."""

@@ -1,11 +1,10 @@
-"""The one seam to Numba and llvmlite: no other module of fastmlp imports them.
+"""The interface to Numba and llvmlite, which no other module of fastmlp imports.
 
-What is public there passes through as it is (``ir``, ``types``, ``intrinsic``, ``prange``,
-``from_dtype``). What is private, or on its way out, is behind functions: code generation, linking,
-the calling convention, the target, the compiler's lock, the folder of the cache, and threads. A
-version of Numba that changes any of them is met in this file alone.
+Public names (``ir``, ``types``, ``intrinsic``, ``prange``, ``from_dtype``) are passed on. Private
+or deprecated ones are behind functions: compilation, linking, the calling convention, the target,
+the compiler's lock, the cache folder and threads. If Numba changes one, only this file changes.
 
-What takes locks of Numba or llvmlite is called through ``undisturbed``.
+Call functions that take locks of Numba or llvmlite through ``undisturbed``.
 """
 
 import ctypes
@@ -36,8 +35,8 @@ __all__ = ["from_dtype", "intrinsic", "ir", "prange", "types"]
 # The newest versions that the tests have passed with.
 TRIED = "Numba 0.68.1, llvmlite 0.50.0"
 
-# Neither nnan nor ninf: with them LLVM may assume away the non-finite values that
-# tell a diverged run.
+# Neither nnan nor ninf: with them LLVM may assume that there are no non-finite values, by which a
+# diverged fit is detected.
 FASTMATH = frozenset({"contract", "reassoc", "nsz", "arcp", "afn"})
 
 _OPTIONS: dict[str, Any] = {
@@ -45,7 +44,7 @@ _OPTIONS: dict[str, Any] = {
     "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "no_rewrites": True,
 }  # fmt: skip
 
-# Variables of Numba that change the code it makes.
+# Settings of Numba that change the generated code.
 SETTINGS = (
     "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "BOUNDSCHECK",
     "DISABLE_INTEL_SVML", "LLVM_REFPRUNE_PASS", "LLVM_PASS_TIMINGS",
@@ -53,22 +52,22 @@ SETTINGS = (
 
 
 def versions() -> str:
-    """Of Numba and llvmlite."""
+    """The versions of Numba and llvmlite."""
     return f"Numba {numba.__version__}, llvmlite {llvmlite.__version__}"
 
 
 def settings() -> list[str]:
-    """What the user has set that changes the code."""
+    """Values of the settings of Numba that change the generated code."""
     return [str(getattr(config, name, None)) for name in SETTINGS]
 
 
 def cache_folder(function: Callable[..., Any]) -> Path:
-    """Where Numba would keep compiled code of a function; RuntimeError, OSError if nowhere."""
+    """Folder in which Numba would cache a function; raises RuntimeError or OSError if none."""
     return Path(CompileResultCacheImpl(function).locator.get_cache_path())
 
 
 def is_compiling() -> bool:
-    """Whether this thread is inside of Numba's compiler."""
+    """Whether this thread is in Numba's compiler."""
     return bool(global_compiler_lock.is_locked())
 
 
@@ -76,13 +75,13 @@ def is_compiling() -> bool:
 
 
 def target() -> tuple[str, str, str]:
-    """The target triple, the CPU and its features that Numba compiles for."""
+    """Target triple, CPU and CPU features for which Numba compiles."""
     triple, cpu, features = cpu_target.target_context.codegen().magic_tuple()
     return triple, cpu, features
 
 
 def assembly(source: str) -> str:
-    """What Numba's target makes of LLVM's language."""
+    """Assembly that Numba's target generates from LLVM IR."""
     return str(_target_machine().emit_assembly(llvm.parse_assembly(source)))
 
 
@@ -99,21 +98,21 @@ def _target_machine() -> llvm.TargetMachine:
 
 
 class ObjectCode(NamedTuple):
-    """Machine code of a function, not linked yet."""
+    """Object code of a function, not linked yet."""
 
-    symbol: str  # its name there
-    needs: tuple[str, ...]  # symbols that it asks the linker for
+    symbol: str  # name of the function in it
+    needs: tuple[str, ...]  # undefined symbols
     code: bytes
 
 
-# External functions and variables of a module in LLVM's language.
+# External functions and variables of a module in LLVM IR.
 _EXTERNAL = re.compile(r'^(?:declare .*?@"?([^"(]+)"?\(|@"?([^"=]+?)"? = external )', re.MULTILINE)
 
 
 def compiled(
     function: Callable[..., Any], arguments: tuple[Any, ...], *, is_parallel: bool
 ) -> ObjectCode:
-    """Object code of a function for arguments of these types."""
+    """Compile a function for arguments of these types."""
     if config.DISABLE_JIT:
         raise RuntimeError("fastmlp has compiled kernels only: unset NUMBA_DISABLE_JIT")
     dispatcher = numba.njit(**_OPTIONS, **({"parallel": True} if is_parallel else {}))(function)
@@ -126,15 +125,15 @@ def compiled(
 
 
 def link(code: ObjectCode) -> int:
-    """Address of a function, linked into this process for good."""
+    """Link a function into this process permanently; return its address."""
     library = llvm.JITLibraryBuilder().add_object_img(code.code).add_current_process()
     for name in code.needs:
         address = llvm.address_of_symbol(name)
-        if address is not None:  # else it is one of the process, or of a library that it has loaded
+        if address is not None:  # else it is in the process or in a library that it has loaded
             library.import_symbol(name, address)
     linked = library.export_symbol(code.symbol).link(_engine(), f"fastmlp {next(_numbers)}")
     address = int(linked[code.symbol])
-    linked.detach()  # else it would be unloaded
+    linked.detach()  # otherwise it is unloaded with this object
     return address
 
 
@@ -147,7 +146,7 @@ def _engine() -> Any:
 
 
 def publish(symbol: str, address: int) -> None:
-    """Let the linker, Numba's too, find a function by this name."""
+    """Register the address of a symbol with the linker, also for Numba."""
     llvm.add_symbol(symbol, address)
 
 
@@ -158,21 +157,22 @@ def emit_call(
     context: Any, builder: Any, result: Any, kinds: Sequence[Any], values: Sequence[Any],
     locate: Callable[[Any], Any],
 ) -> Any:  # fmt: skip
-    """Emit the call of a compiled function; ``locate`` gives the pointer to it by its LLVM type."""
+    """Emit a call of a compiled function; ``locate`` maps its LLVM type to a pointer to it."""
     function = locate(context.call_conv.get_function_type(result, kinds))
     return context.call_conv.call_function(builder, function, result, kinds, values)[1]
 
 
-# Where a function leaves its result, and its exception; kernels called from outside have neither.
+# Output arguments for result and exception; kernels that Python calls use neither.
 _RESULT, _EXCEPTION = ctypes.c_int64(), ctypes.c_void_p()
 
 
 def c_function(
     address: int, n_arguments: int, result: ctypes.c_int64 = _RESULT
 ) -> Callable[..., int]:
-    """The function at an address, of integers or pointers, without the GIL; returns its status.
+    """The function at an address as a callable that releases the GIL and returns a status.
 
-    It is called as Numba calls it: before the arguments come the addresses of result and exception.
+    By Numba's calling convention the addresses of result and exception precede the arguments,
+    which are integers or pointers.
     """
     kinds = [ctypes.c_void_p] * 2 + [ctypes.c_int64] * n_arguments
     places = (ctypes.c_void_p(ctypes.addressof(place)) for place in (result, _EXCEPTION))
@@ -180,7 +180,7 @@ def c_function(
 
 
 def outcome(address: int, *arguments: int) -> tuple[int, int]:
-    """Status and result of the function at an address."""
+    """Call the function at an address; return its status and result."""
     result = ctypes.c_int64()
     return c_function(address, len(arguments), result)(*arguments), result.value
 
@@ -189,27 +189,27 @@ def outcome(address: int, *arguments: int) -> tuple[int, int]:
 
 
 def thread_limit() -> int:
-    """Threads of Numba at the most."""
+    """Maximum number of Numba's threads."""
     return int(config.NUMBA_NUM_THREADS)
 
 
 def thread_mask() -> int:
-    """What ``numba.set_num_threads`` has set in this thread; no limit before Numba's threads start.
+    """Value of ``numba.set_num_threads`` in this thread; no limit before Numba's threads start.
 
-    Numba's own function takes locks, which in a forked child may be held by a thread that is gone,
-    and which an exception of a signal handler may leave taken.
+    Numba's own function takes locks. In a forked child a thread that no longer exists may hold
+    them, and an exception in a signal handler may leave them locked.
     """
     mask = getattr(parallel, "_get_num_threads", None)
     return sys.maxsize if mask is None else int(mask())
 
 
 def set_thread_mask(n_threads: int) -> None:
-    """As ``numba.set_num_threads``, without its locks, once Numba's threads have started."""
+    """Like ``numba.set_num_threads``, without its locks; Numba's threads must have started."""
     parallel._set_num_threads(n_threads)
 
 
 def threads_started() -> bool:
-    """Whether Numba's threads have."""
+    """Whether Numba's threads have started."""
     return bool(parallel._is_initialized)
 
 
@@ -219,12 +219,12 @@ def start_threads() -> None:
 
 
 def threading_layer() -> str:
-    """The layer of Numba's threads, which have started."""
+    """Numba's threading layer; its threads must have started."""
     return str(numba.threading_layer())
 
 
 def tbb_launcher() -> Callable[[int], None] | None:
-    """What starts threads of TBB, if that is the layer that Numba will choose."""
+    """A function that starts the threads of TBB; None if Numba will choose another layer."""
     layer = str(config.THREADING_LAYER).lower()
     first = config.THREADING_LAYER_PRIORITY[0] if layer == "default" else layer
     if first in ("tbb", "safe", "threadsafe", "forksafe"):

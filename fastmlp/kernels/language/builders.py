@@ -1,4 +1,4 @@
-"""Shorthand for intrinsics and for LLVM's builder: functions, the stack, tuples."""
+"""Helpers for intrinsics and for LLVM's builder: functions, the stack, tuples."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ from .backend import intrinsic, ir
 
 
 def intrinsic_of(define: Callable[..., Any], names: Iterable[str]) -> Any:
-    """The intrinsic of a function (typing context, *arguments) with arguments of these names."""
+    """Make an intrinsic of ``define(typing_context, *arguments)``, with these argument names."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(name, kind) for name in ("typing_context", *names)]
     define.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -16,13 +16,13 @@ def intrinsic_of(define: Callable[..., Any], names: Iterable[str]) -> Any:
 
 
 def declared(builder: Any, kind: Any, name: str) -> Any:
-    """The function of this LLVM type and name."""
+    """The external function of this LLVM type and name, declared at first use."""
     found = builder.module.globals.get(name)
     return ir.Function(builder.module, kind, name) if found is None else found
 
 
 def stack_slot(builder: Any, kind: Any) -> Any:
-    """Pointer to a place on the stack, taken once at the function's entry."""
+    """Pointer to a slot on the stack, allocated once, at the function's entry."""
     with builder.goto_entry_block():
         return builder.alloca(kind)
 

@@ -1,4 +1,4 @@
-"""Code generators in place of intrinsics, for what kernels do on whole vectors."""
+"""Code generators for operations on whole vectors."""
 
 import inspect
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from .simd import Emitter
 
 
 def codegen(generate: Callable[..., None]) -> Any:
-    """Make a code generator a function for kernels, in which its code then stands.
+    """Make a code generator a function that kernels call, and that is inlined there.
 
-    Its first parameter is an Emitter, which kernels do not pass, of the dtype of the second, a
-    pointer. It gets a tuple as a list, a record as a function that reads fields, integers as int64.
+    Its first parameter is an Emitter of the dtype of the second one, a pointer; kernels do not pass
+    it. Tuples arrive as lists, records as functions that read fields, integers as int64.
     """
     _, *names = inspect.signature(generate).parameters
 

@@ -1,10 +1,10 @@
 """Functions of whole vectors: exponentials, a logarithm, sigmoids.
 
-Each takes any number and is within a few units in the last place of what it should be; a result
-below the smallest normal number may be zero. NaN stays NaN. There is neither a table nor a branch.
+Each accepts any number, and is correct within a few units in the last place; a result below the
+smallest normal number may be zero. NaN stays NaN. There are no tables and no branches.
 
-What stands here is done as it is written: Numba lets LLVM reorder operations without flags of their
-own, which overflows where two factors would not, and takes estimates for quotients.
+Operations have flags against reordering. Without flags Numba lets LLVM reorder them, which may
+overflow where the written order does not, and replace quotients by estimates.
 
 The coefficients are those of interpolation at Chebyshev points, computed with 60 digits and rounded
 once; beside each is the largest error that it adds, relative to the function.
@@ -47,18 +47,18 @@ _EXPM1_LOWEST = {4: -20.0, 8: -40.0}
 _LOG2_E = 1.4426950408889634
 # Products of the first with numbers of 8 bits in float32 and of 11 in float64 are exact.
 _LN2_HIGH, _LN2_LOW = 0.693145751953125, 1.42860682030941723212e-6
-# Rounding is truncation of what is made positive first: no target lacks conversions to and from
-# int32, but some lack those to int64, or the rounding of vectors.
+# Added before truncation, which then rounds: all targets have conversions to and from int32, some
+# lack those to int64, or the rounding of vectors.
 _ABOVE_ALL = 1200
 
 
 def multiply(e: Emitter, x: Any, y: Any) -> Any:
-    """x * y, as it is written."""
+    """x * y, not reordered."""
     return e.builder.fmul(x, y, flags=AS_WRITTEN)
 
 
 def subtract(e: Emitter, x: Any, y: Any) -> Any:
-    """x - y, as it is written."""
+    """x - y, not reordered."""
     return e.builder.fsub(x, y, flags=AS_WRITTEN)
 
 
@@ -120,7 +120,7 @@ class Scaled(NamedTuple):
         return Scaled(multiply(e, self.value, factor), self.power)
 
     def number(self, e: Emitter) -> Any:
-        """The number itself, in two steps, as the power may be beyond those of a number."""
+        """The number itself, scaled in two steps, as 2**power alone may overflow."""
         half = e.builder.ashr(self.power, _int32s(e, 1))
         first = multiply(e, self.value, _power_of_2(e, half))
         return multiply(e, first, _power_of_2(e, e.builder.sub(self.power, half)))

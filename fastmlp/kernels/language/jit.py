@@ -1,10 +1,10 @@
-"""Kernels: functions compiled each on its own, that call one another.
+"""Kernels: functions that are compiled separately and call one another.
 
-Numba optimises and emits a helper anew inside every function that calls it, at each level of
-calls. So every kernel is compiled once for a dtype, to object code that is kept on disk, and called
-by its address, through a symbol of its own or, where a run chooses among kernels, through a
-*plug-in* (an address in a record). What a run does not call is neither compiled nor loaded; with
-all object code on disk, no part of Numba's compiler is started.
+Numba compiles a helper again inside every function that calls it, at each level of calls. So every
+kernel is compiled once for each dtype, to object code that is saved on disk, and is called by its
+address: through its symbol or, where a run selects a kernel, through an address in a record (a
+*plug-in*). Kernels that a run does not call are neither compiled nor loaded; if all object code is
+on disk, Numba's compiler is not started.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ _announcement: ContextVar[Callable[[], None] | None] = ContextVar("announcement"
 
 @contextmanager
 def announcing(announce: Callable[[], None]) -> Iterator[None]:
-    """Call ``announce`` before anything is compiled within, if anything is."""
+    """Call ``announce`` before the first compilation in this context, if there is one."""
     token = _announcement.set(announce)
     try:
         yield
@@ -37,8 +37,9 @@ def announcing(announce: Callable[[], None]) -> Iterator[None]:
 def _caller(prototype: Prototype, target: Callable[..., Any], *before: str) -> Any:
     """An intrinsic that calls kernels of this prototype.
 
-    ``target(dtype)`` makes the function (builder, kind, args) that gives the pointer to one, of the
-    LLVM type ``kind``. Arguments named in ``before`` come first and are int64s for it alone.
+    ``target(dtype)`` returns a function (builder, kind, args) that returns the pointer to a kernel,
+    of the LLVM type ``kind``. The arguments named in ``before`` come first, are int64s, and are
+    passed to that function only.
     """
     extra = len(before)
 
@@ -58,26 +59,26 @@ def _caller(prototype: Prototype, target: Callable[..., Any], *before: str) -> A
 
 
 class Kernel:
-    """A function that is compiled on its own, once for each dtype if it works on a memory."""
+    """A function that is compiled separately, for each dtype if a parameter is ``Memory``."""
 
     def __init__(self, function: Callable[..., Any], is_parallel: bool) -> None:
         self.name = f"{function.__module__.rpartition('.')[2]}_{function.__name__}"
-        # Files go by the sources of the package: they would not tell of a change elsewhere.
+        # The names of files depend on the sources of this package: not on changes elsewhere.
         self._is_kept = function.__module__.partition(".")[0] == __name__.partition(".")[0]
-        # Others may have names that are taken.
+        # Kernels of other packages may have the same name as another kernel.
         self._symbol = f"fastmlp_{self.name}" + ("" if self._is_kept else f".{next(_numbers)}")
         self.prototype = Prototype(function)
-        # Numba names machine code by this. Of functions made by one other it is the same, and so
-        # may be all of the name, as it counts on from 1 in every process.
+        # Numba's symbols are made of this name and a number that counts from 1 in every process:
+        # those of two functions with the same qualified name may be equal.
         function.__qualname__ = function.__name__
         self.function = function
         self._is_parallel = is_parallel
         self._addresses: dict[types.Float | None, int] = {}
 
     def address(self, dtype: types.Float | None = None) -> int:
-        """Where the machine code is; compiled, or loaded from the disk, at first."""
+        """Address of the machine code, which is compiled, or loaded from disk, at first use."""
         own = self._own(dtype)
-        # All that Numba and LLVM do for a kernel is done undisturbed; here it is only announced.
+        # Numba and LLVM run undisturbed; the announcement does not.
         if own not in self._addresses and not undisturbed(partial(self.provide, own)):
             self._announce()
             undisturbed(partial(self.provide, own, compiles=True))
@@ -87,7 +88,7 @@ class Kernel:
         return None if self.prototype.memory is None else dtype
 
     def provide(self, dtype: types.Float | None, *, compiles: bool = False) -> bool:
-        """Link the kernel and all that it calls; False if one is to be compiled before."""
+        """Link the kernel and all that it calls; False if one must be compiled and may not be."""
         own = self._own(dtype)
         if own in self._addresses:
             return True
@@ -96,7 +97,7 @@ class Kernel:
         if kept is None and not compiles:
             return False
         code = kept or self._compiled(own)
-        # Linking asks for whatever it calls. What is compiled has that already, see ``_kernel``.
+        # The linker needs all kernels that it calls; compilation has linked them, see ``_kernel``.
         for need in code.needs:
             if need in _providers and not _providers[need](compiles=compiles):
                 return False
@@ -108,12 +109,12 @@ class Kernel:
         return True
 
     def symbol(self, dtype: types.Float | None) -> str:
-        """The name by which the linker finds the kernel."""
+        """Symbol of the kernel for the linker."""
         own = self._own(dtype)
         return self._symbol if own is None else f"{self._symbol}_{own}"
 
     def _announce(self) -> None:
-        """Say that kernels are compiled, once within :func:`announcing`."""
+        """Call the function of :func:`announcing`, once."""
         announce = _announcement.get()
         if announce is not None:
             announce()
@@ -125,17 +126,17 @@ class Kernel:
 
 
 _numbers = count()
-# What links a kernel, by its symbol.
+# Functions that link a kernel, by its symbol.
 _providers: dict[str, Callable[..., bool]] = {}
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Make a function a kernel; other kernels call it as a function, through its symbol."""
+    """Make a function a kernel, which other kernels can call."""
     return _kernel(function, is_parallel=False)
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Any:
-    """The same for one that starts threads, with ``prange``."""
+    """The same for a function that starts threads, with ``prange``."""
     return _kernel(function, is_parallel=True)
 
 
@@ -145,8 +146,7 @@ def _kernel(function: Callable[..., Any], is_parallel: bool) -> Any:
         _providers[made.symbol(dtype)] = partial(made.provide, dtype)
 
     def target(dtype: types.Float | None) -> Callable[..., Any]:
-        # Numba has come to a call of it, from a global, a closure or an attribute of a module, and
-        # will link the caller.
+        # Numba is compiling a call of this kernel and will link the caller.
         made.provide(dtype, compiles=True)
         return lambda builder, kind, args: declared(builder, kind, made.symbol(dtype))
 
@@ -156,15 +156,15 @@ def _kernel(function: Callable[..., Any], is_parallel: bool) -> Any:
 
 
 def kernel_of(caller: Any) -> Kernel:
-    """The kernel that other kernels call by this name."""
+    """The kernel behind the function that :func:`kernel` returned."""
     made: Kernel = caller.kernel
     return made
 
 
 def plugin(prototype: Callable[..., Any]) -> Any:
-    """The caller of kernels that a run chooses: all have the prototype's parameters.
+    """A function that calls any kernel with the parameters of the prototype.
 
-    Kernels call it with the address of the chosen one before the other arguments.
+    Kernels call it with the address of the kernel before the other arguments.
     """
 
     def locate(builder: Any, kind: Any, args: Any) -> Any:
@@ -175,26 +175,26 @@ def plugin(prototype: Callable[..., Any]) -> Any:
 
 @plugin
 def call(memory: Memory, run: Run, layer: Layer):
-    """A step of a run at a layer: most kernels that a run chooses are of this kind."""
+    """A step of a run at a layer: most kernels that a run selects have these parameters."""
 
 
 @kernel
 def _digits(a: int, b: int, c: int) -> int:
-    """What a call from outside must give, for :func:`c_function`."""
+    """Digits of a number, to check the calling convention."""
     return a + 10 * b + 100 * c
 
 
 @cache
 def _check_convention() -> None:
-    """Raise an error where numbers would be wrong; it takes a millisecond."""
+    """Raise a RuntimeError if calls would give wrong numbers; takes a millisecond."""
     if backend.outcome(kernel_of(_digits).address(), 7, 8, 9) != (0, 987):
         raise RuntimeError(
-            f"{backend.versions()} call compiled functions in another way than fastmlp knows; it "
-            f"was tried with versions up to {backend.TRIED}"
+            f"{backend.versions()} have another calling convention than fastmlp expects; it was "
+            f"tested with versions up to {backend.TRIED}"
         )
 
 
 def c_function(address: int, n_arguments: int) -> Callable[..., int]:
-    """The kernel at an address, of integers or pointers, called without the GIL."""
+    """The kernel at an address as a callable, of integers or pointers, that releases the GIL."""
     _check_convention()
     return backend.c_function(address, n_arguments)

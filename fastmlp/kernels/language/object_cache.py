@@ -1,8 +1,8 @@
-"""Object code of compiled kernels on disk, where Numba would keep it.
+"""Object code of compiled kernels on disk, in Numba's cache folder.
 
-A file is named by all that its content depends on: the kernel, the sources of all kernels, the
-versions of Numba and llvmlite, what they compile for and how hard they optimise. It begins with a
-digest of the rest, so a damaged one is as good as none.
+The name of a file identifies everything that its content depends on: the kernel, the sources of all
+kernels, the versions of Numba and llvmlite, target and optimization settings. A file begins with a
+digest of the rest; a damaged one is ignored.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def _module_digest(name: str) -> bytes:
-    """Digest of a module's file, source or byte code, from wherever its loader has it."""
+    """Digest of a module's source or byte code, as its loader reads it."""
     spec: Any = find_spec(name)
     content: bytes = spec.loader.get_data(spec.origin)
     if not content:
@@ -35,7 +35,7 @@ def _module_digest(name: str) -> bytes:
 
 @cache
 def _state() -> str:
-    """Digest of what the code of every kernel depends on."""
+    """Digest of everything that the code of all kernels depends on."""
     parts = (backend.versions(), TRIPLE, CPU, FEATURES, backend.settings())
     digest = hashlib.sha256(repr(parts).encode())
     for name in _modules():
@@ -44,19 +44,19 @@ def _state() -> str:
 
 
 def _modules() -> list[str]:
-    """All modules of kernels, imported yet or not."""
+    """Names of all modules of ``kernels``, imported or not."""
     found = walk_packages(sys.modules[_PACKAGE].__path__, f"{_PACKAGE}.")
     return [_PACKAGE, *sorted(module.name for module in found)]
 
 
 @cache
 def _folder() -> Path:
-    """Where Numba would keep compiled code of this module.
+    """Folder in which Numba would cache functions of this module.
 
     Raises
     ------
     RuntimeError, OSError
-        If there is no such folder, or the sources cannot be told apart from others.
+        If there is none.
     """
     return backend.cache_folder(_module_digest)
 
@@ -65,12 +65,12 @@ def _file(kernel: str) -> Path:
     return _folder() / f"{kernel}.{_state()}.o"
 
 
-# What may go wrong with files, and where a package's loader or folder is of an unknown kind.
+# Errors of files, and of loaders or folders of an unknown kind.
 _FAILURES = (OSError, RuntimeError, AttributeError, ImportError)
 
 
 def load_object(kernel: str) -> ObjectCode | None:
-    """What was saved for a kernel; None if there is nothing, or nothing whole."""
+    """The saved object code of a kernel; None if there is none, or the file is damaged."""
     try:
         content = _file(kernel).read_bytes()
     except _FAILURES:
@@ -84,7 +84,7 @@ def load_object(kernel: str) -> ObjectCode | None:
 
 
 def save_object(kernel: str, object_code: ObjectCode) -> None:
-    """Save a kernel for the next process, whole or not at all; a failure is told once."""
+    """Save the object code of a kernel atomically; warn once if that fails."""
     names = " ".join((object_code.symbol, *object_code.needs))
     rest = names.encode() + b"\0" + object_code.code
     try:
@@ -99,11 +99,11 @@ def save_object(kernel: str, object_code: ObjectCode) -> None:
             Path(temporary).unlink()
             raise
     except _FAILURES as error:
-        _tell_once(type(error).__name__)
+        _warn_once(type(error).__name__)
 
 
 @cache
-def _tell_once(reason: str) -> None:
+def _warn_once(reason: str) -> None:
     warnings.warn(
         f"compiled kernels cannot be kept on disk ({reason}), so every process compiles them anew; "
         "NUMBA_CACHE_DIR may name a folder for them",

@@ -10,15 +10,15 @@ from typing import Annotated, Any
 from .backend import types
 from .records import LAYER_TYPE, RUN_TYPE
 
-# To Python all are numbers or pointers that only kernels can use; what Numba takes stands beside.
+# Python cannot use these values, only kernels; the annotation holds Numba's type.
 Memory = Annotated[Any, types.CPointer]  # a pointer to numbers of the dtype of a run
 Run = Annotated[Any, RUN_TYPE]
 Layer = Annotated[Any, LAYER_TYPE]
-# Operands of products: an offset and what leads from it to a row, see ``products.tiles``.
+# Operands of products: an offset and the steps from it to a row, see ``products.tiles``.
 Pair = Annotated[Any, types.UniTuple(types.int64, 2)]
 Triple = Annotated[Any, types.UniTuple(types.int64, 3)]
 
-# By identity, as the hash of a record is that of all its fields: 10 ms of the import.
+# By identity, as the hash of a record covers all its fields: 10 ms of the import.
 _TYPES: dict[int, Any] = {
     id(inspect.Parameter.empty): types.int64, id(int): types.int64,
     **{id(kind): kind.__metadata__[0] for kind in (Memory, Run, Layer, Pair, Triple)},
@@ -29,7 +29,7 @@ _RESULTS: dict[int, Any] = {
 
 
 class Prototype:
-    """The parameters of a kernel, by name, and what it returns."""
+    """Names and types of the parameters of a kernel, and the type of its result."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         signature = inspect.signature(function)
@@ -41,7 +41,7 @@ class Prototype:
         self.result = _known(
             _RESULTS, signature.return_annotation, f"the result of {function.__name__}"
         )
-        # Which parameter tells the dtype; None if a kernel is the same for every dtype.
+        # Index of the parameter that determines the dtype; None if a kernel is the same for all.
         has_dtype = [kind is types.CPointer for kind in self._types]
         self.memory = has_dtype.index(True) if True in has_dtype else None
 

@@ -1,11 +1,11 @@
-"""The two records that kernels work by: a run, and a layer.
+"""The two records that kernels read: a run, and a layer.
 
-Each member of a team has records of its own, so what differs between members (their panels, their
-scratch memory, the present chunk) stands beside what does not. Python fills NumPy arrays of these
-dtypes, kernels get the address of one.
+Each member of a team has its own records, which hold what differs between members (their panels,
+their scratch memory, the present chunk) beside what does not. Python fills NumPy arrays of these
+dtypes, kernels get the address of a record.
 
-An *offset* counts elements of ``memory``; an *address* is one of the process. A table is an array
-of int64, given by its address.
+An *offset* counts elements of ``memory``; an *address* is a pointer. A table is an array of int64,
+given by its address.
 """
 
 from collections.abc import Callable
@@ -34,9 +34,9 @@ RUN = _record(
         # The team.
         ("member", _I),  # whose record this is
         ("size", _I),  # members of the team
-        ("asked", _I),  # threads that were asked for
+        ("asked", _I),  # threads that were requested
         ("team", _I),  # address of the counters that members wait on, see ``team``
-        ("credit", _I),  # nanoseconds that the team has saved over one thread of late
+        ("credit", _I),  # nanoseconds that the team has recently saved over one thread
         ("balanced_at", _I),  # when that was computed
         # What to do.
         ("first", _I), ("last", _I),  # chunks
@@ -54,13 +54,13 @@ RUN = _record(
         ("straight", _I),  # whether sums over it may go straight to the weights
         ("sample_scale", _F),  # 1 / total weight of the batch, which makes its sum a mean
         ("rate", _F),  # step size
-        # The parts chosen for this run: addresses of kernels, see ``plugins``.
+        # Kernels selected for this run: their addresses, see ``plugins``.
         ("read", _I),  # reader of input rows
         ("mask", _I),  # finds the non-zero inputs; 0 where zeros are not skipped
-        ("loss", _I),  # loss, or output function of a prediction
-        ("finish", _I),  # what becomes of a prediction
+        ("loss", _I),  # loss, or output function in a prediction
+        ("finish", _I),  # stores predictions, or loss and score
         ("rule", _I),  # update rule
-        ("step_kernel", _I),  # what updates call: the rule, or what ends with it
+        ("step_kernel", _I),  # called by updates: the rule, or a kernel that ends with it
         ("penalise", _I), ("shrink", _I),  # add penalties, let weights decay; 0 without
         ("clip", _I), ("measure", _I),  # updates with a clipped gradient, and its norm; 0 without
         ("pack", _I),  # transposes the inputs of large batches; 0 where there are none
@@ -85,15 +85,15 @@ RUN = _record(
         ("mask_words", _I), ("feature_words", _I),  # words of a row's masks; those of its features
         ("predictions", _I),  # address of the output (n x c)
         ("totals", _I),  # address of the float64 (loss, score) of each predicted chunk
-        ("smoothing", _F),  # the fraction of a target that goes to all classes alike
+        ("smoothing", _F),  # fraction of a target spread evenly over all classes
         # The update rule's settings.
-        ("plain", _I),  # whether the rule adds multiples of the gradient and does nothing else
+        ("plain", _I),  # whether the rule only adds multiples of the gradient
         ("momentum", _F), ("beta1", _F), ("beta2", _F), ("epsilon", _F),  # see ``update_rules``
         # Penalties, decay and clipping, see ``regularisation``.
         ("l2", _F), ("l1", _F),  # factors of the penalties in the present batch
         ("decay", _F),  # fraction of the weights that the present update subtracts
         ("l2s", _I), ("l1s", _I), ("decays", _I),  # addresses of those of all batches, float64
-        ("clip_norm", _F),  # norm of the gradient at the most
+        ("clip_norm", _F),  # largest norm of the gradient
         ("squares", _F),  # sum of squares of a panel's gradient
         ("factor", _F),  # of the gradient, to clip it
         ("dropout_key", _I),  # of the present epoch, see ``dropout``
@@ -109,7 +109,7 @@ RUN = _record(
         # The member's own scratch memory.
         ("logits", _I),  # offset of the logits and their delta
         ("copy", _I),  # offset of the copied input rows
-        ("transposed", _I),  # offset of what is transposed: weights, inputs
+        ("transposed", _I),  # offset of transposed weights or inputs
         ("tile", _I),  # offset of a few rows of gradient
         ("row_offsets", _I),  # table s -> distance of row s of the input from the first row of X
         ("feature_masks", _I), ("sample_masks", _I),  # tables, see ``zeros``
@@ -144,15 +144,15 @@ LAYER = _record(
         ("delta_units", _I),  # table unit -> distance of its deltas
         ("below", _I),  # address of the record of the layer below
         ("forward", _I), ("backward", _I), ("update", _I),  # addresses of kernels, see ``plugins``
-        ("each_block", _I),  # the same for going over a panel's gradient
+        ("each_block", _I),  # address of the kernel that visits a panel's gradient
         ("squares", _I),  # address of the float64 sums of squares of the gradient, by panel
-        ("activate", _I),  # the same for its activation; 0 where the products apply it
-        ("derive", _I),  # the same for the derivative of its activation
+        ("activate", _I),  # address of its activation; 0 if the products apply it
+        ("derive", _I),  # address of the derivative of its activation
         ("number", _I),  # 0 for the input, 1 for the first hidden layer, ...
-        ("drop", _I), ("drop_deltas", _I),  # the same for its dropout; 0 without
+        ("drop", _I), ("drop_deltas", _I),  # addresses of its dropout; 0 without
         ("kept", _F),  # the fraction of its units that stay; outputs carry the factor 1 / kept
         ("threshold", _I),  # kept * 2^32
-        ("rectified", _I),  # whether the products store the positive part alone
+        ("rectified", _I),  # whether the products store only the positive part
         ("masked", _I),  # whether its products skip zeros
         ("forward_waits", _I),  # whether the team meets after the forward pass
         ("backward_waits", _I),  # and between backward pass and update

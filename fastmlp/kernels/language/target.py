@@ -1,14 +1,14 @@
-"""What Numba compiles for: vectors, registers and instructions of its own target.
+"""Vectors, registers and instructions of Numba's target.
 
-The target is asked, not guessed: by the code that it makes of an addition of long vectors and of a
-multiply-add. So what Numba is told (``NUMBA_CPU_NAME``, ``NUMBA_CPU_FEATURES``,
-``NUMBA_ENABLE_AVX``) holds here too.
+They are read from the code that Numba generates for an addition of long vectors and for a
+multiply-add, and so follow its settings (``NUMBA_CPU_NAME``, ``NUMBA_CPU_FEATURES``,
+``NUMBA_ENABLE_AVX``).
 """
 
 from . import backend
 from .undisturbed import undisturbed
 
-# The target triple, the CPU and its features; with them a cache tells machines apart.
+# Target triple, CPU and CPU features, which also identify the machine in the cache.
 TRIPLE, CPU, FEATURES = undisturbed(backend.target)
 
 X86 = TRIPLE.startswith(("x86_64", "i686"))

@@ -1,4 +1,4 @@
-"""Chunks of mini-batches: their rows, and the numbers of their batch."""
+"""Chunks of mini-batches: their rows, and the factors of their batch."""
 
 from ..language.elements import float64s
 from ..language.jit import kernel

@@ -1,4 +1,4 @@
-"""The kernels that a run needs. Those that are not named here are never compiled."""
+"""Selection of the kernels of a run; others are not compiled."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.floating]
 
 
 def scan_job(plan: Plan, memory: Floats) -> Job:
-    """Finding the zeros of the input, before the training of the same plan."""
+    """A job that finds the zeros of the input, before training with the same plan."""
     return Job(scan, plan, memory)
 
 
@@ -42,12 +42,11 @@ def training_job(
     dropout: tuple[float, ...] = (),
     before_rule: Collection[str] = (),
 ) -> Job:
-    """Training by the plug-ins of these names; ``masked`` if the first layer skips zeros.
+    """A job that trains with the kernels of these names; ``masked`` if the first layer skips zeros.
 
-    There is a name in ``activations`` for each hidden layer, as in the plan. ``dropout`` has the
-    fraction that is dropped of the input and of each hidden layer; that of the input needs a
-    reader that copies. ``before_rule`` names what happens before the update rule: "penalties",
-    "decay", "clipping".
+    ``activations`` has a name for each hidden layer, as in the plan; ``dropout`` the fractions
+    dropped of the input, which needs a reader that copies, and of each hidden layer;
+    ``before_rule`` the names of steps before the update rule: "penalties", "decay", "clipping".
     """
     job, layers = Job(train, plan, memory, as_team=True), plan.layers
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
@@ -97,8 +96,8 @@ def prediction_job(
     plan: Plan, memory: Floats, *, reader: str, kernel: Any, activations: tuple[str, ...],
     totals: bool,
 ) -> Job:  # fmt: skip
-    """Outputs of the logits, by ``kernel``; or, if ``totals``, loss and score of each chunk, by the
-    ``kernel`` of a loss."""
+    """A job that predicts: ``kernel`` is an output function or, for ``totals``, which are loss and
+    score of each chunk, a loss."""
     job = Job(predict, plan, memory)
     job.choose(read=READERS[reader], loss=kernel, finish=keep_totals if totals else keep_outputs)
     _choose_forward(job, activations, training=False)
@@ -142,7 +141,7 @@ def _choose_dropout(job: Job, dropout: tuple[float, ...]) -> None:
 
 
 def _tiles(job: Job, kernels: dict[int, Any], layers: Iterable[Any]) -> int:
-    """Table of the tiles that the panels of ``layers`` need, by their vectors."""
+    """Table of the tiles that the panels of ``layers`` need, by their number of vectors."""
     lanes = int(job.runs["lanes"][0])
     widths = {int(layer["panel"]) // lanes for layer in layers}
     widths |= {int(layer["last_vectors"]) for layer in layers}

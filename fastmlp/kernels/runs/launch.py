@@ -19,21 +19,21 @@ from .threads import threading_layer
 
 @plugin
 def run_entry(memory_address: int, runs: int, member: int):
-    """Run an entry kernel, (memory, runs, member), which is given the records of all members."""
+    """Run an entry kernel, which gets the records of all members."""
 
 
 @parallel_kernel
 def _region(n_threads: int, entry: int, memory_address: int, runs: int):
-    """The parallel region: every entry kernel, of every dtype, on up to ``n_threads`` threads."""
+    """The parallel region, for any entry kernel and dtype, on up to ``n_threads`` threads."""
     for member in prange(n_threads):
         run_entry(entry, memory_address, runs, types.int64(member))
 
 
 class _Launches:
-    """What this process has under way; a forked child starts anew."""
+    """Teams that are running in this process; a forked child starts with none."""
 
     def __init__(self, *, forked: bool) -> None:
-        # One team at a time, the first that asks. No other waits: it works alone.
+        # Only the first claim gets a team; others do not wait, but run on one thread.
         self.teams: dict[object, None] = {}
         # GNU's OpenMP kills a forked child that starts its threads.
         self.forked = forked
@@ -52,10 +52,10 @@ if hasattr(os, "register_at_fork"):
 
 
 class Job:
-    """An entry kernel with the memory and the records that it works on, ready to run.
+    """An entry kernel with its memory and records, ready to run.
 
-    It takes (memory, runs, member). Its members share all work if ``as_team``, else each has a part
-    of its own.
+    Its parameters are (memory, runs, member). If ``as_team``, its members share all work; otherwise
+    each has its own part.
     """
 
     def __init__(
@@ -71,15 +71,15 @@ class Job:
         self._call_alone = partial(self._call, *map(ctypes.c_int64, (*self._arguments, 0)))
 
     def address(self, kernel: Any) -> int:
-        """Address of a kernel; compiled, or loaded, at first."""
+        """Address of a kernel, which is compiled or loaded at first use."""
         return kernel_of(kernel).address(self._dtype)
 
     def choose(self, **kernels: Any) -> None:
-        """Give fields of the run the addresses of kernels."""
+        """Set fields of the run to the addresses of kernels."""
         self.set(**{name: self.address(kernel) for name, kernel in kernels.items()})
 
     def point(self, **arrays: npt.NDArray[Any]) -> None:
-        """Give fields of the run the addresses of arrays, which the caller keeps alive."""
+        """Set fields of the run to the addresses of arrays, which the caller keeps alive."""
         self.set(**{name: array.ctypes.data for name, array in arrays.items()})
 
     def keep(self, **arrays: npt.NDArray[Any]) -> None:
@@ -95,7 +95,7 @@ class Job:
     def set_rows(
         self, X: npt.NDArray[np.generic], order: npt.NDArray[np.int64], *, in_place: bool
     ) -> None:
-        """Work on rows ``order`` of X, if ``in_place`` where they lie."""
+        """Set the rows of X to process, in ``order``; ``in_place`` if kernels read them from X."""
         self.point(input=X, order=order)
         self.set(n_rows=len(order))
         if in_place:
@@ -109,7 +109,7 @@ class Job:
         Returns
         -------
         bool
-            Whether several threads were asked.
+            Whether several threads were requested.
         """
         if self._is_single:
             self._call_alone()
@@ -117,8 +117,8 @@ class Job:
         is_first = False
         if not alone:
             launches, claim = _launches, object()
-            # An exception of a signal handler may come in after any call: a lock would stay taken
-            # where it comes between acquire and try. This claim is given back by one call.
+            # A signal handler may raise an exception after any call. Between acquire and try it
+            # would leave a lock locked; this claim is withdrawn in any case.
             try:
                 launches.teams[claim] = None
                 is_first = list(launches.teams)[0] is claim  # noqa: RUF015, next may see a change
@@ -132,15 +132,15 @@ class Job:
         return is_first
 
     def _run_alone(self) -> None:
-        """By the calling thread: the whole of what a team shares, or each member's part."""
+        """Do all work of a team, or the part of each member, in the calling thread."""
         self.runs["asked"] = 1
         for member in range(1 if self._as_team else len(self.runs)):
             self._call(*self._arguments, member)
 
     def _run_together(self, forked: bool) -> None:
-        # Numba's locks may be held in a forked child by a thread that is gone. And its own layer of
-        # threads aborts the process when two regions meet in it: another library may have started
-        # one.
+        # In a forked child a thread that no longer exists may hold Numba's locks. And Numba's
+        # workqueue aborts the process when two parallel regions overlap, one perhaps of another
+        # library.
         if forked or threading_layer() == "workqueue":
             self._run_in_python_threads()
             return
@@ -153,7 +153,7 @@ class Job:
             backend.set_thread_mask(mask)
 
     def _run_in_python_threads(self) -> None:
-        """The calling thread and others do the part of one member after the other."""
+        """Do the parts of the members in the calling thread and in threads of Python."""
         left = list(range(len(self.runs)))
         busy = [threading.Lock() for _ in left[1:]]
         try:
@@ -174,7 +174,7 @@ class Job:
 
 
 def _wait_for(busy: threading.Lock) -> None:
-    """Until it is free, even if a signal handler raises: its holder works on our memory."""
+    """Wait for a lock, even if a signal handler raises: its holder uses the memory of the job."""
     raised, waiting = None, True
     while waiting:
         try:

@@ -1,6 +1,6 @@
-"""Where everything lies: the records of a run, filled with sizes, offsets and tables.
+"""Memory plan: the records of a run with sizes, offsets and tables.
 
-All floating-point numbers of a run lie in one flat array, ``memory``: weights, optimiser state,
+All floating-point numbers of a run are in one flat array, ``memory``: weights, optimiser state,
 gradient, then scratch.
 """
 
@@ -18,8 +18,8 @@ from ..plugins.activations import ACTIVATIONS
 from ..plugins.zeros import mask_words
 from ..products.block_sizes import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
 
-# Copies of the activations: a thread may already compute those of the next chunk while another
-# one still reads these.
+# Copies of the activations: a thread may compute those of the next chunk while another one still
+# reads those of the present chunk.
 SLOTS = 2
 
 # Rows that pass through the network at a time, at most. Larger batches accumulate their gradient
@@ -96,15 +96,15 @@ def make_plan(
     members : int
         Threads at the most.
     together : bool
-        Whether they work on the same chunks, as in training, or each on its own.
+        Whether they work on the same chunks, as in training, or on chunks of their own.
     state_vectors : int
         Vectors of optimiser state, each as large as the weights.
     skip_zeros : bool
-        Whether the first layer steps over zeros of the input.
+        Whether the first layer skips zeros of the input.
     consecutive : bool
-        Whether input rows are read one behind the other where the caller keeps them.
+        Whether consecutive input rows are read from the caller's array.
     clipped : bool
-        Whether gradients are clipped: they need memory then.
+        Whether gradients are clipped, which needs memory for them.
     activations : tuple of str
         Names, one for each hidden layer, as some keep slopes in training.
     """
@@ -137,9 +137,8 @@ def make_plan(
 
 
 def weight_layout(layer_sizes: tuple[int, ...], itemsize: int) -> tuple[npt.NDArray[Any], int]:
-    """Records of the input and the layers with what does not depend on a run: panels and weights.
-
-    Returns them and the elements of all weights.
+    """Records of the input and the layers with their panels and weights, which are the same in all
+    runs; and the number of elements of all weights.
     """
     layers = np.zeros(len(layer_sizes), LAYER)
     vector = lanes(itemsize)
@@ -169,7 +168,7 @@ def weight_layout(layer_sizes: tuple[int, ...], itemsize: int) -> tuple[npt.NDAr
 def _plan_scratch(
     plan: Plan, memory: _Allocator, own: _Allocator, together: bool, itemsize: int
 ) -> None:
-    """Offsets of activations, deltas and logits, and of what each member has to itself."""
+    """Offsets of activations, deltas and logits, and of the scratch memory of each member."""
     runs, layers = plan.runs, plan.layers
     run, first = runs[0], layers[0]
     chunk, samples = int(run["chunk"]), int(run["samples"])
@@ -239,15 +238,15 @@ def _plan_tables(plan: Plan, skip_zeros: bool) -> None:
 
 
 def _link_layers(plan: Plan) -> None:
-    """Which record is which layer's, and where the team meets."""
+    """Addresses and numbers of the layers, and the barriers of the team."""
     layers, count = plan.layers, plan.layers.shape[1] - 1
     addresses = layers.ctypes.data + LAYER.itemsize * np.arange(layers.size).reshape(layers.shape)
     plan.runs["layers"] = addresses[:, 0]
     layers["below"][:, 1:] = addresses[:, :-1]
     numbers = np.arange(count + 1)
-    # Logits need the last hidden layer's activations from their own member alone.
+    # Logits need only the member's own activations of the last hidden layer.
     layers["forward_waits"] = numbers != count - 1
-    # The layer below needs all deltas, and they all weights as they were.
+    # The layer below needs all deltas, and these need the weights before the update.
     layers["backward_waits"] = (numbers > 1) & (count > 2)
     layers["first"], layers["last"] = 0, layers["panels"]
     layers["number"] = numbers

@@ -1,4 +1,4 @@
-"""Prediction: the work of one thread on its part of the rows."""
+"""Prediction by one thread, for its part of the rows."""
 
 from ..language.elements import elements_like, float64s
 from ..language.jit import call, kernel

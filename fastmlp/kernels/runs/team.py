@@ -6,11 +6,11 @@ number of threads would then wait for ever. So each iteration registers, the fir
 bounded time for the others and closes the team with those that have come; later ones return at
 once.
 
-A member that the system has put aside keeps all others at the barrier. So each member keeps an
+A member that the system has suspended keeps all others at the barrier. So each member keeps an
 account of the time that the team has saved over one thread: P members that work save P - 1 times
 the time that passes, and lose P times the time that the member waits (as if no other worked then,
-which is true of two). When it is overdrawn, one thread would have been faster of late, and the
-member names a step at whose end the team disbands; results do not depend on the team, so one thread
+which is true of two). When it is overdrawn, one thread would recently have been faster, and the
+member sets a step at whose end the team disbands; results do not depend on the team, so one thread
 may go on from there.
 
 ``team`` is an int64 array of zeros, one cache line of 8 apart: the number registered, the size
@@ -54,7 +54,7 @@ _PATIENCE, _MOST_OFFERS = 4_000_000, 1 << 16
 
 
 def stayed(team: npt.NDArray[np.int64], n_threads: int) -> bool:
-    """Whether all ``n_threads`` came, and no account was overdrawn."""
+    """Whether all ``n_threads`` joined, and the team did not disband."""
     return bool(team[_SIZE] == n_threads and team[_DISBANDING] == 0)
 
 
@@ -118,7 +118,7 @@ def _caller(name: str, result: Any, *, exists: bool) -> Any:
 
 # Tells the processor that this is a spinning loop.
 _pause = _caller("llvm.x86.sse2.pause", ir.VoidType(), exists=X86)
-# Lets another runnable thread have this processor.
+# Offers this processor to other threads.
 _offer_processor = _caller("sched_yield", ir.IntType(32), exists=sys.platform != "win32")
 
 
@@ -184,7 +184,7 @@ def _relax(attempt: int):
 
 @kernel
 def barrier(run: Run):
-    """Wait until every member has come as often as this one."""
+    """Wait until every member has reached this barrier."""
     if run.size > 1:
         team, mine = int64s(run.team), _MEMBERS + _LINE * run.member
         reached = _load_acquire(team, mine) + 1
@@ -200,7 +200,7 @@ def barrier(run: Run):
 
 @kernel
 def _wait_for(run: Run, counter: int, reached: int):
-    """Offer the processor until a member has come, and balance the account."""
+    """Offer the processor until a member has reached the barrier; update the account."""
     team, start = int64s(run.team), _nanoseconds()
     while _load_acquire(team, counter) < reached:
         _offer_processor()

@@ -1,4 +1,4 @@
-"""How many threads this process may keep busy."""
+"""Number of threads that a run may use."""
 
 import ctypes
 import math
@@ -13,13 +13,13 @@ from pathlib import Path
 from ..language import backend
 from ..language.undisturbed import undisturbed
 
-# Whether this thread of Python is one of several that each run on their own.
+# Whether kernels called in this thread of Python use one thread.
 _alone: ContextVar[bool] = ContextVar("alone", default=False)
 
 
 @contextmanager
 def on_one_thread() -> Iterator[None]:
-    """What is done within uses one thread, the calling one."""
+    """Run kernels in the calling thread alone within this context."""
     token = _alone.set(True)
     try:
         yield
@@ -28,7 +28,7 @@ def on_one_thread() -> Iterator[None]:
 
 
 def usable_threads(threads: int | None) -> int:
-    """``threads``, by default as many as this process may keep busy, within Numba's own limit."""
+    """``threads``, by default as many as this process may keep busy, within Numba's limit."""
     limit: int = 1 if _alone.get() else backend.thread_limit()
     if threads is None:
         threads = min(processors(), cpu_quota(), backend.thread_mask(), _openmp_setting())
@@ -36,10 +36,10 @@ def usable_threads(threads: int | None) -> int:
 
 
 def threading_layer() -> str:
-    """The layer of Numba's threads, which are started if they are not yet."""
+    """Numba's threading layer; starts its threads if necessary."""
     if not backend.threads_started():
         launch = undisturbed(backend.tbb_launcher)
-        if launch is not None:  # only the thread that starts its threads can end them before a fork
+        if launch is not None:  # only the thread that starts them can end them before a fork
             launch(backend.thread_limit())
         undisturbed(backend.start_threads)
     return backend.threading_layer()
@@ -61,7 +61,7 @@ def processors() -> int:
 
 def _openmp_processors() -> int:
     """Processors in the places of GNU's OpenMP library; 0 without it, or if it binds nothing."""
-    threading_layer()  # loads it, as the run to come would
+    threading_layer()  # loads the library
     try:
         library = ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD | os.RTLD_NOW)
         places = range(library.omp_get_num_places())
@@ -77,7 +77,7 @@ def _openmp_setting() -> int:
 
 
 def cpu_quota(root: str = "/") -> int:
-    """Processors' worth of time that the control groups of this process grant, rounded up."""
+    """Processor quota of the control groups of this process, rounded up."""
     quotas = [quota for folder in _group_folders(Path(root)) for quota in _quotas(folder)]
     return max(1, math.ceil(min(quotas, default=sys.maxsize)))
 
@@ -85,7 +85,7 @@ def cpu_quota(root: str = "/") -> int:
 def _group_folders(root: Path) -> Iterator[Path]:
     """Folders of this process's group and those around it, of version 2 and of version 1.
 
-    Inside a container the paths that the process is told may begin outside of what it sees.
+    Inside a container these paths may begin above the visible root.
     """
     try:
         lines = _text(root / "proc/self/cgroup").splitlines()

@@ -1,4 +1,4 @@
-"""Training: the work of one member of a team on a run of mini-batches."""
+"""Training on mini-batches, by one member of a team."""
 
 from ..language.jit import call, kernel
 from ..language.parameters import Memory

@@ -226,7 +226,7 @@ def test_a_file_is_whole_or_not_there(
     def fail(*arguments: Any) -> None:
         raise error
 
-    object_cache._tell_once.cache_clear()
+    object_cache._warn_once.cache_clear()
     monkeypatch.setattr(object_cache, "_folder", lambda: tmp_path)
     monkeypatch.setattr(os, "replace", fail)
     code = backend.ObjectCode("name", ("another", "sched_yield"), b"code")
