@@ -31,9 +31,9 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _shares(y: Any, outputs: int, smoothing: float) -> Any:
-    shares = y if y.ndim == 2 else jax.nn.one_hot(y, outputs, dtype=jnp.float64)
-    return optax.smooth_labels(shares, smoothing)
+def _probabilities(y: Any, outputs: int, smoothing: float) -> Any:
+    probabilities = y if y.ndim == 2 else jax.nn.one_hot(y, outputs, dtype=jnp.float64)
+    return optax.smooth_labels(probabilities, smoothing)
 
 
 def _pinball(z: Any, y: Any, q: Any) -> Any:
@@ -44,7 +44,7 @@ def _pinball(z: Any, y: Any, q: Any) -> Any:
 # Losses of samples, by outputs z, targets y, and settings.
 LOSSES: dict[str, Callable[..., Any]] = {
     "softmax_cross_entropy": lambda z, y, smoothing=0.0: optax.softmax_cross_entropy(
-        z, _shares(y, z.shape[1], smoothing)
+        z, _probabilities(y, z.shape[1], smoothing)
     ),
     "binary_cross_entropy": lambda z, y, smoothing=0.0: optax.sigmoid_binary_cross_entropy(
         z, y * (1 - smoothing) + smoothing / 2

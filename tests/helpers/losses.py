@@ -3,7 +3,7 @@
 KINDS = {
     "softmax_cross_entropy": "labels",
     "softmax_cross_entropy_weighted": "labels",
-    "softmax_cross_entropy_rows": "shares",
+    "softmax_cross_entropy_rows": "probabilities",
     "binary_cross_entropy": "ones",
     "squared_error": "numbers",
     "absolute_error": "numbers",
@@ -11,6 +11,6 @@ KINDS = {
     "quantile": "numbers",
     "poisson": "counts",
 }
-SOFTMAX = [name for name, kind in KINDS.items() if kind in ("labels", "shares")]
+SOFTMAX = [name for name, kind in KINDS.items() if kind in ("labels", "probabilities")]
 POINTWISE = [name for name in KINDS if name not in SOFTMAX]
 PLAIN = "softmax_cross_entropy"  # takes no weights and no smoothing

@@ -49,11 +49,11 @@ BATCHES = [
     (9, 1, 1024), (31, 2, 1024), (33, 33, 1024), (97, 64, 1024), (75, 31, 9), (131, 127, 33),
 ]  # fmt: skip
 PACKED = (PACKED_INPUTS + 37, 300, 3), (MANY_SAMPLES + 45, MANY_SAMPLES + 13, 1024)
-KINDS = ("in place", "scaled", "uint8", "pieces")
+KINDS = ("in place", "scaled", "uint8", "bins")
 PREDICTED = (1, 2, 95, 97)
 
 
-# What else happens in an update; shares that are dropped, of the input too or not.
+# What else happens in an update; fractions that are dropped, of the input too or not.
 EXTRAS: dict[str, dict[str, float]] = {
     "nothing": {}, "penalties": {"l2": 1e-3, "l1": 1e-4}, "clipping": {"clip_norm": 1e-2},
     "all": {"l2": 1e-3, "clip_norm": 1e-2, "weight_decay": 0.1},
@@ -129,11 +129,11 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
     """Weights, rows, targets and the options that the loss, the rows and the threads need."""
     weights, X, labels = problem(case.sizes, n)
     X = images(*X.shape) if case.kind == "uint8" else X.astype(dtype)
-    scale = {"in place": 1.0, "scaled": 0.5, "uint8": 1 / 256, "pieces": "auto"}[case.kind]
+    scale = {"in place": 1.0, "scaled": 0.5, "uint8": 1 / 256, "bins": "auto"}[case.kind]
     rng, shape = np.random.default_rng(n), (n, case.sizes[-1])
     Y = {
         "labels": lambda: labels,
-        "shares": lambda: rng.dirichlet(np.ones(shape[1]), n),
+        "probabilities": lambda: rng.dirichlet(np.ones(shape[1]), n),
         "ones": lambda: rng.integers(2, size=shape),
         "numbers": lambda: rng.normal(size=shape),
         "counts": lambda: rng.poisson(2, shape),
@@ -147,7 +147,7 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
     }
     if len(case.sizes) > 2:
         options |= {"hidden": case.sizes[1:-1], "activation": case.activation}
-    if case.kind == "pieces":  # of the first features, in place of the others
+    if case.kind == "bins":  # of the first features, in place of the others
         count = case.sizes[0] // 2
         ends = np.minimum(np.arange(case.sizes[0] - count + 1), count)
         slopes, offsets = rng.normal(size=(2, count))
@@ -256,7 +256,7 @@ def check_fences() -> None:
     of_rows = Fit(sizes, *batch, "adam", "huber", "gelu")
     prediction = Prediction(sizes, PLAIN, "relu", "scaled", threads=1)
     of_numbers = prediction._replace(loss="poisson")
-    of_pieces = prediction._replace(kind="pieces")
+    of_bins = prediction._replace(kind="bins")
     for case, names in (
         (
             of_labels,
@@ -265,7 +265,7 @@ def check_fences() -> None:
         (of_rows, ("targets", "weights", "outputs")),
         (prediction, ("input", "order", "labels", "predictions", "totals")),
         (of_numbers, ("targets", "weights", "outputs")),
-        (of_pieces, ("input", "bin_ends", "bin_slopes", "bin_offsets")),
+        (of_bins, ("input", "bin_ends", "bin_slopes", "bin_offsets")),
     ):
         assert exit_code(case, "") == 0
         assert exit_code(case, "memory") == 1

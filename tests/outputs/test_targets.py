@@ -22,7 +22,7 @@ _raw += _rng.normal(0, 0.3, _raw.shape)
 UNIT = (_raw - _raw.mean(axis=0)) / _raw.std(axis=0)  # of mean 0 and standard deviation 1
 LABELS = np.digitize(UNIT[:, 0], [-0.5, 0.5])
 MULTILABEL = (UNIT > 0).astype(int)
-SHARES = _rng.dirichlet(np.ones(3), ROWS)
+PROBABILITIES = _rng.dirichlet(np.ones(3), ROWS)
 NEW = _rng.normal(size=(7, 5))
 
 
@@ -221,7 +221,7 @@ def _outputs_of(fitted: Trainer, rows: Array) -> Array:
     return result
 
 
-def test_quantiles_hold_their_shares() -> None:
+def test_quantiles_hold_their_fractions() -> None:
     quantiles = 0.1, 0.5, 0.9
     rng = np.random.default_rng(0)
     rows = rng.uniform(-1, 1, (2000, 1))
@@ -237,7 +237,7 @@ CLASSES = {
     "labels": (LABELS, "auto", (7, 3), (7, 3)),
     "one-hot": (np.eye(3)[LABELS], "auto", (7, 3), (7, 3)),
     "two labels": (LABELS > 0, "auto", (7, 2), (7, 2)),
-    "shares": (SHARES, "softmax_cross_entropy", (7, 3), (7, 3)),
+    "probabilities": (PROBABILITIES, "softmax_cross_entropy", (7, 3), (7, 3)),
     "pair": (np.array(["no", "yes"])[MULTILABEL[:, 0]], "binary_cross_entropy", (7, 2), (7,)),
     "multilabel": (MULTILABEL, "auto", (7, 3), (7, 3)),
 }
@@ -266,8 +266,8 @@ def test_shapes_of_classes(kind: str) -> None:
     assert fitted.decision_function(NEW[:1]).shape == (1, *of_decisions[1:])
 
 
-def test_rows_of_shares_hold_labels_too() -> None:
-    """Rows of 0 and 1 are shares as well: the same training."""
+def test_rows_of_probabilities_hold_labels_too() -> None:
+    """Rows of 0 and 1 are probabilities as well: the same training."""
     by_label = trainer().fit(X, LABELS)
     almost = np.eye(3)[LABELS]
     almost[0] = [0.5, 0.5, 0]
@@ -298,7 +298,7 @@ AUTO: dict[str, tuple[Any, str]] = {
     "rows of 0 and 1": (MULTILABEL, "binary_cross_entropy"),
     "rows of booleans": (MULTILABEL.astype(bool), "binary_cross_entropy"),
     "columns": (UNIT, "squared_error"),
-    "shares": (SHARES, "squared_error"),
+    "probabilities": (PROBABILITIES, "squared_error"),
     "columns of integers": (np.stack([LABELS, LABELS + 7], axis=1), "squared_error"),
     "frame of 0 and 1": (pd.DataFrame(MULTILABEL), "binary_cross_entropy"),
 }
@@ -341,8 +341,8 @@ BAD: dict[str, tuple[Any, Any, str]] = {
     "words as counts": ("poisson", WORDS, "Y must hold numbers for this loss"),
     "words as quantities": ("huber", WORDS, "Y must hold numbers for this loss"),
     "fractions as labels": ("softmax_cross_entropy", UNIT[:, 0], "Y must hold class labels"),
-    "no shares": ("softmax_cross_entropy", UNIT, r"Y\[\d+\] must be class probabilities"),
-    "shares of 2": ("softmax_cross_entropy", 2 * SHARES, r"Y\[0\] must be class probabilities"),
+    "no probabilities": ("softmax_cross_entropy", UNIT, r"Y\[\d+\] must be class probabilities"),
+    "sum of 2": ("softmax_cross_entropy", 2 * PROBABILITIES, r"Y\[0\] must be class probabilities"),
     "three axes": ("squared_error", UNIT[:, :, None], "shape"),
     "too few": ("squared_error", UNIT[1:], f"Y has {ROWS - 1} rows, but X has {ROWS}"),
     "quantiles of columns": (
@@ -368,7 +368,7 @@ UNFIT: dict[str, tuple[Any, Any, Any, str]] = {
     "words": ("squared_error", UNIT[:, 0], WORDS, "Y must hold numbers"),
     "unknown": ("auto", WORDS, np.full(ROWS, "d"), "unseen labels"),
     "unknown of a pair": ("binary_cross_entropy", LABELS > 0, LABELS, "unseen labels"),
-    "shares": ("auto", LABELS, np.full((ROWS, 2), 0.5), "Y has 2 columns, but there are 3 classes"),
+    "rows": ("auto", LABELS, np.full((ROWS, 2), 0.5), "Y has 2 columns, but there are 3 classes"),
     "counts": ("poisson", LABELS, LABELS - 1, "must not be negative"),
     "quantiles": (losses.Quantile((0.1, 0.9)), UNIT[:, 0], UNIT[:, :2], "Y has 2 columns"),
 }  # fmt: skip
@@ -441,9 +441,9 @@ def test_a_loss_of_the_same_numbers_goes_on() -> None:
         ("poisson", np.abs(np.rint(9 * UNIT))),
         ("binary_cross_entropy", MULTILABEL),
         ("binary_cross_entropy", WORDS == "a"),
-        ("softmax_cross_entropy", SHARES),
+        ("softmax_cross_entropy", PROBABILITIES),
     ],
-    ids=["numbers", "huber", "quantiles", "counts", "labels", "pair", "shares"],
+    ids=["numbers", "huber", "quantiles", "counts", "labels", "pair", "probabilities"],
 )
 @pytest.mark.parametrize("copied", ["pickle", "copy", "deepcopy"])
 def test_copies_say_the_same(copied: str, loss: Any, Y: Array) -> None:

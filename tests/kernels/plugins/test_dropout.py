@@ -18,7 +18,7 @@ from tests.helpers.models import fit_settings
 from tests.helpers.networks import TOLERANCE, random_problem
 
 KEY = 0x123456789ABCDEF
-SHARES = (0.1, 0.5, 0.8)
+FRACTIONS = (0.1, 0.5, 0.8)
 
 # ------------------------------------------------------------------------------------------ factors
 
@@ -34,7 +34,7 @@ def assert_factors(ours: Array, wanted: Array, units: int) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("p", SHARES)
+@pytest.mark.parametrize("p", FRACTIONS)
 @pytest.mark.parametrize(("units", "m"), [*product((1, 9, 31, 33, 127), COUNTS)])
 def test_factors(units: int, m: int, p: float, dtype: Any) -> None:
     """Of outputs, deltas and inputs, by a member with some of the panels."""
@@ -116,7 +116,7 @@ def stays(p: float = 0.5, key: int = KEY, layer: int = 1, rows: Any = None) -> A
     return reference.dropout_factors(key, rows, layer, UNITS, p) > 0
 
 
-@pytest.mark.parametrize("p", [0.01, *SHARES])
+@pytest.mark.parametrize("p", [0.01, *FRACTIONS])
 @pytest.mark.parametrize("key", [0, 1, -1, KEY])
 def test_share_that_stays(key: int, p: float) -> None:
     """Within five standard deviations in all, and as spread over rows and units as if drawn."""
@@ -132,7 +132,7 @@ def test_share_that_stays(key: int, p: float) -> None:
 
 
 @pytest.mark.costly
-@pytest.mark.parametrize("p", SHARES)
+@pytest.mark.parametrize("p", FRACTIONS)
 @pytest.mark.parametrize("key", [0, KEY])
 def test_neighbours_are_independent(key: int, p: float) -> None:
     """Rows, units, layers and epochs of near numbers: correlations as of independent draws."""
@@ -218,13 +218,13 @@ def problem(sizes: tuple[int, ...], n: int, kind: str, dtype: Any) -> tuple[Any,
 
 
 def epoch(
-    given: tuple[Any, ...], dtype: Any, shares: tuple[float, ...], order: Array, **options: Any
+    given: tuple[Any, ...], dtype: Any, fractions: tuple[float, ...], order: Array, **options: Any
 ) -> tuple[list[Array], float]:
     """Weights after an epoch, and its loss."""
     weights, X, _, labels, scale = given
     settings = fit_settings(
         hidden=tuple(b.size for b in weights[1:-2:2]), learning_rate=RATE, dtype=dtype,
-        scaling=scale, dropout=shares or 0.0,
+        scaling=scale, dropout=fractions or 0.0,
         **{"batch_size": BATCH, "optimizer": "sgd", "epochs": 1, **options},
     )  # fmt: skip
     data = fit_data(X, labels, None, None, lambda n_rows: settings, None)
@@ -237,7 +237,7 @@ def epoch(
 
 
 def wanted(
-    given: tuple[Any, ...], shares: tuple[float, ...], order: Array
+    given: tuple[Any, ...], fractions: tuple[float, ...], order: Array
 ) -> tuple[list[Array], float]:
     weights, _, X, labels, _ = given
     weights = [w.copy() for w in weights]
@@ -248,7 +248,7 @@ def wanted(
         rows = order[places]
         factors = [
             reference.dropout_factors(KEY, places, layer, count, p)
-            for layer, (count, p) in enumerate(zip(units, shares, strict=True))
+            for layer, (count, p) in enumerate(zip(units, fractions, strict=True))
         ]
         logits = reference.dropout_forward(weights, X[rows], factors)[-1]
         total += reference.cross_entropy(logits, labels[rows]) * len(rows)
@@ -270,15 +270,15 @@ NETWORKS = [
 @needs_compiler
 @pytest.mark.parametrize("chunk", [1024, 16])
 @pytest.mark.parametrize("kind", ["numbers", "uint8", "zeros"])
-@pytest.mark.parametrize(("sizes", "shares"), NETWORKS)
+@pytest.mark.parametrize(("sizes", "fractions"), NETWORKS)
 def test_an_epoch(
-    sizes: tuple[int, ...], shares: tuple[float, ...], kind: str, chunk: int, dtype: Any,
+    sizes: tuple[int, ...], fractions: tuple[float, ...], kind: str, chunk: int, dtype: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(memory, "MAX_CHUNK", chunk)
     given, order = problem(sizes, 100, kind, dtype), np.random.default_rng(2).permutation(100)
-    weights, loss = epoch(given, dtype, shares, order)
-    exact, exact_loss = wanted(given, shares, order)
+    weights, loss = epoch(given, dtype, fractions, order)
+    exact, exact_loss = wanted(given, fractions, order)
     tolerance = TOLERANCE[np.dtype(dtype).name]
     assert loss == pytest.approx(exact_loss, rel=tolerance)
     for ours, w in zip(weights, exact, strict=True):
@@ -293,10 +293,10 @@ def test_any_team_gives_the_same(
 ) -> None:
     monkeypatch.setattr(memory, "usable_threads", lambda threads: threads)
     monkeypatch.setattr("fastmlp.kernels.runs.launch.threading_layer", lambda: "workqueue")
-    sizes, shares = (31, 300, 290, 4), (0.2, 0.5, 0.3)
+    sizes, fractions = (31, 300, 290, 4), (0.2, 0.5, 0.3)
     given, order = problem(sizes, 200, "numbers", dtype), np.random.default_rng(2).permutation(200)
     results = [
-        epoch(given, dtype, shares, order, threads=threads, optimizer=optimizer)
+        epoch(given, dtype, fractions, order, threads=threads, optimizer=optimizer)
         for threads in (1, 2, 4)
     ]
     for weights, loss in results[1:]:
@@ -307,6 +307,6 @@ def test_any_team_gives_the_same(
 @needs_compiler
 def test_no_dropout_is_as_none_named(dtype: Any) -> None:
     given, order = problem((9, 33, 3), 50, "numbers", dtype), np.arange(50)
-    one, other = (epoch(given, dtype, shares, order) for shares in ((), (0.0, 0.0)))
+    one, other = (epoch(given, dtype, fractions, order) for fractions in ((), (0.0, 0.0)))
     assert one[1] == other[1]
     assert all(map(np.array_equal, one[0], other[0]))

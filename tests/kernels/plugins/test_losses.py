@@ -137,7 +137,7 @@ def a_problem(name: str, logits: Array, targets: Array | None = None, seed: int 
     if targets is None:
         targets = {
             "labels": lambda: rng.integers(c, size=m),
-            "shares": lambda: rng.dirichlet(np.ones(c), m),
+            "probabilities": lambda: rng.dirichlet(np.ones(c), m),
             "ones": lambda: rng.integers(2, size=(m, c)),
             "numbers": lambda: np.where(
                 rng.uniform(size=(m, c)) < 0.2, logits, rng.normal(0, 2, (m, c))
@@ -350,7 +350,7 @@ def test_delta_is_what_a_prediction_says_less_the_label(dtype: Any, m: int, c: i
 def test_loss_of_flat_logits_among_many_classes(name: str, dtype: Any, m: int) -> None:
     """The sums of exponentials are as large as can be: multiplied all, they overflow."""
     logits, labels = np.full((m, 1000), 3.0, dtype), np.arange(m)
-    targets = np.eye(1000)[labels] if KINDS[name] == "shares" else labels
+    targets = np.eye(1000)[labels] if KINDS[name] == "probabilities" else labels
     problem = replace(a_problem(name, logits, targets), weights=np.ones(m, dtype))
     loss, correct, _ = run_loss(problem)
     assert loss == pytest.approx(m * np.log(1000), rel=4 * float(np.finfo(dtype).eps))
@@ -380,25 +380,25 @@ def test_a_hit_is_the_first_of_ties(name: str, dtype: Any) -> None:
     logits = np.array(list(product([-2.0, 7.0], repeat=4)), dtype)
     for label in range(4):
         labels = np.full(len(logits), label)
-        targets = np.eye(4)[labels] if KINDS[name] == "shares" else labels
+        targets = np.eye(4)[labels] if KINDS[name] == "probabilities" else labels
         problem = replace(a_problem(name, logits, targets), weights=np.ones(16, dtype))
         assert run_loss(problem)[1] == (logits.argmax(axis=1) == label).sum()
 
 
-def test_of_equal_shares_the_first_is_the_label(dtype: Any) -> None:
-    shares = np.array(list(product([0.125, 0.375], repeat=4)), dtype)
-    shares /= shares.sum(axis=1, keepdims=True)
+def test_of_equal_probabilities_the_first_is_the_label(dtype: Any) -> None:
+    rows = np.array(list(product([0.125, 0.375], repeat=4)), dtype)
+    rows /= rows.sum(axis=1, keepdims=True)
     for top in range(4):
         logits = np.tile(np.eye(4, dtype=dtype)[top], (16, 1))
-        problem = a_problem("softmax_cross_entropy_rows", logits, shares)
+        problem = a_problem("softmax_cross_entropy_rows", logits, rows)
         correct = run_loss(replace(problem, weights=np.ones(16, dtype)))[1]
-        assert correct == (shares.argmax(axis=1) == top).sum()
+        assert correct == (rows.argmax(axis=1) == top).sum()
 
 
 @pytest.mark.parametrize("name", SOFTMAX)
 @pytest.mark.parametrize("kind", [-INF, NAN])
 def test_a_row_without_a_finite_logit(name: str, dtype: Any, kind: float) -> None:
-    targets = np.eye(3)[[0, 2]] if KINDS[name] == "shares" else np.array([0, 2])
+    targets = np.eye(3)[[0, 2]] if KINDS[name] == "probabilities" else np.array([0, 2])
     problem = a_problem(name, np.full((2, 3), kind, dtype), targets)
     loss, correct, _ = run_loss(replace(problem, weights=np.ones(2, dtype)))
     assert np.isnan(loss)

@@ -88,7 +88,7 @@ def test_copied_rows(reader: str, m: int, d: int, scale: float, dtype: Any) -> N
 
 @pytest.mark.parametrize("d", COUNTS[1:])
 @pytest.mark.parametrize("m", COUNTS)
-def test_rows_with_pieces(m: int, d: int, dtype: Any) -> None:
+def test_rows_with_bins(m: int, d: int, dtype: Any) -> None:
     n, reach = FIRST + m + AFTER, 0.15
     rng = np.random.default_rng(d)
     X = spread(rng, (n, d), dtype)

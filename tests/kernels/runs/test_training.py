@@ -56,7 +56,7 @@ def assert_same_run(trainer: Trainer, wanted: tuple[list[Array], Any], dtype: st
     weights, history = wanted
     tolerance = TOLERANCE[dtype]
     np.testing.assert_allclose(trainer.history["loss"], history["loss"], rtol=tolerance, atol=0)
-    # A mean of ones and zeros: any other count of hits is off by far more.
+    # A mean of ones and zeros: any other number of correct predictions is off by far more.
     np.testing.assert_allclose(trainer.history["accuracy"], history["accuracy"], rtol=1e-12, atol=0)
     for index, (ours, w) in enumerate(zip(trainer.get_weights(), weights, strict=True)):
         assert ours.dtype == dtype
