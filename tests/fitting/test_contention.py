@@ -240,7 +240,7 @@ original = Job.run
 
 def part(job, **options):
     if job.runs["team"][0]:
-        team_of(job)[team._PARTING] = 1
+        team_of(job)[team._DISBANDING] = 1
     return original(job, **options)
 
 Job.run = part
