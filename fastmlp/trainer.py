@@ -35,7 +35,7 @@ from .network.saved_state import (
     with_settings,
     without_settings,
 )
-from .settings import Choices, FitSettings, auto_values, choices, resolved
+from .settings import Choices, FitSettings, LearningRate, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.checks import as_tuple
 from .settings.combinations import check_open_ended
@@ -320,18 +320,20 @@ class Trainer(Predictor):
             fit.run()
             fit.diagnose()
             if data.settings.refit and data.validation is not None:
-                settings = refit_settings(data.settings, self.best_epoch_ + 1, fit.learning_rate)
-                self._refit(settings, X, Y, sample_weight)
+                self._refit(data.settings, fit.learning_rate, X, Y, sample_weight)
         return self
 
-    def _refit(self, settings: FitSettings, X: Any, Y: Any, sample_weight: Any) -> None:
+    def _refit(
+        self, first: FitSettings, rate: LearningRate, X: Any, Y: Any, sample_weight: Any
+    ) -> None:
         """Train a new network on all rows; one that diverges or is stopped changes nothing."""
+        settings = refit_settings(first, self.best_epoch_ + 1, rate)
         settings = replace(settings, callbacks=(StopsWith(self),))
         data = fit_data(X, Y, sample_weight, None, lambda n_rows: settings, None)
-        if self.verbose:
+        if first.verbose:
             say(f"once more, on all {len(data.X):,} rows: {settings.epochs} epochs")
-        rate, self.stop_training = settings.learning_rate, False
-        again = Trainer(learning_rate=rate.value if rate.source == "given" else None)
+        self.stop_training = False
+        again = Trainer(learning_rate=None if rate.source == "scheduled" else rate.slowed)
         try:
             Fit(again, again._publish, data, None, time.perf_counter()).run()
         except FloatingPointError as error:

@@ -4,12 +4,12 @@ The subclasses for each package are in ``pandas_polars_arrow``.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cached import cached_property
 from .arrays import Array, Index, as_array, first_index, first_infinite
 from .categories import Coded
 from .messages import categories, missing_number, not_finite, shown

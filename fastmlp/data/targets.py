@@ -5,12 +5,12 @@ and 1, or numbers.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cached import cached_property
 from .arrays import LABELS, NUMBERS, Array, Numbers, Rows, as_array, finite, first_index
 from .messages import missing_label, some
 from .pandas_polars_arrow import column_values, open_table

@@ -181,7 +181,7 @@ class Fit:
         rate = self.trainer.learning_rate
         if rate is None and self.learning_rate.source == "given":
             rate = self.data.settings.optimizer.rate
-        return self.learning_rate if rate is None else LearningRate(rate, "given")
+        return self.learning_rate if rate is None else LearningRate(float(rate), "given")
 
     def _publish(self, epoch: int, model: Model, logs: Logs) -> None:
         settings = self.data.settings
@@ -224,12 +224,11 @@ class Fit:
         is_given = rate.source != "chosen" or self.trainer.learning_rate is not None
         if is_given or not self._source.is_in_memory or rate.slowdown <= _SLOWEST:
             raise error
-        self.learning_rate = rate.slower()
-        slower = rate.slowed / 10
-        self.trainer.auto_ = {**self.trainer.auto_, "learning_rate": slower}
+        self.learning_rate = slower = rate.slower()
+        self.trainer.auto_ = {**self.trainer.auto_, "learning_rate": slower.slowed}
         warnings.warn(
             f"training diverged with learning_rate={rate.slowed:g}, which was not given: it starts "
-            f"again with {slower:g}",
+            f"again with {slower.slowed:g}",
             FitWarning,
             stacklevel=outside(),
         )

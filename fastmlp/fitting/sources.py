@@ -63,9 +63,15 @@ class Streamed:
         self._parts = parts
 
     def runs(self, network: Network) -> Iterator[TrainingRun]:
-        """A run for each part."""
+        """A run for each part; a ValueError if there is none."""
+        data = None
         for data in self._parts():
             yield TrainingRun(network, data)
+        if data is None:
+            raise ValueError(
+                "chunks must hold at least one (X, Y) in every epoch; got none: a callable must "
+                "return a new iterable each time"
+            )
 
     def planned_updates(self, network: Network) -> int:
         """0, as the number of rows is unknown."""

@@ -14,15 +14,15 @@ from ..settings.fit_settings import for_each_layer
 
 def check_continues(model: Model, choices: Choices) -> None:
     """Raise a ValueError for settings that differ from the network to be continued."""
-    network = model.network
+    network, dropout = model.network, choices.dropout
     count = len(network.activations)
     got = ""
     if choices.hidden not in (model.hidden, network.layer_sizes[1:-1]):
         got = f"hidden={choices.hidden!r}, but the network has layers of {network.layer_sizes}"
     elif for_each_layer(choices.activation, count) != network.activations:
         got = f"activation={choices.activation!r}, but the network has {network.activations}"
-    elif isinstance(choices.dropout, tuple) and len(choices.dropout) != count + 1:
-        got = f"dropout={choices.dropout!r}, but the network has {count} hidden layers"
+    elif isinstance(dropout, tuple) and any(dropout) and len(dropout) != count + 1:
+        got = f"dropout={dropout!r}, but the network has {count} hidden layers"
     elif choices.dtype != network.dtype:
         got = f"dtype={choices.dtype.name!r}, but the network is of {network.dtype.name}"
     if got:

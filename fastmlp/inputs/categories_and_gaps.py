@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cached import cached_property
 from ..data import Array, ArrayFeatures, Features, Key, Numbers, Rows, blocks, shown, some
 
 # More one-hot columns than this are an error.

@@ -1,11 +1,11 @@
 """Scaling of features, learned or given."""
 
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..cached import cached_property
 from ..data import Array, Numbers, finite, some
 from ..settings.checks import LEARNED_SCALINGS
 from .bins import Bins

@@ -1,12 +1,12 @@
 """Outputs of a network: encoding of targets for kernels, decoding of outputs to predictions."""
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cached import cached_property
 from ..data import Array, Numbers, RawTargets, check_classes
 from ..losses import LOSSES, Loss
 from .targets import Targets, as_rows, squares

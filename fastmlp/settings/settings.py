@@ -95,6 +95,9 @@ class Settings:
         return f"{type(self).__name__}({', '.join(given)})"
 
 
+# Errors name it, as for Trainer(epochs=3, foo=1).
+Settings.__init__.__qualname__ = "Trainer.__init__"
+
 _FIELDS = {setting.name: setting for setting in fields(Settings)}
 
 SETTINGS = tuple(_FIELDS)

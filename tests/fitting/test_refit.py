@@ -72,6 +72,30 @@ def test_it_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
     assert last == f"once more, on all 300 rows: {model.best_epoch_ + 1} epochs"
 
 
+def test_a_verbosity_that_a_callback_sets_counts_from_the_next_fit_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trainer(callbacks=lambda model, epoch, logs: setattr(model, "verbose", 2)).fit(X, Y)
+    assert capsys.readouterr().out == ""
+
+
+def test_after_a_restart_it_goes_by_the_reported_rate() -> None:
+    settings: dict[str, Any] = {
+        "optimizer": "sgd", "scaling": 10.0, "epochs": 4, "early_stopping": True,
+        "dtype": "float64",
+    }  # fmt: skip
+    rows = np.random.default_rng(2).standard_normal((300, 4))
+    targets = rows @ [1.0, 2, 3, 4]
+    with pytest.warns(FitWarning, match=r"it starts again with 0\.01"):
+        model = trainer(**settings).fit(rows, targets)
+    assert model.auto_["learning_rate"] == 0.01  # 0.1 * 0.1 is more
+    again = settings | {
+        "refit": False, "learning_rate": 0.01, "epochs": model.best_epoch_ + 1,
+        "early_stopping": False, "batch_size": model.auto_["batch_size"],
+    }  # fmt: skip
+    assert same_weights(model.get_weights(), trainer(**again).fit(rows, targets).get_weights())
+
+
 def test_bad_company() -> None:
     model = trainer()
     with pytest.raises(ValueError, match="refit has no effect beside validation_data, whose rows"):

@@ -80,6 +80,14 @@ def test_a_stream() -> None:
     np.testing.assert_allclose(model.history["loss"], wanted, rtol=1e-12)
 
 
+def test_a_callable_that_returns_the_same_iterator_again() -> None:
+    once = chunks()
+    model = trainer(epochs=2)
+    with pytest.raises(ValueError, match="none: a callable must return a new iterable each time"):
+        model.fit_stream(lambda: once)
+    assert model.n_iter_ == 1
+
+
 def test_a_stream_of_one_epoch_with_weights() -> None:
     weights = np.arange(60) % 3
     parts = [(X[part], Y[part], weights[part]) for part in PARTS]

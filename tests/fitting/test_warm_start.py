@@ -124,6 +124,9 @@ def test_a_network_that_is_continued_keeps_its_shape_and_type() -> None:
         model.warm_start = False
         model.fit(X, Y)
     # Other ways to say the same.
+    model = trainer((8, 8), warm_start=True, dropout=(0, 0, 0))
+    model.set_weights(fitted().get_weights())
+    model.fit(X, Y)
     model = fitted(warm_start=True)
     model.hidden, model.dtype = [8], np.float32
     assert same_weights(model.fit(X, Y).get_weights(), fitted(epochs=6).get_weights())

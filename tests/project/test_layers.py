@@ -25,7 +25,7 @@ LAYERS = (
     {"fastmlp.settings"},
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
     {"fastmlp.metrics"},
-    {"fastmlp.checks"},
+    {"fastmlp.checks", "fastmlp.cached"},
     {"fastmlp.kernels"},
 )
 DEPTH = {module: depth for depth, layer in enumerate(LAYERS) for module in layer}

@@ -445,6 +445,13 @@ def test_rates_of_schedules_are_in_the_history() -> None:
 
 
 @needs_compiler
+def test_rates_of_any_type_are_float64() -> None:
+    kind, settings = np.float32, {"epochs": 3, "optimizer": "adamw", "dtype": "float64"}
+    rate = kind(0.0123)
+    given = [trainer(**settings, learning_rate=rate).fit(X, Y) for rate in (rate, float(rate))]
+    assert same_weights(*(model.get_weights() for model in given))
+
+
 def test_copies_and_pickles_keep_objects() -> None:
     options = {"optimizer": AdamW(0.02), "schedule": Cosine(warmup=0.2), "loss": Huber(2.0)}
     model = trainer(learning_rate=None, **options)
