@@ -380,7 +380,7 @@ class Trainer(Predictor):
         """
         with self._being_fitted() as began:
             chosen = self._open_ended("partial_fit")
-            chosen.epochs = 1
+            chosen = replace(chosen, epochs=1)
             known = self._continued(chosen, warm_start=True)
             resolve = partial(resolved, chosen, validated=False, open_ended=True)
             data = fit_data(
@@ -433,7 +433,7 @@ class Trainer(Predictor):
             known = self._continued(chosen, warm_start=chosen.warm_start)
             stream = as_chunks(chunks, chosen.epochs)
             if not callable(chunks):
-                chosen.epochs = 1
+                chosen = replace(chosen, epochs=1)
             validated = validation_data is not None
             resolve = partial(resolved, chosen, validated=validated, open_ended=True)
             # No variable here holds the first chunk, so that it is freed when the next one comes.

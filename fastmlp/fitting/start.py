@@ -9,6 +9,7 @@ from ..network.initializers import initial_weights
 from ..network.model import Model
 from ..network.network import Network
 from ..settings import Choices, FitSettings
+from ..settings.combinations import other_network
 from ..settings.fit_settings import for_each_layer
 
 
@@ -26,7 +27,7 @@ def check_continues(model: Model, choices: Choices) -> None:
     elif choices.dtype != network.dtype:
         got = f"dtype={choices.dtype.name!r}, but the network is of {network.dtype.name}"
     if got:
-        raise ValueError(f"warm_start continues a network as it is; got {got}")
+        raise other_network(got)
 
 
 def start(

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..data import Array, Features, Names, Numbers, Rows, check_names, is_ready, open_features
 from ..settings import FitSettings, check_setting
+from ..settings.combinations import other_network
 from .categories_and_gaps import Columns, learn_columns
 from .learn_scaling import Setting, given_scaling, learn_scaling
 from .scaling import Scaling
@@ -73,10 +74,7 @@ class Inputs:
         else:
             agrees = given.kind == known.kind and np.array_equal(given.factor, known.factor)
         if not agrees:
-            raise ValueError(
-                "warm_start continues a network as it is; got "
-                f"scaling={setting!r}, but the network has {known}"
-            )
+            raise other_network(f"scaling={setting!r}, but the network has {known}")
 
     def scaled_by(self, given: Any) -> "Inputs":
         """A copy with another scaling: a learned one, None, or factors.

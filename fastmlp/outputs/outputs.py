@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ..cached import cached_property
 from ..data import Array, Numbers, RawTargets, check_classes
 from ..losses import LOSSES, Loss
+from ..settings.combinations import other_network
 from .targets import Targets, as_rows, squares
 
 
@@ -108,10 +109,7 @@ class Outputs:
             If the loss needs other outputs.
         """
         if loss is not None and not loss.has_outputs_of(self.loss):
-            raise ValueError(
-                f"warm_start continues a network as it is; got loss={loss!r}, but the network was "
-                f"trained with {self.loss!r}"
-            )
+            raise other_network(f"loss={loss!r}, but the network was trained with {self.loss!r}")
         return replace(self, loss=loss or self.loss, label_smoothing=label_smoothing)
 
     def check_smoothing(self) -> None:

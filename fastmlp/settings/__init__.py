@@ -5,8 +5,7 @@ of one fit, where only what is learned from the rows may still be "auto".
 """
 
 from .auto import auto_values, resolved
-from .checks import Choices
-from .fit_settings import FitSettings, LearningRate
+from .fit_settings import Choices, FitSettings, LearningRate
 from .settings import SETTINGS, Settings, check_setting, choices
 
 __all__ = [

@@ -5,12 +5,13 @@ checking tables, and for many rows of MNIST; never by the tables held back.
 """
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ..callbacks import EarlyStopping
 from ..schedules import OneCycle
-from .checks import Choices, is_auto
-from .fit_settings import FitSettings, LearningRate
+from .fit_settings import Auto, Choices, FitSettings, LearningRate
+
+T = TypeVar("T")
 
 # Batch sizes are powers of 2; with few rows, about twenty batches make an epoch.
 _SMALLEST_BATCH, LARGEST_BATCH, _BATCHES = 16, 128, 20
@@ -57,10 +58,9 @@ def resolved(
     """
     ending = _ending(choices, n_rows, validated=validated, open_ended=open_ended)
     averaging = _or(choices.weight_averaging, _AVERAGING if ending == "early" else 0.0)
-    stopping = choices.early_stopping
-    if stopping == "auto":
-        patience = _AVERAGED_PATIENCE if averaging else _PATIENCE
-        stopping = EarlyStopping(patience=patience) if ending == "early" else None
+    patience = _AVERAGED_PATIENCE if averaging else _PATIENCE
+    early = EarlyStopping(patience=patience) if ending == "early" else None
+    stopping = _or(choices.early_stopping, early)
     splits = stopping is not None and stopping.is_validated and not (validated or open_ended)
     fraction = _or(choices.validation_fraction, _VALIDATION_FRACTION if splits else 0.0)
     n_train = max(1, training_count(n_rows, fraction))  # 0 is an error, but not here
@@ -103,9 +103,9 @@ def training_count(n_rows: int, fraction: float) -> int:
     return round(wanted) if math.isclose(wanted, round(wanted)) else math.floor(wanted)
 
 
-def _or(choice: Any, default: Any) -> Any:
+def _or(choice: T | Auto, default: T) -> T:
     """The choice, or the default where it is "auto"."""
-    return default if is_auto(choice) else choice
+    return default if isinstance(choice, str) else choice
 
 
 def _batch_size(n_train: int) -> int:

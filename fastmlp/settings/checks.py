@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -32,10 +31,6 @@ MISSING = one_of(("error", "impute"))
 SPLIT = one_of(("auto", "last", "shuffled", "stratified"))
 DTYPE = rule(np.dtype, "'float32' or 'float64'", (str, type, np.dtype), _DTYPES.__contains__)
 VERBOSE = rule(int, "0, 1 or 2", (Integral, np.bool_), lambda value: 0 <= value <= 2)
-
-
-class Choices(SimpleNamespace):
-    """Checked values of all settings, by name; "auto" may remain."""
 
 
 def is_auto(value: Any) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..callbacks import EarlyStopping
 from ..schedules import Constant, InverseScaling, ReduceOnPlateau
-from .checks import Choices
+from .fit_settings import Choices
 
 
 def check_together(choices: Choices) -> None:
@@ -85,3 +85,8 @@ def check_open_ended(choices: Choices, method: str) -> None:
         for name in ("early_stopping", "time_budget"):
             if (value := getattr(choices, name)) not in (None, "auto"):
                 raise ValueError(f"{name} has no effect in {method}; got {value}")
+
+
+def other_network(got: str) -> ValueError:
+    """The error for a setting that a network to be continued does not have."""
+    return ValueError(f"warm_start continues a network as it is; got {got}")

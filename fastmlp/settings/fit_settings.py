@@ -1,4 +1,4 @@
-"""Settings of one fit: concrete types, with only loss and scaling still to learn from the rows."""
+"""Settings with concrete types: checked choices, and what one fit goes by."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ..losses import Loss
 from ..metrics import AnyMetric
 from ..optimizers import Optimizer
 from ..schedules import AnySchedule
+
+Auto = Literal["auto"]
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class LearningRate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitSettings:
-    """Settings of one fit, by the names of ``Settings``; ``loss`` None and ``scaling`` "auto" are
+class _Common:
+    """Settings that do not depend on the number of rows. ``loss`` None and ``scaling`` "auto" are
     learned from the rows."""
 
     hidden: tuple[int, ...]
@@ -56,20 +58,13 @@ class FitSettings:
     class_weight: str | Mapping[Any, float] | None
     label_smoothing: float
     optimizer: Optimizer
-    learning_rate: LearningRate
-    schedule: AnySchedule | None
     l2: float
     l1: float
     clip_norm: float | None
-    epochs: int
-    batch_size: int
-    weight_averaging: float
     shuffle: bool
     scaling: str | float | tuple[float, ...] | None
     missing: str
-    validation_fraction: float
     validation_split: str
-    early_stopping: EarlyStopping | None
     refit: bool
     metrics: tuple[AnyMetric, ...] | None
     time_budget: float | None
@@ -88,6 +83,32 @@ class FitSettings:
         """Fractions dropped of the input and of each of ``count`` hidden layers; () for none."""
         given = self.dropout if isinstance(self.dropout, tuple) else (0.0, *[self.dropout] * count)
         return given if any(given) else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices(_Common):
+    """Checked values of ``Settings``; "auto" may remain."""
+
+    learning_rate: float | None
+    schedule: AnySchedule | Auto | None
+    epochs: int | Auto
+    batch_size: int | Auto
+    weight_averaging: float | Auto
+    validation_fraction: float | Auto
+    early_stopping: EarlyStopping | Auto | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings(_Common):
+    """Settings of one fit, with "auto" resolved for its number of rows."""
+
+    learning_rate: LearningRate
+    schedule: AnySchedule | None
+    epochs: int
+    batch_size: int
+    weight_averaging: float
+    validation_fraction: float
+    early_stopping: EarlyStopping | None
 
 
 def for_each_layer(activation: str | tuple[str, ...], count: int) -> tuple[str, ...]:

@@ -18,8 +18,9 @@ from ..metrics import AnyMetric
 from ..optimizers import Optimizer
 from ..schedules import AnySchedule
 from . import checks
-from .checks import Choices, or_auto
+from .checks import or_auto
 from .combinations import check_together
+from .fit_settings import Choices
 
 AnyCallback = Callable[..., Any] | Callback
 
