@@ -84,6 +84,16 @@ def test_a_restart_is_reported_and_ends_well() -> None:
     assert seen[-4:] == [0, 1, 2, 3]
 
 
+def test_a_rate_set_after_a_restart_is_used_as_it_is() -> None:
+    def set_rate(model: Trainer, epoch: int, logs: dict[str, float]) -> None:
+        model.learning_rate = 1e-5
+
+    model = diverging(callbacks=set_rate)
+    with pytest.warns(FitWarning, match="diverged with learning_rate"):
+        model.fit(30 * X, X[:, 0].astype(float))
+    assert model.history["learning_rate"][1:] == [1e-5] * 3
+
+
 @pytest.mark.parametrize("where", ["trainer", "optimizer"])
 def test_a_rate_that_was_given_is_kept(where: str) -> None:
     own = {"learning_rate": 0.1} if where == "trainer" else {"optimizer": SGD(learning_rate=0.1)}
