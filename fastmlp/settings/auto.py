@@ -1,7 +1,12 @@
 """Values of settings that are "auto", computed from the number of rows and other settings.
 
 Chosen by the test scores of the tuning tables of ``asv_benchmarks/defaults``, of late also of the
-checking tables, and for many rows of MNIST; never by the tables held back.
+checking tables, and for many rows of MNIST; never by the tables held back. Piecewise scaling gave
+mean accuracy +0.005 and mean R² +0.016 over robust scaling, averaged weights R² +0.006. Dropout,
+weight decay, penalties, other rates, schedules and batches, label smoothing, smooth activations,
+more units and more layers each changed one of them by less than 0.005, or lowered one; a refit adds
+0.0035 to both, for half as much time again. On MNIST the defaults reach 98.02 to 98.23% over 6
+seeds.
 """
 
 import math
