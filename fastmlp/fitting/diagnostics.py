@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..data import outside
-from ..network.network import Network
+from ..network.packed_network import Network
 from ..outputs import Outputs, Targets
 from .dataset import FitData
 

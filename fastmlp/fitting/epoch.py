@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
-from ..network.network import Floats, Network
+from ..network.packed_network import Floats, Network
 from .contention import Contention
 from .dataset import FitData
 from .memory import allocate, chunk_flops, reads_rows

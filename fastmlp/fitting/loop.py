@@ -12,7 +12,7 @@ from ..callbacks import Callback, Logs
 from ..data import outside
 from ..history import History
 from ..network.model import Model
-from ..network.network import Network
+from ..network.packed_network import Network
 from ..settings import LearningRate
 from .dataset import FitData
 from .diagnostics import FitWarning, warn_of

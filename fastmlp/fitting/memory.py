@@ -6,7 +6,7 @@ from ..kernels.runs.launch import Job
 from ..kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
 from ..kernels.runs.threads import usable_threads
 from ..network.input_reader import copying_reader, reads_in_place, set_scaling
-from ..network.network import Floats, Network
+from ..network.packed_network import Floats, Network
 from ..settings import FitSettings
 from .dataset import FitData
 

@@ -4,7 +4,7 @@ import time
 
 from ..callbacks import Logs
 from ..inference.scores import check_metrics, further_scores, name_of, scores
-from ..network.network import Network
+from ..network.packed_network import Network
 from .dataset import FitData
 from .epoch import Statistics
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ..network.network import Network
+from ..network.packed_network import Network
 from .dataset import FitData
 from .epoch import TrainingRun
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..network.encoding import Encoding
 from ..network.initializers import initial_weights
 from ..network.model import Model
-from ..network.network import Network
+from ..network.packed_network import Network
 from ..settings import Choices, FitSettings
 from ..settings.combinations import other_network
 from ..settings.fit_settings import for_each_layer

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from ..kernels.language.simd import TILE_ROWS
 from ..kernels.runs.jobs import scan_job
 from ..kernels.runs.plan import Plan
-from ..network.network import Floats
+from ..network.packed_network import Floats
 
 # Zeros are skipped if at most this fraction of the work remains. An epoch of 784-16-10 then takes
 # 1.01 of the time, 1.08 with 0.8 left; of 784-128-10 0.83 to 0.90, and with 0.9 left 0.94 to 1.00.

@@ -14,7 +14,7 @@ from ..kernels.runs.plan import aligned_zeros, make_plan
 from ..kernels.runs.threads import usable_threads
 from ..network.encoding import Encoding
 from ..network.input_reader import copying_reader, reads_in_place, set_scaling
-from ..network.network import Floats, Network
+from ..network.packed_network import Floats, Network
 from ..outputs import Targets
 
 # Rows that pass through the network at a time: from 24 to 384, 10,000 rows of 784-128-10 took the

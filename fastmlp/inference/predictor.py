@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..inputs import Scaling
 from ..network.model import Model
-from ..network.network import Floats
+from ..network.packed_network import Floats
 from ..settings import Settings, check_setting
 from .forward import predict
 from .scores import Metrics, check_metrics, scores

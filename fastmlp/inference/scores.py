@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..metrics import METRICS, AnyMetric
 from ..network.encoding import Encoding
-from ..network.network import Network
+from ..network.packed_network import Network
 from ..outputs import Outputs, Targets
 from .forward import evaluate, predict
 

@@ -8,7 +8,7 @@ from ..inputs import Scaling
 from ..inputs.bins import REACH
 from ..kernels.plugins.readers import reader_of
 from ..kernels.runs.launch import Job
-from .network import Network
+from .packed_network import Network
 
 
 def reads_in_place(network: Network, dtype: np.dtype[Any], scaling: Scaling) -> bool:

@@ -14,7 +14,7 @@ from ..settings import Settings, check_setting
 from ..settings.fit_settings import for_each_layer
 from .encoding import Encoding
 from .given_weights import check_weights
-from .network import Network
+from .packed_network import Network
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from fastmlp.fitting import memory
 from fastmlp.fitting.dataset import fit_data
 from fastmlp.fitting.epoch import TrainingRun
 from fastmlp.kernels.plugins import dropout
-from fastmlp.network.network import Network
+from fastmlp.network.packed_network import Network
 from tests.helpers import reference
 from tests.helpers.basics import INF, NAN, Array, needs_compiler
 from tests.helpers.kernels import COUNTS, Flat, a_layer, a_run, assert_untouched, call, lanes_of

@@ -15,7 +15,7 @@ from fastmlp.kernels.plugins import activations, losses, pointwise
 from fastmlp.kernels.plugins import update_rules as rules
 from fastmlp.losses import Loss
 from fastmlp.network.encoding import Encoding
-from fastmlp.network.network import Network
+from fastmlp.network.packed_network import Network
 from fastmlp.outputs import Outputs
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import X, fit_settings, random_weights

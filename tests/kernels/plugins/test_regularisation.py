@@ -16,7 +16,7 @@ from fastmlp.kernels.language.jit import kernel_of
 from fastmlp.kernels.plugins import regularisation
 from fastmlp.losses import SoftmaxCrossEntropy
 from fastmlp.network.encoding import Encoding
-from fastmlp.network.network import Network
+from fastmlp.network.packed_network import Network
 from fastmlp.outputs import given_outputs
 from tests.helpers import reference
 from tests.helpers.basics import INF, NAN, Array, needs_compiler
