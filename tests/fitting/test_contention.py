@@ -31,38 +31,38 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def pause(company: Any, clock: Clock) -> float:
+def pause(contention: Any, clock: Clock) -> float:
     """How long one waits alone after a team that had to wait."""
-    company.report(False)
+    contention.report(False)
     start = clock.now
-    while not company.allows_team():
+    while not contention.allows_team():
         clock.now += 0.001
         assert clock.now < start + 1
     return clock.now - start
 
 
 def test_a_team_allows_team_at_first(clock: Clock) -> None:
-    company = Contention()
+    contention = Contention()
     for _ in range(3):
-        assert company.allows_team()
-        company.report(True)
+        assert contention.allows_team()
+        contention.report(True)
 
 
 def test_longer_pauses_after_each_failure(clock: Clock) -> None:
-    company = Contention()
-    shortest, longest = company.SHORTEST, company.LONGEST
+    contention = Contention()
+    shortest, longest = contention.SHORTEST, contention.LONGEST
     wanted = [min(shortest * 2**n, longest) for n in range(8)]
     assert wanted[0] < wanted[-1] == longest
-    assert [pause(company, clock) for _ in wanted] == pytest.approx(wanted, abs=0.002)
+    assert [pause(contention, clock) for _ in wanted] == pytest.approx(wanted, abs=0.002)
 
 
 def test_a_success_forgets_all_failures(clock: Clock) -> None:
-    company = Contention()
+    contention = Contention()
     for _ in range(5):
-        pause(company, clock)
-    company.report(True)
-    assert company.allows_team()
-    assert pause(company, clock) == pytest.approx(company.SHORTEST, abs=0.002)
+        pause(contention, clock)
+    contention.report(True)
+    assert contention.allows_team()
+    assert pause(contention, clock) == pytest.approx(contention.SHORTEST, abs=0.002)
 
 
 def test_back_within_a_second() -> None:
@@ -98,7 +98,7 @@ def test_teams_that_fail_and_those_that_do_not(monkeypatch: pytest.MonkeyPatch) 
     asked: list[bool] = []
     told: list[bool] = []
 
-    class Company(Contention):
+    class Recorder(Contention):
         def allows_team(self) -> bool:
             return len(asked) % 3 > 0
 
@@ -111,7 +111,7 @@ def test_teams_that_fail_and_those_that_do_not(monkeypatch: pytest.MonkeyPatch) 
         return asked[-1]
 
     original = launch.Job.run
-    monkeypatch.setattr(epoch, "Contention", Company)
+    monkeypatch.setattr(epoch, "Contention", Recorder)
     monkeypatch.setattr(epoch, "_SLICE_SECONDS", 0)
     monkeypatch.setattr(epoch, "_FIRST_SLICE_FLOPS", 0)
     monkeypatch.setattr(memory, "usable_threads", lambda threads: threads)
@@ -224,7 +224,7 @@ def team_of(job):
 
 ALONE_AND_TOGETHER = """
 turns = itertools.cycle([True, False, False, True, True])
-epoch.Contention.allows_team = lambda company: next(turns)
+epoch.Contention.allows_team = lambda contention: next(turns)
 epoch._SLICE_SECONDS = epoch._FIRST_SLICE_FLOPS = 0  # a step each
 slices = Slices()
 check()
@@ -235,7 +235,7 @@ assert any(slices.stayed)
 
 # The word that says so is there from the start of each slice.
 PARTING = """
-epoch.Contention.allows_team = lambda company: True
+epoch.Contention.allows_team = lambda contention: True
 original = Job.run
 
 def part(job, **options):
@@ -253,7 +253,7 @@ assert len(slices.asked) > steps
 """
 
 IN_DEBT = """
-epoch.Contention.allows_team = lambda company: True
+epoch.Contention.allows_team = lambda contention: True
 slices = Slices()
 check()
 assert not all(slices.stayed)

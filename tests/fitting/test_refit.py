@@ -108,7 +108,7 @@ def test_bad_company() -> None:
 
 
 @pytest.mark.parametrize("what", ["an interrupt", "a divergence", "a stop", "nothing"])
-def test_whoever_is_stopped_keeps_the_first_training(
+def test_a_refit_that_is_stopped_keeps_the_first_training(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, real, epochs = trainer(), StopsWith.__call__, []

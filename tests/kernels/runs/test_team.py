@@ -99,7 +99,7 @@ def test_a_team_of_one() -> None:
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 5])
-def test_whoever_arrives(n_threads: int) -> None:
+def test_a_team_of_those_who_arrive(n_threads: int) -> None:
     """Members are numbered from 0 without gaps and share all panels; the others are sent off."""
     join(open_team(1))  # compiled before anyone waits
     for _ in range(20):

@@ -330,7 +330,7 @@ def test_predictions(sizes: tuple[int, ...], n: int, threads: int, dtype: str) -
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_row_has_one_prediction(dtype: str) -> None:
-    """Wherever it stands in X, and whoever stands next to it."""
+    """At any place in X, beside any other row."""
     weights, X, _ = problem((31, 130, 10), n=300)
     trainer = trainer_from(weights, dtype=dtype)
     together = trainer.predict_proba(X)
