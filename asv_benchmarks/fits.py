@@ -9,13 +9,11 @@ import pickle
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 
 from fastmlp import EarlyStopping, Ensemble, Trainer, fit_many, presets, schedules
 from fastmlp.losses import Huber, Quantile
@@ -46,11 +44,8 @@ UNITS[:, 3] = np.exp(X[:, 3])
 UNITS[:, 4] = X[:, 4] > 0.5
 PIXELS = (_RNG.integers(0, 256, (N, 40)) * (_RNG.random((N, 40)) < 0.15)).astype(np.uint8)
 GAPS = np.where(_RNG.random((N, D)) < 0.1, np.nan, UNITS)
-TABLE = pd.DataFrame(GAPS, columns=list("abcdefg")).assign(
-    colour=pd.Categorical(_RNG.choice(["red", "green", "blue"], N)),
-    small=pd.array(_RNG.integers(0, 9, N), dtype="Int64"),
-    flag=_RNG.random(N) < 0.5,
-)
+COLOURS = _RNG.choice(["red", "green", "blue"], N)
+SMALL, FLAG = _RNG.integers(0, 9, N), _RNG.random(N) < 0.5
 WEIGHTS = _RNG.integers(0, 4, N).astype(np.float64)
 MANY = _RNG.standard_normal((21_000, 5), np.float32)
 MANY_LABELS = (MANY @ [1, -2, 0.5, 0, 1] > 0) + (MANY[:, 3] > 1)
@@ -67,6 +62,21 @@ def answers(trainer: Any, rows: Any) -> Results:
 def fit(rows: Any, Y: Any, weights: Any = None, held: Any = None, **settings: Any) -> Results:
     trainer = Trainer(**PLAIN | settings)
     return answers(trainer.fit(rows, Y, sample_weight=weights, validation_data=held), rows)
+
+
+def table(package: str) -> Any:
+    """A table with gaps and categories; asv finds its benchmarks without these packages."""
+    pandas = import_module("pandas")
+    frame = pandas.DataFrame(GAPS, columns=list("abcdefg")).assign(
+        colour=pandas.Categorical(COLOURS), small=pandas.array(SMALL, dtype="Int64"), flag=FLAG
+    )
+    if package == "polars":
+        return import_module("polars").from_pandas(frame)
+    return import_module("pyarrow").Table.from_pandas(frame) if package == "pyarrow" else frame
+
+
+def of_table(make: Callable[..., Results], package: str, *args: Any, **settings: Any) -> Results:
+    return make(table(package), *args, **settings)
 
 
 def automatic(rows: Any, targets: Array, **settings: Any) -> Results:
@@ -147,10 +157,10 @@ FITS |= {
     "columns in Fortran's order": partial(fit, np.asfortranarray(UNITS), NUMBERS.astype(int) // 20),
     "lists": partial(fit, X.tolist(), TWO.tolist(), WEIGHTS.tolist()),
     "integers in strides": partial(fit, PIXELS.astype(np.int16)[:, ::3], TWO == "yes"),
-    "table": partial(fit, TABLE, LABELS, missing="impute"),
-    "table of Polars": partial(fit, pl.from_pandas(TABLE), TWO, missing="impute"),
-    "table of PyArrow": partial(fit, pa.Table.from_pandas(TABLE), COLUMNS, missing="impute"),
-    "table, default fit": partial(automatic, TABLE, NUMBERS, missing="impute"),
+    "table": partial(of_table, fit, "pandas", LABELS, missing="impute"),
+    "table of Polars": partial(of_table, fit, "polars", TWO, missing="impute"),
+    "table of PyArrow": partial(of_table, fit, "pyarrow", COLUMNS, missing="impute"),
+    "table, default fit": partial(of_table, automatic, "pandas", NUMBERS, missing="impute"),
     "validation data": partial(
         fit, X[:200], LABELS[:200], held=(X[200:], LABELS[200:]), epochs="auto"
     ),
@@ -165,7 +175,7 @@ FITS |= {
         early_stopping=EarlyStopping(patience=2), weight_averaging=0.5,
     ),
     "refit": partial(automatic, UNITS, LABELS, refit=True),
-    "preset tabular": partial(automatic, TABLE, LABELS, **presets.tabular),
+    "preset tabular": partial(of_table, automatic, "pandas", LABELS, **presets.tabular),
     "preset images": partial(fit, PIXELS, LABELS, **presets.images),
     "default, 30 rows": partial(automatic, X[:30], LABELS[:30]),
     "default, labels": partial(automatic, UNITS, LABELS),

@@ -88,6 +88,30 @@ def call(benchmark, name, case):
             exec(f"{setup}\n{code}", {})
 
 
+def test_asv_finds_them_where_only_the_core_is_installed():
+    core = {"fastmlp", "asv_benchmarks", "numpy", "numba", "llvmlite"}
+    code = f"""
+import sys
+from importlib import import_module
+from importlib.machinery import PathFinder
+find = PathFinder.find_spec
+def found(name, path=None, target=None):
+    spec = find(name, path, target)
+    if path is None and spec and "site-packages" in (spec.origin or "") and name not in {core}:
+        raise ModuleNotFoundError(name)
+    return spec
+PathFinder.find_spec = found
+for name in {[module.__name__ for module in MODULES]}:
+    import_module(name)
+try:
+    import pandas
+except ModuleNotFoundError:
+    print("found")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "found\n", done.stderr
+
+
 @pytest.mark.parametrize(
     "benchmark", BENCHMARKS, ids=lambda kind: f"{kind.__module__.partition('.')[2]}.{kind.__name__}"
 )
