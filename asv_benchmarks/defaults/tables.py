@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-# Larger tables are sampled to so many rows.
+# Larger tables are sampled to this number of rows.
 MAX_ROWS = 5_000
 # A class with fewer rows than this could be missing among the training or the test rows.
 MIN_CLASS_ROWS = 8

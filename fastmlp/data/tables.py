@@ -70,7 +70,7 @@ class Table:
         return list(self.data.dtypes)
 
     def coded(self, j: int) -> Coded:
-        """Column ``j`` as categories, whatever its type; coded once."""
+        """Column ``j`` of any type as categories; coded once."""
         if j not in self._coded:
             self._coded[j] = self.code(j)
         return self._coded[j]

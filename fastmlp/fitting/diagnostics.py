@@ -19,7 +19,7 @@ _STILL_FALLING, _STEPS = 0.05, 3
 _SHORT = 10
 # R² of predicting the mean, less a margin for chance.
 _NOTHING = -0.05
-# A layer is reported if more than this fraction of its units are 0 on all of so many rows.
+# A layer is reported if more than this fraction of its units are 0 on a whole sample of rows.
 _DEAD, _SAMPLE_ROWS = 0.5, 256
 # Rows per step: usually the first ones show that most units are active.
 _BLOCK_ROWS = 32

@@ -12,7 +12,7 @@ from .scaling import Scaling
 
 Setting = str | float | tuple[float, ...] | None
 
-# Quantiles are computed from at most so many evenly spaced rows: the fraction below a quantile then
+# Quantiles are computed from a sample of evenly spaced rows: the fraction below a quantile then
 # has a standard error of at most 0.004, and a bin holds at least 0.06 of the rows.
 _SAMPLE_ROWS = 20_000
 # Columns are converted to float64 in blocks of 32 MB.
@@ -24,7 +24,7 @@ _QUANTILES = 256
 # 4 x 4 pixels or more. With a dark background many are 0: 0.81 in MNIST, 0.49 in scikit-learn's
 # digits.
 _PIXELS, _ZEROS = 16, 0.3
-# Kernels skip zeros, but not the inputs of bins. They process six rows together: with so many zeros
+# Kernels skip zeros, but not the inputs of bins. They process six rows together: with 80% zeros
 # 1 - 0.8^6 = 0.74 of the work remains, about where skipping pays, see ``fitting.zeros``.
 _MOSTLY_ZERO = 0.8
 # About unit size: mean near 0, standard deviation within a factor of two of 1, no far outliers.

@@ -28,7 +28,7 @@ _MOST_EPOCHS, _FEWEST_EPOCHS = 400, 10
 _MOST_UPDATES, _UPDATES = 60_000, 3_000
 # Epochs. Losses of averaged weights hardly fluctuate; with them 8 to 40 gave the same scores.
 _PATIENCE, _AVERAGED_PATIENCE = 20, 10
-# From so many rows on, a fixed number of updates and a rate that falls to zero: on MNIST this
+# From this number of rows on, a fixed number of updates and a rate that falls to zero: on MNIST it
 # reached 98.2% in 15 epochs, early stopping at a constant rate 97.6 to 98.0% in 17 to 22.
 _MANY_ROWS, _MANY_UPDATES, _HIGH_RATE = 20_000, 7_000, 0.003
 # With automatic early stopping: averaged weights gave R² +0.003, a higher rate with them another

@@ -65,5 +65,5 @@ def random_weights(*sizes: int) -> list[Array]:
 
 
 def fit_settings(n_rows: int = 1_000, **given: Any) -> FitSettings:
-    """What a fit on so many rows goes by."""
+    """The resolved settings of a fit on ``n_rows`` rows."""
     return resolved(choices(Settings(**given)), n_rows, validated=False)

@@ -118,7 +118,8 @@ def compiled(
     dispatcher = numba.njit(**_OPTIONS, **({"parallel": True} if is_parallel else {}))(function)
     dispatcher.compile(arguments)
     result = dispatcher.overloads[arguments]
-    _, _, (code, _) = result.library.serialize_using_object_code()
+    library = result.library
+    _, _, (code, _) = library.serialize_using_object_code()
     names = {"".join(found) for found in _EXTERNAL.findall(dispatcher.inspect_llvm(arguments))}
     needs = sorted(name for name in names if not name.startswith("llvm."))
     return ObjectCode(result.fndesc.llvm_func_name, tuple(needs), code)

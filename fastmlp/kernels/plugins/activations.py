@@ -2,7 +2,7 @@
 
 To add one: its formula in ``formulas`` and a line in ``ACTIVATIONS``. The kernels made of a formula
 go over the member's panels in whole vectors, and leave zeros in columns that belong to no unit,
-whatever the function of 0 is and whatever deltas lie there.
+for any function of 0 and any deltas there.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,7 @@
 A ``prange`` does not promise that its iterations run at the same time: a nested region, another
 threading layer or a thread limit may run them one after another, and a barrier for a fixed
 number of threads would then wait for ever. So each iteration registers, the first one waits a
-bounded time for the others and closes the team with those that have come; later ones return at
+bounded time for the others and closes the team with the members present; later ones return at
 once.
 
 A member that the system has suspended keeps all others at the barrier. So each member keeps an
