@@ -6,7 +6,7 @@ from .kernels.language import backend as _backend  # noqa: F401, I001
 from . import presets
 from .callbacks import EarlyStopping
 from .ensemble import Ensemble, fit_many
-from .fitting.diagnostics import FitWarning
+from .fit_warning import FitWarning
 from .history import History
 from .inference.predictor import NotFittedError
 from .trainer import Trainer

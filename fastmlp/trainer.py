@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -14,10 +13,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .data import outside
 from .data.chunks import as_chunks
+from .fit_warning import warn
 from .fitting.dataset import FitData, fit_data
-from .fitting.diagnostics import FitWarning
 from .fitting.loop import EpochResult, Fit
 from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
@@ -331,11 +329,7 @@ class Trainer(Predictor):
         try:
             Fit(again, again._publish, data, None, time.perf_counter()).run()
         except FloatingPointError as error:
-            warnings.warn(
-                f"the training on all rows failed, so that on a part of them stays: {error}",
-                FitWarning,
-                stacklevel=outside(),
-            )
+            warn(f"the training on all rows failed, so that on a part of them stays: {error}")
         else:
             if not self.stop_training:
                 self.model_ = again.model_

@@ -6,7 +6,7 @@ Error messages name the argument, what it must be, and what it is.
 from .arrays import Array, Numbers, Rows, all_finite, finite, is_ready
 from .categories import Key
 from .features import ArrayFeatures, Features, open_features
-from .messages import outside, shown, some
+from .messages import shown, some
 from .names import Names, check_names
 from .pandas_polars_arrow import gather_rows
 from .splits import split_rows
@@ -31,7 +31,6 @@ __all__ = [
     "gather_rows",
     "is_ready",
     "open_features",
-    "outside",
     "read_targets",
     "shown",
     "some",

@@ -1,7 +1,6 @@
 """Error messages for data that are not numbers, with the conversion to call; level of warnings."""
 
 import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import date, time, timedelta
@@ -14,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_PACKAGE = __name__.partition(".")[0] + "."
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
@@ -60,14 +58,6 @@ _METHODS = {
 # Type names, as pandas may not be installed.
 MISSING_TYPES = ("NoneType", "NAType", "NaTType")
 _READABLE = ("__array__", "__array_interface__", "__array_struct__")
-
-
-def outside() -> int:
-    """The ``stacklevel`` with which a warning points to the caller of this package."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def some(values: Any) -> str:

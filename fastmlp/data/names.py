@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .messages import outside, some
+from ..fit_warning import outside
+from .messages import some
 
 Names = npt.NDArray[np.object_]
 

@@ -4,9 +4,10 @@ import warnings
 
 import numpy as np
 
+from ..fit_warning import outside
 from ..settings.auto import training_count
 from .arrays import Array, Rows
-from .messages import outside, some
+from .messages import some
 from .targets import RawTargets
 
 

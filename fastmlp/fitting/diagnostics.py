@@ -1,12 +1,11 @@
 """Warnings about the result of a fit: poor scores, dead units, a loss that still falls."""
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..data import outside
+from ..fit_warning import warn
 from ..network.packed_network import Network
 from ..outputs import Outputs, Targets
 from .dataset import FitData
@@ -23,10 +22,6 @@ _NOTHING = -0.05
 _DEAD, _SAMPLE_ROWS = 0.5, 256
 # Rows per step: usually the first ones show that most units are active.
 _BLOCK_ROWS = 32
-
-
-class FitWarning(UserWarning):
-    """A fit has ended, but its result is probably poor."""
 
 
 def warn_of(
@@ -53,7 +48,7 @@ def warn_of(
         *(_still_falling(history, first) if may_fall else ()),
     ]
     if found:
-        warnings.warn("; ".join(found), FitWarning, stacklevel=outside())
+        warn("; ".join(found))
 
 
 def _worse_than_nothing(data: FitData, history: dict[str, list[float]], best: int) -> Iterator[str]:

@@ -31,7 +31,7 @@ def learning_rates(
     total : int
         Planned number of updates.
     monitored : tuple of float
-        Results of :func:`monitored` for each epoch so far.
+        Results of :func:`monitored_by` for each epoch so far.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def _called(schedule: Callable[[int], float], updates: range) -> Rates:
     return rates
 
 
-def monitored(schedule: AnySchedule | None, logs: Mapping[str, float]) -> tuple[float, ...]:
+def monitored_by(schedule: AnySchedule | None, logs: Mapping[str, float]) -> tuple[float, ...]:
     """The value of an epoch that a schedule monitors, signed so that less is better; or nothing.
 
     Raises

@@ -2,22 +2,21 @@
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from ..callbacks import Callback, Logs
-from ..data import outside
+from ..fit_warning import warn
 from ..history import History
 from ..network.model import Model
 from ..network.packed_network import Network
 from ..settings import LearningRate
 from .dataset import FitData
-from .diagnostics import FitWarning, warn_of
+from .diagnostics import warn_of
 from .epoch import Statistics
-from .learning_rates import learning_rates, monitored
+from .learning_rates import learning_rates, monitored_by
 from .progress import Progress, say
 from .scoring import Scorer
 from .sources import InMemory, Source, Streamed
@@ -140,8 +139,8 @@ class Fit:
                         trainer.stop_reason_ = "time_budget"
                         break
                     model = self._model.averaged_with(network, settings.weight_averaging)
-                    logs = self._scorer.logs(model.network, statistics)
-                self._publish(epoch, model, logs)
+                    logs, monitored = self._scorer.scores(model.network, statistics)
+                self._publish(epoch, model, logs, monitored)
                 self._progress.show(epoch, logs, statistics.rows)
                 self._call_back(epoch, logs)
                 if reason := self._reason_to_stop():
@@ -183,12 +182,12 @@ class Fit:
             rate = self.data.settings.optimizer.rate
         return self.learning_rate if rate is None else LearningRate(float(rate), "given")
 
-    def _publish(self, epoch: int, model: Model, logs: Logs) -> None:
+    def _publish(self, epoch: int, model: Model, logs: Logs, monitored: Logs) -> None:
         settings = self.data.settings
         model = replace(
-            model,
+            model.recorded(logs),
             random=(settings.seed, self._rng.bit_generator.state),
-            monitored=(*model.monitored, *monitored(settings.schedule, logs)),
+            monitored=(*model.monitored, *monitored_by(settings.schedule, monitored)),
         )
         self._history.append(logs)
         best = epoch if settings.early_stopping is None else self.trainer.best_epoch_
@@ -226,11 +225,9 @@ class Fit:
             raise error
         self.learning_rate = slower = rate.slower()
         self.trainer.auto_ = {**self.trainer.auto_, "learning_rate": slower.slowed}
-        warnings.warn(
+        warn(
             f"training diverged with learning_rate={rate.slowed:g}, which was not given: it starts "
-            f"again with {slower.slowed:g}",
-            FitWarning,
-            stacklevel=outside(),
+            f"again with {slower.slowed:g}"
         )
         self._begin()
 

@@ -1,6 +1,7 @@
 """Losses and metrics of each epoch, and the time to compute them."""
 
 import time
+from typing import NamedTuple
 
 from ..callbacks import Logs
 from ..inference.scores import check_metrics, further_scores, name_of, scores
@@ -10,6 +11,13 @@ from .epoch import Statistics
 
 # Rows scored in advance to estimate the time for all.
 _REHEARSED = 2_000
+
+
+class EpochScores(NamedTuple):
+    """Values of an epoch."""
+
+    logs: Logs  # recorded: losses in the units of the targets
+    monitored: Logs  # the same, but losses are those of the scaled targets
 
 
 class Scorer:
@@ -37,8 +45,8 @@ class Scorer:
         self._data, self._with_training_rows = data, with_training_rows
         self.seconds = 0.0
 
-    def logs(self, network: Network, statistics: Statistics) -> Logs:
-        """Return the values to record: of the training epoch, and of ``network`` on validation."""
+    def scores(self, network: Network, statistics: Statistics) -> EpochScores:
+        """Return the values of a training epoch, and of ``network`` on validation data."""
         start = time.perf_counter()
         encoding, settings = self._data.encoding, self._data.settings
         metrics, threads = settings.metrics, settings.threads
@@ -57,7 +65,8 @@ class Scorer:
             validated = scores(network, encoding, self._data.validation, metrics, threads)
             logs |= {f"val_{name}": value for name, value in validated.items()}
         self.seconds = time.perf_counter() - start
-        return logs | {"learning_rate": statistics.learning_rate, "seconds": statistics.seconds}
+        logs |= {"learning_rate": statistics.learning_rate, "seconds": statistics.seconds}
+        return EpochScores(logs, logs)
 
     def rehearse(self, network: Network) -> None:
         """Estimate the time of validation from a few rows."""

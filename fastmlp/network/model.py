@@ -1,7 +1,8 @@
 """The result of a fit, from which another fit can continue."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ class Model:
         The network to continue training from, if ``network`` has averaged weights.
     averaged : int
         Number of epochs in that average.
+    extremes : dict of str to (float, float)
+        The smallest and the largest value of each recorded quantity in all fits of the network.
     """
 
     network: Network
@@ -47,6 +50,16 @@ class Model:
     monitored: tuple[float, ...] = ()
     latest: Network | None = None
     averaged: int = 0
+    extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def recorded(self, logs: Mapping[str, float]) -> "Model":
+        """A copy after an epoch with these recorded values, of which NaN is left out."""
+        extremes = dict(self.extremes)
+        for name, value in logs.items():
+            if not math.isnan(value):
+                low, high = extremes.get(name, (value, value))
+                extremes[name] = min(low, value), max(high, value)
+        return replace(self, extremes=extremes)
 
     def settled(self, network: Network) -> "Model":
         """A copy with another network, from which training continues."""
@@ -95,14 +108,15 @@ class Model:
         return replace(self.settled(network.with_weights(checked)), encoding=encoding)
 
     def restarted(self) -> "Model":
-        """A copy with a new optimizer state and random generator."""
-        return replace(self, network=self.network.restarted(self.network.rule), random=None)
+        """A copy with a new optimizer state and random generator, without extremes."""
+        network = self.network.restarted(self.network.rule)
+        return replace(self, network=network, random=None, extremes={})
 
     def plain(self) -> dict[str, Any]:
         """The model as plain arrays and values."""
         return {
             **vars(self), "network": self.network.plain(), "encoding": self.encoding.plain(),
-            "latest": self.latest and self.latest.plain(),
+            "latest": self.latest and self.latest.plain(), "extremes": dict(self.extremes),
         }  # fmt: skip
 
     @classmethod
@@ -119,7 +133,11 @@ class Model:
         if latest and (latest.layer_sizes, latest.dtype) != (network.layer_sizes, network.dtype):
             raise ValueError(f"a training of {latest.layer_sizes} in {latest.dtype}")
         monitored = tuple(map(float, plain["monitored"]))
-        rest = {"averaged": int(plain["averaged"]), "latest": latest, "monitored": monitored}
+        extremes = {str(k): (float(a), float(b)) for k, (a, b) in plain["extremes"].items()}
+        rest = {
+            "averaged": int(plain["averaged"]), "latest": latest, "monitored": monitored,
+            "extremes": extremes,
+        }  # fmt: skip
         return cls(**plain | {"network": network, "encoding": encoding} | rest)
 
 

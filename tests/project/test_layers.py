@@ -25,7 +25,7 @@ LAYERS = (
     {"fastmlp.settings"},
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
     {"fastmlp.metrics"},
-    {"fastmlp.checks", "fastmlp.cached"},
+    {"fastmlp.checks", "fastmlp.cached", "fastmlp.fit_warning"},
     {"fastmlp.kernels"},
 )
 DEPTH = {module: depth for depth, layer in enumerate(LAYERS) for module in layer}
