@@ -53,10 +53,10 @@ class Model:
     extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def recorded(self, logs: Mapping[str, float]) -> "Model":
-        """A copy after an epoch with these recorded values, of which NaN is left out."""
+        """A copy after an epoch with these recorded values, of which NaN and the time are left out."""
         extremes = dict(self.extremes)
         for name, value in logs.items():
-            if not math.isnan(value):
+            if name != "seconds" and not math.isnan(value):
                 low, high = extremes.get(name, (value, value))
                 extremes[name] = min(low, value), max(high, value)
         return replace(self, extremes=extremes)
