@@ -6,6 +6,7 @@ import numpy as np
 
 from ..data import Array, RawTargets, Rows, some
 from ..losses import LOSSES, Loss, SoftmaxCrossEntropy
+from ..settings.combinations import other_network
 from .outputs import Outputs
 
 # More distinct whole numbers may be classes or quantities: digits, letters and grades have up to 26
@@ -92,6 +93,10 @@ def match_outputs(
         if loss is None or loss.targets == "numbers":
             raise
         learned = replace(given, loss=loss, label_smoothing=label_smoothing)
+    if given.kind == "numbers" and learned.kind != "numbers":
+        raise other_network(
+            f"loss={learned.loss.name!r}, but its weights were set with {given.loss!r}"
+        )
     count = given.count
     if learned.kind in ("classes", "pair"):
         named = replace(learned, count=count, classes=given.classes)
@@ -108,7 +113,7 @@ def match_outputs(
             f"Y needs {learned.count} outputs with loss={learned.loss.name!r}, but the weights "
             f"that were set have {count}"
         )
-    return replace(learned, centre=np.zeros(count), spread=np.ones(count))
+    return replace(learned, centre=given.centre, spread=given.spread)
 
 
 def _suitable_loss(targets: RawTargets) -> Loss:

@@ -237,27 +237,31 @@ class Outputs:
         return logits[:, 0] if self.count == 1 and self.flat else logits
 
     def in_units(self, weights: list[Array]) -> list[Array]:
-        """Convert the network's weights to those with outputs in the unit of the targets."""
+        """Convert the network's weights to those with outputs in the unit of the targets.
+
+        The last W and b are float64 where targets are scaled: float32 would round a mean of 1.7e9
+        by 64.
+        """
         *rest, W, b = weights
         if self.kind == "numbers" and self._is_scaled:
-            W, b = _cast((W * self.spread, b * self.spread + self.centre), b.dtype)
-        elif self.kind == "counts":
-            (b,) = _cast((b + np.log(self.spread),), b.dtype)
+            W, b = W * self.spread, b * self.spread + self.centre
+        elif self.kind == "counts" and self._is_scaled:
+            b = b + np.log(self.spread)
         return [*rest, W, b]
 
     def from_units(self, weights: list[Array]) -> list[Array]:
         """Convert weights with outputs in the unit of the targets to those of the network."""
         *rest, W, b = weights
         if self.kind == "numbers" and self._is_scaled:
-            W, b = _cast((W / self.spread, (b - self.centre) / self.spread), b.dtype)
-        elif self.kind == "counts":
-            (b,) = _cast((b - np.log(self.spread),), b.dtype)
+            W, b = W / self.spread, (b - self.centre) / self.spread
+        elif self.kind == "counts" and self._is_scaled:
+            b = b - np.log(self.spread)
         return [*rest, W, b]
+
+    def centred_at(self, biases: Array) -> "Outputs":
+        """A copy whose numbers are centred at the last biases, which float32 might round."""
+        return replace(self, centre=biases) if self.kind == "numbers" else self
 
     @property
     def _is_scaled(self) -> bool:
         return bool(self.centre.any() or (self.spread != 1).any())
-
-
-def _cast(arrays: tuple[Array, ...], dtype: np.dtype[Any]) -> list[Array]:
-    return [array.astype(dtype) for array in arrays]
