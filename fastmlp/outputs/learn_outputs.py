@@ -20,6 +20,8 @@ def learn_outputs(
     loss: Loss | None,
     label_smoothing: float = 0.0,
     classes: Array | None = None,
+    *,
+    open_ended: bool = False,
 ) -> Outputs:
     """Return the outputs for the targets of a fit.
 
@@ -33,11 +35,13 @@ def learn_outputs(
     label_smoothing : float
     classes : array, optional
         All classes, if the targets may lack some.
+    open_ended : bool
+        Whether more targets may follow.
 
     Raises
     ------
     TypeError, ValueError
-        For targets that do not suit the loss.
+        For targets that do not suit the loss, or constant numbers in a first chunk of many.
     """
     if loss is None:
         loss = SoftmaxCrossEntropy() if classes is not None else _suitable_loss(targets)
@@ -48,7 +52,7 @@ def learn_outputs(
         return _of_classes(outputs, targets, classes)
     if loss.targets == "labels":
         return _of_labels(outputs, targets, classes)
-    return _of_numbers(outputs, targets, train)
+    return _of_numbers(outputs, targets, train, open_ended=open_ended)
 
 
 def given_outputs(loss: Loss | None, count: int) -> Outputs:
@@ -163,7 +167,9 @@ def _of_labels(outputs: Outputs, targets: RawTargets, classes: Array | None) -> 
     return replace(outputs, classes=classes)
 
 
-def _of_numbers(outputs: Outputs, targets: RawTargets, train: Rows) -> Outputs:
+def _of_numbers(
+    outputs: Outputs, targets: RawTargets, train: Rows, *, open_ended: bool
+) -> Outputs:  # fmt: skip
     """Outputs centred and scaled by mean and standard deviation of each column, counts by means."""
     are_counts, count = outputs.kind == "counts", outputs.loss.count
     columns = targets.numbers(counts=are_counts)[train]
@@ -173,8 +179,16 @@ def _of_numbers(outputs: Outputs, targets: RawTargets, train: Rows) -> Outputs:
         raise ValueError(f"several quantiles need one column of targets; got {columns.shape[1]}")
     weights = targets.weights_of(train)
     means = np.average(columns, axis=0, weights=weights)
-    if are_counts:
-        return replace(outputs, count=count, spread=np.where(means > 0, means, 1.0))
-    spread = np.sqrt(np.average((columns - means) ** 2, axis=0, weights=weights))
-    spread = np.where(spread > np.finfo(np.float64).eps * np.abs(means), spread, 1.0)
-    return replace(outputs, count=count, centre=means, spread=spread)
+    spread = means
+    if not are_counts:
+        spread = np.sqrt(np.average((columns - means) ** 2, axis=0, weights=weights))
+    varies = spread > np.finfo(np.float64).eps * np.abs(means)
+    if open_ended and not varies.all():
+        got = "zeros only" if are_counts else "a single value"
+        where = "" if targets.is_flat else f" in columns {some(np.flatnonzero(~varies))}"
+        raise ValueError(
+            f"{targets.name} must vary in the first chunk, from which the unit of the targets is "
+            f"learned for all chunks; got {got}{where}: give a larger first chunk"
+        )
+    spread = np.where(varies, spread, 1.0)
+    return replace(outputs, count=count, centre=0 * means if are_counts else means, spread=spread)
