@@ -23,9 +23,11 @@ _PIXELS, _ZEROS, _PIXEL_ROWS = 16, 0.3, 1000
 # Kernels skip zeros, but not the inputs of bins. They process six rows together: with 80% zeros
 # 1 - 0.8^6 = 0.74 of the work remains, about where skipping pays, see ``fitting.zeros``.
 _MOSTLY_ZERO = 0.8
-# Quartiles that are closer than this fraction of half the range of 90% of the values are apart by
-# noise only, as of a value that most rows have. Those of a normal distribution are 0.82 of it apart, of a Cauchy distribution 0.32.
-# Where all of that range is closer than the other fraction of half of all values', it is rounding.
+# Where most rows have one value up to noise, or almost half of them have, the quartiles are only
+# as far apart as the noise. Below this fraction of half the distance of the 5% and 95% quantiles
+# (normal distribution 0.82, Cauchy 0.32), that half takes the place of theirs; where they are
+# equal up to rounding, half the range does: for small counts, mostly 0, it was better than the
+# other half, R² 0.889 against 0.875.
 _NARROW, _ROUNDING = 0.2, 1e-12
 # About unit size: mean near 0, standard deviation within a factor of two of 1, no far outliers.
 _OFF_CENTRE, _SPREADS, _OUTLIER = 0.5, (0.5, 2.0), 10.0
@@ -104,11 +106,10 @@ def _of_kind(kind: str, reason: str, known: Statistics) -> Scaling:
 
 
 def _robust(reason: str, known: Statistics) -> Scaling:
-    """Quartiles 1 apart, or 95% of the values within 2 where the quartiles are about equal."""
     bottom, lower, centre, upper, top = known.quantiles(np.array([0.05, 0.25, 0.5, 0.75, 0.95]))
-    range_, outer = known.high / 2 - known.low / 2, top / 2 - bottom / 2
-    outer = np.where(outer > _ROUNDING * range_, outer, range_)
-    spreads = np.where(upper - lower > outer * _NARROW, upper - lower, outer)
+    inner, outer, half_range = upper - lower, top / 2 - bottom / 2, known.high / 2 - known.low / 2
+    spreads = np.where(inner > _NARROW * outer, inner, outer)
+    spreads = np.where(inner > _ROUNDING * half_range, spreads, half_range)
     return Scaling("robust", reason, _inverse(spreads, known), centre)
 
 

@@ -60,6 +60,7 @@ class Statistics:
             values -= centre
             means[block] = centre * unit
             spreads[block] = np.sqrt(np.average(values**2, axis=0, weights=self._weights)) * unit
+        spreads[self.low == self.high] = 0  # not the rounding error of the mean
         return means, spreads
 
     @staticmethod

@@ -179,10 +179,12 @@ def _of_numbers(
         raise ValueError(f"several quantiles need one column of targets; got {columns.shape[1]}")
     weights = targets.weights_of(train)
     means = np.average(columns, axis=0, weights=weights)
-    spread = means
+    spread, varies = means, means > 0
     if not are_counts:
         spread = np.sqrt(np.average((columns - means) ** 2, axis=0, weights=weights))
-    varies = spread > np.finfo(np.float64).eps * np.abs(means)
+        # Constants may have a spread, of the size of the mean's rounding error.
+        varies = spread > np.finfo(np.float64).eps * np.abs(means)
+        varies &= columns.max(axis=0) > columns.min(axis=0)
     if open_ended and not varies.all():
         got = "zeros only" if are_counts else "a single value"
         where = "" if targets.is_flat else f" in columns {some(np.flatnonzero(~varies))}"
