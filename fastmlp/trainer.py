@@ -9,17 +9,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
 from .data.chunks import as_chunks
 from .fit_warning import warn
 from .fitting.dataset import FitData, fit_data
+from .fitting.learning_rates import Rates
 from .fitting.loop import EpochResult, Fit
 from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
-from .fitting.start import check_continues
+from .fitting.start import check_continues, goes_on
 from .fitting.summary import summary
 from .history import History
 from .inference.predictor import Predictor
@@ -33,10 +35,17 @@ from .network.saved_state import (
     with_settings,
     without_settings,
 )
-from .settings import Choices, FitSettings, LearningRate, auto_values, choices, resolved
+from .settings import Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.checks import as_tuple
 from .settings.combinations import check_open_ended
+
+
+class _Fitting(NamedTuple):
+    """A fit that is going on: its thread, and the learning rate that was given to the trainer."""
+
+    thread: threading.Thread
+    learning_rate: float | None
 
 
 class Trainer(Predictor):
@@ -242,13 +251,21 @@ class Trainer(Predictor):
     (5,)
     """
 
+    _fitting: _Fitting | None = None
+
     def __post_init__(self) -> None:
         self.history = History()
         self.n_iter_, self.best_epoch_, self.stop_reason_ = 0, 0, ""
         self.auto_: dict[str, Any] = {}
         self.stop_training = False
         self._model = None
-        self._fitting: threading.Thread | None = None
+        self._fitting = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        # A learning rate set in a fit is a part of the model; one set outside ends that.
+        if name == "learning_rate" and self._fitting is None and self._model is not None:
+            self._model = replace(self._model, rate=None)
 
     def fit(
         self,
@@ -308,29 +325,27 @@ class Trainer(Predictor):
             known = self._continued(chosen, warm_start=chosen.warm_start)
             resolve = partial(resolved, chosen, validated=validation_data is not None)
             data = fit_data(
-                X, Y, sample_weight, validation_data, resolve, known.encoding if known else None
-            )
-            fit = Fit(self, self._publish, data, known, began)
-            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
-            fit.run()
+                X, Y, sample_weight, validation_data, resolve, known.encoding if known else None,
+                split=known.split if known else None,
+            )  # fmt: skip
+            fit = self._run(data, began, **self._going_on(known, data), chosen=chosen)
             fit.diagnose()
             if data.settings.refit and data.validation is not None:
-                self._refit(data.settings, fit.learning_rate, X, Y, sample_weight)
+                self._refit(data.settings, fit.rates[: self.best_epoch_ + 1], X, Y, sample_weight)
         return self
 
     def _refit(
-        self, first: FitSettings, rate: LearningRate, X: Any, Y: Any, sample_weight: Any
+        self, first: FitSettings, rates: Sequence[Rates], X: Any, Y: Any, sample_weight: Any
     ) -> None:
         """Train a new network on all rows; one that diverges or is stopped changes nothing."""
-        settings = refit_settings(first, self.best_epoch_ + 1, rate)
-        settings = replace(settings, callbacks=(StopsWith(self),))
-        data = fit_data(X, Y, sample_weight, None, lambda n_rows: settings, None)
+        first = replace(first, callbacks=(StopsWith(self),))
+        data = fit_data(X, Y, sample_weight, None, partial(refit_settings, first, rates), None)
         if first.verbose:
-            say(f"once more, on all {len(data.X):,} rows: {settings.epochs} epochs")
+            say(f"once more, on all {len(data.X):,} rows: {len(rates)} epochs")
         self.stop_training = False
-        again = Trainer(learning_rate=None if rate.source == "scheduled" else rate.slowed)
+        again = Trainer()
         try:
-            Fit(again, again._publish, data, None, time.perf_counter()).run()
+            again._run(data, time.perf_counter())
         except FloatingPointError as error:
             warn(f"the training on all rows failed, so that on a part of them stays: {error}")
         else:
@@ -377,9 +392,9 @@ class Trainer(Predictor):
             data = fit_data(
                 X, Y, sample_weight, None, resolve, known.encoding if known else None, classes
             )
-            Fit(
-                self, self._publish, data, known, began, lambda: iter([data]), before=self.history
-            ).run()  # fmt: skip
+            if known is not None and known.best is not None:
+                known = known.afresh()
+            self._run(data, began, known, self.history, lambda: iter([data]))
         return self
 
     def fit_stream(
@@ -441,17 +456,31 @@ class Trainer(Predictor):
                 for chunk in stream.epoch():
                     yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
 
-            fit = Fit(self, self._publish, data, known, began, parts)
-            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
-            fit.run()
+            self._run(data, began, **self._going_on(known, data), parts=parts, chosen=chosen)
         return self
+
+    def _run(
+        self, data: FitData, began: float, known: Model | None = None,
+        before: Mapping[str, list[float]] = MappingProxyType({}),
+        parts: Callable[[], Iterator[FitData]] | None = None, chosen: Choices | None = None,
+    ) -> Fit:  # fmt: skip
+        fit = Fit(self, self._publish, self._finish, data, known, before, began, parts)
+        if chosen is not None:
+            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
+        fit.run()
+        return fit
 
     def _publish(self, result: EpochResult) -> None:
         """Set the result of an epoch in one step, so that an interrupt finds all or none of it."""
         vars(self).update(
             _model=result.model, history=result.history, n_iter_=result.number + 1,
-            best_epoch_=result.best_epoch,
+            best_epoch_=result.best_epoch, stop_reason_="interrupted",
         )  # fmt: skip
+
+    def _finish(self, reason: str) -> None:
+        """End a fit in one step, if it has finished an epoch."""
+        if self.stop_reason_ == "interrupted":
+            vars(self).update(_model=self.model_.ended(), stop_reason_=reason)
 
     def _open_ended(self, method: str) -> Choices:
         """Checked settings of ``partial_fit`` or ``fit_stream``, which refuse some."""
@@ -468,23 +497,30 @@ class Trainer(Predictor):
         check_continues(self._model, chosen)
         return self._model
 
+    def _going_on(self, known: Model | None, data: FitData) -> dict[str, Any]:
+        """The model and the history that a fit continues, as arguments of ``Fit``."""
+        if known is not None and goes_on(known, self.stop_reason_, data):
+            return {"known": known, "before": self.history}
+        return {"known": known and known.afresh()}
+
     @contextmanager
     def _being_fitted(self) -> Iterator[float]:
         """Refuse other fits of this trainer in the meantime; yields the time at the start."""
         began, thread = time.perf_counter(), threading.current_thread()
         # Interrupts and switches of threads happen at calls: there is none between this check, when
         # no fit is running, and the assignment, nor between that and the ``try``.
-        if self._fitting is not None and self._fitting.is_alive():
+        if self._fitting is not None and self._fitting.thread.is_alive():
             raise RuntimeError(
                 "this trainer is being fitted: a callback may set its weights or learning rate, "
                 "or fit a copy of it"
             )
+        given = self.learning_rate
         try:
-            self.__dict__["_fitting"] = thread
+            self.__dict__["_fitting"] = _Fitting(thread, given)
             with self._announcing():
                 yield began
         finally:
-            self.__dict__["_fitting"] = None
+            self.__dict__["_fitting"], self.__dict__["learning_rate"] = None, given
             self.history.cut(self.n_iter_)
 
     def _announcing(self) -> AbstractContextManager[None]:
@@ -563,7 +599,8 @@ class Trainer(Predictor):
 
     def _plain_state(self) -> dict[str, Any]:
         attributes = dict(vars(self))  # one step: another thread may be fitting
-        del attributes["_fitting"]
+        if fitting := attributes.pop("_fitting"):
+            attributes["learning_rate"] = fitting.learning_rate
         return plain_state(attributes.pop("_model"), attributes.pop("history"), attributes)
 
     def _restore(self, state: Any) -> None:

@@ -128,7 +128,7 @@ def interrupted_at(line: int, model: Trainer) -> bool:
 MARKS = [
     number
     for number, text in enumerate((ROOT / "fastmlp/trainer.py").read_text().splitlines(), start=1)
-    if '__dict__["_fitting"] =' in text
+    if '__dict__["_fitting"]' in text
 ]
 
 

@@ -94,11 +94,14 @@ def test_each_fit_has_a_state_of_its_own() -> None:
     options: dict[str, Any] = {"epochs": 40, "learning_rate": 0.05, "early_stopping": stopping}
     first = trainer(**options).fit(X, Y, validation_data=HELD_BACK)
     again = trainer(**options).fit(X, Y, validation_data=HELD_BACK)
-    as_callback = trainer(epochs=40, learning_rate=0.05, callbacks=stopping)
-    as_callback.fit(X, Y, validation_data=HELD_BACK)
-    for other in (again, as_callback, first.fit(X, Y, validation_data=HELD_BACK)):
+    for other in (again, first.fit(X, Y, validation_data=HELD_BACK)):
         assert other.n_iter_ == again.n_iter_
         assert same_weights(other.get_weights(), again.get_weights())
+
+
+def test_it_is_a_setting_not_a_callback() -> None:
+    with pytest.raises(TypeError, match="early stopping is the setting early_stopping; got Early"):
+        trainer(callbacks=EarlyStopping())
 
 
 # ---------------------------------------------------------------------------------------- time
