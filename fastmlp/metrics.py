@@ -57,8 +57,8 @@ def top_k(y: Array, logits: Array, weights: Numbers, k: int = TOP_K) -> float:
 
 def log_loss(y: Numbers, log_odds: Numbers, weights: Numbers) -> float:
     """Mean of the sum of -y log p over the columns, y the probabilities wanted."""
-    losses = np.einsum("ij,ij->i", y, np.logaddexp(0, -log_odds))
-    return float(np.average(losses, weights=weights))
+    of_columns = np.logaddexp(0, -log_odds, out=np.zeros_like(log_odds), where=y > 0)
+    return float(np.average(np.einsum("ij,ij->i", y, of_columns), weights=weights))
 
 
 def roc_auc(y: Flags, log_odds: Numbers, weights: Numbers) -> float:

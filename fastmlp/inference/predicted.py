@@ -79,9 +79,9 @@ def _of_softmax(logits: Numbers) -> Numbers:
     others = logits - logits.max(axis=1, keepdims=True)
     largest = others.argmax(axis=1)[:, None]
     np.put_along_axis(others, largest, -np.inf, axis=1)
-    exponentials = np.exp(others)
-    sums = exponentials.sum(axis=1, keepdims=True) - exponentials
-    odds: Numbers = others - np.log1p(sums)
-    of_largest = -np.logaddexp.reduce(others, axis=1, keepdims=True)
-    np.put_along_axis(odds, largest, of_largest, axis=1)
+    second = others.max(axis=1, keepdims=True)
+    exponentials = np.exp(others - second)
+    total = exponentials.sum(axis=1, keepdims=True)
+    odds: Numbers = others - np.log1p((total - exponentials) * np.exp(second))
+    np.put_along_axis(odds, largest, -(second + np.log(total)), axis=1)
     return odds
