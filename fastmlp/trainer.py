@@ -54,8 +54,8 @@ class Trainer(Predictor):
     Dense layers in compiled, multithreaded kernels. The result does not depend on the number of
     threads.
 
-    Parameters are also attributes. A new value takes effect at the next fit. Notes lists what "auto" becomes; ``auto_`` holds the
-    values after a fit.
+    Parameters are also attributes. A new value takes effect at the next fit. Notes lists what
+    "auto" becomes; ``auto_`` holds the values after a fit.
 
     Parameters
     ----------
@@ -546,8 +546,8 @@ class Trainer(Predictor):
 
         In a callback, training and the average of the weights continue from them, with the present
         state of the optimizer. Otherwise all that earlier fits have left but the encoding of the
-        data is reset, and ``fit`` continues from the weights only with ``warm_start=True``. The setting ``hidden`` stays; ``layer_sizes_`` has
-        the sizes of the weights.
+        data is reset, and ``fit`` continues from the weights only with ``warm_start=True``. The
+        setting ``hidden`` stays; ``layer_sizes_`` has the sizes of the weights.
 
         Parameters
         ----------
