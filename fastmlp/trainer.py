@@ -360,7 +360,7 @@ class Trainer(Predictor):
             warn(f"the training on all rows failed, so that on a part of them stays: {error}")
         else:
             if not self.stop_training:
-                self.model_ = again.model_
+                self.model_ = replace(again.model_, extremes=self.model_.extremes)
 
     def partial_fit(
         self,
