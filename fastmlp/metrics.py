@@ -150,10 +150,10 @@ def check_names(name: str, metrics: Iterable[AnyMetric]) -> None:
     names = Counter(map(name_of, metrics))
     for own, count in names.items():
         if count > 1:
-            wanted = "each have another name; give functions one by __name__"
+            wanted = "have different names (that of a function is its __name__)"
             raise ValueError(f"{name} must {wanted}; got {count} called {own!r}")
         if own in _RESERVED or own.startswith("val_"):
-            reserved = f"{', '.join(map(repr, _RESERVED))} and 'val_...'"
+            reserved = f"{', '.join(map(repr, _RESERVED))} or 'val_...'"
             raise ValueError(f"{name} must not be called {reserved}; got a function {own!r}")
 
 

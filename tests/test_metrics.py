@@ -201,13 +201,13 @@ def test_reserved_names(name: str) -> None:
     ],
 )
 def test_names_that_come_twice(metrics: list[Any], name: str) -> None:
-    with pytest.raises(ValueError, match=f"metrics must each have .*; got 2 called '{name}'"):
+    with pytest.raises(ValueError, match=f"metrics must have different .*; got 2 called '{name}'"):
         Trainer(metrics=metrics)
     given = [*metrics[:1]]
     model = trainer(metrics=given).fit(X, Y, validation_data=(X, Y))
     given += metrics[1:]  # in place
     for call in (lambda: model.fit(X, Y), lambda: model.evaluate(X, Y)):
-        with pytest.raises(ValueError, match="metrics must each have another name"):
+        with pytest.raises(ValueError, match="metrics must have different names"):
             call()
 
 
