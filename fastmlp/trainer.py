@@ -54,9 +54,8 @@ class Trainer(Predictor):
     Dense layers in compiled, multithreaded kernels. The result does not depend on the number of
     threads.
 
-    Parameters are also attributes. A new value takes effect at the next fit; a ``learning_rate``
-    set by a callback, at the next epoch. Notes lists what "auto" becomes; ``auto_`` holds the
-    values after a fit.
+    Parameters are also attributes. A new value takes effect at the next fit. Notes lists what
+    "auto" becomes; ``auto_`` holds the values after a fit.
 
     Parameters
     ----------
@@ -126,19 +125,26 @@ class Trainer(Predictor):
         "auto" is "stratified" for labels, else "shuffled".
     early_stopping : bool or EarlyStopping, default "auto"
         True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
-        data ``loss``, has not fallen for 10 epochs, and restore the weights of the best epoch.
+        data ``loss``, has not fallen for 10 epochs. The weights of the best epoch are restored,
+        whatever ends the fit, with what callbacks made of them.
     refit : bool, default False
         After early stopping, train a new network on all rows for as many epochs as the best one
-        took. History and callbacks cover the first training only. Its weights stay if the second
-        one is interrupted, or diverges, which is a warning.
+        took, with the learning rates of the same parts of the same epochs. History and callbacks
+        cover the first training only. Its weights stay if the second one is interrupted, or
+        diverges, which is a warning.
     metrics : str, callable, or sequence of them, default "auto"
         Recorded beside the loss: "accuracy" (of rows of labels, those correct in every column),
-        "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss", "mse", "mae", "r2", or
-        functions ``(y_true, y_pred)``. "auto" is accuracy, for numbers r2. On the training rows
-        these two are averaged during the epoch, the others computed after it.
+        "balanced_accuracy", "f1" and "roc_auc" (of the larger of two classes, else the mean over
+        all classes or labels), "top_k" (5), "log_loss", "mse", "mae", "r2" (0 for a constant
+        column), or functions ``(y_true, y_pred)``, each under its ``__name__``. A function with a
+        parameter ``sample_weight``, as scikit-learn's have, gets the sample weights, None if there
+        are none; any other is not weighted. "auto" is accuracy, for numbers r2. On the training
+        rows these two are averaged during the epoch, the others computed after it.
     time_budget : float, optional
         Seconds from the start of the fit, compilation included, after which it ends; an unfinished
-        epoch is dropped, unless it is the first. Includes scoring, but not callbacks.
+        epoch is dropped, unless it is the first. Includes scoring, but not callbacks. After each
+        epoch, a schedule that goes by the number of updates is planned for the epochs that there is
+        time for at the measured speed. Only where the budget binds, results depend on timing.
     dtype : {"float32", "float64"}
         Type of the weights and of all arithmetic.
     threads : int, optional
@@ -146,15 +152,22 @@ class Trainer(Predictor):
     seed : int, optional
         Seed of the initial weights, the held-out rows, the orders of rows and dropout.
     warm_start : bool, default False
-        ``fit`` continues from the present weights instead of initial ones.
+        ``fit`` continues from the present weights instead of initial ones. After an interrupt, an
+        exception, or the end of epochs or time, a fit of the same data with the same early stopping
+        goes on as if there had been no end: history, epoch numbers, best epoch and patience
+        included. Otherwise, as after early stopping or a stop by a callback, it starts a new
+        history from the weights that predict. The same rows are held out; where that is impossible,
+        as ``validation_fraction`` or the number of rows differ, there is a ``FitWarning``.
     verbose : {0, 1, 2}
         1 shows a progress bar with loss, metrics, speed and remaining time, in a terminal or a
         notebook with tqdm (``pip install 'fastmlp[progress]'``), otherwise, as 2 does, a line per
         epoch. Both first print what "auto" became, and when kernels are being compiled.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0; logs
-        are the recorded values. It may set weights, from which training continues, and the learning
-        rate, or stop the fit by ``trainer.stop_training = True``. What it returns is ignored.
+        are the recorded values. It may set weights, from which training continues, and
+        ``trainer.learning_rate`` for the following epochs, also of fits that continue this one (the
+        setting itself stays), or stop the fit by ``trainer.stop_training = True``. What it returns
+        is ignored. ``Checkpoint`` and early stopping come last.
         Copies of the trainer share the callbacks, pickles contain them.
 
     Attributes
@@ -163,7 +176,7 @@ class Trainer(Predictor):
         A dict of lists with an element per epoch: ``loss`` (the mean over the samples, each when
         its batch was trained on, without penalties), ``accuracy`` for classes and labels or ``r2``
         for numbers, ``val_loss``, ``val_accuracy`` or ``val_r2``, ``learning_rate`` (of the last
-        update), ``seconds``.
+        update), ``seconds``; NaN in epochs that did not record one.
     stop_training : bool
         Set by a callback to stop after the present epoch; False at the start of a fit.
     classes_ : array of shape (c,)
@@ -188,7 +201,8 @@ class Trainer(Predictor):
     best_epoch_ : int
         The epoch, from 0, of the best monitored value, with early stopping; else the last one.
     stop_reason_ : str
-        Why the last fit ended: "epochs", "early_stopping", "time_budget", "callback".
+        Why the last fit ended: "epochs", "early_stopping", "time_budget", "callback",
+        "interrupted" or "exception"; "interrupted" also during a fit.
 
     Raises
     ------
@@ -310,7 +324,8 @@ class Trainer(Predictor):
             If this trainer is already being fitted, as in its own callbacks.
         FloatingPointError
             When the loss or the weights are no longer finite. The trainer then has the weights of
-            the last finished epoch, as after an interrupt or an exception in a callback.
+            the last finished epoch, or of the best one with early stopping, as after an interrupt
+            or an exception in a callback.
         """
         with self._being_fitted() as began:
             chosen = choices(self)
@@ -325,8 +340,7 @@ class Trainer(Predictor):
                 X, Y, sample_weight, validation_data, resolve, known.encoding if known else None,
                 split=known.split if known else None,
             )  # fmt: skip
-            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
-            fit = self._run(data, began, **self._going_on(known, data))
+            fit = self._run(data, began, **self._going_on(known, data), chosen=chosen)
             fit.diagnose()
             if data.settings.refit and data.validation is not None:
                 self._refit(data.settings, fit.rates[: self.best_epoch_ + 1], X, Y, sample_weight)
@@ -348,7 +362,7 @@ class Trainer(Predictor):
             warn(f"the training on all rows failed, so that on a part of them stays: {error}")
         else:
             if not self.stop_training:
-                self.model_ = again.model_
+                self.model_ = replace(again.model_, extremes=self.model_.extremes)
 
     def partial_fit(
         self,
@@ -430,7 +444,8 @@ class Trainer(Predictor):
 
         Notes
         -----
-        Metrics other than accuracy and r2 are computed on ``validation_data`` only.
+        Metrics other than accuracy and r2 are computed on ``validation_data`` only, and refused
+        without.
         """
         with self._being_fitted() as began:
             chosen = self._open_ended("fit_stream")
@@ -453,16 +468,17 @@ class Trainer(Predictor):
                 for chunk in stream.epoch():
                     yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
 
-            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
-            self._run(data, began, **self._going_on(known, data), parts=parts)
+            self._run(data, began, **self._going_on(known, data), parts=parts, chosen=chosen)
         return self
 
     def _run(
         self, data: FitData, began: float, known: Model | None = None,
         before: Mapping[str, list[float]] = MappingProxyType({}),
-        parts: Callable[[], Iterator[FitData]] | None = None,
+        parts: Callable[[], Iterator[FitData]] | None = None, chosen: Choices | None = None,
     ) -> Fit:  # fmt: skip
         fit = Fit(self, self._publish, self._finish, data, known, before, began, parts)
+        if chosen is not None:
+            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
         fit.run()
         return fit
 
@@ -532,10 +548,10 @@ class Trainer(Predictor):
     ) -> None:
         """Set the weights [W1, b1, W2, b2, ...], in the form of ``get_weights``.
 
-        In a callback, training continues from them with the present state of the optimizer.
-        Otherwise that state and the random order of rows are reset, and ``fit`` continues from the
-        weights only with ``warm_start=True``. The setting ``hidden`` stays; ``layer_sizes_`` has
-        the sizes of the weights.
+        In a callback, training and the average of the weights continue from them, with the present
+        state of the optimizer. Otherwise all that earlier fits have left but the encoding of the
+        data is reset, and ``fit`` continues from the weights only with ``warm_start=True``. The
+        setting ``hidden`` stays; ``layer_sizes_`` has the sizes of the weights.
 
         Parameters
         ----------
@@ -579,7 +595,8 @@ class Trainer(Predictor):
         """Return weights, optimizer state, history and encoding as arrays and plain values.
 
         Settings are left out. A trainer of the same settings continues from the state, with
-        ``warm_start=True`` and the remaining ``epochs``, bit for bit as without the interruption.
+        ``warm_start=True`` and the remaining ``epochs``, bit for bit as without the interruption;
+        early stopping goes on counting, see ``warm_start``.
         """
         return without_settings(self._plain_state())
 

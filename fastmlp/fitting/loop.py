@@ -16,7 +16,7 @@ from ..network.packed_network import Network
 from ..settings import LearningRate
 from .dataset import FitData
 from .diagnostics import warn_of
-from .epoch import Statistics
+from .epoch import SLICE_SECONDS, Statistics
 from .learning_rates import Rates, learning_rates, monitored_by
 from .progress import Progress, say
 from .scoring import EpochScores, Scorer
@@ -108,7 +108,7 @@ class Fit:
             self.trainer.learning_rate = self.known.rate
         self._begin()
         self._source: Source = InMemory(self.data) if self.parts is None else Streamed(self.parts)
-        self._scorer = Scorer(self.data, with_training_rows=self._source.is_in_memory)
+        self._scorer = Scorer(self.data)
         self._planned = self._source.planned_updates(self._model.trained, settings.epochs)
         self._progress = Progress(settings.verbose, self._first, self._last, self._source.rows)
 
@@ -162,7 +162,6 @@ class Fit:
             self._scorer.rehearse(self._model.network)
         with self._progress:
             for epoch in range(self._first, self._last):
-                began = time.perf_counter()
                 with _divergence():
                     network, statistics = self._train_epoch()
                     if not statistics.is_complete and epoch > self._first:
@@ -174,7 +173,7 @@ class Fit:
                 self._call_back(epoch, scores.logs)
                 if reason := self._reason_to_stop(epoch):
                     return reason
-                self._plan(epoch, time.perf_counter() - began)
+                self._plan(epoch, statistics.seconds + self._scorer.seconds)
         return "epochs"
 
     def _train_epoch(self) -> tuple[Network, Statistics]:
@@ -273,7 +272,8 @@ class Fit:
         if self.data.settings.time_budget is None or not self._planned:
             return
         left = self._last - epoch - 1
-        affordable = int((self._deadline - time.perf_counter()) / seconds)
+        # The last slice of an epoch may end after the deadline.
+        affordable = int((self._deadline + SLICE_SECONDS - time.perf_counter()) / seconds)
         network = self._model.trained
         self._planned = self._source.planned_updates(network, min(left, affordable))
 
