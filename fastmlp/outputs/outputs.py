@@ -12,6 +12,9 @@ from ..losses import LOSSES, Loss
 from ..settings.combinations import other_network
 from .targets import Targets, as_rows, squares
 
+# From this multiple of the sum of an output's weights on, float32 rounds its bias by 6e-5 of it.
+_FAR = 1000
+
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
@@ -258,9 +261,11 @@ class Outputs:
             b = b - np.log(self.spread)
         return [*rest, W, b]
 
-    def centred_at(self, biases: Array) -> "Outputs":
-        """A copy whose numbers are centred at the last biases, which float32 might round."""
-        return replace(self, centre=biases) if self.kind == "numbers" else self
+    def centred_for(self, weights: list[Array]) -> "Outputs":
+        """A copy for given weights: centred at last biases that float32 might round too much."""
+        *_, W, b = weights
+        far = np.abs(b) > _FAR * np.abs(W).sum(axis=0)
+        return replace(self, centre=np.where(far, b, 0.0)) if self.kind == "numbers" else self
 
     @property
     def _is_scaled(self) -> bool:
