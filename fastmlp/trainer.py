@@ -187,7 +187,8 @@ class Trainer(Predictor):
         For a parameter of the wrong type or value, when it is set; for parameters that contradict
         each other, at a fit.
     AttributeError
-        When a new attribute is set whose name resembles that of a parameter.
+        When a new attribute is set whose name resembles that of a parameter, or is its name in
+        another library, such as ``lr``.
 
     Notes
     -----
