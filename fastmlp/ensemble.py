@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .data import Array, gather_rows
 from .inference.averaged import score_predictions
 from .kernels.runs.threads import on_one_thread, usable_threads
-from .outputs import Outputs
+from .outputs import Outputs, decided, loss_of_parts
 from .trainer import Trainer
 
 
@@ -64,6 +64,12 @@ def fit_many(
     if len(chosen) != len(trainers):
         raise ValueError(f"rows must be one for each trainer; got {len(chosen)}")
 
+    # Parts of whole numbers may look like something else: one decision for all that need one.
+    undecided = [
+        trainer.loss == "auto" and not (trainer.warm_start and hasattr(trainer, "model_"))
+        for trainer in trainers
+    ]
+    loss = loss_of_parts(Y, sample_weight, chosen) if any(undecided) else None
     left = list(reversed(range(len(trainers))))
     errors: list[BaseException | None] = [None] * len(trainers)
 
@@ -74,9 +80,10 @@ def fit_many(
                 try:
                     own = (gather_rows(data, chosen[number]) for data in (X, Y, sample_weight))
                     x, y, weights = own
-                    trainers[number].fit(
-                        x, y, sample_weight=weights, validation_data=validation_data
-                    )
+                    with decided(y, loss):
+                        trainers[number].fit(
+                            x, y, sample_weight=weights, validation_data=validation_data
+                        )
                 except BaseException as error:
                     errors[number] = error
 

@@ -141,7 +141,8 @@ class Trainer(Predictor):
     verbose : {0, 1, 2}
         1 shows a progress bar with loss, metrics, speed and remaining time, in a terminal or a
         notebook with tqdm (``pip install 'fastmlp[progress]'``), otherwise, as 2 does, a line per
-        epoch. Both first print what "auto" became, and when kernels are being compiled.
+        epoch. Both first print what Y was taken for and "auto" became, and when kernels are being
+        compiled.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0; logs
         are the recorded values. It may set weights, from which training continues, and the learning
@@ -221,7 +222,9 @@ class Trainer(Predictor):
     ``loss`` is softmax_cross_entropy for labels and one-hot rows, binary_cross_entropy for other
     rows of 0 and 1, squared_error for floats that are not all whole numbers and for columns of
     numbers. More than 30 different whole numbers in one column are an error, as they may be labels
-    or numbers.
+    or numbers; more than 10 a ``FitWarning`` if they have gaps, are floats, or one of them has
+    fewer than 5 rows, as have several columns of whole numbers other than 0 and 1. ``fit_many`` and
+    ``Ensemble`` decide once, on all of Y.
 
     ``scaling`` divides pixels (16 or more features of similar largest values, none negative, at
     least 30% zeros or all uint8) by their largest value; it keeps pixels up to 1 and features of
@@ -375,6 +378,7 @@ class Trainer(Predictor):
             data = fit_data(
                 X, Y, sample_weight, None, resolve, known.encoding if known else None, classes
             )
+            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
             Fit(
                 self, self._publish, data, known, began, lambda: iter([data]), before=self.history
             ).run()  # fmt: skip

@@ -16,14 +16,23 @@ from ..data import (
     split_rows,
 )
 from ..inputs import Inputs, learn_inputs
+from ..losses import Loss
 from ..network.encoding import Encoding
-from ..outputs import Outputs, Targets, learn_outputs, match_outputs, with_class_weights
+from ..outputs import (
+    Outputs,
+    Targets,
+    decided_loss,
+    learn_outputs,
+    match_outputs,
+    with_class_weights,
+)
 from ..settings import FitSettings
 
 
 @dataclass(frozen=True)
 class FitData:
-    """Encoded training and validation data, their encoding, and the settings resolved for them."""
+    """Encoded training and validation data, their encoding, and the settings resolved for them, the
+    loss among them."""
 
     X: Array
     targets: Targets
@@ -63,7 +72,7 @@ def fit_data(
     fraction = 0.0 if validated else settings.validation_fraction
     train, held_back = split_rows(targets, fraction, settings.validation_split, settings.seed)
     inputs, rows = _inputs(features, targets, train, settings, known)
-    outputs = _outputs(targets, train, settings, known, classes)
+    outputs = _outputs(targets, train, settings, known, classes, decided_loss(Y))
     encoding = Encoding(inputs, outputs)
     encoded = outputs.encode(targets, settings.dtype)
     validation = None
@@ -74,7 +83,8 @@ def fit_data(
         validation = rows[held_back], encoded.part(held_back)
         rows, encoded = rows[train], encoded.part(train)
     encoded = with_class_weights(encoded, outputs, settings.class_weight)
-    return FitData(rows, encoded, encoding, settings, validation)
+    # A refit, or further chunks, do not decide on the loss again.
+    return FitData(rows, encoded, encoding, replace(settings, loss=outputs.loss), validation)
 
 
 def _opened(X: Any, known: Encoding | None) -> Features:
@@ -99,11 +109,11 @@ def _inputs(
 
 def _outputs(
     targets: RawTargets, train: Rows, settings: FitSettings, known: Encoding | None,
-    classes: Array | None,
+    classes: Array | None, decided: Loss | None,
 ) -> Outputs:  # fmt: skip
     loss, smoothing = settings.loss, settings.label_smoothing
     if known is None:
-        outputs = learn_outputs(targets, train, loss, smoothing, classes)
+        outputs = learn_outputs(targets, train, loss or decided, smoothing, classes)
     elif known.fitted:
         outputs = known.outputs.continued(loss, smoothing)
     else:

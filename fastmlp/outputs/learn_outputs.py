@@ -5,12 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..data import Array, RawTargets, Rows, some
-from ..losses import LOSSES, Loss, SoftmaxCrossEntropy
+from ..losses import Loss, SoftmaxCrossEntropy
+from .auto_loss import suitable_loss
 from .outputs import Outputs
-
-# More distinct whole numbers may be classes or quantities: digits, letters and grades have up to 26
-# classes, ages and counts more values.
-_MANY_CLASSES = 30
 
 
 def learn_outputs(
@@ -39,7 +36,7 @@ def learn_outputs(
         For targets that do not suit the loss.
     """
     if loss is None:
-        loss = SoftmaxCrossEntropy() if classes is not None else _suitable_loss(targets)
+        loss = SoftmaxCrossEntropy() if classes is not None else suitable_loss(targets)
     outputs = Outputs(loss, 1, flat=targets.is_flat, label_smoothing=label_smoothing)
     if classes is not None:
         _check_use(classes, loss)
@@ -109,30 +106,6 @@ def match_outputs(
             f"that were set have {count}"
         )
     return replace(learned, centre=np.zeros(count), spread=np.ones(count))
-
-
-def _suitable_loss(targets: RawTargets) -> Loss:
-    """The loss for "auto".
-
-    Raises
-    ------
-    ValueError
-        If the targets may be classes or numbers.
-    """
-    if not targets.are_whole:
-        name = "squared_error"
-    elif targets.is_flat:
-        name = "softmax_cross_entropy"
-        if targets.values.dtype.kind in "iuf" and (count := len(targets.distinct)) > _MANY_CLASSES:
-            raise ValueError(
-                f"{targets.name} holds {count} different whole numbers, which may be classes or "
-                "quantities: say so by loss='softmax_cross_entropy' or loss='squared_error'"
-            )
-    elif targets.is_one_hot:
-        name = "softmax_cross_entropy"
-    else:
-        name = "binary_cross_entropy" if targets.are_zeros_and_ones else "squared_error"
-    return LOSSES[name]()
 
 
 def _check_use(classes: Array, loss: Loss) -> None:
