@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .data import Array, gather_rows
+from .data import Array, check_row_order, gather_rows
 from .inference.averaged import score_predictions
 from .kernels.runs.threads import on_one_thread, usable_threads
 from .outputs import Outputs, decided, loss_of_parts
@@ -175,6 +175,7 @@ class Ensemble:
         mean = np.mean(self._all(name, X), axis=0)
         dtype = model.network.dtype
         targets, kept = model.encoding.targets(Y, len(mean), sample_weight, dtype)
+        check_row_order(X, Y, sample_weight)
         return score_predictions(outputs, mean[kept], targets)
 
     def score(

@@ -164,9 +164,9 @@ class Trainer(Predictor):
         The scaling of the features: ``kind``, ``reason`` (if "auto"), ``centre``, ``factor``.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : array of str, shape (n_features_in_,)
-        Names of the columns, if X was a table with names; other tables must have them in the same
-        order.
+    feature_names_in_ : array of object, shape (n_features_in_,)
+        Names of the columns, if X was a table with names (also numbers, other than 0, 1, ...);
+        other tables must have them in the same order.
     layer_sizes_ : tuple of int
         Numbers of inputs, hidden units of each layer, and outputs. Categories, missing numbers and
         bins make more inputs than there are features.

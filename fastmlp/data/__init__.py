@@ -7,7 +7,7 @@ from .arrays import Array, Numbers, Rows, all_finite, finite, is_ready
 from .categories import Key
 from .features import ArrayFeatures, Features, open_features
 from .messages import shown, some
-from .names import Names, check_names
+from .names import Names, are_numbers, check_names, check_row_order
 from .pandas_polars_arrow import gather_rows
 from .splits import split_rows
 from .tables import blocks
@@ -23,10 +23,12 @@ __all__ = [
     "RawTargets",
     "Rows",
     "all_finite",
+    "are_numbers",
     "as_samples",
     "blocks",
     "check_classes",
     "check_names",
+    "check_row_order",
     "finite",
     "gather_rows",
     "is_ready",

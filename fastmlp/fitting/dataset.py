@@ -11,6 +11,7 @@ from ..data import (
     Rows,
     as_samples,
     check_classes,
+    check_row_order,
     open_features,
     read_targets,
     split_rows,
@@ -66,6 +67,7 @@ def fit_data(
     """
     features = _opened(X, known)
     targets = read_targets(Y, len(features), sample_weight)
+    check_row_order(X, Y, sample_weight)
     classes = None if classes is None else check_classes(classes)
     settings = resolve(len(targets))
     validated = validation_data is not None

@@ -5,7 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array, Features, Names, Numbers, Rows, check_names, is_ready, open_features
+from ..data import (
+    Array,
+    Features,
+    Names,
+    Numbers,
+    Rows,
+    are_numbers,
+    check_names,
+    is_ready,
+    open_features,
+)
 from ..settings import FitSettings, check_setting
 from ..settings.combinations import other_network
 from .categories_and_gaps import Columns, learn_columns
@@ -21,8 +31,8 @@ class Inputs:
     ----------
     columns : Columns
         Encoding of columns as numbers.
-    names : array of str, optional
-        Names of the columns.
+    names : array of object, optional
+        Names of the columns, mostly strings; None if there are none, or 0, 1, ... in their place.
     scaling : Scaling
     """
 
@@ -140,7 +150,8 @@ def learn_inputs(
     if scaling is None:
         is_linear = len(settings.hidden) == 0
         scaling = learn_scaling(str(settings.scaling), rows[train], weights, linear=is_linear)
-    inputs = Inputs(columns, features.names, scaling.check(columns.n_inputs))
+    names = None if are_numbers(features.names) else features.names
+    inputs = Inputs(columns, names, scaling.check(columns.n_inputs))
     return inputs, scaling.apply(rows, settings.dtype, features.name)
 
 

@@ -817,13 +817,24 @@ def test_names_are_kept(X: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "X",
+    ("labels", "kept"),
     [
-        frame([0, 1]), frame([0.5, 1.5]), frame([("a", "x"), ("a", "y")]),
-        frame(pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])), frame([dt.date(2020, 1, 1)]),
-        np.ones((2, 2)), [[1, 2]], Arrays(),
+        ([0, 1], [0, 1]), ([7, 5], [7, 5]), ([0.5, 1.5], [0.5, 1.5]), ([NAN, 2.0], ["nan", 2.0]),
+        (pd.Index(np.array([3, 4], np.int8)), [3, 4]),
+        (pd.MultiIndex.from_tuples([("a", 1), ("a", 2)]), [("a", 1), ("a", 2)]),
+        ([dt.date(2020, 1, 1), dt.date(2020, 1, 2)], ["2020-01-01", "2020-01-02"]),
+        ([True, False], ["True", "False"]),
     ],
 )  # fmt: skip
+def test_names_that_are_no_strings(labels: Any, kept: list[Any]) -> None:
+    names = open_features(frame(labels)).names
+    assert names is not None
+    assert names.tolist() == kept
+    assert list(map(type, names)) == list(map(type, kept))
+    assert pickle.loads(pickle.dumps(names)).tolist() == kept
+
+
+@pytest.mark.parametrize("X", [np.ones((2, 2)), [[1, 2]], Arrays()])
 def test_without_names(X: Any) -> None:
     assert open_features(X).names is None
 
