@@ -356,7 +356,8 @@ class Trainer(Predictor):
             As for ``fit``. Statistics of the data (means, standard deviations, categories, medians)
             are learned in the first call only.
         classes : array, optional
-            All labels, sorted; used in the first call, by default those of its Y.
+            All labels, sorted; by default those of Y in the first call. Later ones must name the
+            same.
 
         Returns
         -------

@@ -113,4 +113,5 @@ def _index(value: Any) -> Any:
 
 
 def _same_labels(one: Any, other: Any) -> bool:
-    return bool(one.isin(other).all() and other.isin(one).all())
+    alike = one.nlevels == other.nlevels
+    return alike and bool(one.isin(other).all() and other.isin(one).all())

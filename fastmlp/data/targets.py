@@ -93,7 +93,9 @@ class RawTargets:
             return np.arange(self.values.shape[1])
         self._check_whole()
         if len(self.distinct) < 2:
-            raise ValueError(f"{self.name} must hold at least 2 classes; got {some(self.distinct)}")
+            raise ValueError(
+                f"{self.name} holds one class only, {some(self.distinct)}: at least 2 are needed"
+            )
         return self.distinct
 
     def class_indices(self, classes: Array) -> npt.NDArray[np.int32]:

@@ -26,6 +26,7 @@ from ..outputs import (
     learn_outputs,
     match_outputs,
     with_class_weights,
+    with_classes,
 )
 from ..settings import FitSettings
 
@@ -116,9 +117,11 @@ def _outputs(
     loss, smoothing = settings.loss, settings.label_smoothing
     if known is None:
         outputs = learn_outputs(targets, train, loss or decided, smoothing, classes)
-    elif known.fitted:
-        outputs = known.outputs.continued(loss, smoothing)
     else:
-        outputs = match_outputs(known.outputs, targets, loss, smoothing)
+        outputs = known.outputs if classes is None else with_classes(known.outputs, classes)
+        if known.fitted:
+            outputs = outputs.continued(loss, smoothing)
+        else:
+            outputs = match_outputs(outputs, targets, loss, smoothing)
     outputs.check_smoothing()
     return outputs

@@ -6,7 +6,7 @@ rows, counts by their mean; predictions and losses are in the unit of the target
 
 from .auto_loss import decided, decided_loss, loss_of_parts
 from .class_weights import with_class_weights
-from .learn_outputs import given_outputs, learn_outputs, match_outputs
+from .learn_outputs import given_outputs, learn_outputs, match_outputs, with_classes
 from .outputs import Outputs
 from .targets import Targets
 
@@ -20,4 +20,5 @@ __all__ = [
     "loss_of_parts",
     "match_outputs",
     "with_class_weights",
+    "with_classes",
 ]

@@ -336,7 +336,7 @@ BAD: dict[str, tuple[Any, Any, str]] = {
     "negative count": ("poisson", LABELS - 1.0, r"Y\[\d+\] must not be negative for loss='poiss"),
     "two for binary": ("binary_cross_entropy", MULTILABEL * 2, r"Y\[\d+\] must hold 0 or 1"),
     "three classes": ("binary_cross_entropy", LABELS, "needs 2 classes.*got 3"),
-    "one class": ("binary_cross_entropy", np.ones(ROWS, int), "at least 2 classes"),
+    "one class": ("binary_cross_entropy", np.ones(ROWS, int), "one class only, 1: at least 2"),
     "nan": ("squared_error", WITH_NAN, "Y"),
     "infinity": ("squared_error", np.where(np.arange(ROWS) == 4, INF, 1), "Y"),
     "nan, auto": ("auto", WITH_NAN, "Y"),
