@@ -9,7 +9,7 @@ from .features import ArrayFeatures, Features, open_features
 from .messages import shown, some
 from .names import Names, are_numbers, check_names, check_row_order
 from .pandas_polars_arrow import gather_rows
-from .splits import split_rows
+from .splits import Split, choose_split, split_rows
 from .tables import blocks
 from .targets import RawTargets, as_samples, check_classes, read_targets
 
@@ -22,6 +22,7 @@ __all__ = [
     "Numbers",
     "RawTargets",
     "Rows",
+    "Split",
     "all_finite",
     "are_numbers",
     "as_samples",
@@ -29,6 +30,7 @@ __all__ = [
     "check_classes",
     "check_names",
     "check_row_order",
+    "choose_split",
     "finite",
     "gather_rows",
     "is_ready",

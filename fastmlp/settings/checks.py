@@ -12,7 +12,7 @@ from ..checks import COUNT, FRACTION, NOT_NEGATIVE, RATE, Check, named, one_of, 
 from ..did_you_mean import did_you_mean
 from ..kernels.plugins.activations import ACTIVATIONS
 from ..losses import LOSSES, Loss
-from ..metrics import METRICS
+from ..metrics import METRICS, check_names
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..schedules import SCHEDULES, ReduceOnPlateau, Schedule
 
@@ -145,6 +145,7 @@ def metrics(name: str, value: Any) -> tuple[Any, ...] | None:
             wanted = f"'auto', names among {names}, or functions (y_true, y_pred)"
             error = ValueError if isinstance(item, str) else TypeError
             raise error(f"{name} must be {wanted}; got {value!r}{did_you_mean(item, METRICS)}")
+    check_names(name, items)
     return items
 
 
@@ -153,6 +154,8 @@ def callbacks(name: str, value: Any) -> tuple[Any, ...]:
     items = as_tuple(value)
     if not all(callable(item) or isinstance(item, Callback) for item in items):
         wanted = "callable(trainer, epoch, logs), or an object of fastmlp.callbacks"
+        if any(isinstance(item, EarlyStopping) for item in items):
+            wanted += "; early stopping is the setting early_stopping"
         raise TypeError(f"{name} must be {wanted}; got {value!r}")
     return items
 
