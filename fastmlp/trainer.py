@@ -119,10 +119,12 @@ class Trainer(Predictor):
         training rows; a column that lacks some in the training rows gets a further 0/1 column that
         marks them.
     validation_fraction : float, default "auto"
-        Fraction of the rows held out for validation.
+        Fraction of the rows held out for validation. Where rows are copies (a bootstrap, a rare
+        class repeated), some are trained on and validated: give weights, or ``validation_data``.
     validation_split : {"auto", "last", "shuffled", "stratified"}
         Rows held out: the last ones, a random choice, or a random choice stratified by class;
-        "auto" is "stratified" for labels, else "shuffled".
+        "auto" is "stratified" for labels, else "shuffled". Rows in order of time need "last", as
+        their neighbours tell too much.
     early_stopping : bool or EarlyStopping, default "auto"
         True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
         data ``loss``, has not fallen for 10 epochs. The weights of the best epoch are restored,

@@ -33,9 +33,9 @@ def test_counts_are_classes_with_a_warning() -> None:
     count = len(np.unique(COUNTS))
     with pytest.warns(FitWarning) as told:
         model = trainer().fit(X, COUNTS)
-    assert [str(one.message) for one in told] == [
-        f"Y holds {count} different whole numbers, taken as classes: say what they are by {WAYS}"
-    ]
+    text = f"Y holds {count} different whole numbers, taken as classes: say what they are by {WAYS}"
+    assert len(told) == 1
+    assert str(told[0].message).endswith(text)
     assert told[0].filename == __file__
     assert model.auto_["loss"] == "softmax_cross_entropy"
     assert "loss" not in trainer(loss="poisson").fit(X, COUNTS).auto_
@@ -109,7 +109,7 @@ def test_columns_of_whole_numbers() -> None:
     )
     Y = np.stack([COUNTS, COUNTS[::-1]], axis=1)
     for table in (Y, Y.astype(float), pd.DataFrame(Y)):
-        with pytest.warns(FitWarning, match=f"^{re.escape(wanted)}$") as told:
+        with pytest.warns(FitWarning, match=f"{re.escape(wanted)}$") as told:
             model = trainer().fit(X, table)
         assert len(told) == 1
         assert model.auto_["loss"] == "squared_error"

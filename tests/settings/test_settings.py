@@ -441,6 +441,9 @@ def test_a_schedule_that_monitors_what_is_not_recorded() -> None:
     with pytest.raises(ValueError, match="monitor must be one of 'loss'"):
         model.fit(X, Y)
     model.fit(X, Y, validation_data=(X, Y))
+    model = trainer(schedule=ReduceOnPlateau(monitor="own_metric"), metrics=own_metric)
+    with pytest.raises(ValueError, match=r"monitor must be a loss or a named .*; got 'own_metric'"):
+        model.fit(X, Y)
 
 
 @needs_compiler
