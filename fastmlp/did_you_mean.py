@@ -31,6 +31,7 @@ ALSO_CALLED = {
     "scaling": "normalize normalization standardize",
     "missing": "impute",
     "validation_fraction": "valfraction valsize validationsize testsize",
+    "metrics": "scoring",
     "time_budget": "timelimit timeout maxtime",
     "threads": "njobs nthreads numthreads numworkers",
     "seed": "randomstate randomseed",
@@ -99,18 +100,18 @@ def same_name(got: str, known: Iterable[str]) -> str | None:
     return next(found, None) or next(others, None)
 
 
-def similar_name(got: str, known: Iterable[str], similarity: float = 0.6) -> str | None:
+def similar_name(got: str, known: Iterable[str], similarity: float) -> str | None:
     """The known name that ``got`` misspells, if any; ``similarity`` is that of difflib."""
     matches = difflib.get_close_matches(got.lower(), list(known), n=1, cutoff=similarity)
     return matches[0] if matches else None
 
 
-def did_you_mean(got: Any, known: Iterable[str]) -> str:
+def did_you_mean(got: Any, known: Iterable[str], similarity: float = 0.6) -> str:
     """The end of an error message for an unknown name: the one probably meant, or ""."""
     if not isinstance(got, str):
         return ""
     known = list(known)
-    meant = same_name(got, known) or similar_name(got, known)
+    meant = same_name(got, known) or similar_name(got, known, similarity)
     return "" if meant is None else hint(meant)
 
 
@@ -131,7 +132,8 @@ class NamedFields:
         for name in arguments:
             if name in known or _takes(cls, name):
                 continue
-            if meant := did_you_mean(name, known):
+            # The similarity of "validation_data" and "validation_split" is 0.77.
+            if meant := did_you_mean(name, known, 0.8):
                 what = f"{cls.__init__.__qualname__}() got an unexpected keyword argument {name!r}"
                 raise TypeError(what + meant)
         return object.__new__(cls)

@@ -40,7 +40,8 @@ def fit_many(
     X, Y, sample_weight, validation_data
         As for ``Trainer.fit``, the same for all trainers.
     rows : sequence of array of int or bool, optional
-        Rows of X and Y for each trainer, such as the training rows of a fold; None for all.
+        Rows of X and Y for each trainer, such as the training rows of a fold; None for all. Where
+        ``loss`` is "auto", all these rows together decide what it becomes for each.
 
     Returns
     -------
