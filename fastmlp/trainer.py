@@ -157,7 +157,7 @@ class Trainer(Predictor):
         Seed of the initial weights, the held-out rows, the orders of rows and dropout.
     warm_start : bool, default False
         ``fit`` continues from the present weights instead of initial ones. After an interrupt, an
-        exception, or the end of epochs or time, a fit of the same data with the same early stopping
+        exception, or the end of epochs or time, a fit of the same data, loss and early stopping
         goes on as if there had been no end: history, epoch numbers, best epoch and patience
         included. Otherwise, as after early stopping or a stop by a callback, it starts a new
         history from the weights that predict. The same rows are held out; where that is impossible,
