@@ -11,6 +11,7 @@ from ..data import (
     Names,
     Numbers,
     Rows,
+    are_numbers,
     check_names,
     is_ready,
     open_features,
@@ -32,8 +33,8 @@ class Inputs:
     ----------
     columns : Columns
         Encoding of columns as numbers.
-    names : array of str, optional
-        Names of the columns.
+    names : array of object, optional
+        Names of the columns, mostly strings; None if there are none, or 0, 1, ... in their place.
     scaling : Scaling
     """
 
@@ -158,7 +159,8 @@ def learn_inputs(
     if settings.open_ended:
         gaps = range(columns.n_inputs - len(columns.gaps), columns.n_inputs)
         _check_first(features, columns, constant + [k for k in gaps if rows[train, k].all()])
-    inputs = Inputs(columns, features.names, scaling.check(columns.n_inputs))
+    names = None if are_numbers(features.names) else features.names
+    inputs = Inputs(columns, names, scaling.check(columns.n_inputs))
     return inputs, scaling.apply(rows, settings.dtype, features.name)
 
 

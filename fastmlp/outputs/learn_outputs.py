@@ -4,14 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data import Array, RawTargets, Rows, some
-from ..losses import LOSSES, Loss, SoftmaxCrossEntropy
+from ..data import Array, RawTargets, Rows, check_classes, some
+from ..losses import Loss, SoftmaxCrossEntropy
 from ..settings.combinations import other_network
+from .auto_loss import suitable_loss
 from .outputs import Outputs
-
-# More distinct whole numbers may be classes or quantities: digits, letters and grades have up to 26
-# classes, ages and counts more values.
-_MANY_CLASSES = 30
 
 
 def learn_outputs(
@@ -44,7 +41,7 @@ def learn_outputs(
         For targets that do not suit the loss, or constant numbers in a first chunk of many.
     """
     if loss is None:
-        loss = SoftmaxCrossEntropy() if classes is not None else _suitable_loss(targets)
+        loss = SoftmaxCrossEntropy() if classes is not None else suitable_loss(targets)
     outputs = Outputs(loss, 1, flat=targets.is_flat, label_smoothing=label_smoothing)
     if classes is not None:
         _check_use(classes, loss)
@@ -74,6 +71,31 @@ def given_outputs(loss: Loss | None, count: int) -> Outputs:
         raise ValueError(f"{loss!r} needs {loss.count} outputs; got weights with {count}")
     flat = loss.targets == "classes" or count == loss.count
     return Outputs(loss, count, centre=np.zeros(count), spread=np.ones(count), flat=flat)
+
+
+def with_classes(known: Outputs, classes: Array) -> Outputs:
+    """Return known outputs, whose classes, if any, must be these; weights without get them.
+
+    Raises
+    ------
+    ValueError
+        If there are other classes, or none with this loss.
+    """
+    if known.kind not in ("classes", "pair"):
+        raise _without_effect(classes, f"loss={known.loss.name!r}")
+    if known.classes is None:
+        return replace(known, classes=check_classes(classes, len(known.labels)))
+    old, new = known.classes.tolist(), classes.tolist()
+    lists = {
+        "unknown": [label for label in new if label not in old],
+        "missing": [label for label in old if label not in new],
+    }
+    if any(lists.values()):
+        differences = "; ".join(
+            f"{what}: {some(labels)}" for what, labels in lists.items() if labels
+        )
+        raise ValueError(f"classes must be those that the network has; {differences}")
+    return known
 
 
 def match_outputs(
@@ -120,45 +142,29 @@ def match_outputs(
     return replace(learned, centre=given.centre, spread=given.spread)
 
 
-def _suitable_loss(targets: RawTargets) -> Loss:
-    """The loss for "auto".
-
-    Raises
-    ------
-    ValueError
-        If the targets may be classes or numbers.
-    """
-    if not targets.are_whole:
-        name = "squared_error"
-    elif targets.is_flat:
-        name = "softmax_cross_entropy"
-        if targets.values.dtype.kind in "iuf" and (count := len(targets.distinct)) > _MANY_CLASSES:
-            raise ValueError(
-                f"{targets.name} holds {count} different whole numbers, which may be classes or "
-                "quantities: say so by loss='softmax_cross_entropy' or loss='squared_error'"
-            )
-    elif targets.is_one_hot:
-        name = "softmax_cross_entropy"
-    else:
-        name = "binary_cross_entropy" if targets.are_zeros_and_ones else "squared_error"
-    return LOSSES[name]()
+def _without_effect(classes: Array, beside: str) -> ValueError:
+    return ValueError(f"classes have no effect with {beside}; got {some(classes)}")
 
 
 def _check_use(classes: Array, loss: Loss) -> None:
     if loss.targets in ("numbers", "counts"):
-        raise ValueError(f"classes have no effect with loss={loss.name!r}; got {some(classes)}")
+        raise _without_effect(classes, f"loss={loss.name!r}")
     if len(classes) < 2:
-        raise ValueError(f"classes must be at least 2; got {some(classes)}")
+        raise ValueError(f"classes must name at least 2; got {classes.tolist()}")
 
 
 def _of_classes(outputs: Outputs, targets: RawTargets, classes: Array | None) -> Outputs:
-    if classes is None or not targets.is_flat:
-        classes = targets.classes
-    return replace(outputs, count=len(classes), classes=classes)
+    own = targets.classes if classes is None or not targets.is_flat else classes
+    if classes is not None and classes.tolist() != own.tolist():
+        got = f"{len(own)} columns, which are classes 0 to {len(own) - 1}"
+        raise ValueError(f"{targets.name} has {got}; got classes {some(classes)}")
+    return replace(outputs, count=len(own), classes=own)
 
 
 def _of_labels(outputs: Outputs, targets: RawTargets, classes: Array | None) -> Outputs:
     if not targets.is_flat:
+        if classes is not None:
+            raise _without_effect(classes, "several columns of labels")
         return replace(outputs, count=targets.values.shape[1])
     classes = targets.classes if classes is None else classes
     if len(classes) != 2:

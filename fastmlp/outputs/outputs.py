@@ -72,6 +72,13 @@ class Outputs:
         is_pair = self.loss.targets == "labels" and self.count == 1 and self.flat
         return "pair" if is_pair else self.loss.targets
 
+    def __str__(self) -> str:
+        """What the targets are taken for, such as "3 classes"."""
+        if self.kind in ("classes", "pair"):
+            return f"{len(self.labels)} classes"
+        columns = self.count // self.loss.count
+        return self.kind if columns == 1 else f"{columns} columns of {self.kind}"
+
     @cached_property
     def metric(self) -> str:
         """The metric that is recorded beside the loss: accuracy, or R²."""

@@ -13,7 +13,7 @@ import pytest
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.schedules import ReduceOnPlateau
 from tests.helpers.basics import needs_compiler
-from tests.helpers.models import OPTIMIZERS, X, Y, numbers, same_weights, trainer
+from tests.helpers.models import OPTIMIZERS, X, Y, numbers, random_weights, same_weights, trainer
 
 pytestmark = needs_compiler
 
@@ -128,7 +128,14 @@ def test_at_most_two_chunks_are_held() -> None:
     ("stream", "epochs", "error", "message"),
     [
         (5, 1, TypeError, "chunks must be an iterable, or a callable that makes one; got int"),
-        ([], 1, ValueError, r"chunks must hold at least one \(X, Y\); got none"),
+        ([], 1, ValueError, r"chunks must hold at least one \(X, Y\); got none$"),
+        (
+            iter(()),
+            1,
+            ValueError,
+            "got none: this tuple_iterator is at its end; give a new one, or a",
+        ),
+        (lambda: iter([]), 2, ValueError, "got none: this list_iterator is at its end; give a new"),
         ([(X, Y)], 2, ValueError, "chunks must be a callable .* as epochs=2 need several"),
         ([X], 1, TypeError, "chunk 0 must be .*; got ndarray"),
         ([(X, Y), (X[:, :2], Y)], 1, ValueError, "X .*4.*2|X .*2.*4"),
@@ -139,6 +146,79 @@ def test_bad_streams(stream: Any, epochs: int, error: type[Exception], message: 
     with pytest.raises(error, match=message):
         model.fit_stream(stream)
     assert not hasattr(model, "classes_")
+
+
+def test_a_generator_that_was_read_before() -> None:
+    """Its second fit, and one that goes on after the rows were looked at."""
+    stream = chunks()
+    model = trainer(epochs=1).fit_stream(stream)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"got none: this generator is at its end; give a new one"):
+        model.fit_stream(stream)
+    assert same_weights(model.get_weights(), before)
+    assert model.n_iter_ == 1
+
+
+@pytest.mark.parametrize("loss", ["auto", "binary_cross_entropy"])
+def test_later_calls_have_the_classes_of_the_first(loss: str) -> None:
+    rows, labels = X[Y < 2], Y[Y < 2]
+    model = trainer(loss=loss, warm_start=True, epochs=1).partial_fit(rows, labels, classes=[0, 1])
+    model.partial_fit(rows, labels, [0, 1]).partial_fit(rows, labels, np.array([0.0, 1.0]))
+    before = model.get_weights()
+    for classes, message in (
+        ([0, 1, 2], "unknown: 2$"),
+        ([1, 5, 6], "unknown: 5, 6; missing: 0$"),
+        (["0", "1"], "unknown: '0', '1'; missing: 0, 1$"),
+        ([1], "missing: 0$"),
+    ):
+        message = f"classes must be those that the network has; {message}"
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(rows, labels, classes=classes)
+        with pytest.raises(ValueError, match=message):
+            model.fit_stream([(rows, labels)], classes=classes)
+    with pytest.raises(ValueError, match="classes must be sorted"):
+        model.partial_fit(rows, labels, classes=[1, 0])
+    assert same_weights(model.get_weights(), before)
+    # One that starts afresh has its own.
+    model.warm_start = False
+    if loss == "auto":
+        assert model.fit_stream([(X, Y)], classes=[0, 1, 2]).classes_.tolist() == [0, 1, 2]
+
+
+def test_classes_without_effect_are_an_error() -> None:
+    y = X[:, 0].astype(float)
+    model = trainer(loss="squared_error").partial_fit(X, y)
+    with pytest.raises(ValueError, match="classes have no effect with loss='squared_error'"):
+        model.partial_fit(X, y, classes=[0, 1])
+    labels = np.stack([Y > 0, Y > 1], axis=1)
+    for model in (trainer(loss="binary_cross_entropy"), trainer().fit(X, labels)):
+        with pytest.raises(ValueError, match=r"classes have no effect with .*; got 0, 1"):
+            model.partial_fit(X, labels, classes=[0, 1])
+    with pytest.raises(ValueError, match=r"classes must name at least 2; got \[0\]"):
+        trainer().partial_fit(X, Y, classes=[0])
+
+
+def test_columns_are_classes_0_1_and_so_on() -> None:
+    one_hot = np.eye(3)[Y]
+    assert trainer().partial_fit(X, one_hot, classes=[0, 1, 2]).classes_.tolist() == [0, 1, 2]
+    message = "Y has 3 columns, which are classes 0 to 2; got classes 'a', 'b', 'c'"
+    with pytest.raises(ValueError, match=message):
+        trainer().partial_fit(X, one_hot, classes=["a", "b", "c"])
+
+
+def test_classes_of_weights_that_were_given() -> None:
+    words = np.array(["a", "b", "c"])[Y]
+    model = trainer()
+    model.set_weights(random_weights(4, 8, 3))
+    with pytest.raises(ValueError, match=r"classes must have shape \(3,\); got \(2,\)"):
+        model.partial_fit(X[Y < 2], words[Y < 2], classes=["a", "b"])
+    model.partial_fit(X[Y < 2], words[Y < 2], classes=["a", "b", "c"])
+    assert model.classes_.tolist() == ["a", "b", "c"]
+    model = trainer()
+    model.set_weights(random_weights(4, 8, 3), classes=["a", "b", "c"])
+    with pytest.raises(ValueError, match="those that the network has; unknown: 'd'; missing: 'c'"):
+        model.partial_fit(X[Y < 2], words[Y < 2], classes=["a", "b", "d"])
+    assert model.partial_fit(X[Y < 2], words[Y < 2], classes=["a", "b", "c"]).n_iter_ == 1
 
 
 def test_memory_mapped_rows(tmp_path: Any) -> None:

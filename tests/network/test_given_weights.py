@@ -151,7 +151,7 @@ def test_one_output_needs_a_loss(sizes: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="needs an output for each class; got weights with 1"):
         model.set_weights(random_weights(*sizes))
     assert not hasattr(model, "layer_sizes_")
-    with pytest.raises(ValueError, match="at least 2 classes"):
+    with pytest.raises(ValueError, match="Y holds one class only, 0: at least 2 are needed"):
         model.fit(X, 0 * Y)
     for loss, kind in (("squared_error", "f"), ("binary_cross_entropy", "i")):
         model = trainer(loss=loss)
