@@ -113,7 +113,9 @@ class Trainer(Predictor):
         (robust, with up to 16 piecewise-linear bins between quantiles as further inputs for each
         feature of more than two values), "quantile" (a piecewise-linear map to the normal
         distribution), "max_abs" (largest value 1), a factor, or one for each feature (each column
-        of numbers, where categories or gaps add columns); None for none.
+        of numbers, where categories or gaps add columns); None for none. Beyond the range of the
+        training rows bins and quantiles stay constant, a clipped feature approaches 3. Quantiles
+        of more than 20,000 rows are those of a random sample, the same for every seed.
     missing : {"error", "impute"}
         Missing numbers in X (NaN, None or NA) are an error, or filled with the median of the
         training rows; a column that lacks some in the training rows gets a further 0/1 column that
@@ -155,7 +157,7 @@ class Trainer(Predictor):
         Seed of the initial weights, the held-out rows, the orders of rows and dropout.
     warm_start : bool, default False
         ``fit`` continues from the present weights instead of initial ones. After an interrupt, an
-        exception, or the end of epochs or time, a fit of the same data with the same early stopping
+        exception, or the end of epochs or time, a fit of the same data, loss and early stopping
         goes on as if there had been no end: history, epoch numbers, best epoch and patience
         included. Otherwise, as after early stopping or a stop by a callback, it starts a new
         history from the weights that predict. The same rows are held out; where that is impossible,
@@ -303,9 +305,9 @@ class Trainer(Predictor):
             Columns of pandas' dtype category, Categorical and Enum of Polars, and dictionaries of
             PyArrow are one-hot encoded: a 0/1 column for each category in the training rows, at
             most 2,000 in all. Other tables are matched by the values of the categories, not their
-            codes, and may hold plain values; an unknown or missing category is all zeros. The
-            network's inputs are the numbers, the one-hot columns, and the columns that mark
-            missing numbers, in this order.
+            codes, and may hold plain values; an unknown or missing category is all zeros, and a
+            warning names unknown ones, once for each column. The network's inputs are the numbers,
+            the one-hot columns, and the columns that mark missing numbers, in this order.
         Y : array of shape (n,) or (n, c)
             Labels (integers, strings, booleans), one-hot rows, class probabilities, rows of 0 and
             1, or numbers, see ``loss``. Numbers are centred and scaled internally, each column by
@@ -386,7 +388,7 @@ class Trainer(Predictor):
         ----------
         X, Y, sample_weight
             As for ``fit``. Statistics of the data (means, standard deviations, categories, medians)
-            are learned in the first call only.
+            are learned in the first call only, see ``fit_stream``.
         classes : array, optional
             All labels, sorted; by default those of Y in the first call. Later ones must name the
             same.
@@ -431,7 +433,9 @@ class Trainer(Predictor):
             Of (X, Y) or (X, Y, sample_weight), as for ``fit``. An epoch trains on each chunk once,
             in their order, with rows shuffled within each. An iterable gives one epoch, a callable
             is called for each epoch. Statistics of the data (means, standard deviations,
-            categories, medians) are learned from the first chunk.
+            categories, medians) are learned from the first chunk: an error names columns that are
+            constant there, unless ``scaling`` is None or factors, or X holds pixels. Numbers in Y
+            must vary there, too.
         classes : array, optional
             All labels, sorted; needed if the first chunk lacks some.
         validation_data : (X, Y) or (X, Y, sample_weight), optional

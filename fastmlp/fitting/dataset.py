@@ -105,6 +105,7 @@ def fit_data(
         samples = as_samples(validation_data, "validation_data")
         validation = encoding.rows_and_targets(*samples, settings.dtype, "validation ")
     elif held_back is not None:
+        inputs.columns.warn_of_unknown(features, targets.rows_in_x(held_back))
         validation = rows[held_back], encoded.part(held_back)
         rows, encoded = rows[train], encoded.part(train)
     encoded = with_class_weights(encoded, outputs, settings.class_weight)
@@ -145,7 +146,9 @@ def _outputs(
 ) -> Outputs:  # fmt: skip
     loss, smoothing = settings.loss, settings.label_smoothing
     if known is None:
-        outputs = learn_outputs(targets, train, loss or decided, smoothing, classes)
+        outputs = learn_outputs(
+            targets, train, loss or decided, smoothing, classes, open_ended=settings.open_ended
+        )
     else:
         outputs = known.outputs if classes is None else with_classes(known.outputs, classes)
         if known.fitted:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..data import Array, RawTargets, Rows, check_classes, some
 from ..losses import Loss, SoftmaxCrossEntropy
+from ..settings.combinations import other_network
 from .auto_loss import suitable_loss
 from .outputs import Outputs
 
@@ -16,6 +17,8 @@ def learn_outputs(
     loss: Loss | None,
     label_smoothing: float = 0.0,
     classes: Array | None = None,
+    *,
+    open_ended: bool = False,
 ) -> Outputs:
     """Return the outputs for the targets of a fit.
 
@@ -29,11 +32,13 @@ def learn_outputs(
     label_smoothing : float
     classes : array, optional
         All classes, if the targets may lack some.
+    open_ended : bool
+        Whether more targets may follow.
 
     Raises
     ------
     TypeError, ValueError
-        For targets that do not suit the loss.
+        For targets that do not suit the loss, or constant numbers in a first chunk of many.
     """
     if loss is None:
         loss = SoftmaxCrossEntropy() if classes is not None else suitable_loss(targets)
@@ -44,7 +49,7 @@ def learn_outputs(
         return _of_classes(outputs, targets, classes)
     if loss.targets == "labels":
         return _of_labels(outputs, targets, classes)
-    return _of_numbers(outputs, targets, train)
+    return _of_numbers(outputs, targets, train, open_ended=open_ended)
 
 
 def given_outputs(loss: Loss | None, count: int) -> Outputs:
@@ -114,6 +119,10 @@ def match_outputs(
         if loss is None or loss.targets == "numbers":
             raise
         learned = replace(given, loss=loss, label_smoothing=label_smoothing)
+    if given.kind == "numbers" and learned.kind != "numbers":
+        raise other_network(
+            f"loss={learned.loss.name!r}, but its weights were set with {given.loss!r}"
+        )
     count = given.count
     if learned.kind in ("classes", "pair"):
         named = replace(learned, count=count, classes=given.classes)
@@ -130,7 +139,7 @@ def match_outputs(
             f"Y needs {learned.count} outputs with loss={learned.loss.name!r}, but the weights "
             f"that were set have {count}"
         )
-    return replace(learned, centre=np.zeros(count), spread=np.ones(count))
+    return replace(learned, centre=given.centre, spread=given.spread)
 
 
 def _without_effect(classes: Array, beside: str) -> ValueError:
@@ -164,7 +173,9 @@ def _of_labels(outputs: Outputs, targets: RawTargets, classes: Array | None) -> 
     return replace(outputs, classes=classes)
 
 
-def _of_numbers(outputs: Outputs, targets: RawTargets, train: Rows) -> Outputs:
+def _of_numbers(
+    outputs: Outputs, targets: RawTargets, train: Rows, *, open_ended: bool
+) -> Outputs:  # fmt: skip
     """Outputs centred and scaled by mean and standard deviation of each column, counts by means."""
     are_counts, count = outputs.kind == "counts", outputs.loss.count
     columns = targets.numbers(counts=are_counts)[train]
@@ -174,8 +185,18 @@ def _of_numbers(outputs: Outputs, targets: RawTargets, train: Rows) -> Outputs:
         raise ValueError(f"several quantiles need one column of targets; got {columns.shape[1]}")
     weights = targets.weights_of(train)
     means = np.average(columns, axis=0, weights=weights)
-    if are_counts:
-        return replace(outputs, count=count, spread=np.where(means > 0, means, 1.0))
-    spread = np.sqrt(np.average((columns - means) ** 2, axis=0, weights=weights))
-    spread = np.where(spread > np.finfo(np.float64).eps * np.abs(means), spread, 1.0)
-    return replace(outputs, count=count, centre=means, spread=spread)
+    spread, varies = means, means > 0
+    if not are_counts:
+        spread = np.sqrt(np.average((columns - means) ** 2, axis=0, weights=weights))
+        # Constants may have a spread, of the size of the mean's rounding error.
+        varies = spread > np.finfo(np.float64).eps * np.abs(means)
+        varies &= columns.max(axis=0) > columns.min(axis=0)
+    if open_ended and not varies.all():
+        got = "zeros only" if are_counts else "a single value"
+        where = "" if targets.is_flat else f" in columns {some(np.flatnonzero(~varies))}"
+        raise ValueError(
+            f"{targets.name} must vary in the first chunk, from which the unit of the targets is "
+            f"learned for all chunks; got {got}{where}: give a larger first chunk"
+        )
+    spread = np.where(varies, spread, 1.0)
+    return replace(outputs, count=count, centre=0 * means if are_counts else means, spread=spread)
