@@ -11,7 +11,7 @@ from .names import Names, check_names
 from .pandas_polars_arrow import gather_rows
 from .splits import split_rows
 from .tables import blocks
-from .targets import RawTargets, as_samples, check_classes, read_targets
+from .targets import RawTargets, as_samples, check_classes, read_targets, rescaled
 
 __all__ = [
     "Array",
@@ -32,6 +32,7 @@ __all__ = [
     "is_ready",
     "open_features",
     "read_targets",
+    "rescaled",
     "shown",
     "some",
     "split_rows",

@@ -17,7 +17,16 @@ from ..data import (
 )
 from ..inputs import Inputs, learn_inputs
 from ..network.encoding import Encoding
-from ..outputs import Outputs, Targets, learn_outputs, match_outputs, with_class_weights
+from ..outputs import (
+    Outputs,
+    Targets,
+    class_factors,
+    learn_outputs,
+    match_outputs,
+    of_known_classes,
+    trained_on,
+    with_class_weights,
+)
 from ..settings import FitSettings
 
 
@@ -66,6 +75,8 @@ def fit_data(
     outputs = _outputs(targets, train, settings, known, classes)
     encoding = Encoding(inputs, outputs)
     encoded = outputs.encode(targets, settings.dtype)
+    class_weight = of_known_classes(settings.class_weight, outputs, encoded)
+    settings = replace(settings, class_weight=class_weight)
     validation = None
     if validated:
         samples = as_samples(validation_data, "validation_data")
@@ -73,8 +84,12 @@ def fit_data(
     elif held_back is not None:
         validation = rows[held_back], encoded.part(held_back)
         rows, encoded = rows[train], encoded.part(train)
-    encoded = with_class_weights(encoded, outputs, settings.class_weight)
-    return FitData(rows, encoded, encoding, settings, validation)
+    factors = class_factors(class_weight, outputs, encoded)
+    if validation is not None:
+        weighted = with_class_weights(validation[1], outputs, factors)
+        validation = validation[0], weighted.rescaled()
+    kept, encoded = trained_on(with_class_weights(encoded, outputs, factors))
+    return FitData(rows[kept], encoded.rescaled(), encoding, settings, validation)
 
 
 def _opened(X: Any, known: Encoding | None) -> Features:

@@ -12,6 +12,7 @@ from ..fit_warning import warn
 from ..history import History
 from ..network.model import Model
 from ..network.packed_network import Network
+from ..outputs import MeanWeight
 from ..settings import LearningRate
 from .dataset import FitData
 from .diagnostics import warn_of
@@ -139,6 +140,7 @@ class Fit:
                         trainer.stop_reason_ = "time_budget"
                         break
                     model = self._model.averaged_with(network, settings.weight_averaging)
+                    model = replace(model, mean_weight=statistics.mean_weight)
                     logs, monitored = self._scorer.scores(model.network, statistics)
                 self._publish(epoch, model, logs, monitored)
                 self._progress.show(epoch, logs, statistics.rows)
@@ -151,6 +153,7 @@ class Fit:
     def _train_epoch(self) -> tuple[Network, Statistics]:
         """Train on the rows of an epoch once, part by part for a stream."""
         network = self._model.latest or self._model.network
+        mean_weight = MeanWeight() if self._source.is_in_memory else self._model.mean_weight
         parts: list[Statistics] = []
         for run in self._source.runs(network):
             updates = range(network.updates, network.updates + run.updates_per_epoch)
@@ -162,7 +165,7 @@ class Fit:
             until = self._deadline - self._scorer.seconds
             try:
                 network, part = run.epoch(
-                    network, order, rates, dropout_key, until, self._progress.advance
+                    network, order, rates, dropout_key, until, self._progress.advance, mean_weight
                 )
             except FloatingPointError as error:
                 raise FloatingPointError(
@@ -171,6 +174,7 @@ class Fit:
                     "size, may help"
                 ) from None
             parts.append(part)
+            mean_weight = part.mean_weight
             if not part.is_complete or self._time_is_up():
                 break
         return network, Statistics.joined(parts)

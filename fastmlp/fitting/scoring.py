@@ -50,8 +50,9 @@ class Scorer:
         start = time.perf_counter()
         encoding, settings = self._data.encoding, self._data.settings
         metrics, threads = settings.metrics, settings.threads
-        known = {encoding.outputs.metric: statistics.metric}
-        logs = {"loss": statistics.loss}
+        trained = encoding.outputs.summed_up(statistics.means)
+        known = {encoding.outputs.metric: trained.metric}
+        logs, scaled = {"loss": trained.loss}, {"loss": trained.scaled_loss}
         if metrics is None:
             logs |= known
         else:
@@ -62,11 +63,12 @@ class Scorer:
                 known |= further_scores(network, encoding, rows, rest, threads)
             logs |= {name: known[name] for name in map(name_of, metrics) if name in known}
         if self._data.validation is not None:
-            validated = scores(network, encoding, self._data.validation, metrics, threads)
+            validated, loss = scores(network, encoding, self._data.validation, metrics, threads)
             logs |= {f"val_{name}": value for name, value in validated.items()}
+            scaled["val_loss"] = loss
         self.seconds = time.perf_counter() - start
         logs |= {"learning_rate": statistics.learning_rate, "seconds": statistics.seconds}
-        return EpochScores(logs, logs)
+        return EpochScores(logs, logs | scaled)
 
     def rehearse(self, network: Network) -> None:
         """Estimate the time of validation from a few rows."""

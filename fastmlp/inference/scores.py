@@ -40,12 +40,14 @@ def name_of(metric: AnyMetric) -> str:
 
 def scores(
     network: Network, encoding: Encoding, rows: Samples, metrics: Metrics, threads: int | None
-) -> dict[str, float]:
-    """Mean ``loss`` and ``metrics``, by default accuracy or r2, on rows and targets."""
-    loss, score = evaluate(network, encoding, rows, threads)
+) -> tuple[dict[str, float], float]:
+    """Mean ``loss`` and ``metrics``, by default accuracy or r2, on rows and targets; and the loss
+    of the scaled targets."""
+    loss, metric, scaled_loss = evaluate(network, encoding, rows, threads)
     if metrics is None:
-        return {"loss": loss, encoding.outputs.metric: score}
-    return {"loss": loss} | further_scores(network, encoding, rows, metrics, threads)
+        return {"loss": loss, encoding.outputs.metric: metric}, scaled_loss
+    further = further_scores(network, encoding, rows, metrics, threads)
+    return {"loss": loss} | further, scaled_loss
 
 
 def further_scores(

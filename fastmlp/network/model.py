@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..data import check_classes
 from ..inputs import Columns, Inputs, Scaling
-from ..outputs import given_outputs
+from ..outputs import MeanWeight, given_outputs
 from ..settings import Settings, check_setting
 from ..settings.fit_settings import for_each_layer
 from .encoding import Encoding
@@ -41,6 +41,8 @@ class Model:
         Number of epochs in that average.
     extremes : dict of str to (float, float)
         The smallest and the largest value of each recorded quantity in all fits of the network.
+    mean_weight : MeanWeight
+        That of the rows trained on, by which streams and ``partial_fit`` divide losses.
     """
 
     network: Network
@@ -51,9 +53,10 @@ class Model:
     latest: Network | None = None
     averaged: int = 0
     extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    mean_weight: MeanWeight = field(default_factory=MeanWeight)
 
     def recorded(self, logs: Mapping[str, float]) -> "Model":
-        """A copy after an epoch with these recorded values, of which NaN and the time are left out."""
+        """A copy after an epoch with these recorded values; NaN and the time are left out."""
         extremes = dict(self.extremes)
         for name, value in logs.items():
             if name != "seconds" and not math.isnan(value):
@@ -108,15 +111,16 @@ class Model:
         return replace(self.settled(network.with_weights(checked)), encoding=encoding)
 
     def restarted(self) -> "Model":
-        """A copy with a new optimizer state and random generator, without extremes."""
+        """A copy with new optimizer state, random generator, extremes and mean weight."""
         network = self.network.restarted(self.network.rule)
-        return replace(self, network=network, random=None, extremes={})
+        return replace(self, network=network, random=None, extremes={}, mean_weight=MeanWeight())
 
     def plain(self) -> dict[str, Any]:
         """The model as plain arrays and values."""
         return {
             **vars(self), "network": self.network.plain(), "encoding": self.encoding.plain(),
             "latest": self.latest and self.latest.plain(), "extremes": dict(self.extremes),
+            "mean_weight": tuple(self.mean_weight),
         }  # fmt: skip
 
     @classmethod
@@ -136,7 +140,7 @@ class Model:
         extremes = {str(k): (float(a), float(b)) for k, (a, b) in plain["extremes"].items()}
         rest = {
             "averaged": int(plain["averaged"]), "latest": latest, "monitored": monitored,
-            "extremes": extremes,
+            "extremes": extremes, "mean_weight": MeanWeight.from_plain(*plain["mean_weight"]),
         }  # fmt: skip
         return cls(**plain | {"network": network, "encoding": encoding} | rest)
 

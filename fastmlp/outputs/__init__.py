@@ -4,16 +4,24 @@ Numbers are centred and scaled, each column by its mean and standard deviation o
 rows, counts by their mean; predictions and losses are in the unit of the targets.
 """
 
-from .class_weights import with_class_weights
+from .class_weights import class_factors, of_known_classes, trained_on, with_class_weights
 from .learn_outputs import given_outputs, learn_outputs, match_outputs
+from .means import Means, Scores
 from .outputs import Outputs
 from .targets import Targets
+from .weights import MeanWeight
 
 __all__ = [
+    "MeanWeight",
+    "Means",
     "Outputs",
+    "Scores",
     "Targets",
+    "class_factors",
     "given_outputs",
     "learn_outputs",
     "match_outputs",
+    "of_known_classes",
+    "trained_on",
     "with_class_weights",
 ]
