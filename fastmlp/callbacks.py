@@ -1,4 +1,4 @@
-"""Callbacks, called after each epoch of a fit: early stopping, checkpoints, a log file.
+"""Early stopping, and callbacks called after each epoch of a fit: checkpoints, a log file.
 
 Any callable is one: ``callback(trainer, epoch, logs)``, epochs counted from 0, ``logs`` the values
 recorded in the epoch. It may also have methods ``on_fit_begin(trainer)`` and
@@ -33,11 +33,12 @@ class Callback(Checked):
 
 
 @dataclass(frozen=True)
-class EarlyStopping(Callback):
+class EarlyStopping(Checked):
     """Stop when a recorded value has not improved for ``patience`` epochs.
 
-    As Keras's ``EarlyStopping``, but the weights of the best epoch are restored by default, however
-    the fit ends.
+    As Keras's ``EarlyStopping``, but a setting of the trainer, not a callback, and the weights of
+    the best epoch are restored by default, however the fit ends. Losses are compared on scaled
+    targets, whose columns count alike; an epoch whose value is NaN is not the best one.
 
     Parameters
     ----------
@@ -63,10 +64,6 @@ class EarlyStopping(Callback):
     def is_validated(self) -> bool:
         """Whether it monitors validation data, if there are any."""
         return self.monitor.startswith(("auto", "val_"))
-
-    def for_fit(self) -> "_Monitor":
-        """Return the monitor of one fit."""
-        return _Monitor(self)
 
 
 @dataclass(frozen=True)
@@ -117,8 +114,8 @@ class CSVLog(Callback):
 class Best:
     """Tracks the best value so far of a recorded quantity."""
 
-    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
-        self._monitor, self._mode, self._min_delta = monitor, mode, min_delta
+    def __init__(self, monitor: str, mode: str) -> None:
+        self._monitor, self._mode = monitor, mode
         self.epoch, self._value = -1, np.inf
 
     def is_better(self, epoch: int, logs: Logs) -> bool:
@@ -130,33 +127,21 @@ class Best:
             If the value is not recorded, or it is unknown whether larger is better.
         """
         value = monitored_value(self._monitor, logs, self._mode)
-        if not (self.epoch < 0 or value < self._value - self._min_delta):
+        if not (self.epoch < 0 or value < self._value):
             return False
         self.epoch, self._value = epoch, value
         return True
 
 
-class _Monitor:
-    """Stops a fit without improvement, and restores the model of the best epoch."""
-
-    def __init__(self, settings: EarlyStopping) -> None:
-        self._settings = settings
-        self._best = Best(settings.monitor, settings.mode, settings.min_delta)
-        self._model: Any = None
+class Keeper:
+    """Base of callbacks that keep the trainer: they run after all others, which may change it."""
 
     def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
-        if self._best.is_better(epoch, logs):
-            self._model = trainer.model_
-            trainer.best_epoch_ = epoch
-        elif epoch - self._best.epoch >= self._settings.patience:
-            trainer.stop_training, trainer.stop_reason_ = True, "early_stopping"
-
-    def on_fit_end(self, trainer: Any) -> None:
-        if self._settings.restore_best and self._model is not None:
-            trainer.model_ = self._model
+        """Keep the trainer after an epoch."""
+        raise NotImplementedError
 
 
-class _Checkpointer:
+class _Checkpointer(Keeper):
     """Pickles the trainer to a file after epochs."""
 
     def __init__(self, settings: Checkpoint) -> None:

@@ -152,6 +152,8 @@ def callbacks(name: str, value: Any) -> tuple[Any, ...]:
     items = as_tuple(value)
     if not all(callable(item) or isinstance(item, Callback) for item in items):
         wanted = "callable(trainer, epoch, logs), or an object of fastmlp.callbacks"
+        if any(isinstance(item, EarlyStopping) for item in items):
+            wanted += "; early stopping is the setting early_stopping"
         raise TypeError(f"{name} must be {wanted}; got {value!r}")
     return items
 
