@@ -175,8 +175,8 @@ class Outputs:
         losses = means.losses * self.spread**self.loss.degree
         if self.kind == "counts":  # the loss of the counts, not of the scaled ones
             losses = losses - means.targets * self.spread * np.log(self.spread)
-        # Constant columns leave rounding errors.
-        varies = means.variances > (np.finfo(np.float32).eps * means.targets) ** 2
+        # The means of parts of a constant column differ by rounding errors.
+        varies = means.variances > (4 * np.finfo(np.float64).eps * means.targets) ** 2
         unexplained = np.ones(self.count)
         np.divide(means.scores, means.variances, out=unexplained, where=varies)
         return Scores(float(losses.mean()), float(np.mean(1 - unexplained)), scaled)

@@ -72,11 +72,15 @@ class Targets:
 
     @cached_property
     def moments(self) -> tuple[Numbers, Numbers]:
-        """Weighted mean and variance of the targets of each output."""
-        values, weights = np.asarray(self.values, np.float64), self.of_scores
+        """Weighted mean and variance of the targets of each output; the variance of constant
+        targets, which leave rounding errors, is 0."""
+        assert self.values is not None
+        values, weights = self.values.astype(np.float64), self.of_scores
         means = np.einsum("ij,j->i", values, weights.values) / weights.total
         squares = np.einsum("ij,j->i", (values - means[:, None]) ** 2, weights.values)
-        return means, squares / weights.total
+        variances = squares / weights.total
+        variances[variances <= (np.finfo(self.values.dtype).eps * means) ** 2] = 0
+        return means, variances
 
     def gathered(
         self, order: npt.NDArray[np.int64], dtype: np.dtype[Any], *, weighted: bool

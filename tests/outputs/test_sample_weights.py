@@ -1,5 +1,7 @@
 """Weights of samples and of classes: what they stand for, and what cannot be one."""
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -422,3 +424,83 @@ def test_a_class_that_a_part_of_the_data_lacks(
 def test_what_class_weight_may_be(class_weight: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="class_weight"):
         Trainer(class_weight=class_weight)
+
+
+# -------------------------------------------------------------------------------------- in parts
+
+
+def stepped(**options: Any) -> Trainer:
+    return Trainer((), optimizer=SGD(0.05), batch_size=100, scaling=None, seed=0, **options)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-50, 1e300])
+def test_weights_have_one_scale_in_all_parts(scale: float) -> None:
+    """Zeros of weight 1, then ones of weight 9: nine in ten are ones."""
+    rows, zeros, ones = np.zeros((100, 1)), np.zeros(100, int), np.ones(100, int)
+    model = stepped(epochs=300).fit_stream(
+        lambda: [(rows, zeros, np.full(100, scale)), (rows, ones, np.full(100, 9 * scale))],
+        classes=[0, 1],
+    )
+    assert model.predict_proba(rows[:1])[0, 1] == pytest.approx(0.9, abs=0.01)
+    other = stepped()
+    for _ in range(300):
+        other.partial_fit(rows, zeros, [0, 1], sample_weight=np.full(100, scale))
+        other = pickle.loads(pickle.dumps(other))
+        other.partial_fit(rows, ones, sample_weight=np.full(100, 9 * scale))
+    assert_same_weights(other, model, rtol=1e-5)
+    assert other.model_.mean_weight == (60_000, pytest.approx(5 * scale))
+    # Without weights a row counts as one of weight 1.
+    if scale == 1:
+        third = stepped()
+        for _ in range(300):
+            third.partial_fit(rows, zeros, [0, 1]).partial_fit(rows, ones, None, np.full(100, 9))
+        assert_same_weights(third, other, rtol=1e-5)
+
+
+def test_partial_fit_goes_on_with_the_weights_of_a_fit() -> None:
+    _, Y = PROBLEMS["squared_error"]
+    model = trainer("squared_error").fit(X, Y, sample_weight=np.full(ROWS, 3.0))
+    assert model.model_.mean_weight == (ROWS, 3.0)
+    before = model.get_weights()
+    light, heavy = (copy.deepcopy(model) for _ in range(2))
+    for other, weight in ((light, 1.0), (heavy, 3.0)):
+        other.optimizer, other.l2 = SGD(1e-9), 0.0
+        other.partial_fit(X, Y, sample_weight=np.full(ROWS, weight))
+    # Over all rows so far the mean is 2 and 3.
+    ways = [
+        np.concatenate([(b - a).ravel() for a, b in zip(before, m.get_weights(), strict=True)])
+        for m in (light, heavy)
+    ]
+    np.testing.assert_allclose(ways[0], ways[1] / 2, rtol=1e-3, atol=1e-5 * np.abs(ways).max())
+    # A fit that continues knows all of its rows.
+    model.warm_start = True
+    assert model.fit(X, Y).model_.mean_weight == (ROWS, 1.0)
+
+
+def test_weights_that_were_set_have_seen_no_rows() -> None:
+    model = trainer("squared_error").fit(X, NUMBERS, sample_weight=np.full(ROWS, 3.0))
+    model.set_weights(model.get_weights())
+    assert model.model_.mean_weight.rows == 0
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "fit_stream"])
+def test_balanced_needs_all_rows(method: str) -> None:
+    model = trainer("classes", class_weight="balanced", validation_split="auto")
+    message = f"class_weight='balanced' needs all rows at once, which {method} does not see: give"
+    with pytest.raises(ValueError, match=message):
+        getattr(model, method)(*((X, LABELS) if method == "partial_fit" else ([(X, LABELS)],)))
+
+
+def test_class_weights_of_a_stream() -> None:
+    """Some parts lack a class, and one class does not occur at all: one warning."""
+    options: dict[str, Any] = {"batch_size": 7, "epochs": 3}
+    parts = np.split(np.argsort(LABELS, kind="stable"), [14, 28])
+    factors = np.array([1.0, 5.0, 0.5])
+    one = trainer("classes", class_weight={1: 5.0, 2: 0.5, 7: 2.0}, **options)
+    with pytest.warns(FitWarning, match="names 7") as warned:
+        one.fit_stream(lambda: ((X[p], LABELS[p]) for p in parts), classes=[0, 1, 2])
+    assert len(warned) == 1
+    other = trainer("classes", **options).fit_stream(
+        lambda: ((X[p], LABELS[p], factors[LABELS[p]]) for p in parts), classes=[0, 1, 2]
+    )
+    assert_same_fit(one, other, but=("accuracy",))
