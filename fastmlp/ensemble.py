@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .data import Array, gather_rows
-from .inference.averaged import score_predictions
+from .inference.averaged import averaged_scores
 from .kernels.runs.threads import on_one_thread, usable_threads
 from .outputs import Outputs
+from .settings import check_setting
 from .trainer import Trainer
 
 
@@ -161,20 +162,17 @@ class Ensemble:
     def evaluate(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> dict[str, float]:
-        """Return loss and metric of the averaged predictions; raises as ``Trainer.evaluate``."""
-        model = self.members[0].model_
-        outputs = model.encoding.outputs
-        name = "predict" if outputs.metric == "r2" else "predict_proba"
-        mean = np.mean(self._all(name, X), axis=0)
-        dtype = model.network.dtype
-        targets, kept = model.encoding.targets(Y, len(mean), sample_weight, dtype)
-        return score_predictions(outputs, mean[kept], targets)
+        """Return the mean ``loss`` and the ``metrics`` of the averaged predictions; raises as
+        ``Trainer.evaluate``."""
+        metrics = check_setting("metrics", self.members[0].metrics)
+        return averaged_scores(self.members, X, Y, sample_weight, metrics)
 
     def score(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float:
         """Return the accuracy, or R² for numbers; raises as ``evaluate``."""
-        return self.evaluate(X, Y, sample_weight)[self._outputs().metric]
+        scores = averaged_scores(self.members, X, Y, sample_weight, None)
+        return scores[self._outputs().metric]
 
     def _outputs(self) -> Outputs:
         return self.members[0].model_.encoding.outputs

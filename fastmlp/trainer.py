@@ -136,9 +136,12 @@ class Trainer(Predictor):
         diverges, which is a warning.
     metrics : str, callable, or sequence of them, default "auto"
         Recorded beside the loss: "accuracy" (of rows of labels, those correct in every column),
-        "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss", "mse", "mae", "r2", or
-        functions ``(y_true, y_pred)``. "auto" is accuracy, for numbers r2. On the training rows
-        these two are averaged during the epoch, the others computed after it.
+        "balanced_accuracy", "f1" and "roc_auc" (of the larger of two classes, else the mean over
+        all classes or labels), "top_k" (5), "log_loss", "mse", "mae", "r2" (0 for a constant
+        column), or functions ``(y_true, y_pred)``, each under its ``__name__``. A function with a
+        parameter ``sample_weight``, as scikit-learn's have, gets the sample weights, None if there
+        are none; any other is not weighted. "auto" is accuracy, for numbers r2. On the training
+        rows these two are averaged during the epoch, the others computed after it.
     time_budget : float, optional
         Seconds from the start of the fit, compilation included, after which it ends; an unfinished
         epoch is dropped, unless it is the first. Includes scoring, but not callbacks. After each
@@ -175,7 +178,7 @@ class Trainer(Predictor):
         A dict of lists with an element per epoch: ``loss`` (the mean over the samples, each when
         its batch was trained on, without penalties), ``accuracy`` for classes and labels or ``r2``
         for numbers, ``val_loss``, ``val_accuracy`` or ``val_r2``, ``learning_rate`` (of the last
-        update), ``seconds``.
+        update), ``seconds``; NaN in epochs that did not record one.
     stop_training : bool
         Set by a callback to stop after the present epoch; False at the start of a fit.
     classes_ : array of shape (c,)
@@ -340,8 +343,7 @@ class Trainer(Predictor):
                 X, Y, sample_weight, validation_data, resolve, known.encoding if known else None,
                 split=known.split if known else None,
             )  # fmt: skip
-            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
-            fit = self._run(data, began, **self._going_on(known, data))
+            fit = self._run(data, began, **self._going_on(known, data), chosen=chosen)
             fit.diagnose()
             if data.settings.refit and data.validation is not None:
                 self._refit(data.settings, fit.rates[: self.best_epoch_ + 1], X, Y, sample_weight)
@@ -446,7 +448,8 @@ class Trainer(Predictor):
 
         Notes
         -----
-        Metrics other than accuracy and r2 are computed on ``validation_data`` only.
+        Metrics other than accuracy and r2 are computed on ``validation_data`` only, and refused
+        without.
         """
         with self._being_fitted() as began:
             chosen = self._open_ended("fit_stream")
@@ -469,16 +472,17 @@ class Trainer(Predictor):
                 for chunk in stream.epoch():
                     yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
 
-            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
-            self._run(data, began, **self._going_on(known, data), parts=parts)
+            self._run(data, began, **self._going_on(known, data), parts=parts, chosen=chosen)
         return self
 
     def _run(
         self, data: FitData, began: float, known: Model | None = None,
         before: Mapping[str, list[float]] = MappingProxyType({}),
-        parts: Callable[[], Iterator[FitData]] | None = None,
+        parts: Callable[[], Iterator[FitData]] | None = None, chosen: Choices | None = None,
     ) -> Fit:  # fmt: skip
         fit = Fit(self, self._publish, self._finish, data, known, before, began, parts)
+        if chosen is not None:
+            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
         fit.run()
         return fit
 

@@ -109,7 +109,7 @@ class Fit:
             self.trainer.learning_rate = self.known.rate
         self._begin()
         self._source: Source = InMemory(self.data) if self.parts is None else Streamed(self.parts)
-        self._scorer = Scorer(self.data, with_training_rows=self._source.is_in_memory)
+        self._scorer = Scorer(self.data)
         self._planned = self._source.planned_updates(self._model.trained, settings.epochs)
         self._progress = Progress(settings.verbose, self._first, self._last, self._source.rows)
 

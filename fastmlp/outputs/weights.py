@@ -15,6 +15,11 @@ class Weights:
     values: Numbers
     unit: float = 1.0
 
+    @property
+    def given(self) -> Numbers:
+        """The weights as they were given."""
+        return self.values * self.unit
+
     @cached_property
     def total(self) -> float:
         """Their sum, in their unit."""

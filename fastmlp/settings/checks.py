@@ -11,7 +11,7 @@ from ..callbacks import Callback, EarlyStopping
 from ..checks import COUNT, FRACTION, NOT_NEGATIVE, RATE, Check, named, one_of, rule
 from ..kernels.plugins.activations import ACTIVATIONS
 from ..losses import LOSSES, Loss
-from ..metrics import METRICS
+from ..metrics import METRICS, check_names
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..schedules import SCHEDULES, ReduceOnPlateau, Schedule
 
@@ -144,6 +144,7 @@ def metrics(name: str, value: Any) -> tuple[Any, ...] | None:
             wanted = f"'auto', names among {names}, or functions (y_true, y_pred)"
             error = ValueError if isinstance(item, str) else TypeError
             raise error(f"{name} must be {wanted}; got {value!r}")
+    check_names(name, items)
     return items
 
 
