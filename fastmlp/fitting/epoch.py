@@ -95,6 +95,8 @@ class TrainingRun:
             "l2s": np.full_like(self._updates, settings.l2),
             "l1s": np.full_like(self._updates, settings.l1),
         }
+        self._own_mean = targets.of_loss.total / self.rows  # in the unit of the weights
+        self._set_scales(self._own_mean)
         self._targets, numbers = outputs.run_fields(targets, self._order, network.dtype)
         job.set_rows(data.X, self._order, in_place=reads_rows(network, data))
         lanes, members = int(job.runs["lanes"][0]), len(job.runs)
@@ -156,17 +158,17 @@ class TrainingRun:
         weights[:], state[:], self._gradients[:] = network.packed, network.state, 0
         self._order[:] = order
         targets.gather(order, self._targets)
-        of_loss, outputs = targets.of_loss, self._data.encoding.outputs
-        mean = of_loss.total / self.rows * of_loss.unit
-        mean_weight = (before or MeanWeight()).after(self.rows, mean)
-        self._set_factors(network, rates, mean_weight.mean / of_loss.unit)
+        unit = targets.of_loss.unit
+        mean_weight = (before or MeanWeight()).after(self.rows, self._own_mean * unit)
+        self._set_factors(network, rates, mean_weight.mean / unit)
         self._totals[:] = 0
         job.set(dropout_key=dropout_key)
         done = self._run_slices(deadline, report)
         seen = targets if done == len(rates) else targets.part(order[: self._rows(done)])
+        outputs = self._data.encoding.outputs
         means = outputs.means(self._totals[0].sum(axis=-1), seen)
-        loss = outputs.summed_up(means).loss
-        if not (math.isfinite(loss) and _all_finite(weights) and _all_finite(state)):
+        if not (_all_finite(means.losses) and _all_finite(weights) and _all_finite(state)):
+            loss = outputs.summed_up(means).loss
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
         statistics = Statistics(
             means, mean_weight, done == len(rates), self.rows, float(rates[-1]),
@@ -188,9 +190,15 @@ class TrainingRun:
         factors["rates"][:] = step_sizes(rates, steps, optimizer.numbers)
         if optimizer.decay > 0:
             factors["decays"][:] = rates * optimizer.decay
+        if mean_weight != self._mean_weight:
+            self._set_scales(mean_weight)
+
+    def _set_scales(self, mean_weight: float) -> None:
+        """Set the factor of a weight of 1 in the loss of each batch."""
         rows = np.minimum(self.rows - self._starts, self._batch_size)
         totals = rows * (self._data.encoding.outputs.averaged * mean_weight)
-        factors["sample_scales"][:] = 1 / totals
+        self._factors["sample_scales"][:] = 1 / totals
+        self._mean_weight = mean_weight
 
     def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:
         """Run the chunks of an epoch until the deadline; return the number of updates done."""

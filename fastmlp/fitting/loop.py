@@ -168,9 +168,8 @@ class Fit:
                     if not statistics.is_complete and epoch > self._first:
                         return "time_budget"
                     model = self._model.averaged_with(network, settings.weight_averaging)
-                    model = replace(model, mean_weight=statistics.mean_weight)
                     scores = self._scorer.scores(model.network, statistics)
-                self._publish(epoch, model, scores)
+                self._publish(epoch, model, scores, statistics.mean_weight)
                 self._progress.show(epoch, scores.logs, statistics.rows)
                 self._call_back(epoch, scores.logs)
                 if reason := self._reason_to_stop(epoch):
@@ -221,12 +220,15 @@ class Fit:
             rate = self.data.settings.optimizer.rate
         return self.learning_rate if rate is None else LearningRate(float(rate), "given")
 
-    def _publish(self, epoch: int, model: Model, scores: EpochScores) -> None:
+    def _publish(
+        self, epoch: int, model: Model, scores: EpochScores, mean_weight: MeanWeight
+    ) -> None:
         settings, stopping = self.data.settings, self.data.settings.early_stopping
         model = replace(
             model.recorded(scores.logs),
             random=(settings.seed, self._rng.bit_generator.state),
             monitored=(*model.monitored, *monitored_by(settings.schedule, scores.monitored)),
+            mean_weight=mean_weight,
         )
         if stopping is not None:
             value = monitored_value(stopping.monitor, scores.monitored, stopping.mode)

@@ -14,6 +14,8 @@ from .means import Means, Scores, mean_of
 from .targets import Targets, as_rows
 from .weights import Weights
 
+_NO_MOMENTS = np.zeros(1), np.zeros(1)  # of classes
+
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
@@ -163,15 +165,15 @@ class Outputs:
         of_loss, of_scores = targets.of_loss, targets.of_scores
         losses = mean_of(sums[:, 0], of_loss.total)
         scores = mean_of(sums[:, 1], of_scores.total)
-        moments = targets.moments if self.metric == "r2" else (np.zeros(1), np.zeros(1))
+        moments = targets.moments if self.metric == "r2" else _NO_MOMENTS
         totals = of_loss.total * of_loss.unit, of_scores.total * of_scores.unit
         return Means(losses, scores, *moments, *totals)
 
     def summed_up(self, means: Means) -> Scores:
         """Loss and metric from means over rows."""
-        scaled = float(means.losses.mean())
         if self.metric == "accuracy":
-            return Scores(scaled, float(means.scores[0]), scaled)
+            loss = float(means.losses[0])
+            return Scores(loss, float(means.scores[0]), loss)
         losses = means.losses * self.spread**self.loss.degree
         if self.kind == "counts":  # the loss of the counts, not of the scaled ones
             losses = losses - means.targets * self.spread * np.log(self.spread)
@@ -179,7 +181,9 @@ class Outputs:
         varies = means.variances > (4 * np.finfo(np.float64).eps * means.targets) ** 2
         unexplained = np.ones(self.count)
         np.divide(means.scores, means.variances, out=unexplained, where=varies)
-        return Scores(float(losses.mean()), float(np.mean(1 - unexplained)), scaled)
+        return Scores(
+            float(losses.mean()), float(1 - unexplained.mean()), float(means.losses.mean())
+        )
 
     def predictions(self, outputs: Array) -> Array:
         """Decode activated outputs, shape (n, count), to labels or numbers."""
