@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .data import Array, gather_rows
 from .inference.averaged import averaged_scores
 from .kernels.runs.threads import on_one_thread, usable_threads
-from .outputs import Outputs
+from .outputs import Outputs, decided, loss_of_parts
 from .settings import check_setting
 from .trainer import Trainer
 
@@ -40,7 +40,8 @@ def fit_many(
     X, Y, sample_weight, validation_data
         As for ``Trainer.fit``, the same for all trainers.
     rows : sequence of array of int or bool, optional
-        Rows of X and Y for each trainer, such as the training rows of a fold; None for all.
+        Rows of X and Y for each trainer, such as the training rows of a fold; None for all. Where
+        ``loss`` is "auto", all these rows together decide what it becomes for each.
 
     Returns
     -------
@@ -65,6 +66,12 @@ def fit_many(
     if len(chosen) != len(trainers):
         raise ValueError(f"rows must be one for each trainer; got {len(chosen)}")
 
+    # Parts of whole numbers may look like something else: one decision for all that need one.
+    undecided = [
+        trainer.loss == "auto" and not (trainer.warm_start and hasattr(trainer, "model_"))
+        for trainer in trainers
+    ]
+    loss = loss_of_parts(Y, sample_weight, chosen) if any(undecided) else None
     left = list(reversed(range(len(trainers))))
     errors: list[BaseException | None] = [None] * len(trainers)
 
@@ -75,9 +82,10 @@ def fit_many(
                 try:
                     own = (gather_rows(data, chosen[number]) for data in (X, Y, sample_weight))
                     x, y, weights = own
-                    trainers[number].fit(
-                        x, y, sample_weight=weights, validation_data=validation_data
-                    )
+                    with decided(y, loss):
+                        trainers[number].fit(
+                            x, y, sample_weight=weights, validation_data=validation_data
+                        )
                 except BaseException as error:
                     errors[number] = error
 

@@ -18,6 +18,6 @@ def outside() -> int:
     return level
 
 
-def warn(message: str) -> None:
-    """Issue a :class:`FitWarning` that points to the caller of this package."""
-    warnings.warn(message, FitWarning, stacklevel=outside())
+def warn(message: str, category: type[Warning] = FitWarning) -> None:
+    """Issue a warning that points to the caller of this package."""
+    warnings.warn(message, category, stacklevel=outside())

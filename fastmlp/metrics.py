@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .did_you_mean import did_you_mean
+
 Array = npt.NDArray[Any]
 # A name, or a function (y_true, y_pred), perhaps with a parameter sample_weight.
 AnyMetric = str | Callable[..., float]
@@ -165,24 +167,30 @@ def takes_weights(metric: Callable[..., float]) -> bool:
         return False
 
 
-def monitored_value(name: str, logs: Mapping[str, float], mode: str = "auto") -> float:
+def monitored_value(name: str, logs: Mapping[str, float], mode: str | None = None) -> float:
     """A recorded value, signed so that less is better; "auto" is ``val_loss``, if any, or ``loss``.
+
+    ``mode`` is "auto", "min" or "max"; None if there is no such setting.
 
     Raises
     ------
     ValueError
-        If the value is not recorded, or ``mode`` is "auto" for a metric that is a user's function.
+        If the value is not recorded, or a metric that is a user's function has no ``mode``.
     """
     if name == "auto":
         name = "val_loss" if "val_loss" in logs else "loss"
     if name not in logs:
-        raise ValueError(f"monitor must be one of {', '.join(map(repr, logs))}; got {name!r}")
-    larger_is_better = _is_larger_better(name) if mode == "auto" else mode == "max"
+        hint = did_you_mean(name, logs)
+        raise ValueError(f"monitor must be one of {', '.join(map(repr, logs))}; got {name!r}{hint}")
+    larger_is_better = mode == "max" if mode in ("min", "max") else _is_larger_better(name, mode)
     return -logs[name] if larger_is_better else logs[name]
 
 
-def _is_larger_better(name: str) -> bool:
+def _is_larger_better(name: str, mode: str | None) -> bool:
     plain = name.removeprefix("val_")
     if plain not in METRICS and plain != "loss":
-        raise ValueError(f"mode must be 'min' or 'max' for monitor={name!r}; got 'auto'")
+        if mode is None:
+            wanted = "a loss or a named metric, so that it is known whether smaller is better"
+            raise ValueError(f"monitor must be {wanted}; got {name!r}")
+        raise ValueError(f"mode must be 'min' or 'max' for monitor={name!r}; got {mode!r}")
     return plain != "loss" and METRICS[plain].larger_is_better

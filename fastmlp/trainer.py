@@ -115,16 +115,20 @@ class Trainer(Predictor):
         (robust, with up to 16 piecewise-linear bins between quantiles as further inputs for each
         feature of more than two values), "quantile" (a piecewise-linear map to the normal
         distribution), "max_abs" (largest value 1), a factor, or one for each feature (each column
-        of numbers, where categories or gaps add columns); None for none.
+        of numbers, where categories or gaps add columns); None for none. Beyond the range of the
+        training rows bins and quantiles stay constant, a clipped feature approaches 3. Quantiles
+        of more than 20,000 rows are those of a random sample, the same for every seed.
     missing : {"error", "impute"}
         Missing numbers in X (NaN, None or NA) are an error, or filled with the median of the
         training rows; a column that lacks some in the training rows gets a further 0/1 column that
         marks them.
     validation_fraction : float, default "auto"
-        Fraction of the rows held out for validation.
+        Fraction of the rows held out for validation. Where rows are copies (a bootstrap, a rare
+        class repeated), some are trained on and validated: give weights, or ``validation_data``.
     validation_split : {"auto", "last", "shuffled", "stratified"}
         Rows held out: the last ones, a random choice, or a random choice stratified by class;
-        "auto" is "stratified" for labels, else "shuffled".
+        "auto" is "stratified" for labels, else "shuffled". Rows in order of time need "last", as
+        their neighbours tell too much.
     early_stopping : bool or EarlyStopping, default "auto"
         True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
         data ``loss``, has not fallen for 10 epochs. The weights of the best epoch are restored,
@@ -155,7 +159,7 @@ class Trainer(Predictor):
         Seed of the initial weights, the held-out rows, the orders of rows and dropout.
     warm_start : bool, default False
         ``fit`` continues from the present weights instead of initial ones. After an interrupt, an
-        exception, or the end of epochs or time, a fit of the same data with the same early stopping
+        exception, or the end of epochs or time, a fit of the same data, loss and early stopping
         goes on as if there had been no end: history, epoch numbers, best epoch and patience
         included. Otherwise, as after early stopping or a stop by a callback, it starts a new
         history from the weights that predict. The same rows are held out; where that is impossible,
@@ -163,7 +167,8 @@ class Trainer(Predictor):
     verbose : {0, 1, 2}
         1 shows a progress bar with loss, metrics, speed and remaining time, in a terminal or a
         notebook with tqdm (``pip install 'fastmlp[progress]'``), otherwise, as 2 does, a line per
-        epoch. Both first print what "auto" became, and when kernels are being compiled.
+        epoch. Both first print what Y was taken for and "auto" became, and when kernels are being
+        compiled.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0; logs
         are the recorded values. It may set weights, from which training continues, and
@@ -187,9 +192,9 @@ class Trainer(Predictor):
         The scaling of the features: ``kind``, ``reason`` (if "auto"), ``centre``, ``factor``.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : array of str, shape (n_features_in_,)
-        Names of the columns, if X was a table with names; other tables must have them in the same
-        order.
+    feature_names_in_ : array of object, shape (n_features_in_,)
+        Names of the columns, if X was a table with names (also numbers, other than 0, 1, ...);
+        other tables must have them in the same order.
     layer_sizes_ : tuple of int
         Numbers of inputs, hidden units of each layer, and outputs. Categories, missing numbers and
         bins make more inputs than there are features.
@@ -212,7 +217,8 @@ class Trainer(Predictor):
         For a parameter of the wrong type or value, when it is set; for parameters that contradict
         each other, at a fit.
     AttributeError
-        When a new attribute is set whose name resembles that of a parameter.
+        When a new attribute is set whose name resembles that of a parameter, or is its name in
+        another library, such as ``lr``.
 
     Notes
     -----
@@ -245,7 +251,9 @@ class Trainer(Predictor):
     ``loss`` is softmax_cross_entropy for labels and one-hot rows, binary_cross_entropy for other
     rows of 0 and 1, squared_error for floats that are not all whole numbers and for columns of
     numbers. More than 30 different whole numbers in one column are an error, as they may be labels
-    or numbers.
+    or numbers; more than 10 a ``FitWarning`` if they have gaps, are floats, or one of them has
+    fewer than 5 rows, as have several columns of whole numbers other than 0 and 1. ``fit_many`` and
+    ``Ensemble`` decide once, on all of Y.
 
     ``scaling`` divides pixels (16 or more features of similar largest values, none negative, at
     least 30% zeros or all uint8) by their largest value; it keeps pixels up to 1 and features of
@@ -299,9 +307,9 @@ class Trainer(Predictor):
             Columns of pandas' dtype category, Categorical and Enum of Polars, and dictionaries of
             PyArrow are one-hot encoded: a 0/1 column for each category in the training rows, at
             most 2,000 in all. Other tables are matched by the values of the categories, not their
-            codes, and may hold plain values; an unknown or missing category is all zeros. The
-            network's inputs are the numbers, the one-hot columns, and the columns that mark
-            missing numbers, in this order.
+            codes, and may hold plain values; an unknown or missing category is all zeros, and a
+            warning names unknown ones, once for each column. The network's inputs are the numbers,
+            the one-hot columns, and the columns that mark missing numbers, in this order.
         Y : array of shape (n,) or (n, c)
             Labels (integers, strings, booleans), one-hot rows, class probabilities, rows of 0 and
             1, or numbers, see ``loss``. Numbers are centred and scaled internally, each column by
@@ -383,9 +391,11 @@ class Trainer(Predictor):
         ----------
         X, Y, sample_weight
             As for ``fit``. Statistics of the data (means, standard deviations, categories, medians)
-            are learned in the first call only. The mean weight is that of all rows so far.
+            are learned in the first call only, see ``fit_stream``. The mean weight is that of all
+            rows so far.
         classes : array, optional
-            All labels, sorted; used in the first call, by default those of its Y.
+            All labels, sorted; by default those of Y in the first call. Later ones must name the
+            same.
 
         Returns
         -------
@@ -409,7 +419,7 @@ class Trainer(Predictor):
             )
             if known is not None and known.best is not None:
                 known = known.afresh()
-            self._run(data, began, known, self.history, lambda: iter([data]))
+            self._run(data, began, known, self.history, lambda: iter([data]), chosen)
         return self
 
     def fit_stream(
@@ -427,8 +437,9 @@ class Trainer(Predictor):
             Of (X, Y) or (X, Y, sample_weight), as for ``fit``. An epoch trains on each chunk once,
             in their order, with rows shuffled within each. An iterable gives one epoch, a callable
             is called for each epoch. Statistics of the data (means, standard deviations,
-            categories, medians) are learned from the first chunk. The mean weight is that of all
-            rows so far.
+            categories, medians) are learned from the first chunk: an error names columns that are
+            constant there, unless ``scaling`` is None or factors, or X holds pixels. Numbers in Y
+            must vary there, too. The mean weight is that of all rows so far.
         classes : array, optional
             All labels, sorted; needed if the first chunk lacks some.
         validation_data : (X, Y) or (X, Y, sample_weight), optional

@@ -103,7 +103,12 @@ def test_monitored_values_are_signed() -> None:
     assert monitored_value("r2", logs, "min") == 5
     assert monitored_value("mine", logs, "max") == -6
     with pytest.raises(ValueError, match="mode must be 'min' or 'max' for monitor='mine'"):
+        monitored_value("mine", logs, "auto")
+    known = "a loss or a named metric, so that it is known whether smaller is better; got 'mine'"
+    with pytest.raises(ValueError, match=f"^monitor must be {known}$"):
         monitored_value("mine", logs)
+    with pytest.raises(ValueError, match=r"got 'val_acc'; did you mean 'val_accuracy'\?$"):
+        monitored_value("val_acc", logs)
 
 
 # ------------------------------------------------------------------------------------ recorded

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..data import sample_rows
 from ..fit_warning import warn
 from ..network.packed_network import Network
 from ..outputs import Outputs, Targets
@@ -82,8 +83,7 @@ def _majority(outputs: Outputs, targets: Targets) -> float:
 
 def _dead_units(network: Network, data: FitData) -> Iterator[str]:
     """Texts on ReLU layers of which most units are 0 for all of a sample of training rows."""
-    step = max(1, len(data.X) // _SAMPLE_ROWS)
-    rows = data.X[::step][:_SAMPLE_ROWS]
+    rows = data.X[sample_rows(len(data.X), _SAMPLE_ROWS)]
     if len(rows) == 0 or set(network.activations) != {"relu"}:
         return
     weights = network.get_weights()[:-2]

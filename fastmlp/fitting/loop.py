@@ -130,7 +130,8 @@ class Fit:
         """Run the fit; start again at a lower rate if a chosen one diverges."""
         if self.data.settings.verbose:
             chosen = (f"{name}={value!r}" for name, value in self.trainer.auto_.items())
-            say(", ".join([*chosen, str(self.data.encoding.inputs.scaling)]))
+            encoding = self.data.encoding
+            say(", ".join([f"Y: {encoding.outputs}", *chosen, str(encoding.inputs.scaling)]))
         reason = "interrupted"
         try:
             reason = self._run_until_done()

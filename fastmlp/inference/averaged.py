@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data import Array, Numbers
+from ..data import Array, Numbers, check_row_order
 from ..metrics import METRICS
 from ..outputs import Outputs, Targets
 from .predicted import Predicted
@@ -45,6 +45,7 @@ def averaged_scores(
     check_metrics(metrics, outputs)
     n_rows = len(first.encoding.rows(X, dtype))
     targets, kept = first.encoding.targets(Y, n_rows, sample_weight, dtype)
+    check_row_order(X, Y, sample_weight)
     predictions = (  # one after the other, as rows may be copies
         Predicted(network, encoding, encoding.rows(X, network.dtype)[kept], member.threads)
         for member in members

@@ -76,10 +76,12 @@ def test_r2_of_numbers_far_from_zero() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_r2_of_a_constant_column_is_0(dtype: str) -> None:
     Y = np.stack([np.full(ROWS, 1e5 / 3), X[:, 0]], axis=1)
-    model = Trainer(loss="squared_error", dtype=dtype, **STILL)
+    model = Trainer(loss="squared_error", dtype=dtype, warm_start=True, **STILL).fit(X, Y)
+    in_one = model.history["r2"]
     model.fit_stream([(X[part], Y[part]) for part in PARTS])
     other = 1 - np.mean((model.predict(X)[:, 1] - Y[:, 1]) ** 2) / np.var(Y[:, 1])
     assert model.history["r2"] == pytest.approx([other / 2], rel=1e-4)
+    assert in_one == pytest.approx([other / 2], rel=1e-4)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)

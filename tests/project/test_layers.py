@@ -26,6 +26,7 @@ LAYERS = (
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
     {"fastmlp.metrics"},
     {"fastmlp.checks", "fastmlp.cached", "fastmlp.fit_warning"},
+    {"fastmlp.did_you_mean"},
     {"fastmlp.kernels"},
 )
 DEPTH = {module: depth for depth, layer in enumerate(LAYERS) for module in layer}
