@@ -110,8 +110,17 @@ class Fit:
         self._begin()
         self._source: Source = InMemory(self.data) if self.parts is None else Streamed(self.parts)
         self._scorer = Scorer(self.data)
+        self._check_monitored()
         self._planned = self._source.planned_updates(self._model.trained, settings.epochs)
         self._progress = Progress(settings.verbose, self._first, self._last, self._source.rows)
+
+    def _check_monitored(self) -> None:
+        """Raise a ValueError if what is monitored is not recorded, before any training."""
+        schedule, stopping = self.data.settings.schedule, self.data.settings.early_stopping
+        names = dict.fromkeys(self._scorer.names, 0.0)
+        monitored_by(schedule, names)
+        if stopping is not None:
+            monitored_value(stopping.monitor, names, stopping.mode)
 
     def _begin(self) -> None:
         """Set up model, random generator, history and callbacks for the first epoch."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ..callbacks import Logs
 from ..inference.predicted import Predicted
 from ..inference.scores import check_metrics, metric_values, scores
+from ..metrics import name_of
 from ..network.packed_network import Network
 from .dataset import FitData
 from .epoch import Statistics
@@ -54,6 +55,18 @@ class Scorer:
                 )
         self._data = data
         self.seconds = 0.0
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the recorded values."""
+        own = (self._data.encoding.outputs.metric,)
+        metrics, trained = (
+            list(map(name_of, own if chosen is None else chosen))
+            for chosen in (self._data.settings.metrics, self._in_training)
+        )
+        validated = [f"val_{name}" for name in ("loss", *metrics)]
+        validated = [] if self._data.validation is None else validated
+        return ["loss", *trained, *validated, "learning_rate", "seconds"]
 
     def scores(self, network: Network, statistics: Statistics) -> EpochScores:
         """Return the values of a training epoch, and of ``network`` on validation data."""

@@ -380,3 +380,46 @@ def test_nan_in_all_epochs_is_warned_of() -> None:
     with pytest.warns(FitWarning, match="nothing to go by: val_odd was always NaN"):
         model.fit(X, Y, validation_data=HELD_BACK)
     assert (model.n_iter_, model.best_epoch_, model.stop_reason_) == (4, 3, "epochs")
+
+
+# ----------------------------------------------------------------------------- units of the targets
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1.0, 1e4])
+@pytest.mark.parametrize("settings", ["plateau", "early stopping", "both"])
+def test_the_unit_of_a_target_does_not_matter(settings: str, factor: float) -> None:
+    """What is monitored are the losses of the scaled targets; the history has the unit."""
+    rows = RNG.standard_normal((300, 5))
+    targets = np.sin(2 * rows[:, 0]) + rows[:, 1]
+    chosen: dict[str, Any] = {
+        "early_stopping": EarlyStopping(patience=3, min_delta=1e-2), "validation_fraction": 0.2,
+        "epochs": 40, "loss": "squared_error", "dtype": "float64",
+    }  # fmt: skip
+    if settings != "early stopping":
+        chosen["schedule"] = ReduceOnPlateau(patience=1, min_delta=1e-2)
+    if settings == "plateau":
+        chosen["early_stopping"] = False
+    one = trainer(**chosen).fit(rows, targets)
+    other = trainer(**chosen).fit(rows, factor * targets)
+    assert (one.n_iter_, one.best_epoch_) == (other.n_iter_, other.best_epoch_)
+    assert one.history["learning_rate"] == other.history["learning_rate"]
+    losses = np.array(one.history["val_loss"]) * factor**2
+    assert np.allclose(other.history["val_loss"], losses, rtol=1e-6)
+
+
+def test_columns_of_targets_count_alike() -> None:
+    """Noise in a large unit does not decide on the best epoch of a signal in a small one."""
+    rows = np.random.default_rng(0).standard_normal((400, 5))
+    noise = np.random.default_rng(1).standard_normal(400)
+    signal = np.sin(2 * rows[:, 0]) + rows[:, 1]
+    fits = [
+        trainer(learning_rate=0.005, early_stopping=EarlyStopping(patience=10), dtype="float64")
+        .fit(rows, np.stack([noise * unit, signal], axis=1))
+        for unit in (1.0, 1e5)
+    ]  # fmt: skip
+    assert fits[0].best_epoch_ == fits[1].best_epoch_
+    assert fits[0].n_iter_ == fits[1].n_iter_
+    scores = [fit.evaluate(rows, np.stack([noise * u, signal], 1))["r2"] for fit, u in zip(
+        fits, (1.0, 1e5), strict=True
+    )]  # fmt: skip
+    assert scores[0] == pytest.approx(scores[1], rel=1e-6)

@@ -13,6 +13,7 @@ import pytest
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.callbacks import Checkpoint, CSVLog
 from fastmlp.kernels.runs.launch import Job
+from fastmlp.schedules import ReduceOnPlateau
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import X, Y, fitted, same_weights, trainer
 
@@ -85,8 +86,13 @@ def test_monitored_by_a_function() -> None:
     assert fit("max").n_iter_ < model.n_iter_
     with pytest.raises(ValueError, match="mode must be 'min' or 'max'"):
         fit("auto")
+    unfitted = trainer(early_stopping=EarlyStopping("val_loss"), validation_fraction=0)
     with pytest.raises(ValueError, match=r"monitor must be one of 'loss', .*; got 'val_loss'"):
-        trainer(early_stopping=EarlyStopping("val_loss"), validation_fraction=0).fit(X, Y)
+        unfitted.fit(X, Y)
+    unfitted = trainer(schedule=ReduceOnPlateau("val_f1"), metrics="f1")
+    with pytest.raises(ValueError, match=r"monitor must be one of 'loss', 'f1', .*; got 'val_f1'"):
+        unfitted.fit(X, Y)
+    assert not hasattr(unfitted, "layer_sizes_")  # before any training
 
 
 def test_each_fit_has_a_state_of_its_own() -> None:
