@@ -14,7 +14,7 @@ from typing import Any
 import numpy.typing as npt
 
 from .data.chunks import as_chunks
-from .fit_warning import warn
+from .fit_warning import naming, warn
 from .fitting.dataset import FitData, fit_data
 from .fitting.loop import EpochResult, Fit
 from .fitting.progress import say
@@ -476,7 +476,7 @@ class Trainer(Predictor):
             )
         try:
             self.__dict__["_fitting"] = thread
-            with self._announcing():
+            with self._announcing(), naming(self):
                 yield began
         finally:
             self.__dict__["_fitting"] = None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..fit_warning import outside
+from ..fit_warning import caller
 from .messages import some
 
 Names = npt.NDArray[np.object_]
@@ -49,7 +49,7 @@ def check_names(known: Names | None, got: Names | None, name: str = "X") -> None
     if known is None or got is None:
         have, had = ("has", "had none") if known is None else ("has no", "had some")
         message = f"{name} {have} column names, but the fit {had}: columns are taken by their order"
-        warnings.warn(message, UserWarning, stacklevel=outside())
+        warnings.warn_explicit(message, UserWarning, *caller())
     elif known.tolist() != got.tolist():
         raise ValueError(f"{name} must have the columns of the fit; {_changes(known, got)}")
 

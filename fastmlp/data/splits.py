@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from ..fit_warning import outside
+from ..fit_warning import caller
 from ..settings.auto import training_count
 from .arrays import Array, Rows
 from .messages import some
@@ -75,9 +75,9 @@ def _warn_of_order(Y: Array, n_train: int) -> None:
     unseen = np.setdiff1d(Y[n_train:], Y[:n_train])
     if len(unseen):
         advice = "validation_split='shuffled' or 'stratified' takes rows from everywhere"
-        warnings.warn(
+        warnings.warn_explicit(
             "the last rows, kept for validation, hold classes that the others lack: "
             f"{some(unseen)}; {advice}",
             UserWarning,
-            stacklevel=outside(),
+            *caller(),
         )

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
-from ..callbacks import Callback, Logs
+from ..callbacks import Logs
 from ..fit_warning import warn
 from ..history import History
 from ..network.model import Model
 from ..network.packed_network import Network
 from ..settings import LearningRate
+from .callables import of_one_fit
 from .dataset import FitData
 from .diagnostics import warn_of
 from .epoch import Statistics
@@ -44,19 +45,6 @@ class Fitted(Protocol):
     best_epoch_: int
     auto_: dict[str, Any]
     model_: Model
-
-
-class _DivergedError(FloatingPointError):
-    """Training diverged: the loss or a weight of an epoch is not finite."""
-
-
-@contextmanager
-def _divergence() -> Iterator[None]:
-    """Mark a FloatingPointError as divergence, unlike one from a callback."""
-    try:
-        yield
-    except FloatingPointError as error:
-        raise _DivergedError(*error.args) from None
 
 
 @dataclass
@@ -106,11 +94,8 @@ class Fit:
         settings = self.data.settings
         self._model, self._rng = start(settings, self.data.encoding, self.known)
         self._history = History({name: list(values) for name, values in self.before.items()})
-        self._callbacks = [
-            callback.for_fit() if isinstance(callback, Callback) else callback
-            for callback in (settings.early_stopping, *settings.callbacks)
-            if callback is not None
-        ]
+        early_stopping = () if settings.early_stopping is None else (settings.early_stopping,)
+        self._callbacks = of_one_fit((*early_stopping, *settings.callbacks))
 
     def run(self) -> None:
         """Run the fit; start again at a lower rate if a chosen one diverges."""
@@ -118,11 +103,23 @@ class Fit:
             chosen = (f"{name}={value!r}" for name, value in self.trainer.auto_.items())
             say(", ".join([*chosen, str(self.data.encoding.inputs.scaling)]))
         while True:
+            self._diverged = False
             try:
                 self._run_epochs()
                 return
-            except _DivergedError as error:
+            except FloatingPointError as error:
+                if not self._diverged:
+                    raise
                 self._slow_down(error)
+
+    @contextmanager
+    def _divergence(self) -> Iterator[None]:
+        """Record that a FloatingPointError is a divergence, unlike one from a callback."""
+        try:
+            yield
+        except FloatingPointError:
+            self._diverged = True
+            raise
 
     def _run_epochs(self) -> None:
         trainer, settings = self.trainer, self.data.settings
@@ -133,7 +130,7 @@ class Fit:
             self._scorer.rehearse(self._model.network)
         with self._progress:
             for epoch in range(self._first, self._last):
-                with _divergence():
+                with self._divergence():
                     network, statistics = self._train_epoch()
                     if not statistics.is_complete and epoch > self._first:
                         trainer.stop_reason_ = "time_budget"
@@ -216,7 +213,7 @@ class Fit:
         """Whether only the time for the scores is left."""
         return time.perf_counter() >= self._deadline - self._scorer.seconds
 
-    def _slow_down(self, error: _DivergedError) -> None:
+    def _slow_down(self, error: FloatingPointError) -> None:
         """Start again with a tenth of the rate, if it was chosen by default and rows are in memory;
         otherwise raise the error."""
         rate = self.learning_rate
