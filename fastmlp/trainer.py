@@ -16,6 +16,7 @@ import numpy.typing as npt
 from .data.chunks import as_chunks
 from .fit_warning import naming, warn
 from .fitting.dataset import FitData, fit_data
+from .fitting.diagnostics import Seen
 from .fitting.loop import EpochResult, Fit
 from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
@@ -433,12 +434,19 @@ class Trainer(Predictor):
                 classes,
             ).without_rows()
 
+            seen = Seen()
+
             def parts() -> Iterator[FitData]:
+                seen.epochs += 1
                 for chunk in stream.epoch():
-                    yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
+                    yield seen.added(
+                        fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
+                    )
 
             self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
-            Fit(self, self._publish, data, known, began, parts).run()
+            fit = Fit(self, self._publish, data, known, began, parts)
+            fit.run()
+            fit.diagnose(seen)
         return self
 
     def _publish(self, result: EpochResult) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..data import Array
 from ..fit_warning import warn
+from ..inference.scores import further_scores
 from ..network.packed_network import Network
 from ..outputs import Outputs, Targets
 from .dataset import FitData
@@ -24,9 +26,43 @@ _DEAD, _SAMPLE_ROWS = 0.5, 256
 _BLOCK_ROWS = 32
 
 
+class Seen:
+    """Training rows, of which a stream leaves a random sample and the frequencies of classes."""
+
+    def __init__(self) -> None:
+        self.rows: Array | None = None
+        self.classes, self.squares = np.zeros(1), 0.0  # sums of weights, and of their squares
+        self.epochs = 0  # of a stream; not more than once in memory
+        self._rng, self._keys = np.random.default_rng(0), np.empty(0)
+
+    def added(self, data: FitData) -> FitData:
+        """Add the rows of ``data``; return ``data``."""
+        keys = self._rng.random(len(data.X))
+        chosen = _smallest(keys)
+        rows, keys = data.X[chosen], keys[chosen]
+        if self.rows is not None:
+            rows, keys = np.concatenate([self.rows, rows]), np.concatenate([self._keys, keys])
+        kept = _smallest(keys)
+        self.rows, self._keys = rows[kept], keys[kept]
+        self.add_classes(data.encoding.outputs, data.targets)
+        return data
+
+    def add_classes(self, outputs: Outputs, targets: Targets) -> None:
+        """Add the weights of the classes of some rows."""
+        if outputs.kind in ("classes", "pair"):
+            weights = targets.weights_or_ones
+            n_classes = len(outputs.labels)
+            self.classes = self.classes + np.bincount(outputs.indices(targets), weights, n_classes)
+            self.squares += float(np.square(weights).sum())
+
+
+def _smallest(keys: Array) -> Array:
+    return np.argpartition(keys, min(_SAMPLE_ROWS, len(keys)) - 1)[:_SAMPLE_ROWS]
+
+
 def warn_of(
-    network: Network, data: FitData, history: dict[str, list[float]], *, first: int, best: int,
-    may_fall: bool,
+    network: Network, data: FitData, seen: Seen | None, history: dict[str, list[float]], *,
+    first: int, best: int, may_fall: bool,
 ) -> None:  # fmt: skip
     """Issue one warning of all problems found.
 
@@ -34,6 +70,8 @@ def warn_of(
     ----------
     network : Network
         The result of the fit.
+    seen : Seen, optional
+        The rows of a stream; None for those of ``data``.
     history : History
         Its epoch ``first`` is the first of the fit, ``best`` that of the network.
     may_fall : bool
@@ -42,21 +80,27 @@ def warn_of(
     """
     if len(history["loss"]) - first < _EPOCHS and network.updates < _UPDATES:
         return
+    if seen is None:
+        seen = Seen()
+        seen.added(data)
     found = [
-        *_worse_than_nothing(data, history, best),
-        *_dead_units(network, data),
+        *_worse_than_nothing(network, data, seen, history, best),
+        *_dead_units(network, data, seen),
         *(_still_falling(history, first) if may_fall else ()),
     ]
     if found:
         warn("; ".join(found))
 
 
-def _worse_than_nothing(data: FitData, history: dict[str, list[float]], best: int) -> Iterator[str]:
-    outputs, targets, prefix = data.encoding.outputs, data.targets, ""
+def _worse_than_nothing(
+    network: Network, data: FitData, seen: Seen, history: dict[str, list[float]], best: int
+) -> Iterator[str]:
+    outputs, rows, prefix = data.encoding.outputs, (data.X, data.targets), ""
     if data.validation is not None:
-        targets, prefix = data.validation[1], "val_"
+        rows, prefix, seen = data.validation, "val_", Seen()
+        seen.add_classes(outputs, rows[1])
     name = prefix + outputs.metric
-    if name not in history or len(targets) == 0:
+    if name not in history or outputs.kind == "labels":
         return
     value = history[name][best]
     advice = "a smaller learning_rate, more epochs, scaling='auto' or other features may help"
@@ -64,27 +108,28 @@ def _worse_than_nothing(data: FitData, history: dict[str, list[float]], best: in
         if outputs.loss.name == "squared_error" and value < _NOTHING:
             yield f"predictions are worse than the mean of Y ({name} {value:.3f}): {advice}"
         return
-    if outputs.kind == "labels":
+    if data.settings.class_weight is None:
+        frequency = seen.classes.max() / seen.classes.sum()
+        n_rows = seen.classes.sum() ** 2 / seen.squares / max(seen.epochs, 1)  # as many of weight 1
+        rule = f"the most frequent class ({name} {value:.3f}, its frequency {frequency:.3f})"
+    elif len(rows[1]) == 0:  # nor does a stream keep rows to predict
         return
-    frequency = _majority(outputs, targets)
-    if value < frequency - 3 * math.sqrt(frequency * (1 - frequency) / len(targets)):
-        yield (
-            f"predictions are worse than the most frequent class ({name} {value:.3f}, its "
-            f"frequency {frequency:.3f}): {advice}"
-        )
+    else:
+        # Accuracy is not what class weights are for.
+        name, threads = "balanced_accuracy", data.settings.threads
+        value = further_scores(network, data.encoding, rows, (name,), threads)[name]
+        counts = np.bincount(outputs.indices(rows[1]))
+        counts = counts[counts > 0]
+        frequency, n_rows = 1 / len(counts), len(counts) ** 2 / (1 / counts).sum()
+        rule = f"one class for all rows ({name} {value:.3f}, of one class {frequency:.3f})"
+    if value < frequency - 3 * math.sqrt(frequency * (1 - frequency) / n_rows):
+        yield f"predictions are worse than {rule}: {advice}"
 
 
-def _majority(outputs: Outputs, targets: Targets) -> float:
-    """Frequency of the most frequent class, weighted by sample weights."""
-    weights = targets.weights_or_ones
-    return float(np.bincount(outputs.indices(targets), weights).max() / weights.sum())
-
-
-def _dead_units(network: Network, data: FitData) -> Iterator[str]:
+def _dead_units(network: Network, data: FitData, seen: Seen) -> Iterator[str]:
     """Texts on ReLU layers of which most units are 0 for all of a sample of training rows."""
-    step = max(1, len(data.X) // _SAMPLE_ROWS)
-    rows = data.X[::step][:_SAMPLE_ROWS]
-    if len(rows) == 0 or set(network.activations) != {"relu"}:
+    rows = seen.rows
+    if rows is None or set(network.activations) != {"relu"}:
         return
     weights = network.get_weights()[:-2]
     layers = list(zip(weights[::2], weights[1::2], strict=True))

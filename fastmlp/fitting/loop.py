@@ -15,7 +15,7 @@ from ..network.packed_network import Network
 from ..settings import LearningRate
 from .callables import of_one_fit
 from .dataset import FitData
-from .diagnostics import warn_of
+from .diagnostics import Seen, warn_of
 from .epoch import Statistics
 from .learning_rates import learning_rates, monitored_by
 from .progress import Progress, say
@@ -228,11 +228,11 @@ class Fit:
         )
         self._begin()
 
-    def diagnose(self) -> None:
-        """Warn of problems of the result."""
+    def diagnose(self, seen: Seen | None = None) -> None:
+        """Warn of problems of the result; ``seen`` are the rows of a stream."""
         trainer = self.trainer
         warn_of(
-            trainer.model_.network, self.data, self._history, first=self._first,
+            trainer.model_.network, self.data, seen, self._history, first=self._first,
             best=trainer.best_epoch_,
             may_fall=self.known is None and trainer.stop_reason_ == "epochs",
         )  # fmt: skip
