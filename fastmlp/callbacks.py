@@ -1,4 +1,4 @@
-"""Callbacks, called after each epoch of a fit: early stopping, checkpoints, a log file.
+"""Early stopping, and callbacks called after each epoch of a fit: checkpoints, a log file.
 
 Any callable is one: ``callback(trainer, epoch, logs)``, epochs counted from 0, ``logs`` the values
 recorded in the epoch. It may also have methods ``on_fit_begin(trainer)`` and
@@ -19,8 +19,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
 
 from .checks import FLAG, MONITOR, NOT_NEGATIVE, WHOLE, Checked, one_of, rule
 from .fit_warning import warn
@@ -47,8 +45,9 @@ class Callback(Protocol):
 class EarlyStopping(Checked):
     """Stop when a recorded value has not improved for ``patience`` epochs.
 
-    As Keras's ``EarlyStopping``, but the weights of the best epoch are restored by default, however
-    the fit ends.
+    As Keras's ``EarlyStopping``, but a setting of the trainer, not a callback, and the weights of
+    the best epoch are restored by default, however the fit ends. Losses are compared on scaled
+    targets, whose columns count alike; an epoch whose value is NaN is not the best one.
 
     Parameters
     ----------
@@ -74,10 +73,6 @@ class EarlyStopping(Checked):
     def is_validated(self) -> bool:
         """Whether it monitors validation data, if there are any."""
         return self.monitor.startswith(("auto", "val_"))
-
-    def for_fit(self) -> "_Monitor":
-        """Return the monitor of one fit."""
-        return _Monitor(self)
 
 
 @dataclass(frozen=True)
@@ -120,7 +115,7 @@ class Checkpoint(WritesFile):
         File to write; ``pickle.load`` reads it. In ``fit_many`` and ``Ensemble``, ``{member}`` in
         it stands for the index of the trainer: each fit needs a file of its own.
     monitor : str, default "auto"
-        As for :class:`EarlyStopping`.
+        As for :class:`EarlyStopping`, but as it is recorded: losses in the unit of the targets.
     best_only : bool, default True
         Write only after epochs that are the best so far, among those of all fits of the network:
         also of earlier calls of ``partial_fit``, and of fits that a warm start continues.
@@ -156,49 +151,15 @@ class CSVLog(WritesFile):
         return _Writer(self.own_file())
 
 
-class Best:
-    """Tracks the best value so far of a recorded quantity."""
-
-    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
-        self._monitor, self._mode, self._min_delta = monitor, mode, min_delta
-        self.epoch, self._value = -1, np.inf
-
-    def is_better(self, epoch: int, logs: Logs) -> bool:
-        """Record the values of an epoch; return whether it is the best so far.
-
-        Raises
-        ------
-        ValueError
-            If the value is not recorded, or it is unknown whether larger is better.
-        """
-        value = monitored_value(self._monitor, logs, self._mode)
-        if not (self.epoch < 0 or value < self._value - self._min_delta):
-            return False
-        self.epoch, self._value = epoch, value
-        return True
-
-
-class _Monitor:
-    """Stops a fit without improvement, and restores the model of the best epoch."""
-
-    def __init__(self, settings: EarlyStopping) -> None:
-        self._settings = settings
-        self._best = Best(settings.monitor, settings.mode, settings.min_delta)
-        self._model: Any = None
+class Keeper:
+    """Base of callbacks that keep the trainer: they run after all others, which may change it."""
 
     def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
-        if self._best.is_better(epoch, logs):
-            self._model = trainer.model_
-            trainer.best_epoch_ = epoch
-        elif epoch - self._best.epoch >= self._settings.patience:
-            trainer.stop_training, trainer.stop_reason_ = True, "early_stopping"
-
-    def on_fit_end(self, trainer: Any) -> None:
-        if self._settings.restore_best and self._model is not None:
-            trainer.model_ = self._model
+        """Keep the trainer after an epoch."""
+        raise NotImplementedError
 
 
-class _Checkpointer:
+class _Checkpointer(Keeper):
     """Pickles the trainer to a file after epochs."""
 
     def __init__(self, settings: Checkpoint) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,7 +17,7 @@ from .fit_warning import caller
 from .fitting.callables import shared_locks
 from .inference.averaged import score_predictions
 from .kernels.runs.threads import on_one_thread, usable_threads
-from .member import Member, fitting_as
+from .member import Group, Member, fitting_as
 from .outputs import Outputs
 from .settings.checks import as_tuple
 from .trainer import Trainer
@@ -72,19 +73,19 @@ def fit_many(
         raise ValueError(f"rows must be one for each trainer; got {len(chosen)}")
 
     locks = shared_locks([as_tuple(trainer.callbacks) for trainer in trainers])
-    line, interrupted = caller(), threading.Event()
+    group = Group(caller(), locks)
     left = list(reversed(range(len(trainers))))
     errors: list[BaseException | None] = [None] * len(trainers)
-    ends: list[threading.Event] = []  # of the threads that have begun
+    running: set[int] = set()  # threads
 
     def fit(number: int) -> None:
         own = (gather_rows(data, chosen[number]) for data in (X, Y, sample_weight))
         x, y, weights = own
-        with fitting_as(Member(number, line, interrupted, locks)):
+        with fitting_as(Member(group, number)):
             trainers[number].fit(x, y, sample_weight=weights, validation_data=validation_data)
 
     def work() -> None:
-        ends.append(end := threading.Event())
+        running.add(threading.get_ident())
         try:
             with on_one_thread(), suppress(IndexError):
                 while True:
@@ -94,7 +95,7 @@ def fit_many(
                     except BaseException as error:
                         errors[number] = error
         finally:
-            end.set()
+            running.discard(threading.get_ident())
 
     # Not concurrent.futures: its pools hold a lock at a fork, so that a signal handler that forks
     # in the meantime would wait forever.
@@ -107,12 +108,16 @@ def fit_many(
             thread.join()
     except BaseException:
         while True:
-            with suppress(BaseException):  # further interrupts do not hasten the end
-                interrupted.set()
+            try:
+                group.is_interrupted = True
                 left.clear()
-                for end in ends:  # not join: Python 3.11 forgets a thread whose join is interrupted
-                    end.wait()
+                # Not join: Python 3.11 forgets a thread whose join was interrupted. Nor a lock,
+                # which a further interrupt may leave locked.
+                while running:
+                    time.sleep(0.01)
                 break
+            except BaseException:  # further interrupts do not hasten the end
+                pass
         raise
     for error in errors:
         if error is not None:

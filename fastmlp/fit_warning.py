@@ -38,7 +38,7 @@ def caller() -> Line:
         frame = frame.f_back
     module, member = frame.f_globals.get("__name__", ""), current_member()
     if member is not None and module == "threading":
-        return member.caller
+        return member.group.caller
     registry = frame.f_globals.setdefault("__warningregistry__", {})
     return Line(frame.f_code.co_filename, frame.f_lineno, module, registry)
 

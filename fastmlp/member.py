@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from threading import Event
 from typing import Any, NamedTuple
 
 
@@ -17,26 +16,30 @@ class Line(NamedTuple):
     registry: dict[Any, Any]
 
 
-@dataclass(frozen=True)
-class Member:
-    """One of several fits.
+@dataclass
+class Group:
+    """The fits of one call of ``fit_many``.
 
     Parameters
     ----------
-    number : int
-        Index in the list of trainers.
     caller : Line
-        The line that called ``fit_many``, as the stack of the thread does not have it.
-    interrupted : Event
-        Set when the caller of ``fit_many`` is interrupted.
+        The line of the call, as the stacks of the threads do not have it.
     locks : mapping
         Locks of the functions that several of the fits call, by their ``id``.
+    is_interrupted : bool
+        Whether the call has been interrupted.
     """
 
-    number: int
     caller: Line
-    interrupted: Event
     locks: Mapping[int, AbstractContextManager[Any]]
+    is_interrupted: bool = False  # an Event would have a lock, which an interrupt may leave locked
+
+
+class Member(NamedTuple):
+    """One of several fits."""
+
+    group: Group
+    number: int  # index in the list of trainers
 
 
 _current: ContextVar[Member | None] = ContextVar("member", default=None)
@@ -58,7 +61,7 @@ def fitting_as(member: Member) -> Iterator[None]:
 
 
 def check_interrupt() -> None:
-    """Raise a KeyboardInterrupt if the caller of ``fit_many`` was interrupted."""
+    """Raise a KeyboardInterrupt if the call of ``fit_many`` has been interrupted."""
     member = _current.get()
-    if member is not None and member.interrupted.is_set():
+    if member is not None and member.group.is_interrupted:
         raise KeyboardInterrupt

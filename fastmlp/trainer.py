@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
@@ -17,10 +18,11 @@ from .data.chunks import as_chunks
 from .fit_warning import naming, warn
 from .fitting.dataset import FitData, fit_data
 from .fitting.diagnostics import Seen
+from .fitting.learning_rates import Rates
 from .fitting.loop import EpochResult, Fit
 from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
-from .fitting.start import check_continues
+from .fitting.start import check_continues, goes_on
 from .fitting.summary import summary
 from .history import History
 from .inference.predictor import Predictor
@@ -34,10 +36,17 @@ from .network.saved_state import (
     with_settings,
     without_settings,
 )
-from .settings import Choices, FitSettings, LearningRate, auto_values, choices, resolved
+from .settings import Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.checks import as_tuple
 from .settings.combinations import check_open_ended
+
+
+class _Fitting(NamedTuple):
+    """A fit that is going on: its thread, and the learning rate that was given to the trainer."""
+
+    thread: threading.Thread
+    learning_rate: float | None
 
 
 class Trainer(Predictor):
@@ -46,9 +55,8 @@ class Trainer(Predictor):
     Dense layers in compiled, multithreaded kernels. The result does not depend on the number of
     threads.
 
-    Parameters are also attributes. A new value takes effect at the next fit; a ``learning_rate``
-    set by a callback, at the next epoch. Notes lists what "auto" becomes; ``auto_`` holds the
-    values after a fit.
+    Parameters are also attributes. A new value takes effect at the next fit. Notes lists what
+    "auto" becomes; ``auto_`` holds the values after a fit.
 
     Parameters
     ----------
@@ -118,11 +126,13 @@ class Trainer(Predictor):
         "auto" is "stratified" for labels, else "shuffled".
     early_stopping : bool or EarlyStopping, default "auto"
         True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
-        data ``loss``, has not fallen for 10 epochs, and restore the weights of the best epoch.
+        data ``loss``, has not fallen for 10 epochs. The weights of the best epoch are restored,
+        whatever ends the fit, with what callbacks made of them.
     refit : bool, default False
         After early stopping, train a new network on all rows for as many epochs as the best one
-        took. History and callbacks cover the first training only. Its weights stay if the second
-        one is interrupted, or diverges, which is a warning.
+        took, with the learning rates of the same parts of the same epochs. History and callbacks
+        cover the first training only. Its weights stay if the second one is interrupted, or
+        diverges, which is a warning.
     metrics : str, callable, or sequence of them, default "auto"
         Recorded beside the loss: "accuracy" (of rows of labels, those correct in every column),
         "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss", "mse", "mae", "r2", or
@@ -130,7 +140,9 @@ class Trainer(Predictor):
         these two are averaged during the epoch, the others computed after it.
     time_budget : float, optional
         Seconds from the start of the fit, compilation included, after which it ends; an unfinished
-        epoch is dropped, unless it is the first. Includes scoring, but not callbacks.
+        epoch is dropped, unless it is the first. Includes scoring, but not callbacks. After each
+        epoch, a schedule that goes by the number of updates is planned for the epochs that there is
+        time for at the measured speed. Only where the budget binds, results depend on timing.
     dtype : {"float32", "float64"}
         Type of the weights and of all arithmetic.
     threads : int, optional
@@ -138,15 +150,22 @@ class Trainer(Predictor):
     seed : int, optional
         Seed of the initial weights, the held-out rows, the orders of rows and dropout.
     warm_start : bool, default False
-        ``fit`` continues from the present weights instead of initial ones.
+        ``fit`` continues from the present weights instead of initial ones. After an interrupt, an
+        exception, or the end of epochs or time, a fit of the same data with the same early stopping
+        goes on as if there had been no end: history, epoch numbers, best epoch and patience
+        included. Otherwise, as after early stopping or a stop by a callback, it starts a new
+        history from the weights that predict. The same rows are held out; where that is impossible,
+        as ``validation_fraction`` or the number of rows differ, there is a ``FitWarning``.
     verbose : {0, 1, 2}
         1 shows a progress bar with loss, metrics, speed and remaining time, in a terminal or a
         notebook with tqdm (``pip install 'fastmlp[progress]'``), otherwise, as 2 does, a line per
         epoch. Both first print what "auto" became, and when kernels are being compiled.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0; logs
-        are the recorded values. It may set weights, from which training continues, and the learning
-        rate, or stop the fit by ``trainer.stop_training = True``. What it returns is ignored.
+        are the recorded values. It may set weights, from which training continues, and
+        ``trainer.learning_rate`` for the following epochs, also of fits that continue this one (the
+        setting itself stays), or stop the fit by ``trainer.stop_training = True``. What it returns
+        is ignored. ``Checkpoint`` and early stopping come last.
         Copies of the trainer share the callbacks, pickles contain them.
 
     Attributes
@@ -180,7 +199,8 @@ class Trainer(Predictor):
     best_epoch_ : int
         The epoch, from 0, of the best monitored value, with early stopping; else the last one.
     stop_reason_ : str
-        Why the last fit ended: "epochs", "early_stopping", "time_budget", "callback".
+        Why the last fit ended: "epochs", "early_stopping", "time_budget", "callback",
+        "interrupted" or "exception"; "interrupted" also during a fit.
 
     Raises
     ------
@@ -240,13 +260,21 @@ class Trainer(Predictor):
     (5,)
     """
 
+    _fitting: _Fitting | None = None
+
     def __post_init__(self) -> None:
         self.history = History()
         self.n_iter_, self.best_epoch_, self.stop_reason_ = 0, 0, ""
         self.auto_: dict[str, Any] = {}
         self.stop_training = False
         self._model = None
-        self._fitting: threading.Thread | None = None
+        self._fitting = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        # A learning rate set in a fit is a part of the model; one set outside ends that.
+        if name == "learning_rate" and self._fitting is None and self._model is not None:
+            self._model = replace(self._model, rate=None)
 
     def fit(
         self,
@@ -294,7 +322,8 @@ class Trainer(Predictor):
             If this trainer is already being fitted, as in its own callbacks.
         FloatingPointError
             When the loss or the weights are no longer finite. The trainer then has the weights of
-            the last finished epoch, as after an interrupt or an exception in a callback.
+            the last finished epoch, or of the best one with early stopping, as after an interrupt
+            or an exception in a callback.
         """
         with self._being_fitted() as began:
             chosen = choices(self)
@@ -306,34 +335,33 @@ class Trainer(Predictor):
             known = self._continued(chosen, warm_start=chosen.warm_start)
             resolve = partial(resolved, chosen, validated=validation_data is not None)
             data = fit_data(
-                X, Y, sample_weight, validation_data, resolve, known.encoding if known else None
-            )
+                X, Y, sample_weight, validation_data, resolve, known.encoding if known else None,
+                split=known.split if known else None,
+            )  # fmt: skip
             self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
-            fit = Fit(self, self._publish, data, known, began)
-            fit.run()
+            fit = self._run(data, began, **self._going_on(known, data))
             fit.diagnose()
             if data.settings.refit and data.validation is not None:
-                self._refit(data.settings, fit.learning_rate, X, Y, sample_weight)
+                self._refit(data.settings, fit.rates[: self.best_epoch_ + 1], X, Y, sample_weight)
         return self
 
     def _refit(
-        self, first: FitSettings, rate: LearningRate, X: Any, Y: Any, sample_weight: Any
+        self, first: FitSettings, rates: Sequence[Rates], X: Any, Y: Any, sample_weight: Any
     ) -> None:
         """Train a new network on all rows; one that diverges or is stopped changes nothing."""
-        settings = refit_settings(first, self.best_epoch_ + 1, rate)
-        settings = replace(settings, callbacks=(StopsWith(self),))
-        data = fit_data(X, Y, sample_weight, None, lambda n_rows: settings, None)
+        first = replace(first, callbacks=(StopsWith(self),))
+        data = fit_data(X, Y, sample_weight, None, partial(refit_settings, first, rates), None)
         if first.verbose:
-            say(f"once more, on all {len(data.X):,} rows: {settings.epochs} epochs")
+            say(f"once more, on all {len(data.X):,} rows: {len(rates)} epochs")
         self.stop_training = False
-        again = Trainer(learning_rate=None if rate.source == "scheduled" else rate.slowed)
+        again = Trainer()
         try:
-            Fit(again, again._publish, data, None, time.perf_counter()).run()
+            again._run(data, time.perf_counter())
         except FloatingPointError as error:
             warn(f"the training on all rows failed, so that on a part of them stays: {error}")
         else:
             if not self.stop_training:
-                self.model_ = again.model_
+                self.model_ = replace(again.model_, extremes=self.model_.extremes)
 
     def partial_fit(
         self,
@@ -375,9 +403,9 @@ class Trainer(Predictor):
             data = fit_data(
                 X, Y, sample_weight, None, resolve, known.encoding if known else None, classes
             )
-            Fit(
-                self, self._publish, data, known, began, lambda: iter([data]), before=self.history
-            ).run()  # fmt: skip
+            if known is not None and known.best is not None:
+                known = known.afresh()
+            self._run(data, began, known, self.history, lambda: iter([data]))
         return self
 
     def fit_stream(
@@ -444,17 +472,29 @@ class Trainer(Predictor):
                     )
 
             self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
-            fit = Fit(self, self._publish, data, known, began, parts)
-            fit.run()
-            fit.diagnose(seen)
+            self._run(data, began, **self._going_on(known, data), parts=parts).diagnose(seen)
         return self
+
+    def _run(
+        self, data: FitData, began: float, known: Model | None = None,
+        before: Mapping[str, list[float]] = MappingProxyType({}),
+        parts: Callable[[], Iterator[FitData]] | None = None,
+    ) -> Fit:  # fmt: skip
+        fit = Fit(self, self._publish, self._finish, data, known, before, began, parts)
+        fit.run()
+        return fit
 
     def _publish(self, result: EpochResult) -> None:
         """Set the result of an epoch in one step, so that an interrupt finds all or none of it."""
         vars(self).update(
             _model=result.model, history=result.history, n_iter_=result.number + 1,
-            best_epoch_=result.best_epoch,
+            best_epoch_=result.best_epoch, stop_reason_="interrupted",
         )  # fmt: skip
+
+    def _finish(self, reason: str) -> None:
+        """End a fit in one step, if it has finished an epoch."""
+        if self.stop_reason_ == "interrupted":
+            vars(self).update(_model=self.model_.ended(), stop_reason_=reason)
 
     def _open_ended(self, method: str) -> Choices:
         """Checked settings of ``partial_fit`` or ``fit_stream``, which refuse some."""
@@ -471,23 +511,30 @@ class Trainer(Predictor):
         check_continues(self._model, chosen)
         return self._model
 
+    def _going_on(self, known: Model | None, data: FitData) -> dict[str, Any]:
+        """The model and the history that a fit continues, as arguments of ``Fit``."""
+        if known is not None and goes_on(known, self.stop_reason_, data):
+            return {"known": known, "before": self.history}
+        return {"known": known and known.afresh()}
+
     @contextmanager
     def _being_fitted(self) -> Iterator[float]:
         """Refuse other fits of this trainer in the meantime; yields the time at the start."""
         began, thread = time.perf_counter(), threading.current_thread()
         # Interrupts and switches of threads happen at calls: there is none between this check, when
         # no fit is running, and the assignment, nor between that and the ``try``.
-        if self._fitting is not None and self._fitting.is_alive():
+        if self._fitting is not None and self._fitting.thread.is_alive():
             raise RuntimeError(
                 "this trainer is being fitted: a callback may set its weights or learning rate, "
                 "or fit a copy of it"
             )
+        given = self.learning_rate
         try:
-            self.__dict__["_fitting"] = thread
+            self.__dict__["_fitting"] = _Fitting(thread, given)
             with self._announcing(), naming(self):
                 yield began
         finally:
-            self.__dict__["_fitting"] = None
+            self.__dict__["_fitting"], self.__dict__["learning_rate"] = None, given
             self.history.cut(self.n_iter_)
 
     def _announcing(self) -> AbstractContextManager[None]:
@@ -503,10 +550,10 @@ class Trainer(Predictor):
     ) -> None:
         """Set the weights [W1, b1, W2, b2, ...], in the form of ``get_weights``.
 
-        In a callback, training continues from them with the present state of the optimizer.
-        Otherwise that state and the random order of rows are reset, and ``fit`` continues from the
-        weights only with ``warm_start=True``. The setting ``hidden`` stays; ``layer_sizes_`` has
-        the sizes of the weights.
+        In a callback, training and the average of the weights continue from them, with the present
+        state of the optimizer. Otherwise all that earlier fits have left but the encoding of the
+        data is reset, and ``fit`` continues from the weights only with ``warm_start=True``. The
+        setting ``hidden`` stays; ``layer_sizes_`` has the sizes of the weights.
 
         Parameters
         ----------
@@ -550,7 +597,8 @@ class Trainer(Predictor):
         """Return weights, optimizer state, history and encoding as arrays and plain values.
 
         Settings are left out. A trainer of the same settings continues from the state, with
-        ``warm_start=True`` and the remaining ``epochs``, bit for bit as without the interruption.
+        ``warm_start=True`` and the remaining ``epochs``, bit for bit as without the interruption;
+        early stopping goes on counting, see ``warm_start``.
         """
         return without_settings(self._plain_state())
 
@@ -566,7 +614,8 @@ class Trainer(Predictor):
 
     def _plain_state(self) -> dict[str, Any]:
         attributes = dict(vars(self))  # one step: another thread may be fitting
-        del attributes["_fitting"]
+        if fitting := attributes.pop("_fitting"):
+            attributes["learning_rate"] = fitting.learning_rate
         return plain_state(attributes.pop("_model"), attributes.pop("history"), attributes)
 
     def _restore(self, state: Any) -> None:

@@ -213,6 +213,7 @@ def test_an_interrupt_ends_all_fits(times: int) -> None:
     assert models[1].n_iter_ >= 20
     assert all(map(consistent, models))
     assert [model.n_iter_ for model in models[4:]] == [0, 0]  # four were being fitted
+    assert {model.stop_reason_ for model in models if model.n_iter_} == {"interrupted"}
 
 
 @pytest.mark.usefixtures("no_fit_goes_on")

@@ -9,7 +9,7 @@ from .features import ArrayFeatures, Features, open_features
 from .messages import shown, some
 from .names import Names, check_names
 from .pandas_polars_arrow import gather_rows
-from .splits import split_rows
+from .splits import Split, choose_split, split_rows
 from .tables import blocks
 from .targets import RawTargets, as_samples, check_classes, read_targets
 
@@ -22,11 +22,13 @@ __all__ = [
     "Numbers",
     "RawTargets",
     "Rows",
+    "Split",
     "all_finite",
     "as_samples",
     "blocks",
     "check_classes",
     "check_names",
+    "choose_split",
     "finite",
     "gather_rows",
     "is_ready",

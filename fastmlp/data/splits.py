@@ -1,6 +1,8 @@
 """Split of the rows into training and validation rows."""
 
+import secrets
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,41 +13,69 @@ from .messages import some
 from .targets import RawTargets
 
 
-def split_rows(
-    targets: RawTargets, fraction: float, split: str, seed: int | None
-) -> tuple[Rows, Rows | None]:
-    """Return the training rows and the held-out validation rows, or None for no such rows.
+class Split(NamedTuple):
+    """What determines the rows that are held out."""
+
+    seed: int
+    n_rows: int
+    fraction: float
+    kind: str  # "last", "shuffled" or "stratified"
+
+
+def choose_split(
+    targets: RawTargets, fraction: float, split: str, seed: int | None, known: Split | None
+) -> Split | None:
+    """Return the split of the rows, with the seed of a ``known`` one if it is of this kind.
 
     Parameters
     ----------
     targets : RawTargets
     fraction : float
-        Fraction of the rows to hold out.
+        Fraction of the rows to hold out; for 0 there is no split.
     split : {"auto", "last", "shuffled", "stratified"}
         Rows to hold out: the last ones, a random choice, or a random choice with the same fraction
         of each class; "auto" is "stratified" for one label or whole number per row, else
         "shuffled".
     seed : int, optional
-        Seed of the random choice.
+        Seed of the random choice; None for a new one.
+    known : Split, optional
+        That of the fit to continue.
 
     Raises
     ------
     ValueError
-        If no rows are left for training or for validation, or there are no classes to stratify by.
+        If no rows are left for training or for validation.
     """
     n_rows = len(targets)
     n_train = training_count(n_rows, fraction)
     if fraction > 0 and not 0 < n_train < n_rows:
         raise ValueError(f"validation_fraction={fraction} leaves {n_train} of {n_rows} to train on")
     if n_train == n_rows:
-        return slice(None), None
-    if split == "last":
-        _warn_of_order(targets.values, n_train)
-        return slice(n_train), slice(n_train, None)
+        return None
     if split == "auto":
         split = "stratified" if targets.is_flat and targets.are_whole else "shuffled"
-    order = np.random.default_rng(seed).permutation(n_rows)
-    if split == "stratified":
+    if known is not None and known[1:] == (n_rows, fraction, split):
+        return known
+    seed = secrets.randbits(64) if seed is None else seed
+    return Split(seed, n_rows, fraction, split)
+
+
+def split_rows(targets: RawTargets, split: Split | None) -> tuple[Rows, Rows | None]:
+    """Return the training rows and the held-out validation rows, or None for no such rows.
+
+    Raises
+    ------
+    ValueError
+        If there are no classes to stratify by.
+    """
+    if split is None:
+        return slice(None), None
+    n_train = training_count(split.n_rows, split.fraction)
+    if split.kind == "last":
+        _warn_of_order(targets.values, n_train)
+        return slice(n_train), slice(n_train, None)
+    order = np.random.default_rng(split.seed).permutation(split.n_rows)
+    if split.kind == "stratified":
         order = order[_spread_out(_classes(targets)[order])]
     return np.sort(order[:n_train]), np.sort(order[n_train:])
 

@@ -17,7 +17,7 @@ Lock = AbstractContextManager[Any]
 def of_one_fit(callbacks: Iterable[Any]) -> list[Callable[..., Any]]:
     """The callables of the fit of this thread."""
     member = current_member()
-    locks = {} if member is None else member.locks
+    locks = {} if member is None else member.group.locks
     return [
         callback.for_fit() if isinstance(callback, Callback)
         else _locked(callback, locks[id(callback)]) if id(callback) in locks

@@ -1,20 +1,27 @@
 """Data of a fit: read once, split, and encoded for the kernels as learned from them."""
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from ..cached import cached_property
 from ..data import (
     Array,
     Features,
     RawTargets,
     Rows,
+    Split,
     as_samples,
     check_classes,
+    choose_split,
     open_features,
     read_targets,
     split_rows,
 )
+from ..fit_warning import warn
 from ..inputs import Inputs, learn_inputs
 from ..network.encoding import Encoding
 from ..outputs import Outputs, Targets, learn_outputs, match_outputs, with_class_weights
@@ -30,10 +37,21 @@ class FitData:
     encoding: Encoding
     settings: FitSettings
     validation: tuple[Array, Targets] | None = None
+    split: Split | None = None
 
     def without_rows(self) -> "FitData":
         """A copy without training rows."""
         return replace(self, X=self.X[:0].copy(), targets=self.targets.part([]))
+
+    @cached_property
+    def digest(self) -> int:
+        """A checksum that tells other data: of all targets, and of a few rows."""
+        digest = 0
+        for X, targets in filter(None, ((self.X, self.targets), self.validation)):
+            for array in (targets.labels, targets.values, targets.weights, X[:2], X[-2:]):
+                if array is not None:
+                    digest = zlib.crc32(np.ascontiguousarray(array).data, digest)
+        return digest
 
 
 def fit_data(
@@ -44,11 +62,13 @@ def fit_data(
     resolve: Callable[[int], FitSettings],
     known: Encoding | None,
     classes: Any = None,
+    split: Split | None = None,
 ) -> FitData:
     """Check and encode the data of a fit.
 
-    ``resolve`` computes the settings from the number of rows; ``known`` is the encoding of the
-    network to continue; ``classes`` are all classes, if Y may lack some.
+    ``resolve`` computes the settings from the number of rows; ``known`` and ``split`` are the
+    encoding and the split of the network to continue; ``classes`` are all classes, if Y may lack
+    some.
 
     Raises
     ------
@@ -61,7 +81,9 @@ def fit_data(
     settings = resolve(len(targets))
     validated = validation_data is not None
     fraction = 0.0 if validated else settings.validation_fraction
-    train, held_back = split_rows(targets, fraction, settings.validation_split, settings.seed)
+    before = split
+    split = choose_split(targets, fraction, settings.validation_split, settings.seed, before)
+    train, held_back = split_rows(targets, split)
     inputs, rows = _inputs(features, targets, train, settings, known)
     outputs = _outputs(targets, train, settings, known, classes)
     encoding = Encoding(inputs, outputs)
@@ -74,7 +96,13 @@ def fit_data(
         validation = rows[held_back], encoded.part(held_back)
         rows, encoded = rows[train], encoded.part(train)
     encoded = with_class_weights(encoded, outputs, settings.class_weight)
-    return FitData(rows, encoded, encoding, settings, validation)
+    if split not in (None, before) and known is not None and known.fitted:
+        warn(
+            "the fit continues a network that may have been trained on the rows kept for "
+            "validation now, as number of rows, validation_fraction or validation_split differ: "
+            "give validation_data, or the same ones"
+        )
+    return FitData(rows, encoded, encoding, settings, validation, split)
 
 
 def _opened(X: Any, known: Encoding | None) -> Features:

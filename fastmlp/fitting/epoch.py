@@ -17,7 +17,7 @@ from .memory import allocate, chunk_flops, reads_rows
 from .zeros import has_many_zeros, scan
 
 # Length of a kernel call; Python handles interrupts between calls.
-_SLICE_SECONDS = 0.1
+SLICE_SECONDS = 0.1
 # Work of the first call, before its speed has been measured.
 _FIRST_SLICE_FLOPS = 1e9
 # Overhead of a chunk beside its products: about a microsecond.
@@ -202,7 +202,7 @@ class TrainingRun:
                 if not complete:
                     job.set(credit=CREDIT)
             speed = (done - step) / max(now - start, 1e-6)
-            self._slice_steps = max(1, min(int(speed * _SLICE_SECONDS), 4 * self._slice_steps))
+            self._slice_steps = max(1, min(int(speed * SLICE_SECONDS), 4 * self._slice_steps))
             step = done
             seen = self._rows(self._completed(step))
             report(seen - rows)

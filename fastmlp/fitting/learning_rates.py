@@ -40,17 +40,17 @@ def learning_rates(
         rate that is negative or not finite.
     """
     if isinstance(schedule, Schedule):
-        rates = rate.value * schedule.factors(np.array(updates), len(updates), total)
+        rates = rate.slowed * schedule.factors(np.array(updates), len(updates), total)
     elif isinstance(schedule, ReduceOnPlateau):
         factor = schedule.factor_after(monitored)
-        rates = np.full(len(updates), rate.value * factor)
+        rates = np.full(len(updates), rate.slowed * factor)
     elif schedule is not None:
         if rate.source != "scheduled":
             check_rate_has_effect(schedule, rate.value)
         return _called(schedule, updates)
     else:
-        rates = np.full(len(updates), rate.value)
-    return rate.slowdown * rates
+        rates = np.full(len(updates), rate.slowed)
+    return rates
 
 
 def _called(schedule: Callable[[int], float], updates: range) -> Rates:

@@ -4,24 +4,25 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
-from ..callbacks import Logs
+from ..callbacks import Keeper, Logs
 from ..fit_warning import warn
 from ..history import History
-from ..network.model import Model
+from ..metrics import monitored_value
+from ..network.model import Best, Model
 from ..network.packed_network import Network
 from ..settings import LearningRate
 from .callables import of_one_fit
 from .dataset import FitData
 from .diagnostics import Seen, warn_of
-from .epoch import Statistics
-from .learning_rates import learning_rates, monitored_by
+from .epoch import SLICE_SECONDS, Statistics
+from .learning_rates import Rates, learning_rates, monitored_by
 from .progress import Progress, say
-from .scoring import Scorer
+from .scoring import EpochScores, Scorer
 from .sources import InMemory, Source, Streamed
-from .start import start
+from .start import monitor_of, start
 
 # A fit that diverges at this fraction of the first rate fails.
 _SLOWEST = 1e-3
@@ -47,6 +48,18 @@ class Fitted(Protocol):
     model_: Model
 
 
+class _DivergedError(Exception):
+    """Training diverged, with the FloatingPointError that says so; a callback may raise others."""
+
+
+@contextmanager
+def _divergence() -> Iterator[None]:
+    try:
+        yield
+    except FloatingPointError as error:
+        raise _DivergedError(error) from None
+
+
 @dataclass
 class Fit:
     """One fit of a trainer.
@@ -57,25 +70,33 @@ class Fit:
         The trainer that callbacks see, and may ask to stop.
     publish : callable
         Sets the result of an epoch on the trainer, in one step.
+    finish : callable
+        Makes the best network that of the trainer, and sets the reason for the end.
     data : FitData
         All rows; for a stream, its encoding, settings and validation data.
     known : Model, optional
         The model to continue.
+    before : mapping
+        History to which the epochs are appended.
     began : float
         Start of the fit, by ``time.perf_counter``.
     parts : callable, optional
         Returns the parts of the next epoch, for a stream.
-    before : mapping
-        History to which the epochs are appended.
+
+    Attributes
+    ----------
+    rates : list of array
+        Learning rates of the updates of each epoch, if a refit repeats them.
     """
 
     trainer: Fitted
     publish: Callable[[EpochResult], None]
+    finish: Callable[[str], None]
     data: FitData
     known: Model | None
+    before: Mapping[str, list[float]]
     began: float
-    parts: Callable[[], Iterator[FitData]] | None = None
-    before: Mapping[str, list[float]] = field(default_factory=dict)
+    parts: Callable[[], Iterator[FitData]] | None
 
     def __post_init__(self) -> None:
         settings = self.data.settings
@@ -83,73 +104,85 @@ class Fit:
         self._first = len(self.before.get("loss", ()))  # epochs before this fit
         self._last = self._first + settings.epochs
         self._deadline = self.began + (settings.time_budget or math.inf)
+        self._given_rate = self.trainer.learning_rate
+        if self.known is not None and self.known.rate is not None:
+            self.trainer.learning_rate = self.known.rate
         self._begin()
         self._source: Source = InMemory(self.data) if self.parts is None else Streamed(self.parts)
         self._scorer = Scorer(self.data, with_training_rows=self._source.is_in_memory)
-        self._planned = self._source.planned_updates(self._model.network)
+        self._planned = self._source.planned_updates(self._model.trained, settings.epochs)
         self._progress = Progress(settings.verbose, self._first, self._last, self._source.rows)
 
     def _begin(self) -> None:
         """Set up model, random generator, history and callbacks for the first epoch."""
         settings = self.data.settings
-        self._model, self._rng = start(settings, self.data.encoding, self.known)
+        self._model, self._rng = start(self.data, self.known)
+        self.rates: list[Rates] = []
         self._history = History({name: list(values) for name, values in self.before.items()})
-        early_stopping = () if settings.early_stopping is None else (settings.early_stopping,)
-        self._callbacks = of_one_fit((*early_stopping, *settings.callbacks))
+        callbacks = of_one_fit(settings.callbacks)
+        self._callbacks = [c for c in callbacks if not isinstance(c, Keeper)]
+        self._keepers = [c for c in callbacks if isinstance(c, Keeper)]
 
     def run(self) -> None:
         """Run the fit; start again at a lower rate if a chosen one diverges."""
         if self.data.settings.verbose:
             chosen = (f"{name}={value!r}" for name, value in self.trainer.auto_.items())
             say(", ".join([*chosen, str(self.data.encoding.inputs.scaling)]))
-        while True:
-            self._diverged = False
-            try:
-                self._run_epochs()
-                return
-            except FloatingPointError as error:
-                if not self._diverged:
-                    raise
-                self._slow_down(error)
-
-    @contextmanager
-    def _divergence(self) -> Iterator[None]:
-        """Record that a FloatingPointError is a divergence, unlike one from a callback."""
+        reason = "interrupted"
         try:
-            yield
-        except FloatingPointError:
-            self._diverged = True
+            reason = self._run_until_done()
+        except Exception:
+            reason = "exception"
             raise
+        finally:
+            self.finish(reason)
+        stopping = self.data.settings.early_stopping
+        if stopping is not None and self._model.best is None:
+            warn(f"early stopping had nothing to go by: {stopping.monitor} was always NaN")
+        self._notify("on_fit_end")
 
-    def _run_epochs(self) -> None:
+    def _run_until_done(self) -> str:
+        """Run all epochs, perhaps several times; return the reason for the end."""
+        while True:
+            try:
+                return self._run_epochs()
+            except _DivergedError as diverged:
+                error = diverged.args[0]
+            if not self._may_slow_down():
+                raise error
+            self._slow_down()
+
+    def _run_epochs(self) -> str:
         trainer, settings = self.trainer, self.data.settings
-        trainer.stop_training, trainer.stop_reason_ = False, "epochs"
-        trainer.best_epoch_ = self._first
+        trainer.stop_training = False
         self._notify("on_fit_begin")
         if settings.time_budget is not None:
             self._scorer.rehearse(self._model.network)
         with self._progress:
             for epoch in range(self._first, self._last):
-                with self._divergence():
+                with _divergence():
                     network, statistics = self._train_epoch()
                     if not statistics.is_complete and epoch > self._first:
-                        trainer.stop_reason_ = "time_budget"
-                        break
+                        return "time_budget"
                     model = self._model.averaged_with(network, settings.weight_averaging)
-                    logs, monitored = self._scorer.scores(model.network, statistics)
-                self._publish(epoch, model, logs, monitored)
-                self._progress.show(epoch, logs, statistics.rows)
-                self._call_back(epoch, logs)
-                if reason := self._reason_to_stop():
-                    trainer.stop_reason_ = reason
-                    break
-        self._notify("on_fit_end")
+                    scores = self._scorer.scores(model.network, statistics)
+                self._publish(epoch, model, scores)
+                self._progress.show(epoch, scores.logs, statistics.rows)
+                self._call_back(epoch, scores.logs)
+                if reason := self._reason_to_stop(epoch):
+                    return reason
+                self._plan(epoch, statistics.seconds + self._scorer.seconds)
+        return "epochs"
 
     def _train_epoch(self) -> tuple[Network, Statistics]:
         """Train on the rows of an epoch once, part by part for a stream."""
-        network = self._model.latest or self._model.network
+        network = self._model.trained
         parts: list[Statistics] = []
+        all_rates = []
         for run in self._source.runs(network):
+            if parts and self._time_is_up():
+                parts[-1] = parts[-1]._replace(is_complete=False)
+                break
             updates = range(network.updates, network.updates + run.updates_per_epoch)
             rates = learning_rates(
                 self._rate(), self.data.settings.schedule, updates, self._planned,
@@ -168,8 +201,11 @@ class Fit:
                     "size, may help"
                 ) from None
             parts.append(part)
-            if not part.is_complete or self._time_is_up():
+            all_rates.append(rates)
+            if not part.is_complete:
                 break
+        if self.data.settings.refit:
+            self.rates += all_rates
         return network, Statistics.joined(parts)
 
     def _rate(self) -> LearningRate:
@@ -179,47 +215,75 @@ class Fit:
             rate = self.data.settings.optimizer.rate
         return self.learning_rate if rate is None else LearningRate(float(rate), "given")
 
-    def _publish(self, epoch: int, model: Model, logs: Logs, monitored: Logs) -> None:
-        settings = self.data.settings
+    def _publish(self, epoch: int, model: Model, scores: EpochScores) -> None:
+        settings, stopping = self.data.settings, self.data.settings.early_stopping
         model = replace(
-            model.recorded(logs),
+            model.recorded(scores.logs),
             random=(settings.seed, self._rng.bit_generator.state),
-            monitored=(*model.monitored, *monitored_by(settings.schedule, monitored)),
+            monitored=(*model.monitored, *monitored_by(settings.schedule, scores.monitored)),
         )
-        self._history.append(logs)
-        best = epoch if settings.early_stopping is None else self.trainer.best_epoch_
+        if stopping is not None:
+            value = monitored_value(stopping.monitor, scores.monitored, stopping.mode)
+            model = model.judged(self._model, stopping, Best(monitor_of(stopping), epoch, value))
+        self._history.append(scores.logs)
+        best = epoch if model.best is None else model.best.epoch
         self.publish(EpochResult(epoch, model, self._history, best))
 
     def _call_back(self, epoch: int, logs: Logs) -> None:
-        """Call every callback, even if an earlier one stops the fit."""
+        """Call every callback, even if an earlier one stops the fit; last those that keep the
+        trainer, with the weights and the learning rate that others have set."""
         if self.data.settings.callbacks:
             self._progress.make_way()
+        trainer = self.trainer
         for callback in self._callbacks:
-            callback(self.trainer, epoch, logs)
-        self._model = self.trainer.model_  # with the weights that a callback may have set
+            callback(trainer, epoch, logs)
+        rate = trainer.learning_rate
+        if rate == self._given_rate:
+            rate = None
+        elif rate is None:
+            rate = self.data.settings.optimizer.rate
+        if rate != trainer.model_.rate:
+            trainer.model_ = replace(trainer.model_, rate=rate)
+        for keeper in self._keepers:
+            keeper(trainer, epoch, logs)
+        self._model = trainer.model_
 
     def _notify(self, event: str) -> None:
-        for callback in self._callbacks:
+        for callback in (*self._callbacks, *self._keepers):
             if hasattr(callback, event):
                 getattr(callback, event)(self.trainer)
 
-    def _reason_to_stop(self) -> str:
-        trainer = self.trainer
-        if trainer.stop_training:
-            return "callback" if trainer.stop_reason_ == "epochs" else trainer.stop_reason_
+    def _reason_to_stop(self, epoch: int) -> str:
+        best, stopping = self._model.best, self.data.settings.early_stopping
+        if best and stopping and epoch - best.epoch >= max(stopping.patience, 1):
+            return "early_stopping"
+        if self.trainer.stop_training:
+            return "callback"
         return "time_budget" if self._time_is_up() else ""
 
     def _time_is_up(self) -> bool:
         """Whether only the time for the scores is left."""
         return time.perf_counter() >= self._deadline - self._scorer.seconds
 
-    def _slow_down(self, error: FloatingPointError) -> None:
-        """Start again with a tenth of the rate, if it was chosen by default and rows are in memory;
-        otherwise raise the error."""
+    def _plan(self, epoch: int, seconds: float) -> None:
+        """Plan the schedule for the epochs that there is time for, by the last one's seconds."""
+        if self.data.settings.time_budget is None or not self._planned:
+            return
+        left = self._last - epoch - 1
+        # The last slice of an epoch may end after the deadline.
+        affordable = int((self._deadline + SLICE_SECONDS - time.perf_counter()) / seconds)
+        network = self._model.trained
+        self._planned = self._source.planned_updates(network, min(left, affordable))
+
+    def _may_slow_down(self) -> bool:
+        """Whether the rate was chosen by default, and rows are in memory."""
         rate = self.learning_rate
         is_given = rate.source != "chosen" or self.trainer.learning_rate is not None
-        if is_given or not self._source.is_in_memory or rate.slowdown <= _SLOWEST:
-            raise error
+        return not is_given and self._source.is_in_memory and rate.slowdown > _SLOWEST
+
+    def _slow_down(self) -> None:
+        """Start again with a tenth of the rate."""
+        rate = self.learning_rate
         self.learning_rate = slower = rate.slower()
         self.trainer.auto_ = {**self.trainer.auto_, "learning_rate": slower.slowed}
         warn(

@@ -1,28 +1,33 @@
 """Refit: a second training on all rows, for the best number of epochs of the first one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+
+import numpy as np
 
 from ..callbacks import Logs
 from ..settings import FitSettings, LearningRate
+from .learning_rates import Rates
 from .loop import Fitted
 
 
-def refit_settings(settings: FitSettings, epochs: int, rate: LearningRate) -> FitSettings:
+def refit_settings(settings: FitSettings, rates: Sequence[Rates], n_rows: int) -> FitSettings:
     """Return the settings of the second training, derived from the first.
 
     Parameters
     ----------
     settings : FitSettings
-    epochs : int
-        Number of epochs, up to the best one of the first training.
-    rate : LearningRate
-        The final rate of the first training, perhaps slowed down.
+    rates : sequence of array
+        Learning rates of the updates of each epoch, up to the best one of the first training.
+    n_rows : int
+        Rows of the second training.
     """
-    source: Literal["given", "scheduled"] = "scheduled" if rate.source == "scheduled" else "given"
+    updates = np.arange(-(-n_rows // settings.batch_size))
+    schedule = np.concatenate([own[updates * len(own) // len(updates)] for own in rates])
     return replace(
-        settings, epochs=epochs, learning_rate=LearningRate(rate.slowed, source),
-        early_stopping=None, validation_fraction=0.0, metrics=None, verbose=0,
+        settings, epochs=len(rates), schedule=schedule.__getitem__,
+        learning_rate=LearningRate(settings.optimizer.rate, "scheduled"), early_stopping=None,
+        validation_fraction=0.0, metrics=None, verbose=0, refit=False,
     )  # fmt: skip
 
 

@@ -22,8 +22,8 @@ class Source(Protocol):
     def runs(self, network: Network) -> Iterator[TrainingRun]:
         """The runs that make up an epoch; the first one begins with ``network``."""
 
-    def planned_updates(self, network: Network) -> int:
-        """The network's number of updates at the end of the fit; 0 if unknown."""
+    def planned_updates(self, network: Network, epochs: int) -> int:
+        """The network's number of updates after so many further epochs; 0 if unknown."""
 
 
 class InMemory:
@@ -41,10 +41,9 @@ class InMemory:
             self._run = TrainingRun(network, self._data)
         yield self._run
 
-    def planned_updates(self, network: Network) -> int:
-        """Updates so far, and the mini-batches of all epochs."""
-        settings = self._data.settings
-        return network.updates + settings.epochs * -(-self.rows // settings.batch_size)
+    def planned_updates(self, network: Network, epochs: int) -> int:
+        """Updates so far, and the mini-batches of the epochs."""
+        return network.updates + epochs * -(-self.rows // self._data.settings.batch_size)
 
 
 class Streamed:
@@ -73,6 +72,6 @@ class Streamed:
                 "return a new iterable each time"
             )
 
-    def planned_updates(self, network: Network) -> int:
+    def planned_updates(self, network: Network, epochs: int) -> int:
         """0, as the number of rows is unknown."""
         return 0

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..network.encoding import Encoding
+from ..callbacks import EarlyStopping
 from ..network.initializers import initial_weights
 from ..network.model import Model
 from ..network.packed_network import Network
-from ..settings import Choices, FitSettings
+from ..settings import Choices
 from ..settings.combinations import other_network
 from ..settings.fit_settings import for_each_layer
+from .dataset import FitData
 
 
 def check_continues(model: Model, choices: Choices) -> None:
@@ -30,10 +31,26 @@ def check_continues(model: Model, choices: Choices) -> None:
         raise other_network(got)
 
 
-def start(
-    settings: FitSettings, encoding: Encoding, known: Model | None
-) -> tuple[Model, np.random.Generator]:
+def goes_on(model: Model, stop_reason: str, data: FitData) -> bool:
+    """Whether a fit of the same data with the same early stopping goes on where one has ended.
+
+    Early stopping and callbacks end a fit for good.
+    """
+    if stop_reason in ("", "early_stopping", "callback") or model.digest != data.digest:
+        return False
+    monitor = model.best and model.best.monitor
+    stopping = data.settings.early_stopping
+    return monitor == (stopping and monitor_of(stopping))
+
+
+def monitor_of(stopping: EarlyStopping) -> tuple[str, str, bool]:
+    """The settings that must be the same for a comparison with the best epoch so far."""
+    return stopping.monitor, stopping.mode, stopping.restore_best
+
+
+def start(data: FitData, known: Model | None) -> tuple[Model, np.random.Generator]:
     """Return the model at the start of the first epoch, and the random generator."""
+    settings, encoding = data.settings, data.encoding
     bits = np.random.PCG64(settings.seed)
     rng = np.random.Generator(bits)
     rule = settings.optimizer.rule
@@ -42,11 +59,23 @@ def start(
         activations = settings.activations(len(settings.hidden))
         weights = initial_weights(rng, sizes, activations, settings.initializer)
         network = Network(weights, settings.dtype, activations).under(rule)
-        return Model(network, encoding, settings.hidden), rng
-    if known.random is not None and known.random[0] == settings.seed:
-        bits.state = known.random[1]
-    model = replace(known, encoding=encoding, hidden=settings.hidden, random=None)
-    if known.latest is None or settings.weight_averaging == 0:
-        return model.settled(known.network.under(rule)), rng
-    latest = known.latest.under(rule)
-    return (model if latest is known.latest else model.settled(latest)), rng
+        model = Model(network, encoding, settings.hidden)
+    else:
+        if known.random is not None and known.random[0] == settings.seed:
+            bits.state = known.random[1]
+        model = _under(known, rule, averages=settings.weight_averaging > 0)
+    return replace(
+        model, encoding=encoding, hidden=settings.hidden, random=None,
+        split=data.split or model.split, digest=data.digest,
+    ), rng  # fmt: skip
+
+
+def _under(model: Model, rule: str, *, averages: bool) -> Model:
+    """The model with the optimizer state of a rule, which begins a new average if it is another,
+    and without an average unless there are to be averages."""
+    if model.averaged and not averages:
+        network = model.average or model.network
+        model = replace(model, latest=network, average=None, averaged=0)
+    if model.trained.rule == rule:
+        return model
+    return replace(model, latest=model.trained.under(rule), average=None, averaged=0)

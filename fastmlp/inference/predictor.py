@@ -28,7 +28,7 @@ class Predictor(Settings):
     def model_(self) -> Model:
         """The network, the encoding of inputs and outputs, and the state of training.
 
-        Immutable. Setting it, as ``EarlyStopping`` does, replaces all of these.
+        Immutable. Setting it replaces all of these.
 
         Raises
         ------

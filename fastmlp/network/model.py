@@ -3,12 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..data import check_classes
+from ..callbacks import EarlyStopping
+from ..data import Split, check_classes
 from ..inputs import Columns, Inputs, Scaling
 from ..outputs import given_outputs
 from ..settings import Settings, check_setting
@@ -16,6 +17,14 @@ from ..settings.fit_settings import for_each_layer
 from .encoding import Encoding
 from .given_weights import check_weights
 from .packed_network import Network
+
+
+class Best(NamedTuple):
+    """The best epoch so far of a fit with early stopping."""
+
+    monitor: tuple[str, str, bool]  # settings of EarlyStopping: monitor, mode, restore_best
+    epoch: int
+    value: float  # signed so that less is better
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,7 @@ class Model:
     Parameters
     ----------
     network : Network
-        The network that predicts.
+        The network that predicts: during a fit that of the last epoch, afterwards the best one.
     encoding : Encoding
     hidden : tuple of int
         The setting ``hidden`` when the network was made.
@@ -36,9 +45,20 @@ class Model:
     monitored : tuple of float
         Values that a schedule has monitored, one per epoch.
     latest : Network, optional
-        The network to continue training from, if ``network`` has averaged weights.
+        The network to continue training from, unless it is ``network``.
+    average : Network, optional
+        The average of the weights after the last epoch, unless it is ``network``.
     averaged : int
-        Number of epochs in that average.
+        Number of epochs in that average; 0 for none.
+    best : Best, optional
+        What early stopping knows; its network is ``best_network``, or ``network`` if that is None.
+    best_network : Network, optional
+    rate : float, optional
+        The learning rate that a callback has set.
+    split : Split, optional
+        Rows kept for validation.
+    digest : int
+        Checksum of the data that were trained on and validated on.
     extremes : dict of str to (float, float)
         The smallest and the largest value of each recorded quantity in all fits of the network.
     """
@@ -49,11 +69,17 @@ class Model:
     random: tuple[int | None, Any] | None = None
     monitored: tuple[float, ...] = ()
     latest: Network | None = None
+    average: Network | None = None
     averaged: int = 0
+    best: Best | None = None
+    best_network: Network | None = None
+    rate: float | None = None
+    split: Split | None = None
+    digest: int = 0
     extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def recorded(self, logs: Mapping[str, float]) -> "Model":
-        """A copy after an epoch with these recorded values, of which NaN and the time are left out."""
+        """A copy after an epoch with these values, without those that are NaN, and the time."""
         extremes = dict(self.extremes)
         for name, value in logs.items():
             if name != "seconds" and not math.isnan(value):
@@ -61,9 +87,10 @@ class Model:
                 extremes[name] = min(low, value), max(high, value)
         return replace(self, extremes=extremes)
 
-    def settled(self, network: Network) -> "Model":
-        """A copy with another network, from which training continues."""
-        return replace(self, network=network, latest=None, averaged=0)
+    @property
+    def trained(self) -> Network:
+        """The network from which training continues."""
+        return self.latest or self.network
 
     def averaged_with(self, latest: Network, kept: float) -> "Model":
         """A copy after an epoch: a moving average of decay ``kept``, a plain mean at first.
@@ -71,11 +98,39 @@ class Model:
         The average also has the optimizer's state, so that training can continue from it.
         """
         if kept == 0:
-            return self.settled(latest)
+            return replace(self, network=latest, latest=None, average=None, averaged=0)
         count = self.averaged + 1
         kept = min(kept, 1 - 1 / count)
-        network = latest.averaged_with(self.network, kept) if kept else latest
-        return replace(self, network=network, latest=latest, averaged=count)
+        before = self.average or self.network
+        network = latest.averaged_with(before, kept) if kept else latest
+        return replace(self, network=network, latest=latest, average=None, averaged=count)
+
+    def judged(self, before: "Model", stopping: EarlyStopping, best: Best) -> "Model":
+        """A copy after an epoch, with its place among the epochs ``before``.
+
+        ``best`` is the epoch itself; an epoch whose value is NaN is never the best.
+        """
+        known = self.best
+        limit = math.inf if known is None else known.value - stopping.min_delta
+        if best.value < limit:
+            return replace(self, best=best, best_network=None)
+        if known is None or not stopping.restore_best:
+            return self
+        return replace(self, best_network=before.best_network or before.network)
+
+    def ended(self) -> "Model":
+        """A copy at the end of a fit: the best network predicts, training continues from the
+        latest one."""
+        if self.best_network is None:
+            return self
+        return replace(
+            self, network=self.best_network, best_network=None,
+            latest=self.trained, average=self.network if self.averaged else None,
+        )  # fmt: skip
+
+    def afresh(self) -> "Model":
+        """A copy for a fit that begins with the network that predicts, without a best epoch."""
+        return replace(self, latest=None, average=None, averaged=0, best=None, best_network=None)
 
     def with_weights(
         self,
@@ -105,40 +160,62 @@ class Model:
                 got = f"{inputs.count} with {inputs.scaling}"
                 raise ValueError(f"scaling must make {n_inputs} inputs of the features; got {got}")
             encoding = replace(encoding, inputs=inputs)
-        return replace(self.settled(network.with_weights(checked)), encoding=encoding)
+        return replace(
+            self, network=network.with_weights(checked), encoding=encoding,
+            latest=self.latest and self.latest.with_weights(checked), average=None,
+        )  # fmt: skip
 
     def restarted(self) -> "Model":
-        """A copy with a new optimizer state and random generator, without extremes."""
+        """A copy that knows nothing of earlier fits but the network that predicts."""
         network = self.network.restarted(self.network.rule)
-        return replace(self, network=network, random=None, extremes={})
+        return Model(network, self.encoding, self.hidden)
 
     def plain(self) -> dict[str, Any]:
         """The model as plain arrays and values."""
+        networks = {name: network and network.plain() for name, network in self._networks().items()}
         return {
-            **vars(self), "network": self.network.plain(), "encoding": self.encoding.plain(),
-            "latest": self.latest and self.latest.plain(), "extremes": dict(self.extremes),
+            **vars(self), **networks, "encoding": self.encoding.plain(),
+            "best": self.best and tuple(self.best), "split": self.split and tuple(self.split),
+            "extremes": dict(self.extremes),
         }  # fmt: skip
+
+    def _networks(self) -> dict[str, Network | None]:
+        return {name: getattr(self, name) for name in _NETWORKS}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Model":
         """The model restored from :meth:`plain`; raises some exception for anything else."""
-        network = Network.from_plain(plain["network"])
-        encoding = Encoding.from_plain(plain["encoding"])
+        networks = {name: plain[name] and Network.from_plain(plain[name]) for name in _NETWORKS}
+        network, encoding = networks["network"], Encoding.from_plain(plain["encoding"])
         sizes = (encoding.inputs.count, encoding.outputs.count)
         if sizes != (network.layer_sizes[0], network.layer_sizes[-1]):
             raise ValueError(f"a network of {network.layer_sizes} does not map {sizes}")
+        for other in filter(None, networks.values()):
+            if (other.layer_sizes, other.dtype) != (network.layer_sizes, network.dtype):
+                raise ValueError(f"a training of {other.layer_sizes} in {other.dtype}")
         if plain["random"] is not None:
             _, np.random.PCG64(0).state = plain["random"]  # an error unless it is one
-        latest = plain["latest"] and Network.from_plain(plain["latest"])
-        if latest and (latest.layer_sizes, latest.dtype) != (network.layer_sizes, network.dtype):
-            raise ValueError(f"a training of {latest.layer_sizes} in {latest.dtype}")
-        monitored = tuple(map(float, plain["monitored"]))
-        extremes = {str(k): (float(a), float(b)) for k, (a, b) in plain["extremes"].items()}
         rest = {
-            "averaged": int(plain["averaged"]), "latest": latest, "monitored": monitored,
-            "extremes": extremes,
+            "averaged": int(plain["averaged"]), "digest": int(plain["digest"]),
+            "monitored": tuple(map(float, plain["monitored"])),
+            "best": plain["best"] and _best(*plain["best"]),
+            "rate": None if plain["rate"] is None else float(plain["rate"]),
+            "split": plain["split"] and _split(*plain["split"]),
+            "extremes": {str(k): (float(a), float(b)) for k, (a, b) in plain["extremes"].items()},
         }  # fmt: skip
-        return cls(**plain | {"network": network, "encoding": encoding} | rest)
+        return cls(**plain | networks | rest | {"encoding": encoding})
+
+
+_NETWORKS = "network", "latest", "average", "best_network"
+
+
+def _best(monitor: Any, epoch: Any, value: Any) -> Best:
+    name, mode, restored = monitor
+    return Best((str(name), str(mode), bool(restored)), int(epoch), float(value))
+
+
+def _split(seed: Any, n_rows: Any, fraction: Any, kind: Any) -> Split:
+    return Split(int(seed), int(n_rows), float(fraction), str(kind))
 
 
 def given_model(weights: Sequence[npt.ArrayLike], scaling: Any, settings: Settings) -> Model:

@@ -154,6 +154,8 @@ def callbacks(name: str, value: Any) -> tuple[Any, ...]:
     are_usable = (callable(item) or isinstance(item, Callback) for item in items)
     if not all(are_usable) or any(isinstance(item, type) for item in items):
         wanted = "callable(trainer, epoch, logs), or an object with for_fit()"
+        if any(isinstance(item, EarlyStopping) for item in items):
+            wanted += "; early stopping is the setting early_stopping"
         raise TypeError(f"{name} must be {wanted}; got {value!r}")
     return items
 

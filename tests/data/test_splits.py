@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastmlp.data import RawTargets, split_rows
+from fastmlp.data import RawTargets, Split, choose_split, split_rows
 from fastmlp.settings.auto import training_count
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import X, Y, numbers, trainer
@@ -39,7 +39,7 @@ def test_split_is_exact_for_percentages(percent: int) -> None:
 def test_split_needs_rows_on_both_sides(n_rows: int, fraction: float) -> None:
     match = rf"validation_fraction={fraction} leaves (0|{n_rows}) of {n_rows} "
     with pytest.raises(ValueError, match=match):
-        split_rows(RawTargets(np.arange(n_rows)), fraction, "last", None)
+        choose_split(RawTargets(np.arange(n_rows)), fraction, "last", None, None)
 
 
 @needs_compiler
@@ -54,11 +54,11 @@ def test_rows_for_validation(split: str) -> None:
 
 def test_a_stratified_part_has_as_many_of_each_class() -> None:
     labels = np.repeat(["a", "b", "c"], [60, 30, 10])
-    train, rest = split_rows(RawTargets(labels), 0.2, "stratified", 0)
+    train, rest = split_rows(RawTargets(labels), Split(0, 100, 0.2, "stratified"))
     assert sorted(np.concatenate([train, rest])) == list(range(100))  # type: ignore[list-item]
     assert [(labels[rest] == label).sum() for label in "abc"] == [12, 6, 2]
     with pytest.raises(ValueError, match="validation_split='stratified' needs classes"):
-        split_rows(RawTargets(np.linspace(0, 1, 100)), 0.2, "stratified", 0)
+        split_rows(RawTargets(np.linspace(0, 1, 100)), Split(0, 100, 0.2, "stratified"))
 
 
 @needs_compiler

@@ -67,7 +67,7 @@ def test_a_success_forgets_all_failures(clock: Clock) -> None:
 
 def test_back_within_a_second() -> None:
     """Whatever happened before: after the longest pause, which a slice may exceed."""
-    assert Contention.LONGEST + 2 * epoch._SLICE_SECONDS < 1
+    assert Contention.LONGEST + 2 * epoch.SLICE_SECONDS < 1
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_teams_that_fail_and_those_that_do_not(monkeypatch: pytest.MonkeyPatch) 
 
     original = launch.Job.run
     monkeypatch.setattr(epoch, "Contention", Recorder)
-    monkeypatch.setattr(epoch, "_SLICE_SECONDS", 0)
+    monkeypatch.setattr(epoch, "SLICE_SECONDS", 0)
     monkeypatch.setattr(epoch, "_FIRST_SLICE_FLOPS", 0)
     monkeypatch.setattr(memory, "usable_threads", lambda threads: threads)
     monkeypatch.setattr(launch, "threading_layer", lambda: "workqueue")  # for two threads anywhere
@@ -225,7 +225,7 @@ def team_of(job):
 ALONE_AND_TOGETHER = """
 turns = itertools.cycle([True, False, False, True, True])
 epoch.Contention.allows_team = lambda contention: next(turns)
-epoch._SLICE_SECONDS = epoch._FIRST_SLICE_FLOPS = 0  # a step each
+epoch.SLICE_SECONDS = epoch._FIRST_SLICE_FLOPS = 0  # a step each
 slices = Slices()
 check()
 check_rows()

@@ -57,7 +57,7 @@ def test_after_an_interrupt_the_training_goes_on(
         monkeypatch.setattr(Job, "run", lambda *args, **kwargs: third(run, *args, **kwargs))
         # A slice for each of the three batches.
         monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
-        monkeypatch.setattr("fastmlp.fitting.epoch._SLICE_SECONDS", 1e-9)
+        monkeypatch.setattr("fastmlp.fitting.epoch.SLICE_SECONDS", 1e-9)
     else:
         monkeypatch.setattr(
             "fastmlp.inference.scores.evaluate", partial(third, fastmlp.inference.scores.evaluate)
@@ -128,7 +128,7 @@ def interrupted_at(line: int, model: Trainer) -> bool:
 MARKS = [
     number
     for number, text in enumerate((ROOT / "fastmlp/trainer.py").read_text().splitlines(), start=1)
-    if '__dict__["_fitting"] =' in text
+    if '__dict__["_fitting"]' in text
 ]
 
 

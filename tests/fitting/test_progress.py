@@ -216,7 +216,7 @@ def test_long_epochs_refresh_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(fastmlp.fitting.loop, "Progress", Recorder)
     monkeypatch.setattr(fastmlp.fitting.epoch, "_FIRST_SLICE_FLOPS", 1)
-    monkeypatch.setattr(fastmlp.fitting.epoch, "_SLICE_SECONDS", 0)
+    monkeypatch.setattr(fastmlp.fitting.epoch, "SLICE_SECONDS", 0)
     trainer(epochs=2, batch_size=16).fit(X, Y)
     assert told == [16, 16, 16, 12] * 2
 

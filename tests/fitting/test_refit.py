@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastmlp import EarlyStopping, Ensemble, FitWarning, Trainer, presets
+from fastmlp import EarlyStopping, Ensemble, FitWarning, Trainer, presets, schedules
+from fastmlp.fitting import epoch as epochs
 from fastmlp.fitting.refit import StopsWith
 from fastmlp.optimizers import SGD
 from tests.helpers.basics import NAN, needs_compiler
@@ -29,7 +30,7 @@ def trainer(**settings: Any) -> Trainer:
     "settings",
     [
         {}, {"optimizer": SGD(0.01)}, {"class_weight": "balanced", "dropout": 0.1},
-        {"epochs": 40, "early_stopping": EarlyStopping(patience=3), "schedule": "cosine"},
+        {"epochs": 40, "early_stopping": EarlyStopping(patience=3), "schedule": None},
         {"weight_averaging": 0, "validation_fraction": 0.4, "validation_split": "last"},
     ],
 )  # fmt: skip
@@ -49,6 +50,45 @@ def test_it_is_a_fit_on_all_rows_up_to_the_best_epoch(settings: dict[str, Any]) 
     wanted = trainer(**again).fit(X, LABELS, sample_weight=weights)
     assert same_weights(model.get_weights(), wanted.get_weights())
     assert not same_weights(model.get_weights(), first.get_weights())
+
+
+def halved(model: Trainer, epoch: int, logs: dict[str, float]) -> None:
+    model.learning_rate = logs["learning_rate"] / 2
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"schedule": "cosine"},
+        {"schedule": schedules.ReduceOnPlateau(min_delta=9.0, patience=1, factor=0.3)},
+        {"schedule": lambda update: 0.02 / (1 + update), "learning_rate": None},
+        {"schedule": None, "callbacks": halved},
+    ],
+    ids=["cosine", "plateau", "function", "callback"],
+)  # fmt: skip
+def test_it_repeats_the_rates_that_were_validated(settings: dict[str, Any]) -> None:
+    """Update u of the m of an epoch has the rate of the share u / m of the same epoch."""
+    settings = {"learning_rate": 0.02, **settings}
+    settings |= {"epochs": 30, "early_stopping": EarlyStopping(patience=3), "batch_size": 16}
+    real = epochs.TrainingRun.epoch
+    per_epoch = {255: 16, 300: 19}
+    seen: list[Any] = []
+
+    def watched(run: Any, network: Any, order: Any, rates: Any, *rest: Any) -> Any:
+        seen.append((len(order), rates.copy()))
+        return real(run, network, order, rates, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(epochs.TrainingRun, "epoch", watched)
+        model = trainer(**settings).fit(X, LABELS)
+    first = [rates for n_rows, rates in seen if n_rows == 255]
+    second = [rates for n_rows, rates in seen if n_rows == 300]
+    assert len(first) == model.n_iter_
+    assert len(second) == model.best_epoch_ + 1
+    assert len({rate for rates in second for rate in rates}) > 1
+    for one, other in zip(first, second, strict=False):
+        assert (len(one), len(other)) == (per_epoch[255], per_epoch[300])
+        assert other.tolist() == [one[int(u / 19 * 16)] for u in range(19)]
 
 
 def test_where_nothing_is_kept_all_rows_are_trained_on_anyway() -> None:

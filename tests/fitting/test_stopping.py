@@ -94,11 +94,14 @@ def test_each_fit_has_a_state_of_its_own() -> None:
     options: dict[str, Any] = {"epochs": 40, "learning_rate": 0.05, "early_stopping": stopping}
     first = trainer(**options).fit(X, Y, validation_data=HELD_BACK)
     again = trainer(**options).fit(X, Y, validation_data=HELD_BACK)
-    as_callback = trainer(epochs=40, learning_rate=0.05, callbacks=stopping)
-    as_callback.fit(X, Y, validation_data=HELD_BACK)
-    for other in (again, as_callback, first.fit(X, Y, validation_data=HELD_BACK)):
+    for other in (again, first.fit(X, Y, validation_data=HELD_BACK)):
         assert other.n_iter_ == again.n_iter_
         assert same_weights(other.get_weights(), again.get_weights())
+
+
+def test_it_is_a_setting_not_a_callback() -> None:
+    with pytest.raises(TypeError, match="early stopping is the setting early_stopping; got Early"):
+        trainer(callbacks=EarlyStopping())
 
 
 # ---------------------------------------------------------------------------------------- time
@@ -117,11 +120,12 @@ def test_a_budget_of_time() -> None:
     assert np.isfinite(model.history["loss"]).all()
 
 
-@pytest.mark.parametrize("budget", [0.7, 1.0, 2.05, 2.9, 5.0])
-@pytest.mark.parametrize("scoring", [0.0, 0.5])
-def test_a_budget_is_kept(budget: float, scoring: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock that goes on by 1 ms a batch, 1.2 s an epoch, and while there is scored."""
-    rows, labels = np.tile(X, (20, 1)), np.tile(Y, 20)
+ROWS, LABELS = np.tile(X, (20, 1)), np.tile(Y, 20)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that goes on by 1 ms a batch: 1.2 s for an epoch of 1,200 rows."""
     now, run = [0.0], Job.run
 
     def training(job: Job, **options: Any) -> bool:
@@ -130,22 +134,62 @@ def test_a_budget_is_kept(budget: float, scoring: float, monkeypatch: pytest.Mon
         now[0] += 1e-3 * (job.runs["last"][0] - first)
         return asked
 
-    def scored(network: Any, encoding: Any, some: Any, *how: Any) -> dict[str, float]:
-        now[0] += scoring * len(some[0]) / len(rows)
-        return {"loss": 1.0, "accuracy": 0.5}
-
-    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    fake = SimpleNamespace(perf_counter=lambda: now[0])
     for module in ("trainer", "fitting.loop", "fitting.epoch", "fitting.scoring"):
-        monkeypatch.setattr(f"fastmlp.{module}.time", clock)
+        monkeypatch.setattr(f"fastmlp.{module}.time", fake)
     monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
     monkeypatch.setattr(Job, "run", training)
+    return now
+
+
+@pytest.mark.parametrize("budget", [0.7, 1.0, 2.05, 2.9, 5.0])
+@pytest.mark.parametrize("scoring", [0.0, 0.5])
+def test_a_budget_is_kept(
+    budget: float, scoring: float, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scored(network: Any, encoding: Any, some: Any, *how: Any) -> dict[str, float]:
+        clock[0] += scoring * len(some[0]) / len(ROWS)
+        return {"loss": 1.0, "accuracy": 0.5}
+
     monkeypatch.setattr("fastmlp.fitting.scoring.scores", scored)
     monkeypatch.setattr("fastmlp.fitting.scoring._REHEARSED", 100)
     model = trainer(batch_size=1, epochs=100, threads=1, time_budget=budget)
-    model.fit(rows, labels, validation_data=(rows, labels))
+    model.fit(ROWS, LABELS, validation_data=(ROWS, LABELS))
     assert model.stop_reason_ == "time_budget"
     assert model.n_iter_ == max(1, int(budget / (1.2 + scoring) + 1e-9))
-    assert now[0] <= budget + 0.3
+    assert clock[0] <= budget + 0.3
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine"])
+def test_a_budget_that_binds_shortens_the_schedule(schedule: str, clock: list[float]) -> None:
+    """From the second epoch on, as the first one measures the speed."""
+    options: dict[str, Any] = {"batch_size": 1, "threads": 1, "schedule": schedule}
+    model = trainer(**options, epochs=10, time_budget=4 * 1.2 + 0.6).fit(ROWS, LABELS)
+    wanted = trainer(**options, epochs=4).fit(ROWS, LABELS)
+    long = trainer(**options, epochs=10).fit(ROWS, LABELS)
+    rates = model.history["learning_rate"]
+    assert rates[0] == long.history["learning_rate"][0]
+    assert rates[1:] == wanted.history["learning_rate"][1:]
+    assert model.stop_reason_ == "time_budget"
+    unbound = trainer(**options, epochs=10, time_budget=100.0).fit(ROWS, LABELS)
+    assert same_weights(unbound.get_weights(), long.get_weights())
+
+
+@pytest.mark.parametrize(("budget", "epochs"), [(1.3, 1), (2.9, 2), (3.5, 2), (0.7, 1)])
+def test_a_budget_that_ends_between_two_chunks_drops_the_epoch(
+    budget: float, epochs: int, clock: list[float]
+) -> None:
+    """Unless it is the first one; each chunk takes 0.6 s."""
+
+    def chunks() -> Any:
+        return [(ROWS[:600], LABELS[:600]), (ROWS[600:], LABELS[600:])]
+
+    options: dict[str, Any] = {"batch_size": 1, "threads": 1, "scaling": None}
+    model = trainer(**options, epochs=10, time_budget=budget).fit_stream(chunks)
+    assert (model.n_iter_, model.stop_reason_) == (epochs, "time_budget")
+    if budget > 1:
+        wanted = trainer(**options, epochs=epochs).fit_stream(chunks)
+        assert same_weights(model.get_weights(), wanted.get_weights())
 
 
 def test_an_unfinished_epoch_is_dropped_unless_it_is_the_first(
@@ -153,7 +197,7 @@ def test_an_unfinished_epoch_is_dropped_unless_it_is_the_first(
 ) -> None:
     # A slice for each batch.
     monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
-    monkeypatch.setattr("fastmlp.fitting.epoch._SLICE_SECONDS", 1e-9)
+    monkeypatch.setattr("fastmlp.fitting.epoch.SLICE_SECONDS", 1e-9)
     full = trainer(epochs=3).fit(X, Y)
     for budget in (1e-9, 1e6):
         model = trainer(epochs=3, time_budget=budget).fit(X, Y)

@@ -16,7 +16,7 @@ import pytest
 
 import fastmlp
 from fastmlp import Trainer
-from fastmlp.data import RawTargets, open_features, split_rows
+from fastmlp.data import RawTargets, Split, open_features, split_rows
 from fastmlp.data.tables import Table
 from fastmlp.inputs import Columns, learn_columns
 from fastmlp.inputs.categories_and_gaps import MOST_CATEGORIES
@@ -449,7 +449,7 @@ def test_rows_of_weight_0_teach_nothing() -> None:
 def test_validation_rows_teach_nothing(split: str) -> None:
     data = frame()
     chosen: dict[str, Any] = {"validation_fraction": 0.25, "validation_split": split}
-    train, rest = split_rows(RawTargets(Y), 0.25, split, 0)
+    train, rest = split_rows(RawTargets(Y), Split(0, N, 0.25, split))
     data["city"] = data["city"].astype(object)
     where = np.arange(N)[rest]
     data.loc[where[0], "city"] = "Atlantis"

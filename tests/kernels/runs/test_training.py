@@ -239,7 +239,7 @@ def test_many_short_slices_of_an_epoch() -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", first_slice)
             patch.setattr(
-                "fastmlp.fitting.epoch._SLICE_SECONDS", 1e-9 if first_slice == 1.0 else 0.1
+                "fastmlp.fitting.epoch.SLICE_SECONDS", 1e-9 if first_slice == 1.0 else 0.1
             )
             runs.append(trainer_from(weights, epochs=2, batch_size=3).fit(X, labels))
     assert_bitwise_same(*runs)
