@@ -105,7 +105,8 @@ def fit_many(
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            while thread.is_alive():  # an interrupt right before a join shows after it
+                thread.join(0.1)
     except BaseException:
         while True:
             try:
