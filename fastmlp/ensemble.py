@@ -42,7 +42,8 @@ def fit_many(
     trainers : sequence of Trainer
         Different objects, of any settings. Callbacks that several of them share must be functions,
         which are called by one thread at a time, or have ``for_fit()``, see ``fastmlp.callbacks``;
-        paths of files need ``{member}``, which becomes the index of the trainer.
+        paths of files need ``{member}``, which becomes the index of the trainer. Warnings and lines
+        of progress begin with that index.
     X, Y, sample_weight, validation_data
         As for ``Trainer.fit``, the same for all trainers.
     rows : sequence of array of int or bool, optional

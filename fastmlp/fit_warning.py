@@ -18,7 +18,10 @@ _trainer: ContextVar[Any] = ContextVar("trainer", default=None)
 
 
 class FitWarning(UserWarning):
-    """A fit has taken place, but its result is probably poor, or not what was meant."""
+    """A fit has taken place, but its result is probably poor, or not what was meant.
+
+    It names the trainer, and its index in ``fit_many`` or ``Ensemble`` as "member".
+    """
 
 
 @contextmanager

@@ -159,8 +159,10 @@ class Trainer(Predictor):
     verbose : {0, 1, 2}
         1 shows a progress bar with loss, metrics, speed and remaining time, in a terminal or a
         notebook with tqdm (``pip install 'fastmlp[progress]'``), otherwise, as 2 does, a line per
-        epoch. Both first print what "auto" became, and when kernels are being compiled.
+        epoch. Both first print what "auto" became, and when kernels are being compiled. A fit goes
+        on where ``sys.stdout`` cannot be written.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
+        An object with ``for_fit()`` makes a callable for each fit, see ``fastmlp.callbacks``.
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0; logs
         are the recorded values. It may set weights, from which training continues, and
         ``trainer.learning_rate`` for the following epochs, also of fits that continue this one (the

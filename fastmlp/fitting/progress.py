@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from ..callbacks import Logs
-from ..member import check_interrupt
+from ..member import check_interrupt, current_member
 
 _NOT_SHOWN = ("learning_rate", "seconds")
 # Width of a bar without its values and the digits of its epochs.
@@ -26,12 +26,18 @@ _if_possible = suppress(Exception)
 
 def say(text: str) -> None:
     """Print a line, if possible, above a bar if there is one."""
-    tqdm = sys.modules.get("tqdm")
+    tqdm, line = sys.modules.get("tqdm"), f"{_whose()}{text}\n"
     with _if_possible:
         if tqdm is None:
-            print(text, flush=True)
+            print(line, end="", flush=True)
         else:
-            tqdm.tqdm.write(text)
+            tqdm.tqdm.write(line, end="")
+
+
+def _whose() -> str:
+    """The number of the fit, if it runs beside others."""
+    member = current_member()
+    return "" if member is None else f"member {member.number}: "
 
 
 class Progress:
@@ -91,9 +97,9 @@ class Progress:
             self._bar.set_description_str(self._count(epoch), refresh=False)
             self._bar.set_postfix_str(self._numbers(logs), refresh=False)
         elif self._verbose:
-            line = self._line(epoch, logs, rows)
+            line = f"{_whose()}{self._line(epoch, logs, rows)}\n"
             with _if_possible:
-                print(line, flush=True)
+                print(line, end="", flush=True)  # at once, as other threads print too
 
     def make_way(self) -> None:
         """Clear the bar for other output; it returns at its next refresh."""

@@ -93,7 +93,7 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) ->
 def test_several_networks_have_lines() -> None:
     text = shown(fit="import fastmlp; fastmlp.fit_many([model, trainer(verbose=1)], X, Y)")
     assert "|" not in text
-    assert len(re.findall(r"epoch \d/\d   loss", text)) == 7
+    assert len(re.findall(r"member [01]: epoch \d/\d   loss", text)) == 7
 
 
 def test_what_callbacks_print_has_lines_of_its_own() -> None:
