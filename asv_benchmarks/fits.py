@@ -129,7 +129,7 @@ FITS: dict[str, Callable[[], Results]] = {
         ("labels", "validation_fraction", 0.2),
         ("numbers", "validation_fraction", 0.2),
         ("labels", "early_stopping", True, EarlyStopping("accuracy", patience=0, min_delta=0.1)),
-        ("labels", "metrics", ("accuracy", "balanced_accuracy", "f1", "top_k", "log_loss")),
+        ("labels", "metrics", ("accuracy", "balanced_accuracy", "f1", "log_loss")),
         ("two", "metrics", "roc_auc"),
         ("numbers", "metrics", ("mse", "mae", "r2")),
         ("labels", "dtype", "float64"),

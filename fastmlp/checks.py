@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .did_you_mean import NamedFields, did_you_mean
+
 Check = Callable[[str, Any], Any]
 
 
@@ -28,7 +30,16 @@ def rule(store: Any, wanted: str, types: Any, valid: Callable[[Any], bool]) -> d
 
 def one_of(names: tuple[str, ...]) -> dict[str, Check]:
     """Field metadata: a string among ``names``."""
-    return rule(str, "one of " + ", ".join(map(repr, names)), str, names.__contains__)
+    wanted = "one of " + ", ".join(map(repr, names))
+
+    def check(name: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be {wanted}; got {value!r}")
+        if value not in names:
+            raise ValueError(f"{name} must be {wanted}; got {value!r}{did_you_mean(value, names)}")
+        return str(value)
+
+    return {"check": check}
 
 
 def optional(metadata: dict[str, Check]) -> dict[str, Check]:
@@ -47,7 +58,7 @@ def named(table: Mapping[str, type], base: Any, module: str) -> dict[str, Check]
         names = ", ".join(map(repr, table))
         wanted = f"one of {names}, or an object of fastmlp.{module}"
         error = ValueError if isinstance(value, str) else TypeError
-        raise error(f"{name} must be {wanted}; got {value!r}")
+        raise error(f"{name} must be {wanted}; got {value!r}{did_you_mean(value, table)}")
 
     return {"check": check}
 
@@ -63,7 +74,7 @@ MONITOR = rule(str, "'auto' or the name of a recorded value", str, bool)
 FLAG = rule(bool, "True or False", (bool, np.bool_), lambda value: True)
 
 
-class Checked:
+class Checked(NamedFields):
     """Base of frozen dataclasses that check each field by its metadata and store the result.
 
     Declare a field as ``rate: float = field(default=0.1, metadata=RATE)``. Check several fields

@@ -15,10 +15,11 @@ import numpy.typing as npt
 from .data import Array, gather_rows
 from .fit_warning import caller
 from .fitting.callables import shared_locks
-from .inference.averaged import score_predictions
+from .inference.averaged import averaged_scores
 from .kernels.runs.threads import on_one_thread, usable_threads
 from .member import Group, Member, fitting_as
-from .outputs import Outputs
+from .outputs import Outputs, decided, loss_of_parts
+from .settings import check_setting
 from .settings.checks import as_tuple
 from .trainer import Trainer
 
@@ -47,7 +48,8 @@ def fit_many(
     X, Y, sample_weight, validation_data
         As for ``Trainer.fit``, the same for all trainers.
     rows : sequence of array of int or bool, optional
-        Rows of X and Y for each trainer, such as the training rows of a fold; None for all.
+        Rows of X and Y for each trainer, such as the training rows of a fold; None for all. Where
+        ``loss`` is "auto", all these rows together decide what it becomes for each.
 
     Returns
     -------
@@ -75,6 +77,12 @@ def fit_many(
 
     locks = shared_locks([as_tuple(trainer.callbacks) for trainer in trainers])
     group = Group(caller(), locks)
+    # Parts of whole numbers may look like something else: one decision for all that need one.
+    undecided = [
+        trainer.loss == "auto" and not (trainer.warm_start and hasattr(trainer, "model_"))
+        for trainer in trainers
+    ]
+    loss = loss_of_parts(Y, sample_weight, chosen) if any(undecided) else None
     left = list(reversed(range(len(trainers))))
     errors: list[BaseException | None] = [None] * len(trainers)
     running: set[int] = set()  # threads
@@ -82,7 +90,7 @@ def fit_many(
     def fit(number: int) -> None:
         own = (gather_rows(data, chosen[number]) for data in (X, Y, sample_weight))
         x, y, weights = own
-        with fitting_as(Member(group, number)):
+        with fitting_as(Member(group, number)), decided(y, loss):
             trainers[number].fit(x, y, sample_weight=weights, validation_data=validation_data)
 
     def work() -> None:
@@ -188,20 +196,17 @@ class Ensemble:
     def evaluate(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> dict[str, float]:
-        """Return loss and metric of the averaged predictions; raises as ``Trainer.evaluate``."""
-        model = self.members[0].model_
-        outputs = model.encoding.outputs
-        name = "predict" if outputs.metric == "r2" else "predict_proba"
-        mean = np.mean(self._all(name, X), axis=0)
-        dtype = model.network.dtype
-        targets, kept = model.encoding.targets(Y, len(mean), sample_weight, dtype)
-        return score_predictions(outputs, mean[kept], targets)
+        """Return the mean ``loss`` and the ``metrics`` of the averaged predictions; raises as
+        ``Trainer.evaluate``."""
+        metrics = check_setting("metrics", self.members[0].metrics)
+        return averaged_scores(self.members, X, Y, sample_weight, metrics)
 
     def score(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float:
         """Return the accuracy, or R² for numbers; raises as ``evaluate``."""
-        return self.evaluate(X, Y, sample_weight)[self._outputs().metric]
+        scores = averaged_scores(self.members, X, Y, sample_weight, None)
+        return scores[self._outputs().metric]
 
     def _outputs(self) -> Outputs:
         return self.members[0].model_.encoding.outputs

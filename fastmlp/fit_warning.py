@@ -47,8 +47,9 @@ def caller() -> Line:
 
 
 def warn(message: str, category: type[Warning] = FitWarning) -> None:
-    """Issue a warning that names the trainer being fitted and points to the caller."""
-    warnings.warn_explicit(_name() + message, category, *caller())
+    """Issue a warning that points to the caller; a FitWarning names the trainer being fitted."""
+    name = _name() if category is FitWarning else ""
+    warnings.warn_explicit(name + message, category, *caller())
 
 
 def _name() -> str:

@@ -1,5 +1,6 @@
 """Record of a fit: one list per quantity, one element per epoch."""
 
+import math
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class History(dict[str, list[float]]):
-    """Values recorded in a fit: a dict of lists with an element per epoch.
+    """Values recorded in a fit: a dict of lists with an element per epoch, NaN where there is none.
 
     Keys are ``loss`` and the metrics (means over the samples, each when its mini-batch was trained
     on), ``val_loss`` and so on with validation data, ``learning_rate`` and ``seconds`` (wall time
@@ -18,9 +19,11 @@ class History(dict[str, list[float]]):
     """
 
     def append(self, logs: Mapping[str, float]) -> None:
-        """Append the values of one epoch."""
-        for name, value in logs.items():
-            self.setdefault(name, []).append(value)
+        """Append the values of one epoch, NaN for those recorded in other epochs only."""
+        n_epochs = max(map(len, self.values()), default=0)
+        for name in [*self, *(name for name in logs if name not in self)]:
+            values = self.setdefault(name, [math.nan] * n_epochs)
+            values.append(logs.get(name, math.nan))
 
     def cut(self, n_epochs: int) -> None:
         """Keep the first ``n_epochs`` epochs; an interrupt may leave part of another one."""

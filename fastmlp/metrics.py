@@ -1,19 +1,30 @@
 """Metrics of predictions, by name, equal to those of scikit-learn where it has them.
 
-To add one: a function ``(y_true, y_pred, weights)``, and a line in ``METRICS`` with the kind of its
-predictions and whether larger is better.
+Those of probabilities go by log-odds in float64, log p - log(1 - p), in which probabilities near 0
+and 1 keep their differences. To add one: a function ``(y_true, y_pred, weights)``, and a line in
+``METRICS`` with the form of its arguments and whether larger is better.
 """
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from .did_you_mean import did_you_mean
+
 Array = npt.NDArray[Any]
-# A name, or a function (y_true, y_pred).
+# A name, or a function (y_true, y_pred), perhaps with a parameter sample_weight.
 AnyMetric = str | Callable[..., float]
 Numbers = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+# Classes that "top_k" counts as hits.
+TOP_K = 5
+# Names of other recorded values, and of a column in files.
+_RESERVED = ("loss", "learning_rate", "seconds", "epoch")
 
 
 def accuracy(y: Array, predicted: Array, weights: Numbers) -> float:
@@ -32,51 +43,30 @@ def _rows_by_class(y: Array) -> list[Array]:
     return [np.flatnonzero(y == label) for label in np.unique(y)]
 
 
-def f1(y: Array, predicted: Array, weights: Numbers) -> float:
-    """F1 score of the larger of two classes; for more classes, or several labels, their mean."""
-    if y.ndim == 2:
-        columns = zip(y.T, predicted.T, strict=True)
-        return float(np.mean([_f1(a == 1, b == 1, weights) for a, b in columns]))
-    labels = np.unique(np.concatenate([y, predicted]))
-    chosen = labels[-1:] if len(labels) <= 2 else labels
-    return float(np.mean([_f1(y == label, predicted == label, weights) for label in chosen]))
+def f1(y: Flags, predicted: Flags, weights: Numbers) -> float:
+    """F1 score, the mean over the columns; 0 for a class that neither occurs nor is predicted."""
+    both = np.einsum("i,ij->j", weights, y & predicted)
+    found = np.einsum("i,ij->j", weights, y) + np.einsum("i,ij->j", weights, predicted)
+    return float(np.divide(2 * both, found, out=np.zeros_like(both), where=found > 0).mean())
 
 
-def _f1(y: Array, predicted: Array, weights: Numbers) -> float:
-    both = weights[y & predicted].sum()
-    found = weights[y].sum() + weights[predicted].sum()
-    return float(2 * both / found) if found > 0 else 0.0
-
-
-def top_k(y: Array, probabilities: Array, weights: Numbers, k: int = 5) -> float:
+def top_k(y: Array, logits: Array, weights: Numbers, k: int = TOP_K) -> float:
     """Fraction of the rows whose class is among the k most probable ones."""
-    own = np.take_along_axis(probabilities, y[:, None], axis=1)
-    correct = (probabilities > own).sum(axis=1) < k
+    own = np.take_along_axis(logits, y[:, None], axis=1)
+    correct = (logits > own).sum(axis=1) < k
     return float(np.average(correct, weights=weights))
 
 
-def log_loss(y: Array, probabilities: Array, weights: Numbers) -> float:
-    """Mean of -log p of the true class; for several labels the sum over them."""
-    tiny = np.finfo(probabilities.dtype).tiny
-    p = np.clip(probabilities.astype(np.float64), tiny, None)
-    if y.ndim == 2:
-        rest = np.clip(1 - p, np.finfo(probabilities.dtype).eps / 2, None)
-        losses = -np.where(y == 1, np.log(p), np.log(rest)).sum(axis=1)
-    else:
-        losses = -np.log(np.take_along_axis(p, y[:, None], axis=1)[:, 0])
-    return float(np.average(losses, weights=weights))
+def log_loss(y: Numbers, log_odds: Numbers, weights: Numbers) -> float:
+    """Mean of the sum of -y log p over the columns, y the probabilities wanted."""
+    of_columns = np.logaddexp(0, -log_odds, out=np.zeros_like(log_odds), where=y > 0)
+    return float(np.average(np.einsum("ij,ij->i", y, of_columns), weights=weights))
 
 
-def roc_auc(y: Array, probabilities: Array, weights: Numbers) -> float:
-    """Area under the ROC curve of the larger of two classes; for more classes, one against the
-    rest, or several labels, the mean over them."""
-    if y.ndim == 2:
-        columns = zip(y.T, probabilities.T, strict=True)
-        return float(np.mean([_auc(a == 1, p, weights) for a, p in columns]))
-    if probabilities.shape[1] == 2:
-        return _auc(y == 1, probabilities[:, 1], weights)
-    classes = range(probabilities.shape[1])
-    return float(np.mean([_auc(y == k, probabilities[:, k], weights) for k in classes]))
+def roc_auc(y: Flags, log_odds: Numbers, weights: Numbers) -> float:
+    """Area under the ROC curve, the mean over the columns; NaN if one lacks 0 or 1."""
+    columns = zip(y.T, log_odds.T, strict=True)
+    return float(np.mean([_auc(positive, scores, weights) for positive, scores in columns]))
 
 
 def _auc(positive: Array, scores: Array, weights: Numbers) -> float:
@@ -84,11 +74,11 @@ def _auc(positive: Array, scores: Array, weights: Numbers) -> float:
     _, groups = np.unique(scores, return_inverse=True)
     up = np.bincount(groups, weights * positive)
     down = np.bincount(groups, weights * ~positive)
-    pairs = up.sum() * down.sum()
-    if pairs == 0:
+    if not (up.any() and down.any()):
         return float("nan")
+    up, down = up / up.sum(), down / down.sum()
     below = np.cumsum(down) - down
-    return float((up * (below + down / 2)).sum() / pairs)
+    return float((up * (below + down / 2)).sum())
 
 
 def mean_squared_error(y: Array, predicted: Array, weights: Numbers) -> float:
@@ -106,18 +96,27 @@ def _by_row(values: Array) -> Array:
 
 
 def r2(y: Array, predicted: Array, weights: Numbers) -> float:
-    """R²: 1 - squared errors / squared deviations from the mean, averaged over the columns."""
+    """R²: 1 - squared errors / squared deviations from the mean, averaged over the columns.
+
+    That of a column that is constant, but for rounding to float32, is 0.
+    """
     y, predicted = (a.reshape(len(a), -1) for a in (y, predicted))
     errors = np.einsum("i,ij->j", weights, (y - predicted) ** 2)
-    about_mean = y - np.average(y, axis=0, weights=weights)
-    squares = np.einsum("i,ij->j", weights, about_mean**2)
-    unexplained = np.divide(errors, squares, out=np.ones_like(errors), where=squares > 0)
+    means = np.average(y, axis=0, weights=weights)
+    squares = np.einsum("i,ij->j", weights, (y - means) ** 2)
+    varies = squares > (np.finfo(np.float32).eps * means) ** 2 * weights.sum()
+    unexplained = np.divide(errors, squares, out=np.ones_like(errors), where=varies)
     return float(np.mean(1 - unexplained))
 
 
 class Metric(NamedTuple):
-    """A metric, the predictions that it needs ("classes", "probabilities" or "numbers"), and
-    whether a larger value is better."""
+    """A metric, the form of its arguments, and whether a larger value is better.
+
+    Forms of y_true and y_pred: "classes" and "numbers", as ``predict`` returns them; "members", a
+    column of booleans for each class or label, of two classes for the larger one; "log_odds",
+    such columns, and log-odds; "shares", probabilities wanted, and log-odds, of each event;
+    "logits", indices of classes, and logits.
+    """
 
     function: Callable[..., float]
     takes: str
@@ -127,34 +126,71 @@ class Metric(NamedTuple):
 METRICS = {
     "accuracy": Metric(accuracy, "classes", True),
     "balanced_accuracy": Metric(balanced_accuracy, "classes", True),
-    "f1": Metric(f1, "classes", True),
-    "top_k": Metric(top_k, "probabilities", True),
-    "roc_auc": Metric(roc_auc, "probabilities", True),
-    "log_loss": Metric(log_loss, "probabilities", False),
+    "f1": Metric(f1, "members", True),
+    "top_k": Metric(top_k, "logits", True),
+    "roc_auc": Metric(roc_auc, "log_odds", True),
+    "log_loss": Metric(log_loss, "shares", False),
     "mse": Metric(mean_squared_error, "numbers", False),
     "mae": Metric(mean_absolute_error, "numbers", False),
     "r2": Metric(r2, "numbers", True),
 }
 
 
-def monitored_value(name: str, logs: Mapping[str, float], mode: str = "auto") -> float:
-    """A recorded value, signed so that less is better; "auto" is ``val_loss``, if any, or ``loss``.
+def name_of(metric: AnyMetric) -> str:
+    """The name under which a metric is recorded."""
+    return getattr(metric, "__name__", type(metric).__name__) if callable(metric) else str(metric)
+
+
+def check_names(name: str, metrics: Iterable[AnyMetric]) -> None:
+    """Check the names under which the metrics of the setting ``name`` are recorded.
 
     Raises
     ------
     ValueError
-        If the value is not recorded, or ``mode`` is "auto" for a metric that is a user's function.
+        If two have the same name, or a function has that of another recorded value.
+    """
+    names = Counter(map(name_of, metrics))
+    for own, count in names.items():
+        if count > 1:
+            wanted = "have different names (that of a function is its __name__)"
+            raise ValueError(f"{name} must {wanted}; got {count} called {own!r}")
+        if own in _RESERVED or own.startswith("val_"):
+            reserved = f"{', '.join(map(repr, _RESERVED))} or 'val_...'"
+            raise ValueError(f"{name} must not be called {reserved}; got a function {own!r}")
+
+
+def takes_weights(metric: Callable[..., float]) -> bool:
+    """Whether a function has a parameter ``sample_weight``."""
+    try:
+        return "sample_weight" in inspect.signature(metric).parameters
+    except ValueError:  # some builtins have no signature
+        return False
+
+
+def monitored_value(name: str, logs: Mapping[str, float], mode: str | None = None) -> float:
+    """A recorded value, signed so that less is better; "auto" is ``val_loss``, if any, or ``loss``.
+
+    ``mode`` is "auto", "min" or "max"; None if there is no such setting.
+
+    Raises
+    ------
+    ValueError
+        If the value is not recorded, or a metric that is a user's function has no ``mode``.
     """
     if name == "auto":
         name = "val_loss" if "val_loss" in logs else "loss"
     if name not in logs:
-        raise ValueError(f"monitor must be one of {', '.join(map(repr, logs))}; got {name!r}")
-    larger_is_better = _is_larger_better(name) if mode == "auto" else mode == "max"
+        hint = did_you_mean(name, logs)
+        raise ValueError(f"monitor must be one of {', '.join(map(repr, logs))}; got {name!r}{hint}")
+    larger_is_better = mode == "max" if mode in ("min", "max") else _is_larger_better(name, mode)
     return -logs[name] if larger_is_better else logs[name]
 
 
-def _is_larger_better(name: str) -> bool:
+def _is_larger_better(name: str, mode: str | None) -> bool:
     plain = name.removeprefix("val_")
     if plain not in METRICS and plain != "loss":
-        raise ValueError(f"mode must be 'min' or 'max' for monitor={name!r}; got 'auto'")
+        if mode is None:
+            wanted = "a loss or a named metric, so that it is known whether smaller is better"
+            raise ValueError(f"monitor must be {wanted}; got {name!r}")
+        raise ValueError(f"mode must be 'min' or 'max' for monitor={name!r}; got {mode!r}")
     return plain != "loss" and METRICS[plain].larger_is_better

@@ -114,16 +114,20 @@ class Trainer(Predictor):
         (robust, with up to 16 piecewise-linear bins between quantiles as further inputs for each
         feature of more than two values), "quantile" (a piecewise-linear map to the normal
         distribution), "max_abs" (largest value 1), a factor, or one for each feature (each column
-        of numbers, where categories or gaps add columns); None for none.
+        of numbers, where categories or gaps add columns); None for none. Beyond the range of the
+        training rows bins and quantiles stay constant, a clipped feature approaches 3. Quantiles
+        of more than 20,000 rows are those of a random sample, the same for every seed.
     missing : {"error", "impute"}
         Missing numbers in X (NaN, None or NA) are an error, or filled with the median of the
         training rows; a column that lacks some in the training rows gets a further 0/1 column that
         marks them.
     validation_fraction : float, default "auto"
-        Fraction of the rows held out for validation.
+        Fraction of the rows held out for validation. Where rows are copies (a bootstrap, a rare
+        class repeated), some are trained on and validated: give weights, or ``validation_data``.
     validation_split : {"auto", "last", "shuffled", "stratified"}
         Rows held out: the last ones, a random choice, or a random choice stratified by class;
-        "auto" is "stratified" for labels, else "shuffled".
+        "auto" is "stratified" for labels, else "shuffled". Rows in order of time need "last", as
+        their neighbours tell too much.
     early_stopping : bool or EarlyStopping, default "auto"
         True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
         data ``loss``, has not fallen for 10 epochs. The weights of the best epoch are restored,
@@ -135,9 +139,12 @@ class Trainer(Predictor):
         diverges, which is a warning.
     metrics : str, callable, or sequence of them, default "auto"
         Recorded beside the loss: "accuracy" (of rows of labels, those correct in every column),
-        "balanced_accuracy", "f1", "top_k" (5), "roc_auc", "log_loss", "mse", "mae", "r2", or
-        functions ``(y_true, y_pred)``. "auto" is accuracy, for numbers r2. On the training rows
-        these two are averaged during the epoch, the others computed after it.
+        "balanced_accuracy", "f1" and "roc_auc" (of the larger of two classes, else the mean over
+        all classes or labels), "top_k" (5), "log_loss", "mse", "mae", "r2" (0 for a constant
+        column), or functions ``(y_true, y_pred)``, each under its ``__name__``. A function with a
+        parameter ``sample_weight``, as scikit-learn's have, gets the sample weights, None if there
+        are none; any other is not weighted. "auto" is accuracy, for numbers r2. On the training
+        rows these two are averaged during the epoch, the others computed after it.
     time_budget : float, optional
         Seconds from the start of the fit, compilation included, after which it ends; an unfinished
         epoch is dropped, unless it is the first. Includes scoring, but not callbacks. After each
@@ -151,7 +158,7 @@ class Trainer(Predictor):
         Seed of the initial weights, the held-out rows, the orders of rows and dropout.
     warm_start : bool, default False
         ``fit`` continues from the present weights instead of initial ones. After an interrupt, an
-        exception, or the end of epochs or time, a fit of the same data with the same early stopping
+        exception, or the end of epochs or time, a fit of the same data, loss and early stopping
         goes on as if there had been no end: history, epoch numbers, best epoch and patience
         included. Otherwise, as after early stopping or a stop by a callback, it starts a new
         history from the weights that predict. The same rows are held out; where that is impossible,
@@ -159,8 +166,8 @@ class Trainer(Predictor):
     verbose : {0, 1, 2}
         1 shows a progress bar with loss, metrics, speed and remaining time, in a terminal or a
         notebook with tqdm (``pip install 'fastmlp[progress]'``), otherwise, as 2 does, a line per
-        epoch. Both first print what "auto" became, and when kernels are being compiled. A fit goes
-        on where ``sys.stdout`` cannot be written.
+        epoch. Both first print what Y was taken for and "auto" became, and when kernels are being
+        compiled. A fit goes on where ``sys.stdout`` cannot be written.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
         An object with ``for_fit()`` makes a callable for each fit, see ``fastmlp.callbacks``.
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0; logs
@@ -176,7 +183,7 @@ class Trainer(Predictor):
         A dict of lists with an element per epoch: ``loss`` (the mean over the samples, each when
         its batch was trained on, without penalties), ``accuracy`` for classes and labels or ``r2``
         for numbers, ``val_loss``, ``val_accuracy`` or ``val_r2``, ``learning_rate`` (of the last
-        update), ``seconds``.
+        update), ``seconds``; NaN in epochs that did not record one.
     stop_training : bool
         Set by a callback to stop after the present epoch; False at the start of a fit.
     classes_ : array of shape (c,)
@@ -185,9 +192,9 @@ class Trainer(Predictor):
         The scaling of the features: ``kind``, ``reason`` (if "auto"), ``centre``, ``factor``.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : array of str, shape (n_features_in_,)
-        Names of the columns, if X was a table with names; other tables must have them in the same
-        order.
+    feature_names_in_ : array of object, shape (n_features_in_,)
+        Names of the columns, if X was a table with names (also numbers, other than 0, 1, ...);
+        other tables must have them in the same order.
     layer_sizes_ : tuple of int
         Numbers of inputs, hidden units of each layer, and outputs. Categories, missing numbers and
         bins make more inputs than there are features.
@@ -210,7 +217,8 @@ class Trainer(Predictor):
         For a parameter of the wrong type or value, when it is set; for parameters that contradict
         each other, at a fit.
     AttributeError
-        When a new attribute is set whose name resembles that of a parameter.
+        When a new attribute is set whose name resembles that of a parameter, or is its name in
+        another library, such as ``lr``.
 
     Notes
     -----
@@ -243,7 +251,9 @@ class Trainer(Predictor):
     ``loss`` is softmax_cross_entropy for labels and one-hot rows, binary_cross_entropy for other
     rows of 0 and 1, squared_error for floats that are not all whole numbers and for columns of
     numbers. More than 30 different whole numbers in one column are an error, as they may be labels
-    or numbers.
+    or numbers; more than 10 a ``FitWarning`` if they have gaps, are floats, or one of them has
+    fewer than 5 rows, as have several columns of whole numbers other than 0 and 1. ``fit_many`` and
+    ``Ensemble`` decide once, on all of Y.
 
     ``scaling`` divides pixels (16 or more features of similar largest values, none negative, at
     least 30% zeros or all uint8) by their largest value; it keeps pixels up to 1 and features of
@@ -297,9 +307,9 @@ class Trainer(Predictor):
             Columns of pandas' dtype category, Categorical and Enum of Polars, and dictionaries of
             PyArrow are one-hot encoded: a 0/1 column for each category in the training rows, at
             most 2,000 in all. Other tables are matched by the values of the categories, not their
-            codes, and may hold plain values; an unknown or missing category is all zeros. The
-            network's inputs are the numbers, the one-hot columns, and the columns that mark
-            missing numbers, in this order.
+            codes, and may hold plain values; an unknown or missing category is all zeros, and a
+            warning names unknown ones, once for each column. The network's inputs are the numbers,
+            the one-hot columns, and the columns that mark missing numbers, in this order.
         Y : array of shape (n,) or (n, c)
             Labels (integers, strings, booleans), one-hot rows, class probabilities, rows of 0 and
             1, or numbers, see ``loss``. Numbers are centred and scaled internally, each column by
@@ -340,8 +350,7 @@ class Trainer(Predictor):
                 X, Y, sample_weight, validation_data, resolve, known.encoding if known else None,
                 split=known.split if known else None,
             )  # fmt: skip
-            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
-            fit = self._run(data, began, **self._going_on(known, data))
+            fit = self._run(data, began, **self._going_on(known, data), chosen=chosen)
             fit.diagnose()
             if data.settings.refit and data.validation is not None:
                 self._refit(data.settings, fit.rates[: self.best_epoch_ + 1], X, Y, sample_weight)
@@ -381,9 +390,10 @@ class Trainer(Predictor):
         ----------
         X, Y, sample_weight
             As for ``fit``. Statistics of the data (means, standard deviations, categories, medians)
-            are learned in the first call only.
+            are learned in the first call only, see ``fit_stream``.
         classes : array, optional
-            All labels, sorted; used in the first call, by default those of its Y.
+            All labels, sorted; by default those of Y in the first call. Later ones must name the
+            same.
 
         Returns
         -------
@@ -407,7 +417,7 @@ class Trainer(Predictor):
             )
             if known is not None and known.best is not None:
                 known = known.afresh()
-            self._run(data, began, known, self.history, lambda: iter([data]))
+            self._run(data, began, known, self.history, lambda: iter([data]), chosen)
         return self
 
     def fit_stream(
@@ -425,7 +435,9 @@ class Trainer(Predictor):
             Of (X, Y) or (X, Y, sample_weight), as for ``fit``. An epoch trains on each chunk once,
             in their order, with rows shuffled within each. An iterable gives one epoch, a callable
             is called for each epoch. Statistics of the data (means, standard deviations,
-            categories, medians) are learned from the first chunk.
+            categories, medians) are learned from the first chunk: an error names columns that are
+            constant there, unless ``scaling`` is None or factors, or X holds pixels. Numbers in Y
+            must vary there, too.
         classes : array, optional
             All labels, sorted; needed if the first chunk lacks some.
         validation_data : (X, Y) or (X, Y, sample_weight), optional
@@ -445,7 +457,8 @@ class Trainer(Predictor):
 
         Notes
         -----
-        Metrics other than accuracy and r2 are computed on ``validation_data`` only.
+        Metrics other than accuracy and r2 are computed on ``validation_data`` only, and refused
+        without.
         """
         with self._being_fitted() as began:
             chosen = self._open_ended("fit_stream")
@@ -473,16 +486,18 @@ class Trainer(Predictor):
                         fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
                     )
 
-            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
-            self._run(data, began, **self._going_on(known, data), parts=parts).diagnose(seen)
+            fit = self._run(data, began, **self._going_on(known, data), parts=parts, chosen=chosen)
+            fit.diagnose(seen)
         return self
 
     def _run(
         self, data: FitData, began: float, known: Model | None = None,
         before: Mapping[str, list[float]] = MappingProxyType({}),
-        parts: Callable[[], Iterator[FitData]] | None = None,
+        parts: Callable[[], Iterator[FitData]] | None = None, chosen: Choices | None = None,
     ) -> Fit:  # fmt: skip
         fit = Fit(self, self._publish, self._finish, data, known, before, began, parts)
+        if chosen is not None:
+            self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
         fit.run()
         return fit
 

@@ -34,7 +34,7 @@ def test_verbose(capsys: pytest.CaptureFixture[str]) -> None:
     fitted(validation_fraction=0.2)  # else a line tells of the compilation
     trainer(verbose=1, validation_fraction=0.2).fit(X, Y)
     told, *lines = capsys.readouterr().out.splitlines()
-    chosen = "schedule='constant', weight_averaging=0.0, patience=None"
+    chosen = "Y: 3 classes, schedule='constant', weight_averaging=0.0, patience=None"
     chosen += ", loss='softmax_cross_entropy'"
     assert told == f"{chosen}, features as they come"
     assert [line.split()[:2] for line in lines] == [["epoch", f"{k}/3"] for k in (1, 2, 3)]

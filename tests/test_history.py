@@ -4,6 +4,7 @@ import pickle
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fastmlp import History
@@ -63,6 +64,43 @@ def test_a_picture_without_validation() -> None:
     (axis,) = made.plot().axes
     assert len(axis.get_lines()) == 1
     assert axis.get_legend() is None
+
+
+def test_values_of_some_epochs_only(tmp_path: Path) -> None:
+    """Every list has an element per epoch, NaN where nothing was recorded."""
+    made = history()
+    made.append({"loss": 0.25, "f1": 0.8, "seconds": 0.1})
+    made.append(LOGS[0])
+    assert {len(values) for values in made.values()} == {4}
+    np.testing.assert_array_equal(made["val_loss"], [1.1, 0.8, np.nan, 1.1])
+    np.testing.assert_array_equal(made["f1"], [np.nan, np.nan, 0.8, np.nan])
+    assert made["loss"] == [1.0, 0.5, 0.25, 1.0]
+    assert made.to_dataframe().isna().sum().to_dict() == {
+        "loss": 0, "accuracy": 1, "val_loss": 1, "val_accuracy": 1, "seconds": 0, "f1": 3,
+    }  # fmt: skip
+    figure = made.plot(tmp_path / "curves.png")
+    assert [axis.get_ylabel() for axis in figure.axes] == ["loss", "accuracy", "f1"]
+    made.cut(3)
+    assert {len(values) for values in made.values()} == {3}
+
+
+@needs_compiler
+def test_fits_that_record_different_values() -> None:
+    model = trainer(metrics="f1").fit(X, Y, validation_data=(X, Y))
+    before = {name: list(values) for name, values in model.history.items()}
+    model.metrics = ["balanced_accuracy"]
+    model.partial_fit(X, Y).partial_fit(X, Y)
+    assert {len(values) for values in model.history.values()} == {5}
+    nothing = [np.nan] * 2
+    for name, values in before.items():
+        rest = model.history[name][3:] if name in ("loss", "learning_rate", "seconds") else nothing
+        np.testing.assert_array_equal(model.history[name], values + rest)
+    scores = model.history["balanced_accuracy"]
+    assert np.isnan(scores[:3]).all()
+    assert scores[4] == model.evaluate(X, Y)["balanced_accuracy"]
+    assert len(model.history.to_dataframe()) == 5
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_equal(dict(again.history), dict(model.history))
 
 
 def test_nothing_to_plot() -> None:

@@ -333,7 +333,7 @@ def test_targets_of_another_kind(kind: str) -> None:
 
 
 def test_fewer_than_two_classes() -> None:
-    message = "Y must hold at least 2 classes; got 0"
+    message = "Y holds one class only, 0: at least 2 are needed"
     assert_rejected(lambda model: model.fit(X, 0 * Y), ValueError, message)
     assert_rejected(lambda model: model.fit(X[:1], Y[:1]), ValueError, message)
 

@@ -7,8 +7,9 @@ from .arrays import Array, Numbers, Rows, all_finite, finite, is_ready
 from .categories import Key
 from .features import ArrayFeatures, Features, open_features
 from .messages import shown, some
-from .names import Names, check_names
+from .names import Names, are_numbers, check_names, check_row_order
 from .pandas_polars_arrow import gather_rows
+from .sampling import sample_rows
 from .splits import Split, choose_split, split_rows
 from .tables import blocks
 from .targets import RawTargets, as_samples, check_classes, read_targets
@@ -24,16 +25,19 @@ __all__ = [
     "Rows",
     "Split",
     "all_finite",
+    "are_numbers",
     "as_samples",
     "blocks",
     "check_classes",
     "check_names",
+    "check_row_order",
     "choose_split",
     "finite",
     "gather_rows",
     "is_ready",
     "open_features",
     "read_targets",
+    "sample_rows",
     "shown",
     "some",
     "split_rows",

@@ -29,6 +29,10 @@ Place = Callable[[Index], str]
 
 NUMBERS = "biuf"
 LABELS = "biufOU"
+_UNMIX = (
+    "make all of them numbers first, as pd.to_numeric does, or strings, as .astype(str) does, and "
+    "then a category"
+)
 _BLOCK_BYTES = 1 << 20
 # Exceptions of conversions. An interrupt, a time limit raised by a signal handler, or a lack of
 # memory is unrelated to the data and passes through.
@@ -187,6 +191,8 @@ def _odd_item(items: Array, types: set[type], name: str, kinds: str, place: Plac
         fits = _is_number(type(item)) or (labels and isinstance(item, str))
         return not fits and not is_missing(item)
 
+    if not labels and (mixed := _mixed_column(items, place)):
+        return TypeError(f"{name} must hold real numbers; {mixed}")
     # Report text before gaps: text with gaps must be encoded, not filled.
     if found := first(is_strange):
         return TypeError(f"{name} must hold {_wanted(kinds)}; {describe(*found, labels=labels)}")
@@ -201,6 +207,19 @@ def _odd_item(items: Array, types: set[type], name: str, kinds: str, place: Plac
     found = first(lambda item: np.asarray(item).dtype.kind == "O")
     at = f": {found[0]} is {shown(found[1])}" if found else ""
     return TypeError(f"{name} must hold {wanted}; {got}{at}")
+
+
+def _mixed_column(items: Array, place: Place) -> str:
+    """Message on the first column that holds both numbers and strings; "" if there is none."""
+    for j, column in enumerate(items.reshape(len(items), -1).T):
+        numbers = (i for i, x in enumerate(column) if _is_number(type(x)) and not is_missing(x))
+        texts = (i for i, x in enumerate(column) if _is_text(x))
+        number, text = next(numbers, None), next(texts, None)
+        if number is not None and text is not None:
+            at = [place((i, j)[: items.ndim]) for i in (number, text)]
+            both = f"{at[0]} is {shown(column[number])} and {at[1]} is {shown(column[text])}"
+            return f"{both}, a number and a string in one column: {_UNMIX}"
+    return ""
 
 
 def _is_text(item: Any) -> bool:

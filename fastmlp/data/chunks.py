@@ -23,23 +23,28 @@ class Chunks:
         ValueError
             If there is none.
         """
-        self._rest = self._checked()
+        made = self._make()
+        self._rest = _checked(made)
         self._seen = list(islice(self._rest, 1))
         if not self._seen:
-            raise ValueError("chunks must hold at least one (X, Y); got none")
+            why = ""
+            if isinstance(made, Iterator):
+                why = f": this {type(made).__name__} is at its end; give a new one, or a function"
+            raise ValueError(f"chunks must hold at least one (X, Y); got none{why}")
         return self._seen[0]
 
     def epoch(self) -> Iterator[Samples]:
         """Yield all chunks of the next epoch, keeping none of them."""
-        rest = self._checked() if self._rest is None else self._rest
+        rest = _checked(self._make()) if self._rest is None else self._rest
         self._rest = None
         if self._seen:
             yield self._seen.pop()
         yield from rest
 
-    def _checked(self) -> Iterator[Samples]:
-        for index, chunk in enumerate(self._make()):
-            yield as_samples(chunk, f"chunk {index}")
+
+def _checked(chunks: Iterable[Any]) -> Iterator[Samples]:
+    for index, chunk in enumerate(chunks):
+        yield as_samples(chunk, f"chunk {index}")
 
 
 def as_chunks(chunks: Any, epochs: int | str) -> Chunks:

@@ -20,7 +20,7 @@ _ENCODE = (
     'make it a category first, as .astype("category") of pandas does, .cast(pl.Categorical) of '
     "Polars or .dictionary_encode() of PyArrow"
 )
-_FILL = 'fit with missing="impute", which fills them with medians, or drop those rows'
+_FILL = 'fit with missing="impute", which fills them with medians, or fill them first'
 _AS_FLOAT = "convert it first, as .astype(float) does"
 _CONVERT = "turn it into numbers first"
 _AS_LABELS = "labels are numbers or strings, which .astype(str) makes of it"

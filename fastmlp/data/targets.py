@@ -93,7 +93,9 @@ class RawTargets:
             return np.arange(self.values.shape[1])
         self._check_whole()
         if len(self.distinct) < 2:
-            raise ValueError(f"{self.name} must hold at least 2 classes; got {some(self.distinct)}")
+            raise ValueError(
+                f"{self.name} holds one class only, {some(self.distinct)}: at least 2 are needed"
+            )
         return self.distinct
 
     def class_indices(self, classes: Array) -> npt.NDArray[np.int32]:
@@ -217,8 +219,10 @@ def as_samples(value: Any, name: str) -> Samples:
     return value[0], value[1], value[2] if len(value) == 3 else None
 
 
-def read_targets(Y: Any, n_rows: int, sample_weight: Any = None, prefix: str = "") -> RawTargets:
-    """Read targets and sample weights.
+def read_targets(
+    Y: Any, n_rows: int | None, sample_weight: Any = None, prefix: str = ""
+) -> RawTargets:
+    """Read targets and sample weights, of ``n_rows`` rows, if their number is known.
 
     Y holds numbers, booleans or, in a single column, strings; it may be a table or a column of
     pandas, Polars or PyArrow.
@@ -235,11 +239,11 @@ def read_targets(Y: Any, n_rows: int, sample_weight: Any = None, prefix: str = "
     if values.ndim == 0 or not (several or values.shape[1:] in ((), (1,))):
         wanted = "a label or a number for each row, or columns of numbers"
         raise ValueError(f"{name} must be {wanted}; got shape {values.shape}")
-    if len(values) != n_rows:
+    if n_rows is not None and len(values) != n_rows:
         raise ValueError(f"{name} has {len(values)} rows, but X has {n_rows}")
     values = finite(values, values.dtype.newbyteorder("="), name)
     values = values if several else values.ravel()
-    weights = read_weights(sample_weight, n_rows, f"{prefix}sample_weight")
+    weights = read_weights(sample_weight, len(values), f"{prefix}sample_weight")
     if weights is None or weights.all():
         return RawTargets(values, weights, name=name)
     kept = np.flatnonzero(weights)

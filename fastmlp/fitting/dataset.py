@@ -16,6 +16,7 @@ from ..data import (
     Split,
     as_samples,
     check_classes,
+    check_row_order,
     choose_split,
     open_features,
     read_targets,
@@ -23,14 +24,24 @@ from ..data import (
 )
 from ..fit_warning import warn
 from ..inputs import Inputs, learn_inputs
+from ..losses import Loss
 from ..network.encoding import Encoding
-from ..outputs import Outputs, Targets, learn_outputs, match_outputs, with_class_weights
+from ..outputs import (
+    Outputs,
+    Targets,
+    decided_loss,
+    learn_outputs,
+    match_outputs,
+    with_class_weights,
+    with_classes,
+)
 from ..settings import FitSettings
 
 
 @dataclass(frozen=True)
 class FitData:
-    """Encoded training and validation data, their encoding, and the settings resolved for them."""
+    """Encoded training and validation data, their encoding, and the settings resolved for them, the
+    loss among them."""
 
     X: Array
     targets: Targets
@@ -77,6 +88,7 @@ def fit_data(
     """
     features = _opened(X, known)
     targets = read_targets(Y, len(features), sample_weight)
+    check_row_order(X, Y, sample_weight)
     classes = None if classes is None else check_classes(classes)
     settings = resolve(len(targets))
     validated = validation_data is not None
@@ -85,7 +97,7 @@ def fit_data(
     split = choose_split(targets, fraction, settings.validation_split, settings.seed, before)
     train, held_back = split_rows(targets, split)
     inputs, rows = _inputs(features, targets, train, settings, known)
-    outputs = _outputs(targets, train, settings, known, classes)
+    outputs = _outputs(targets, train, settings, known, classes, decided_loss(Y))
     encoding = Encoding(inputs, outputs)
     encoded = outputs.encode(targets, settings.dtype)
     validation = None
@@ -93,6 +105,7 @@ def fit_data(
         samples = as_samples(validation_data, "validation_data")
         validation = encoding.rows_and_targets(*samples, settings.dtype, "validation ")
     elif held_back is not None:
+        inputs.columns.warn_of_unknown(features, targets.rows_in_x(held_back))
         validation = rows[held_back], encoded.part(held_back)
         rows, encoded = rows[train], encoded.part(train)
     encoded = with_class_weights(encoded, outputs, settings.class_weight)
@@ -102,6 +115,8 @@ def fit_data(
             "validation now, as number of rows, validation_fraction or validation_split differ: "
             "give validation_data, or the same ones"
         )
+    # A refit, or further chunks, do not decide on the loss again.
+    settings = replace(settings, loss=outputs.loss)
     return FitData(rows, encoded, encoding, settings, validation, split)
 
 
@@ -127,14 +142,18 @@ def _inputs(
 
 def _outputs(
     targets: RawTargets, train: Rows, settings: FitSettings, known: Encoding | None,
-    classes: Array | None,
+    classes: Array | None, decided: Loss | None,
 ) -> Outputs:  # fmt: skip
     loss, smoothing = settings.loss, settings.label_smoothing
     if known is None:
-        outputs = learn_outputs(targets, train, loss, smoothing, classes)
-    elif known.fitted:
-        outputs = known.outputs.continued(loss, smoothing)
+        outputs = learn_outputs(
+            targets, train, loss or decided, smoothing, classes, open_ended=settings.open_ended
+        )
     else:
-        outputs = match_outputs(known.outputs, targets, loss, smoothing)
+        outputs = known.outputs if classes is None else with_classes(known.outputs, classes)
+        if known.fitted:
+            outputs = outputs.continued(loss, smoothing)
+        else:
+            outputs = match_outputs(outputs, targets, loss, smoothing)
     outputs.check_smoothing()
     return outputs

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..data import Array
 from ..fit_warning import warn
-from ..inference.scores import further_scores
+from ..inference.predicted import Predicted
 from ..network.packed_network import Network
 from ..outputs import Outputs, Targets
 from .dataset import FitData
@@ -100,9 +100,9 @@ def _worse_than_nothing(
         rows, prefix, seen = data.validation, "val_", Seen()
         seen.add_classes(outputs, rows[1])
     name = prefix + outputs.metric
-    if name not in history or outputs.kind == "labels":
+    if outputs.kind == "labels":
         return
-    value = history[name][best]
+    value = history[name][best] if name in history else math.nan
     advice = "a smaller learning_rate, more epochs, scaling='auto' or other features may help"
     if outputs.metric == "r2":
         if outputs.loss.name == "squared_error" and value < _NOTHING:
@@ -116,12 +116,15 @@ def _worse_than_nothing(
         return
     else:
         # Accuracy is not what class weights are for.
-        name, threads = "balanced_accuracy", data.settings.threads
-        value = further_scores(network, data.encoding, rows, (name,), threads)[name]
-        counts = np.bincount(outputs.indices(rows[1]))
-        counts = counts[counts > 0]
+        X, targets = rows
+        indices, weights = outputs.indices(targets), targets.weights_or_ones
+        predicted = Predicted(network, data.encoding, X, data.settings.threads).decoded
+        hits = np.bincount(indices, weights * (predicted == outputs.truths(targets)))
+        totals, counts = np.bincount(indices, weights), np.bincount(indices)
+        value = (hits[totals > 0] / totals[totals > 0]).mean()
+        counts = counts[totals > 0]
         frequency, n_rows = 1 / len(counts), len(counts) ** 2 / (1 / counts).sum()
-        rule = f"one class for all rows ({name} {value:.3f}, of one class {frequency:.3f})"
+        rule = f"one class for all rows (balanced_accuracy {value:.3f}, of one {frequency:.3f})"
     if value < frequency - 3 * math.sqrt(frequency * (1 - frequency) / n_rows):
         yield f"predictions are worse than {rule}: {advice}"
 

@@ -109,7 +109,7 @@ class Fit:
             self.trainer.learning_rate = self.known.rate
         self._begin()
         self._source: Source = InMemory(self.data) if self.parts is None else Streamed(self.parts)
-        self._scorer = Scorer(self.data, with_training_rows=self._source.is_in_memory)
+        self._scorer = Scorer(self.data)
         self._planned = self._source.planned_updates(self._model.trained, settings.epochs)
         self._progress = Progress(settings.verbose, self._first, self._last, self._source.rows)
 
@@ -127,7 +127,8 @@ class Fit:
         """Run the fit; start again at a lower rate if a chosen one diverges."""
         if self.data.settings.verbose:
             chosen = (f"{name}={value!r}" for name, value in self.trainer.auto_.items())
-            say(", ".join([*chosen, str(self.data.encoding.inputs.scaling)]))
+            encoding = self.data.encoding
+            say(", ".join([f"Y: {encoding.outputs}", *chosen, str(encoding.inputs.scaling)]))
         reason = "interrupted"
         try:
             reason = self._run_until_done()

@@ -4,7 +4,8 @@ import time
 from typing import NamedTuple
 
 from ..callbacks import Logs
-from ..inference.scores import check_metrics, further_scores, name_of, scores
+from ..inference.predicted import Predicted
+from ..inference.scores import check_metrics, metric_values, scores
 from ..network.packed_network import Network
 from .dataset import FitData
 from .epoch import Statistics
@@ -26,8 +27,7 @@ class Scorer:
     Parameters
     ----------
     data : FitData
-    with_training_rows : bool
-        Whether metrics can be computed on the training rows.
+        Without training rows for a stream.
 
     Attributes
     ----------
@@ -37,32 +37,35 @@ class Scorer:
     Raises
     ------
     ValueError
-        If a metric does not suit the targets.
+        If a metric does not suit the targets, or there are no rows to compute it on.
     """
 
-    def __init__(self, data: FitData, *, with_training_rows: bool) -> None:
-        check_metrics(data.settings.metrics, data.encoding.outputs)
-        self._data, self._with_training_rows = data, with_training_rows
+    def __init__(self, data: FitData) -> None:
+        metrics, own = data.settings.metrics, data.encoding.outputs.metric
+        check_metrics(metrics, data.encoding.outputs)
+        # The metric that is summed up in training is the only one of a stream.
+        self._in_training = metrics
+        if metrics is not None and len(data.X) == 0:
+            self._in_training = tuple(metric for metric in metrics if metric == own)
+            if data.validation is None and self._in_training != metrics:
+                raise ValueError(
+                    f"metrics other than {own!r} have no effect in fit_stream without "
+                    f"validation_data, on which they are computed; got metrics={metrics!r}"
+                )
+        self._data = data
         self.seconds = 0.0
 
     def scores(self, network: Network, statistics: Statistics) -> EpochScores:
         """Return the values of a training epoch, and of ``network`` on validation data."""
         start = time.perf_counter()
-        encoding, settings = self._data.encoding, self._data.settings
-        metrics, threads = settings.metrics, settings.threads
-        known = {encoding.outputs.metric: statistics.metric}
-        logs = {"loss": statistics.loss}
-        if metrics is None:
-            logs |= known
-        else:
-            # One metric is computed in training anyway; for a stream it is the only one.
-            if self._with_training_rows:
-                rest = tuple(metric for metric in metrics if metric not in known)
-                rows = self._data.X, self._data.targets
-                known |= further_scores(network, encoding, rows, rest, threads)
-            logs |= {name: known[name] for name in map(name_of, metrics) if name in known}
-        if self._data.validation is not None:
-            validated = scores(network, encoding, self._data.validation, metrics, threads)
+        data = self._data
+        encoding, metrics, threads = data.encoding, data.settings.metrics, data.settings.threads
+        predictions = Predicted(network, encoding, data.X, threads)
+        logs = {"loss": statistics.loss} | metric_values(
+            self._in_training, statistics.metric, predictions, encoding.outputs, data.targets
+        )
+        if data.validation is not None:
+            validated = scores(network, encoding, data.validation, metrics, threads)
             logs |= {f"val_{name}": value for name, value in validated.items()}
         self.seconds = time.perf_counter() - start
         logs |= {"learning_rate": statistics.learning_rate, "seconds": statistics.seconds}

@@ -32,11 +32,14 @@ def check_continues(model: Model, choices: Choices) -> None:
 
 
 def goes_on(model: Model, stop_reason: str, data: FitData) -> bool:
-    """Whether a fit of the same data with the same early stopping goes on where one has ended.
+    """Whether a fit of the same data, loss and early stopping goes on where one has ended.
 
     Early stopping and callbacks end a fit for good.
     """
     if stop_reason in ("", "early_stopping", "callback") or model.digest != data.digest:
+        return False
+    before, now = model.encoding.outputs, data.encoding.outputs
+    if (before.loss, before.label_smoothing) != (now.loss, now.label_smoothing):
         return False
     monitor = model.best and model.best.monitor
     stopping = data.settings.early_stopping

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from ..data import sample_rows
 from ..kernels.language.simd import TILE_ROWS
 from ..kernels.runs.jobs import scan_job
 from ..kernels.runs.plan import Plan
@@ -15,7 +16,7 @@ _SAMPLE_ROWS = 300
 
 
 def has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
-    """Whether skipping the zeros of X pays, estimated from a few hundred rows across it.
+    """Whether skipping the zeros of X pays, estimated from a few hundred of its rows.
 
     By the work that remains: the forward product handles TILE_ROWS rows together, the gradient
     TILE_ROWS features.
@@ -23,7 +24,7 @@ def has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
     count = min(len(X), _SAMPLE_ROWS) // TILE_ROWS * TILE_ROWS
     if count == 0 or X.shape[1] < TILE_ROWS:
         return False
-    nonzero = X[:: len(X) // count][:count] != 0
+    nonzero = X[sample_rows(len(X), count)][:count] != 0
     features = X.shape[1] // TILE_ROWS * TILE_ROWS
     forward = nonzero.reshape(-1, TILE_ROWS, X.shape[1]).any(axis=1).mean()
     gradient = nonzero[:, :features].reshape(count, -1, TILE_ROWS).any(axis=2).mean()

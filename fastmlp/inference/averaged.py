@@ -1,12 +1,16 @@
 """Scores of predictions averaged over several networks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data import Array, Numbers
+from ..data import Array, Numbers, check_row_order
 from ..metrics import METRICS
 from ..outputs import Outputs, Targets
+from .predicted import Predicted
+from .predictor import Predictor
+from .scores import Metrics, check_metrics, metric_values, shares_and_log_odds
 
 # Losses of a prediction p, its target y, and the parameter of the loss in the unit of the targets.
 _LOSSES: dict[str, Callable[[Array, Array, Numbers], Array]] = {
@@ -20,15 +24,60 @@ _LOSSES: dict[str, Callable[[Array, Array, Numbers], Array]] = {
 }
 
 
-def score_predictions(outputs: Outputs, predicted: Array, targets: Targets) -> dict[str, float]:
-    """Mean loss, without label smoothing, and metric of probabilities or predicted numbers."""
-    weights = targets.weights_or_ones
+class _Averaged(NamedTuple):
+    """Predictions whose probabilities, or numbers, are means over several networks."""
+
+    decoded: Array
+    log_odds: Numbers
+
+    @property
+    def logits(self) -> Numbers:
+        """Log-odds do as well: they have the order of the probabilities."""
+        return self.log_odds
+
+
+def averaged_scores(
+    members: Sequence[Predictor], X: Any, Y: Any, sample_weight: Any, metrics: Metrics
+) -> dict[str, float]:
+    """Mean ``loss`` and ``metrics`` of the averaged predictions, as ``evaluate`` of one network."""
+    first = members[0].model_
+    outputs, dtype = first.encoding.outputs, first.network.dtype
+    check_metrics(metrics, outputs)
+    n_rows = len(first.encoding.rows(X, dtype))
+    targets, kept = first.encoding.targets(Y, n_rows, sample_weight, dtype)
+    check_row_order(X, Y, sample_weight)
+    predictions = (  # one after the other, as rows may be copies
+        Predicted(network, encoding, encoding.rows(X, network.dtype)[kept], member.threads)
+        for member in members
+        for network, encoding in [(member.model_.network, member.model_.encoding)]
+    )
+    averaged = (_labels if outputs.metric == "accuracy" else _numbers)(outputs, predictions)
+    loss, score = _loss_and_score(outputs, targets, averaged)
+    return {"loss": loss} | metric_values(metrics, score, averaged, outputs, targets)
+
+
+def _numbers(outputs: Outputs, predictions: Iterable[Predicted]) -> _Averaged:
+    return _Averaged(np.mean([one.decoded for one in predictions], axis=0), np.empty(0))
+
+
+def _labels(outputs: Outputs, predictions: Iterable[Predicted]) -> _Averaged:
+    members = [(outputs.probabilities(one.activated), one.log_odds) for one in predictions]
+    probabilities, odds = zip(*members, strict=True)
+    p, rest = (np.logaddexp.reduce([-np.logaddexp(0, s * o) for o in odds]) for s in (-1, 1))
+    return _Averaged(outputs.labels_of(np.mean(probabilities, axis=0)), p - rest)
+
+
+def _loss_and_score(outputs: Outputs, targets: Targets, averaged: _Averaged) -> tuple[float, float]:
+    weights, score = targets.weights_or_ones, METRICS[outputs.metric].function
     if outputs.metric == "accuracy":
-        truths, labels = outputs.truths(targets), outputs.labels_of(predicted)
-        loss = METRICS["log_loss"].function(outputs.indices(targets), predicted, weights)
-        return {"loss": loss, "accuracy": METRICS["accuracy"].function(truths, labels, weights)}
-    p, y = (a.reshape(len(a), -1) for a in (predicted, outputs.truths(targets)))
+        shares, log_odds = shares_and_log_odds(
+            outputs, targets, averaged.log_odds, outputs.label_smoothing
+        )
+        loss = METRICS["log_loss"].function(shares, log_odds, weights)
+        return loss, score(outputs.truths(targets), averaged.decoded, weights)
+    p, y = (a.reshape(len(a), -1) for a in (averaged.decoded, outputs.truths(targets)))
     parameters = outputs.loss.parameters(np.ones(outputs.count))
     losses = _LOSSES[outputs.loss.name](p, y, parameters).mean(axis=1)
-    loss = float(np.average(losses, weights=weights))
-    return {"loss": loss, "r2": METRICS["r2"].function(y, p, weights)}
+    # Scaled, as which columns are constant is decided there.
+    p, y = ((numbers - outputs.centre) / outputs.spread for numbers in (p, y))
+    return float(np.average(losses, weights=weights)), score(y, p, weights)

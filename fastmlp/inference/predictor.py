@@ -149,8 +149,9 @@ class Predictor(Settings):
     def get_weights(self) -> list[Floats]:
         """Return copies of the weights [W1, b1, W2, b2, ...], W of shape (n_in, n_out).
 
-        The last W and b give outputs in the unit of the targets, even if training scaled those. The
-        first W applies to features scaled by ``scaling_``: weights alone do not determine the
+        The last W and b give outputs in the unit of the targets. They are float64 if training
+        scaled those, as float32 may be too coarse: it rounds a mean of 1.7e9 by 64. The first W
+        applies to features scaled by ``scaling_``: weights alone do not determine the
         predictions, ``get_state`` does.
         """
         model = self.model_

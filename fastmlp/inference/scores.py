@@ -1,15 +1,17 @@
-"""Loss and metrics of a network on rows, by the names under which they are recorded."""
+"""Loss and metrics of predictions, by the names under which they are recorded."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..metrics import METRICS, AnyMetric
+from ..data import Array, Numbers
+from ..metrics import METRICS, TOP_K, AnyMetric, name_of, takes_weights
 from ..network.encoding import Encoding
 from ..network.packed_network import Network
 from ..outputs import Outputs, Targets
-from .forward import evaluate, predict
+from .forward import evaluate
+from .predicted import Predicted, Predictions
 
 Metrics = tuple[AnyMetric, ...] | None
 Samples = tuple[npt.NDArray[Any], Targets]
@@ -26,16 +28,17 @@ def check_metrics(metrics: Metrics, outputs: Outputs) -> None:
     for metric in metrics or ():
         if callable(metric):
             continue
-        of_numbers = METRICS[metric].takes == "numbers"
-        if of_numbers != (outputs.metric == "r2") or (
-            metric == "top_k" and outputs.kind != "classes"
-        ):
-            raise ValueError(f"metric {metric!r} does not fit loss={outputs.loss.name!r}")
-
-
-def name_of(metric: AnyMetric) -> str:
-    """The name under which a metric is recorded."""
-    return getattr(metric, "__name__", type(metric).__name__) if callable(metric) else str(metric)
+        misfit = f"metric {metric!r} does not fit loss={outputs.loss.name!r}"
+        if (METRICS[metric].takes == "numbers") != (outputs.metric == "r2"):
+            raise ValueError(misfit)
+        if outputs.kind == "labels" and metric in ("balanced_accuracy", "top_k"):
+            raise ValueError(f"{misfit} of columns of labels: it needs one class for each row")
+        if metric == "top_k" and len(outputs.labels) <= TOP_K:
+            got = f"got {len(outputs.labels)}"
+            raise ValueError(
+                f"metric 'top_k' asks whether the class is among the {TOP_K} most probable ones, "
+                f"so it needs more than {TOP_K} classes; {got}"
+            )
 
 
 def scores(
@@ -43,38 +46,69 @@ def scores(
 ) -> dict[str, float]:
     """Mean ``loss`` and ``metrics``, by default accuracy or r2, on rows and targets."""
     loss, score = evaluate(network, encoding, rows, threads)
-    if metrics is None:
-        return {"loss": loss, encoding.outputs.metric: score}
-    return {"loss": loss} | further_scores(network, encoding, rows, metrics, threads)
-
-
-def further_scores(
-    network: Network,
-    encoding: Encoding,
-    rows: Samples,
-    metrics: tuple[AnyMetric, ...],
-    threads: int | None,
-) -> dict[str, float]:
-    """Values of the metrics alone, from one prediction."""
-    if not metrics:
-        return {}
     X, targets = rows
-    outputs = encoding.outputs
-    raw = predict(network, X, threads, encoding.inputs.scaling, outputs.loss.name)
-    weights = targets.weights_or_ones
-    return {name_of(m): _score(m, raw, targets, outputs, weights) for m in metrics}
+    predictions = Predicted(network, encoding, X, threads)
+    return {"loss": loss} | metric_values(metrics, score, predictions, encoding.outputs, targets)
 
 
-def _score(
-    metric: AnyMetric,
-    raw: npt.NDArray[np.floating],
-    targets: Targets,
-    outputs: Outputs,
-    weights: npt.NDArray[np.float64],
+def metric_values(
+    metrics: Metrics, score: float, predictions: Predictions, outputs: Outputs, targets: Targets
+) -> dict[str, float]:
+    """Values of the metrics by name; ``score`` is that of the outputs' own metric, known before."""
+    own = outputs.metric
+    return {
+        name_of(metric): score if metric == own else _value(metric, predictions, outputs, targets)
+        for metric in ((own,) if metrics is None else metrics)
+    }
+
+
+def _value(
+    metric: AnyMetric, predictions: Predictions, outputs: Outputs, targets: Targets
 ) -> float:
     if callable(metric):
-        return float(metric(outputs.truths(targets), outputs.predictions(raw)))
+        weights = {"sample_weight": targets.weights} if takes_weights(metric) else {}
+        return float(metric(outputs.truths(targets), predictions.decoded, **weights))
     function, takes, _ = METRICS[metric]
-    if takes == "probabilities":
-        return function(outputs.indices(targets), outputs.probabilities(raw), weights)
-    return function(outputs.truths(targets), outputs.predictions(raw), weights)
+    arguments = _arguments(takes, predictions, outputs, targets)
+    return function(*arguments, targets.weights_or_ones)
+
+
+def _arguments(
+    takes: str, predictions: Predictions, outputs: Outputs, targets: Targets
+) -> tuple[Array, Array]:
+    """Targets and predictions in one of the forms of ``Metric``."""
+    if takes == "shares":
+        return shares_and_log_odds(outputs, targets, predictions.log_odds)
+    if takes == "logits":
+        return outputs.indices(targets), predictions.logits
+    truths = outputs.truths(targets)
+    if takes in ("classes", "numbers"):
+        return truths, predictions.decoded
+    members = _members(truths, outputs)
+    if takes == "members":
+        return members, _members(predictions.decoded, outputs)
+    return members, predictions.log_odds[:, -members.shape[1] :]
+
+
+def _members(values: Array, outputs: Outputs) -> Array:
+    """Whether rows belong to each class or label; of two classes to the larger one."""
+    if outputs.kind == "labels":
+        return np.asarray(values == 1)
+    classes = outputs.labels
+    return np.asarray(values[:, None] == (classes if len(classes) > 2 else classes[1:]))
+
+
+def shares_and_log_odds(
+    outputs: Outputs, targets: Targets, log_odds: Numbers, smoothing: float = 0.0
+) -> tuple[Numbers, Numbers]:
+    """Wanted probabilities of all classes, or of 1 and of 0 for each label, and their log-odds."""
+    if outputs.kind != "classes":
+        ones = outputs.indices(targets).reshape(len(targets), -1)
+        shares, count = np.hstack([ones, 1 - ones]), 2
+        log_odds = np.hstack([log_odds, -log_odds])
+    elif targets.values is None:
+        count = outputs.count
+        shares = outputs.indices(targets)[:, None] == np.arange(count)
+    else:
+        shares, count = targets.values.T, outputs.count
+    return shares * (1 - smoothing) + np.float64(smoothing / count), log_odds

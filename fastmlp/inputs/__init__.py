@@ -3,8 +3,9 @@
 Categories are one-hot encoded, missing numbers filled, and features scaled.
 """
 
-from .categories_and_gaps import Columns, learn_columns
+from .categories_and_gaps import Columns
 from .inputs import Inputs, learn_inputs
+from .learn_columns import learn_columns
 from .scaling import Scaling
 
 __all__ = [

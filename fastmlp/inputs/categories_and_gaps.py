@@ -9,9 +9,7 @@ import numpy.typing as npt
 
 from ..cached import cached_property
 from ..data import Array, ArrayFeatures, Features, Key, Numbers, Rows, blocks, shown, some
-
-# More one-hot columns than this are an error.
-MOST_CATEGORIES = 2000
+from ..fit_warning import warn
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +35,8 @@ class Columns:
     categories: dict[int, tuple[Key, ...]] = field(default_factory=dict)
     medians: Numbers | None = None
     gaps: tuple[int, ...] = ()
+    # Columns of categories of which :meth:`warn_of_unknown` has warned; not in copies and pickles.
+    _reported: set[int] = field(default_factory=set, init=False, repr=False)
 
     @cached_property
     def n_numbers(self) -> int:
@@ -47,6 +47,13 @@ class Columns:
     def n_inputs(self) -> int:
         """Number of encoded columns."""
         return self.n_numbers + sum(map(len, self.categories.values())) + len(self.gaps)
+
+    @property
+    def origins(self) -> list[int]:
+        """The given column of each encoded one."""
+        numbers = [j for j in range(self.n_given) if j not in self.categories]
+        one_hot = [j for j, keys in self.categories.items() for _ in keys]
+        return numbers + one_hot + [numbers[k] for k in self.gaps]
 
     def plain(self) -> dict[str, Any]:
         """The columns as plain arrays and values."""
@@ -142,6 +149,20 @@ class Columns:
             first += len(keys)
         return codes
 
+    def warn_of_unknown(self, features: Features, rows: Rows = slice(None)) -> None:
+        """Warn of categories that no training row had, once for each column."""
+        for j in sorted(self.categories.keys() - self._reported):
+            known = set(self.categories[j])
+            present = features.coded(j).present(rows).values()
+            if unknown := [key for key in present if key not in known]:
+                warn(
+                    f"{features.called(j)} holds {some(unknown)}, which no training row had: a "
+                    "category unknown to the network is encoded as zeros; for each column this is "
+                    "said once",
+                    UserWarning,
+                )
+                self._reported.add(j)
+
     def _fill(self, block: Array) -> None:
         numbers = block[:, : self.n_numbers]
         gaps = np.isnan(numbers)
@@ -158,77 +179,3 @@ def _check_kind(features: Features, j: int, known: Sequence[Key], got: Sequence[
             f"{features.called(j)} must hold categories such as {shown(known[0])}, as at the fit; "
             f"got {shown(got[0])}"
         )
-
-
-def learn_columns(
-    features: Features,
-    train: Rows,
-    weights: Numbers | None,
-    dtype: npt.DTypeLike | None,
-    missing: str,
-) -> tuple[Columns, Array]:
-    """Learn categories and medians from the training rows; return them and all encoded rows.
-
-    Parameters
-    ----------
-    features : Features
-    train : slice or array of int
-        The training rows.
-    weights : array, optional
-        Weights of the training rows; k counts as k rows.
-    dtype : dtype, optional
-        Dtype of the encoded rows, see :meth:`Table.numbers`.
-    missing : {"error", "impute"}
-
-    Raises
-    ------
-    TypeError, ValueError
-        For columns that hold neither numbers nor categories, too many categories, or gaps that are
-        an error.
-    """
-    categories = {
-        j: tuple(dict.fromkeys(features.coded(j).present(train).values()))
-        for j in features.categories
-    }
-    columns = Columns(features.shape[1], categories)
-    _check_count(columns, features)
-    if missing == "error":
-        return columns, columns.encode(features, dtype)
-    rows, has_gaps = features.numbers(dtype, categories, columns.n_inputs - columns.n_numbers)
-    medians, gaps = np.zeros(columns.n_numbers), []
-    for k in range(columns.n_numbers):
-        medians[k], found = _median(rows[train, k], weights)
-        gaps += [k] * found
-    columns = Columns(columns.n_given, categories, medians, tuple(gaps))
-    return columns, columns.complete(rows, features, has_gaps)
-
-
-def _check_count(columns: Columns, features: Features) -> None:
-    counts = {j: len(keys) for j, keys in columns.categories.items()}
-    total = sum(counts.values())
-    if total > MOST_CATEGORIES:
-        most = max(counts, key=counts.__getitem__)
-        raise ValueError(
-            f"{features.name} must have at most {MOST_CATEGORIES} categories in all columns, each "
-            f"of which becomes a column of 0 and 1; got {total}, most of them, {counts[most]}, in "
-            f"{features.called(most)}: put rare ones together, or leave that column out"
-        )
-    if columns.n_inputs == 0:
-        raise ValueError(f"{features.name} must have some categories; got columns of gaps alone")
-
-
-def _median(column: Array, weights: Numbers | None) -> tuple[float, bool]:
-    """Median of a column without its gaps, 0 for an empty one, and whether there are gaps."""
-    gaps = np.isnan(column)
-    has_gaps = bool(gaps.any())
-    if has_gaps:
-        column = column[~gaps]
-        weights = None if weights is None else weights[~gaps]
-    if len(column) == 0:
-        return 0.0, has_gaps
-    if weights is None:
-        return float(np.median(column.astype(np.float64))), has_gaps
-    order = np.argsort(column, kind="stable")
-    sums = np.cumsum(weights[order])
-    middle = [np.searchsorted(sums, sums[-1] / 2, side) for side in ("left", "right")]
-    return float(column[order[middle]].mean(dtype=np.float64)), has_gaps

@@ -5,10 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array, Features, Names, Numbers, Rows, check_names, is_ready, open_features
+from ..data import (
+    Array,
+    Features,
+    Names,
+    Numbers,
+    Rows,
+    are_numbers,
+    check_names,
+    is_ready,
+    open_features,
+    some,
+)
 from ..settings import FitSettings, check_setting
 from ..settings.combinations import other_network
-from .categories_and_gaps import Columns, learn_columns
+from .categories_and_gaps import Columns
+from .learn_columns import learn_columns
 from .learn_scaling import Setting, given_scaling, learn_scaling
 from .scaling import Scaling
 
@@ -21,8 +33,8 @@ class Inputs:
     ----------
     columns : Columns
         Encoding of columns as numbers.
-    names : array of str, optional
-        Names of the columns.
+    names : array of object, optional
+        Names of the columns, mostly strings; None if there are none, or 0, 1, ... in their place.
     scaling : Scaling
     """
 
@@ -64,6 +76,7 @@ class Inputs:
     def encode(self, features: Features, dtype: np.dtype[Any]) -> Array:
         """Encode rows for the kernels: columns to numbers, then scaling."""
         rows = self.columns.encode(features, _precision(self.scaling, dtype))
+        self.columns.warn_of_unknown(features)
         return self.scaling.apply(rows, dtype, features.name)
 
     def check_scaling(self, setting: Setting) -> None:
@@ -127,7 +140,8 @@ def learn_inputs(
     Raises
     ------
     TypeError, ValueError
-        For unusable rows, or rows that make another number of inputs.
+        For unusable rows, rows that make another number of inputs, or a first chunk of many in
+        which a column is constant.
     """
     scaling = given.scaling if given else given_scaling(settings.scaling)
     precision = _precision(scaling, settings.dtype)
@@ -140,8 +154,26 @@ def learn_inputs(
     if scaling is None:
         is_linear = len(settings.hidden) == 0
         scaling = learn_scaling(str(settings.scaling), rows[train], weights, linear=is_linear)
-    inputs = Inputs(columns, features.names, scaling.check(columns.n_inputs))
+    if settings.open_ended:
+        _check_first(features, columns, rows[train], scaling)
+    names = None if are_numbers(features.names) else features.names
+    inputs = Inputs(columns, names, scaling.check(columns.n_inputs))
     return inputs, scaling.apply(rows, settings.dtype, features.name)
+
+
+def _check_first(features: Features, columns: Columns, rows: Array, scaling: Scaling) -> None:
+    """Raise a ValueError if the first of many chunks lacks what is learned of a column."""
+    gaps = range(columns.n_inputs - len(columns.gaps), columns.n_inputs)
+    found = [*scaling.constant, *(k for k in gaps if rows[:, k].all())]
+    if found:
+        given = list(dict.fromkeys(columns.origins[k] for k in found))
+        names = given if features.names is None else features.names[given]
+        raise ValueError(
+            f"{features.name} must vary in every column of the first chunk, from which "
+            f"{scaling.kind} scaling and medians are learned for all chunks; got at most one value "
+            f"in columns {some(names)}: give a larger first chunk, leave these columns out, or set "
+            "scaling=None or a factor for each column"
+        )
 
 
 def _precision(scaling: Scaling | None, dtype: np.dtype[Any]) -> np.dtype[Any] | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..cached import cached_property
 from ..data import Array, Numbers, finite, some
@@ -80,6 +81,15 @@ class Scaling:
         """The inputs of a network of ``dtype`` that kernels make of encoded rows."""
         rows = rows.astype(dtype) * dtype.type(self.kernel_factor)
         return rows if self.bins is None else self.bins.beside(rows)
+
+    @property
+    def constant(self) -> npt.NDArray[np.intp]:
+        """The features that become constants, as those of training rows were; not by one's own."""
+        if self.kind not in LEARNED_SCALINGS:
+            return np.arange(0)
+        if self.points is not None and self.levels is not None:
+            return np.flatnonzero(self.levels[0] == self.levels[-1])
+        return np.flatnonzero(np.asarray(self.factor) == 0)
 
     def n_inputs(self, n_features: int) -> int:
         """Number of inputs for ``n_features`` features."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array, Rows, read_targets
+from ..data import Array, Rows, check_row_order, read_targets
 from ..inputs import Inputs
 from ..outputs import Outputs, Targets
 
@@ -54,4 +54,5 @@ class Encoding:
         """Encode rows and targets like those of the fit, without those of weight 0."""
         rows = self.rows(X, dtype, f"{prefix}X")
         targets, kept = self.targets(Y, len(rows), sample_weight, dtype, prefix)
+        check_row_order(X, Y, sample_weight, prefix)
         return rows[kept], targets

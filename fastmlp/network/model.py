@@ -150,6 +150,9 @@ class Model:
         checked = check_weights(
             weights, n_features=n_inputs, n_outputs=n_outputs, hidden=tuple(hidden)
         )
+        if not encoding.fitted:
+            outputs = encoding.outputs.centred_for(checked)
+            encoding = replace(encoding, outputs=outputs)
         checked = check_weights(encoding.outputs.from_units(checked), dtype=network.dtype)
         if classes is not None:
             labels = check_classes(classes, len(encoding.outputs.labels))

@@ -4,16 +4,21 @@ Numbers are centred and scaled, each column by its mean and standard deviation o
 rows, counts by their mean; predictions and losses are in the unit of the targets.
 """
 
+from .auto_loss import decided, decided_loss, loss_of_parts
 from .class_weights import with_class_weights
-from .learn_outputs import given_outputs, learn_outputs, match_outputs
+from .learn_outputs import given_outputs, learn_outputs, match_outputs, with_classes
 from .outputs import Outputs
 from .targets import Targets
 
 __all__ = [
     "Outputs",
     "Targets",
+    "decided",
+    "decided_loss",
     "given_outputs",
     "learn_outputs",
+    "loss_of_parts",
     "match_outputs",
     "with_class_weights",
+    "with_classes",
 ]

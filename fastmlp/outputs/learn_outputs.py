@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data import Array, RawTargets, Rows, some
-from ..losses import LOSSES, Loss, SoftmaxCrossEntropy
+from ..data import Array, RawTargets, Rows, check_classes, some
+from ..losses import Loss, SoftmaxCrossEntropy
+from ..settings.combinations import other_network
+from .auto_loss import suitable_loss
 from .outputs import Outputs
-
-# More distinct whole numbers may be classes or quantities: digits, letters and grades have up to 26
-# classes, ages and counts more values.
-_MANY_CLASSES = 30
 
 
 def learn_outputs(
@@ -19,6 +17,8 @@ def learn_outputs(
     loss: Loss | None,
     label_smoothing: float = 0.0,
     classes: Array | None = None,
+    *,
+    open_ended: bool = False,
 ) -> Outputs:
     """Return the outputs for the targets of a fit.
 
@@ -32,14 +32,16 @@ def learn_outputs(
     label_smoothing : float
     classes : array, optional
         All classes, if the targets may lack some.
+    open_ended : bool
+        Whether more targets may follow.
 
     Raises
     ------
     TypeError, ValueError
-        For targets that do not suit the loss.
+        For targets that do not suit the loss, or constant numbers in a first chunk of many.
     """
     if loss is None:
-        loss = SoftmaxCrossEntropy() if classes is not None else _suitable_loss(targets)
+        loss = SoftmaxCrossEntropy() if classes is not None else suitable_loss(targets)
     outputs = Outputs(loss, 1, flat=targets.is_flat, label_smoothing=label_smoothing)
     if classes is not None:
         _check_use(classes, loss)
@@ -47,7 +49,7 @@ def learn_outputs(
         return _of_classes(outputs, targets, classes)
     if loss.targets == "labels":
         return _of_labels(outputs, targets, classes)
-    return _of_numbers(outputs, targets, train)
+    return _of_numbers(outputs, targets, train, open_ended=open_ended)
 
 
 def given_outputs(loss: Loss | None, count: int) -> Outputs:
@@ -71,6 +73,31 @@ def given_outputs(loss: Loss | None, count: int) -> Outputs:
     return Outputs(loss, count, centre=np.zeros(count), spread=np.ones(count), flat=flat)
 
 
+def with_classes(known: Outputs, classes: Array) -> Outputs:
+    """Return known outputs, whose classes, if any, must be these; weights without get them.
+
+    Raises
+    ------
+    ValueError
+        If there are other classes, or none with this loss.
+    """
+    if known.kind not in ("classes", "pair"):
+        raise _without_effect(classes, f"loss={known.loss.name!r}")
+    if known.classes is None:
+        return replace(known, classes=check_classes(classes, len(known.labels)))
+    old, new = known.classes.tolist(), classes.tolist()
+    lists = {
+        "unknown": [label for label in new if label not in old],
+        "missing": [label for label in old if label not in new],
+    }
+    if any(lists.values()):
+        differences = "; ".join(
+            f"{what}: {some(labels)}" for what, labels in lists.items() if labels
+        )
+        raise ValueError(f"classes must be those that the network has; {differences}")
+    return known
+
+
 def match_outputs(
     given: Outputs, targets: RawTargets, loss: Loss | None, label_smoothing: float
 ) -> Outputs:
@@ -92,6 +119,10 @@ def match_outputs(
         if loss is None or loss.targets == "numbers":
             raise
         learned = replace(given, loss=loss, label_smoothing=label_smoothing)
+    if given.kind == "numbers" and learned.kind != "numbers":
+        raise other_network(
+            f"loss={learned.loss.name!r}, but its weights were set with {given.loss!r}"
+        )
     count = given.count
     if learned.kind in ("classes", "pair"):
         named = replace(learned, count=count, classes=given.classes)
@@ -108,48 +139,32 @@ def match_outputs(
             f"Y needs {learned.count} outputs with loss={learned.loss.name!r}, but the weights "
             f"that were set have {count}"
         )
-    return replace(learned, centre=np.zeros(count), spread=np.ones(count))
+    return replace(learned, centre=given.centre, spread=given.spread)
 
 
-def _suitable_loss(targets: RawTargets) -> Loss:
-    """The loss for "auto".
-
-    Raises
-    ------
-    ValueError
-        If the targets may be classes or numbers.
-    """
-    if not targets.are_whole:
-        name = "squared_error"
-    elif targets.is_flat:
-        name = "softmax_cross_entropy"
-        if targets.values.dtype.kind in "iuf" and (count := len(targets.distinct)) > _MANY_CLASSES:
-            raise ValueError(
-                f"{targets.name} holds {count} different whole numbers, which may be classes or "
-                "quantities: say so by loss='softmax_cross_entropy' or loss='squared_error'"
-            )
-    elif targets.is_one_hot:
-        name = "softmax_cross_entropy"
-    else:
-        name = "binary_cross_entropy" if targets.are_zeros_and_ones else "squared_error"
-    return LOSSES[name]()
+def _without_effect(classes: Array, beside: str) -> ValueError:
+    return ValueError(f"classes have no effect with {beside}; got {some(classes)}")
 
 
 def _check_use(classes: Array, loss: Loss) -> None:
     if loss.targets in ("numbers", "counts"):
-        raise ValueError(f"classes have no effect with loss={loss.name!r}; got {some(classes)}")
+        raise _without_effect(classes, f"loss={loss.name!r}")
     if len(classes) < 2:
-        raise ValueError(f"classes must be at least 2; got {some(classes)}")
+        raise ValueError(f"classes must name at least 2; got {classes.tolist()}")
 
 
 def _of_classes(outputs: Outputs, targets: RawTargets, classes: Array | None) -> Outputs:
-    if classes is None or not targets.is_flat:
-        classes = targets.classes
-    return replace(outputs, count=len(classes), classes=classes)
+    own = targets.classes if classes is None or not targets.is_flat else classes
+    if classes is not None and classes.tolist() != own.tolist():
+        got = f"{len(own)} columns, which are classes 0 to {len(own) - 1}"
+        raise ValueError(f"{targets.name} has {got}; got classes {some(classes)}")
+    return replace(outputs, count=len(own), classes=own)
 
 
 def _of_labels(outputs: Outputs, targets: RawTargets, classes: Array | None) -> Outputs:
     if not targets.is_flat:
+        if classes is not None:
+            raise _without_effect(classes, "several columns of labels")
         return replace(outputs, count=targets.values.shape[1])
     classes = targets.classes if classes is None else classes
     if len(classes) != 2:
@@ -158,7 +173,9 @@ def _of_labels(outputs: Outputs, targets: RawTargets, classes: Array | None) -> 
     return replace(outputs, classes=classes)
 
 
-def _of_numbers(outputs: Outputs, targets: RawTargets, train: Rows) -> Outputs:
+def _of_numbers(
+    outputs: Outputs, targets: RawTargets, train: Rows, *, open_ended: bool
+) -> Outputs:  # fmt: skip
     """Outputs centred and scaled by mean and standard deviation of each column, counts by means."""
     are_counts, count = outputs.kind == "counts", outputs.loss.count
     columns = targets.numbers(counts=are_counts)[train]
@@ -168,8 +185,18 @@ def _of_numbers(outputs: Outputs, targets: RawTargets, train: Rows) -> Outputs:
         raise ValueError(f"several quantiles need one column of targets; got {columns.shape[1]}")
     weights = targets.weights_of(train)
     means = np.average(columns, axis=0, weights=weights)
-    if are_counts:
-        return replace(outputs, count=count, spread=np.where(means > 0, means, 1.0))
-    spread = np.sqrt(np.average((columns - means) ** 2, axis=0, weights=weights))
-    spread = np.where(spread > np.finfo(np.float64).eps * np.abs(means), spread, 1.0)
-    return replace(outputs, count=count, centre=means, spread=spread)
+    spread, varies = means, means > 0
+    if not are_counts:
+        spread = np.sqrt(np.average((columns - means) ** 2, axis=0, weights=weights))
+        # Constants may have a spread, of the size of the mean's rounding error.
+        varies = spread > np.finfo(np.float64).eps * np.abs(means)
+        varies &= columns.max(axis=0) > columns.min(axis=0)
+    if open_ended and not varies.all():
+        got = "zeros only" if are_counts else "a single value"
+        where = "" if targets.is_flat else f" in columns {some(np.flatnonzero(~varies))}"
+        raise ValueError(
+            f"{targets.name} must vary in the first chunk, from which the unit of the targets is "
+            f"learned for all chunks; got {got}{where}: give a larger first chunk"
+        )
+    spread = np.where(varies, spread, 1.0)
+    return replace(outputs, count=count, centre=0 * means if are_counts else means, spread=spread)

@@ -12,6 +12,9 @@ from ..losses import LOSSES, Loss
 from ..settings.combinations import other_network
 from .targets import Targets, as_rows, squares
 
+# From this multiple of the sum of an output's weights on, float32 rounds its bias by 6e-5 of it.
+_FAR = 1000
+
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
@@ -68,6 +71,13 @@ class Outputs:
         """Kind of the targets: "classes", "pair" (of classes), "labels", "numbers", "counts"."""
         is_pair = self.loss.targets == "labels" and self.count == 1 and self.flat
         return "pair" if is_pair else self.loss.targets
+
+    def __str__(self) -> str:
+        """What the targets are taken for, such as "3 classes"."""
+        if self.kind in ("classes", "pair"):
+            return f"{len(self.labels)} classes"
+        columns = self.count // self.loss.count
+        return self.kind if columns == 1 else f"{columns} columns of {self.kind}"
 
     @cached_property
     def metric(self) -> str:
@@ -237,27 +247,33 @@ class Outputs:
         return logits[:, 0] if self.count == 1 and self.flat else logits
 
     def in_units(self, weights: list[Array]) -> list[Array]:
-        """Convert the network's weights to those with outputs in the unit of the targets."""
+        """Convert the network's weights to those with outputs in the unit of the targets.
+
+        The last W and b are float64 where targets are scaled: float32 would round a mean of 1.7e9
+        by 64.
+        """
         *rest, W, b = weights
         if self.kind == "numbers" and self._is_scaled:
-            W, b = _cast((W * self.spread, b * self.spread + self.centre), b.dtype)
-        elif self.kind == "counts":
-            (b,) = _cast((b + np.log(self.spread),), b.dtype)
+            W, b = W * self.spread, b * self.spread + self.centre
+        elif self.kind == "counts" and self._is_scaled:
+            b = b + np.log(self.spread)
         return [*rest, W, b]
 
     def from_units(self, weights: list[Array]) -> list[Array]:
         """Convert weights with outputs in the unit of the targets to those of the network."""
         *rest, W, b = weights
         if self.kind == "numbers" and self._is_scaled:
-            W, b = _cast((W / self.spread, (b - self.centre) / self.spread), b.dtype)
-        elif self.kind == "counts":
-            (b,) = _cast((b - np.log(self.spread),), b.dtype)
+            W, b = W / self.spread, (b - self.centre) / self.spread
+        elif self.kind == "counts" and self._is_scaled:
+            b = b - np.log(self.spread)
         return [*rest, W, b]
+
+    def centred_for(self, weights: list[Array]) -> "Outputs":
+        """A copy for given weights: centred at last biases that float32 might round too much."""
+        *_, W, b = weights
+        far = np.abs(b) > _FAR * np.abs(W).sum(axis=0)
+        return replace(self, centre=np.where(far, b, 0.0)) if self.kind == "numbers" else self
 
     @property
     def _is_scaled(self) -> bool:
         return bool(self.centre.any() or (self.spread != 1).any())
-
-
-def _cast(arrays: tuple[Array, ...], dtype: np.dtype[Any]) -> list[Array]:
-    return [array.astype(dtype) for array in arrays]

@@ -84,6 +84,7 @@ def resolved(
         "schedule": _or(choices.schedule, OneCycle() if ending == "cycle" else None),
         "weight_averaging": averaging,
         "learning_rate": _learning_rate(choices, high_rate),
+        "open_ended": open_ended,
     }
     return FitSettings(**vars(choices) | changes)
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..callbacks import Callback, EarlyStopping
 from ..checks import COUNT, FRACTION, NOT_NEGATIVE, RATE, Check, named, one_of, rule
+from ..did_you_mean import did_you_mean
 from ..kernels.plugins.activations import ACTIVATIONS
 from ..losses import LOSSES, Loss
-from ..metrics import METRICS
+from ..metrics import METRICS, check_names
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..schedules import SCHEDULES, ReduceOnPlateau, Schedule
 
@@ -101,7 +102,7 @@ def scaling(name: str, value: Any) -> str | float | tuple[float, ...] | None:
     if isinstance(value, str):
         if value in kinds:
             return value
-        raise ValueError(f"{name} must be {wanted}; got {value!r}")
+        raise ValueError(f"{name} must be {wanted}; got {value!r}{did_you_mean(value, kinds)}")
     if isinstance(value, Real) and not isinstance(value, bool):
         return RATE["check"](name, value)  # type: ignore[no-any-return]
     factors = value.tolist() if isinstance(value, np.ndarray) else value
@@ -117,7 +118,7 @@ def class_weight(name: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
         wanted = "None, 'balanced', or a mapping from classes to weights"
         error = ValueError if isinstance(value, str) else TypeError
-        raise error(f"{name} must be {wanted}; got {value!r}")
+        raise error(f"{name} must be {wanted}; got {value!r}{did_you_mean(value, ['balanced'])}")
     return {
         label: NOT_NEGATIVE["check"](f"{name}[{label!r}]", weight)
         for label, weight in value.items()
@@ -143,7 +144,8 @@ def metrics(name: str, value: Any) -> tuple[Any, ...] | None:
             names = ", ".join(map(repr, METRICS))
             wanted = f"'auto', names among {names}, or functions (y_true, y_pred)"
             error = ValueError if isinstance(item, str) else TypeError
-            raise error(f"{name} must be {wanted}; got {value!r}")
+            raise error(f"{name} must be {wanted}; got {value!r}{did_you_mean(item, METRICS)}")
+    check_names(name, items)
     return items
 
 

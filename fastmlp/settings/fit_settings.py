@@ -100,7 +100,10 @@ class Choices(_Common):
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings(_Common):
-    """Settings of one fit, with "auto" resolved for its number of rows."""
+    """Settings of one fit, with "auto" resolved for its number of rows.
+
+    ``open_ended`` says whether more rows may follow.
+    """
 
     learning_rate: LearningRate
     schedule: AnySchedule | None
@@ -109,6 +112,7 @@ class FitSettings(_Common):
     weight_averaging: float
     validation_fraction: float
     early_stopping: EarlyStopping | None
+    open_ended: bool
 
 
 def for_each_layer(activation: str | tuple[str, ...], count: int) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from reprlib import recursive_repr
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from ..callbacks import Callback, EarlyStopping
 from ..checks import COUNT, FLAG, FRACTION, NOT_NEGATIVE, RATE, WHOLE, Check
+from ..did_you_mean import NamedFields, hint, same_name, similar_name
 from ..losses import Loss
 from ..metrics import AnyMetric
 from ..optimizers import Optimizer
@@ -34,7 +34,7 @@ def _setting(default: Any, check: Check | dict[str, Check]) -> Any:
 
 
 @dataclass(repr=False, eq=False)
-class Settings:
+class Settings(NamedFields):
     """Settings as given. Each is checked when it is set, all of them again by a fit."""
 
     hidden: int | Sequence[int] = _setting(128, checks.hidden_units)
@@ -76,8 +76,8 @@ class Settings:
     def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTINGS:
             check_setting(name, value)
-        elif not hasattr(self, name) and (meant := _near_miss(name)):
-            raise AttributeError(f"Trainer has no setting {name!r}; did you mean {meant!r}?")
+        elif not hasattr(self, name) and (meant := _meant(name)):
+            raise AttributeError(f"Trainer has no setting {name!r}{hint(meant)}")
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -134,10 +134,10 @@ def choices(settings: Settings) -> Choices:
     return chosen
 
 
-def _near_miss(name: str) -> str | None:
-    """The name that an unknown name probably misspells: of a setting, or ``stop_training``."""
+def _meant(name: str) -> str | None:
+    """The setting, or ``stop_training``, that an unknown attribute was probably meant to be."""
     if name.startswith("_"):
         return None
-    names = [*SETTINGS, "stop_training"]
-    matches = difflib.get_close_matches(name.lower(), names, n=1, cutoff=_NEAR)
-    return matches[0] if matches and matches[0] != name else None
+    names = [known for known in (*SETTINGS, "stop_training") if known != name]
+    same = None if name.endswith("_") else same_name(name, names)
+    return same or similar_name(name, names, _NEAR)

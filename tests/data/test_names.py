@@ -244,6 +244,92 @@ def test_names_in_part_are_an_error() -> None:
         trainer().fit(rows, Y)
 
 
+# ----------------------------------------------------------------------------- names of other types
+
+
+def numbered(*labels: Any) -> pd.DataFrame:
+    return pd.DataFrame(X, columns=pd.Index(labels))
+
+
+PAIRS = ("a", 1), ("a", 2), ("b", 1), ("b", 2)
+DAYS = pd.date_range("2020-01-01", periods=4)
+OTHERS: dict[str, tuple[Any, Any, str]] = {
+    "numbers": ([0, 1, 2, 3], [2, 0, 1, 3], "column 0 on 2, 0, 1, 3 instead of 0, 1, 2, 3: X[so"),
+    "after an order": ([2, 0, 1, 3], [0, 1, 2, 3], "column 0 on 0, 1, 2, 3 instead of 2, 0, 1, 3"),
+    "later numbers": ([5, 6, 7, 8], [5, 6, 8, 7], "column 2 on 8, 7 instead of 7, 8: X[list(fea"),
+    "fractions": ([0.5, 1.5, 2.5, 4.5], [0.5, 2.5, 1.5, 4.5], "from column 1 on 2.5, 1.5, 4.5"),
+    "pairs": (PAIRS, PAIRS[::-1], "column 0 on ('b', 2), ('b', 1), ('a', 2), ('a', 1) instead of"),
+    "days": (DAYS, DAYS[::-1], "from column 0 on '2020-01-04 00:00:00', "),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("use", USES)
+def test_other_names_in_another_order(use: str, kind: str) -> None:
+    before, after, message = OTHERS[kind]
+    model = trainer(warm_start=True).fit(numbered(*before), Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        uses(numbered(*before))[use](model)
+    with pytest.raises(
+        ValueError, match=f"the same names are in another order, .*{re.escape(message)}"
+    ):
+        uses(numbered(*after))[use](model)
+    with pytest.raises(ValueError, match=r"validation X must .*in another order"):
+        trainer().fit(numbered(*before), Y, validation_data=(numbered(*after), Y))
+
+
+def test_the_order_of_numbers_can_be_restored() -> None:
+    mixed = numbered(2, 0, 1, 3)
+    model = trainer().fit(X, Y)
+    with pytest.raises(
+        ValueError, match=r"X\[sorted\(X\)\] restores it"
+    ):  # an array's are 0, 1, ...
+        model.predict(mixed)
+    wanted = model.predict(X[:, [1, 2, 0, 3]])
+    assert np.array_equal(model.predict(mixed[sorted(mixed)]), wanted)
+    model.fit(mixed, Y)
+    assert model.feature_names_in_.tolist() == [2, 0, 1, 3]
+    first = mixed[sorted(mixed)]
+    assert np.array_equal(model.predict(first[list(model.feature_names_in_)]), model.predict(mixed))
+
+
+@pytest.mark.parametrize("use", USES)
+def test_the_numbers_of_columns_are_no_names(use: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for before in (X, pd.DataFrame(X), numbered(0, 1, 2, 3)):
+            model = trainer(warm_start=True).fit(before, Y)
+            assert not hasattr(model, "feature_names_in_")
+            for rows in (X, X.tolist(), pd.DataFrame(X), numbered(0, 1, 2, 3)):
+                uses(rows)[use](model)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_other_numbers_are_names(use: str) -> None:
+    model = trainer(warm_start=True).fit(numbered(1, 2, 3, 4), Y)
+    assert model.feature_names_in_.tolist() == [1, 2, 3, 4]
+    for rows in (X, pd.DataFrame(X)):
+        with pytest.warns(UserWarning, match="^X has no column names, but the fit had some"):
+            uses(rows)[use](model)
+    with pytest.raises(ValueError, match="not seen at the fit: 5; missing: 1"):
+        uses(numbered(2, 3, 4, 5))[use](model)
+    with pytest.raises(ValueError, match="not seen at the fit: 'age'"):
+        uses(numbered(*NAMES))[use](model)
+    model = fitted(warm_start=True)
+    with pytest.warns(UserWarning, match="^X has column names, but the fit had none"):
+        uses(numbered(1, 2, 3, 4))[use](model)
+
+
+def test_numbers_as_names_survive_copies() -> None:
+    model = trainer().fit(numbered(4, 3, 2, 1), Y)
+    for other in (pickle.loads(pickle.dumps(model)), trainer()):
+        other.set_state(model.get_state())
+        assert other.feature_names_in_.tolist() == [4, 3, 2, 1]
+        with pytest.raises(ValueError, match="in another order"):
+            other.predict(numbered(1, 2, 3, 4))
+
+
 def test_breast_cancer() -> None:
     """Columns in another order took the accuracy from 0.99 to 0.88 without a word."""
     datasets = pytest.importorskip("sklearn.datasets")

@@ -245,7 +245,7 @@ def test_a_mixed_frame_takes_about_the_time_of_an_array() -> None:
 
 # ------------------------------------------------------------------------------ values out of range
 
-FILL = ': fit with missing="impute", which fills them with medians, or drop those rows'
+FILL = ': fit with missing="impute", which fills them with medians, or fill them first'
 TO_TABLE = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 
 
@@ -364,6 +364,7 @@ def test_number_of_columns(package: str) -> None:
 # --------------------------------------------------------------------------- columns of other kinds
 
 ENCODE = 'make it a category first, as .astype("category") of pandas does'
+UNMIX = "make all of them numbers first, as pd.to_numeric does, or strings, as .astype(str) does"
 PARTS = "take its parts first, such as .dt.year, .dt.month and .dt.dayofweek"
 LENGTH = "take its length first: .dt.total_seconds()"
 ARROW_LIST, ARROW_STRUCT = pa.list_(pa.int64()), pa.struct([("x", pa.int64())])
@@ -371,7 +372,17 @@ OTHERS: dict[str, tuple[Any, str, str]] = {
     "str": (column(["Paris", "b", "c"]), "row 0 is text, 'Paris'", ENCODE),
     "str with a gap": (column([None, "b", "c"]), "row 1 is text, 'b'", ENCODE),
     "string": (column([NA, "b", "c"], dtype="string"), "row 1 is text, 'b'", ENCODE),
-    "object": (column([1, "b", 2], dtype=object), "row 1 is text, 'b'", ENCODE),
+    "mixed": (column([1, "b", 2], dtype=object), "row 0 is 1 and X['b'] row 1 is 'b'", UNMIX),
+    "mixed with gaps": (
+        column([None, "b", 2.5], dtype=object),
+        "row 2 is 2.5 and X['b'] row 1 is 'b'",
+        UNMIX,
+    ),
+    "mixed with numbers as text": (
+        column(["1", 2, True], dtype=object),
+        "row 1 is 2 and X['b'] row 0 is '1'",
+        UNMIX,
+    ),
     "object with nan": (column([NAN, "b", None], dtype=object), "row 1 is text, 'b'", ENCODE),
     "numbers as text": (column(["1", "2", "?"]), "row 0 is text, '1'", "make numbers of it first"),
     "arrow string": (column(["x"] * 3, dtype=pd.ArrowDtype(pa.string())), "row 0 is text", ENCODE),
@@ -448,6 +459,10 @@ def test_columns_of_other_kinds(kind: str) -> None:
     ("X", "message"),
     [
         ([[1, "Paris"], [2, None]], f"X[0, 1] is text, 'Paris': {ENCODE}"),
+        (
+            [["x", 1], ["y", "Paris"], ["z", 3]],
+            f"X[0, 1] is 1 and X[1, 1] is 'Paris', a number and a string in one column: {UNMIX}",
+        ),
         (np.array([[1, None], [2, "Paris"]], dtype=object), f"X[1, 1] is text, 'Paris': {ENCODE}"),
         ([["Paris"]], f"got dtype <U5: X[0, 0] is text, 'Paris': {ENCODE}"),
         (np.array([["Paris"]]), f"got dtype <U5: X[0, 0] is text, 'Paris': {ENCODE}"),
@@ -817,13 +832,24 @@ def test_names_are_kept(X: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "X",
+    ("labels", "kept"),
     [
-        frame([0, 1]), frame([0.5, 1.5]), frame([("a", "x"), ("a", "y")]),
-        frame(pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])), frame([dt.date(2020, 1, 1)]),
-        np.ones((2, 2)), [[1, 2]], Arrays(),
+        ([0, 1], [0, 1]), ([7, 5], [7, 5]), ([0.5, 1.5], [0.5, 1.5]), ([NAN, 2.0], ["nan", 2.0]),
+        (pd.Index(np.array([3, 4], np.int8)), [3, 4]),
+        (pd.MultiIndex.from_tuples([("a", 1), ("a", 2)]), [("a", 1), ("a", 2)]),
+        ([dt.date(2020, 1, 1), dt.date(2020, 1, 2)], ["2020-01-01", "2020-01-02"]),
+        ([True, False], ["True", "False"]),
     ],
 )  # fmt: skip
+def test_names_that_are_no_strings(labels: Any, kept: list[Any]) -> None:
+    names = open_features(frame(labels)).names
+    assert names is not None
+    assert names.tolist() == kept
+    assert list(map(type, names)) == list(map(type, kept))
+    assert pickle.loads(pickle.dumps(names)).tolist() == kept
+
+
+@pytest.mark.parametrize("X", [np.ones((2, 2)), [[1, 2]], Arrays()])
 def test_without_names(X: Any) -> None:
     assert open_features(X).names is None
 

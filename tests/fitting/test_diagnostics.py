@@ -185,7 +185,7 @@ def test_a_balanced_fit_worse_than_one_class() -> None:
         model.set_weights([-w for w in model.get_weights()])
 
     model = trainer((), epochs=5, class_weight="balanced", callbacks=turn)
-    message = r"worse than one class for all rows \(balanced_accuracy 0\.[23]\d*, of one class 0\.5"
+    message = r"worse than one class for all rows \(balanced_accuracy 0\.[23]\d*, of one 0\.5"
     with pytest.warns(FitWarning, match=message):
         model.fit(rows, labels)
 

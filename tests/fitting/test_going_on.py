@@ -128,7 +128,9 @@ def test_an_interrupt_before_the_first_epoch_leaves_all_as_it_was(settings: Any)
         assert getattr(model, name) == before[name]
 
 
-@pytest.mark.parametrize("how", ["early_stopping", "callback", "other rows", "another monitor"])
+@pytest.mark.parametrize(
+    "how", ["early_stopping", "callback", "other rows", "another monitor", "another loss"]
+)
 def test_otherwise_it_begins_afresh_from_what_predicts(how: str) -> None:
     if how == "early_stopping":
         model = whole()
@@ -142,6 +144,8 @@ def test_otherwise_it_begins_afresh_from_what_predicts(how: str) -> None:
         data = X, 1 - Y, HELD_BACK
     if how == "another monitor":
         model.early_stopping = EarlyStopping("val_accuracy")
+    if how == "another loss":
+        model.label_smoothing = 0.1
     seen: list[Any] = []
     model.warm_start, model.learning_rate, model.epochs = True, 1e-12, 2
     model.callbacks = lambda model, epoch, logs: seen.append((epoch, model.get_weights()))

@@ -19,7 +19,7 @@ from fastmlp import Trainer
 from fastmlp.data import RawTargets, Split, open_features, split_rows
 from fastmlp.data.tables import Table
 from fastmlp.inputs import Columns, learn_columns
-from fastmlp.inputs.categories_and_gaps import MOST_CATEGORIES
+from fastmlp.inputs.learn_columns import MOST_CATEGORIES
 from tests.helpers.basics import NAN
 from tests.helpers.rows import check_features
 
@@ -183,6 +183,62 @@ def test_unknown_and_missing_categories_have_no_one(package: str) -> None:
     assert rows.tolist() == [[0, 0], [0, 0], [0, 1], [1, 0]]
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_unknown_categories_are_warned_of_once_per_column(package: str) -> None:
+    """In later chunks, validation data, predictions and scores; copies warn again."""
+    make, category = PACKAGES[package]
+
+    def rows(cities: list[Any], sizes: list[str]) -> Any:
+        return make({"city": category(cities), "size": category(sizes)})
+
+    known = rows(["Rome", "Oslo", None, "Rome"], ["s", "l", "s", "l"])
+    abroad = rows(["Rome", "Bern", None, "Cork"], ["s", "l", "l", "l"])
+    labels = [0, 1, 0, 1]
+    text = (
+        r"^X\['city'\] holds 'Bern', 'Cork', which no training row had: a category unknown to the "
+        "network is encoded as zeros; for each column this is said once$"
+    )
+    calls: dict[str, Callable[[Trainer], Any]] = {
+        "predict": lambda model: model.predict(abroad),
+        "predict_proba": lambda model: model.predict_proba(abroad),
+        "evaluate": lambda model: model.evaluate(abroad, labels),
+        "partial_fit": lambda model: model.partial_fit(abroad, labels),
+        "a state": lambda model: pickle.loads(pickle.dumps(model)).predict(abroad),
+    }
+    for call in calls.values():
+        model = trainer().fit(known, labels)
+        model.predict(known)
+        with pytest.warns(UserWarning, match=text) as caught:
+            call(model)
+        assert [warning.filename for warning in caught] == [__file__]
+        if call is not calls["a state"]:
+            for again in calls.values():
+                if again is not calls["a state"]:
+                    again(model)
+        with pytest.warns(UserWarning, match=r"^X\['size'\] holds 'xl'"):
+            model.predict(rows(["Rome"], ["xl"]))
+    model = trainer(epochs=2)
+    with pytest.warns(UserWarning, match=text) as caught:
+        model.fit_stream(lambda: iter([(known, labels), (abroad, labels)]))
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match="^validation " + text[1:]) as caught:
+        trainer().fit(known, labels, validation_data=(abroad, labels))
+    assert len(caught) == 1
+
+
+def test_categories_where_none_was_known() -> None:
+    empty = pd.DataFrame({"a": [1.0, 2.0], "b": pd.Categorical([None, None], ["x"])})
+    model = trainer().fit(empty, [0, 1])
+    with pytest.warns(UserWarning, match=r"X\['b'\] holds 'x', which no training row had"):
+        model.predict(empty.assign(b=pd.Categorical(["x", None])))
+
+
+def test_rows_of_weight_0_are_not_warned_of() -> None:
+    data = frame()
+    model = trainer().fit(data, Y, sample_weight=(CITY != "Oslo").astype(float))
+    assert model.layer_sizes_[0] == 2 + 3 + 2
+
+
 def test_categories_of_other_kinds() -> None:
     cut = pd.cut(pd.Series([1.0, 5, 9]), [0, 3, 6, 10])
     days = pd.Series(pd.to_datetime(["2020-01-02", "2020-01-01", "2020-01-02"])).astype("category")
@@ -266,9 +322,11 @@ def test_too_many_categories() -> None:
     with pytest.raises(ValueError, match=message):
         check_features(data, np.float32)
     # Only those of the training rows count.
-    model = trainer(epochs=1, validation_fraction=0.9, validation_split="last").fit(
-        data, np.arange(3000) % 2
-    )
+    model = trainer(epochs=1, validation_fraction=0.9, validation_split="last")
+    with pytest.warns(
+        UserWarning, match=r"X\['(few|most)'\] holds 300, 301, .*, which no training"
+    ):
+        model.fit(data, np.arange(3000) % 2)
     assert model.layer_sizes_[0] == 300 + 300 + 3
 
 
@@ -455,12 +513,17 @@ def test_validation_rows_teach_nothing(split: str) -> None:
     data.loc[where[0], "city"] = "Atlantis"
     data.loc[where[1], "income"] = NAN
     data["city"] = data["city"].astype("category")
-    model = trainer(missing="impute", **chosen).fit(data, Y)
+    model, other = trainer(missing="impute", **chosen), trainer(missing="impute")
+    with pytest.warns(
+        UserWarning, match=r"X\['city'\] holds 'Atlantis', which no training row had"
+    ):
+        model.fit(data, Y)
     columns = model._model.encoding.inputs.columns
     assert columns.categories[1] == ("Bern", "Oslo", "Paris", "Rome")
     assert columns.gaps == ()
     pair = data.iloc[where], Y[where]
-    other = trainer(missing="impute").fit(data.iloc[train], Y[train], validation_data=pair)
+    with pytest.warns(UserWarning, match=r"validation X\['city'\] holds 'Atlantis'"):
+        other.fit(data.iloc[train], Y[train], validation_data=pair)
     assert_same_weights(model, other)
     assert model.history["val_loss"] == other.history["val_loss"]
 
@@ -480,7 +543,9 @@ def test_an_ensemble_of_categories() -> None:
     data = with_gaps()
     chosen: dict[str, Any] = {"validation_fraction": 0.9, "validation_split": "shuffled"}
     rare = data.assign(city=pd.Categorical(np.where(np.arange(N) % 5, "x", CITY)))
-    ensemble = fastmlp.Ensemble(trainer(missing="impute", **chosen), 3).fit(rare, Y)
+    ensemble = fastmlp.Ensemble(trainer(missing="impute", **chosen), 3)
+    with pytest.warns(UserWarning, match="holds '(Bern|Oslo|Paris|Rome)'.*, which no training row"):
+        ensemble.fit(rare, Y)
     known = {m._model.encoding.inputs.columns.categories[1] for m in ensemble.members}
     assert len(known) > 1
     weights = np.arange(N) % 3.0
@@ -524,7 +589,8 @@ def test_a_warm_start_keeps_what_was_learned() -> None:
     model = trainer(missing="impute", warm_start=True).fit(data[:100], Y[:100])
     columns = model._model.encoding.inputs.columns
     other = data[100:].assign(city=pd.Categorical(["Atlantis"] * 100), income=NAN)
-    model.fit(other, Y[100:])
+    with pytest.warns(UserWarning, match="'Atlantis', which no training row had"):
+        model.fit(other, Y[100:])
     assert model._model.encoding.inputs.columns is columns
     model.missing = "error"
     assert np.isfinite(model.fit(other, Y[100:]).history["loss"]).all()

@@ -90,6 +90,15 @@ def test_a_constant_feature_is_harmless(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["standard", "robust", "piecewise", "quantile"])
+@pytest.mark.parametrize("n_rows", [90, 30_000])
+def test_a_constant_is_found_in_spite_of_rounding(kind: str, n_rows: int) -> None:
+    """The weighted mean of many 0.1 is another number."""
+    weights = RNG.uniform(size=n_rows)
+    scaling = learned(kind, np.full((n_rows, 1), 0.1), weights)
+    assert np.abs(scaling.apply(np.array([[0.1], [9.0]]), np.dtype("float64"))).max() < 1e-15
+
+
+@pytest.mark.parametrize("kind", ["standard", "robust", "piecewise", "quantile"])
 @pytest.mark.parametrize("given", ["float64", "int64", "table"])
 def test_large_offsets_lose_nothing(kind: str, given: str) -> None:
     offsets = np.array([1_000_000, 1_700_000_000])
@@ -128,6 +137,107 @@ def test_zeros_stay_where_there_are_mostly_zeros(kind: str) -> None:
         RNG.uniform(size=(300, 40)) * (RNG.uniform(size=(300, 40)) < 0.1) * RNG.uniform(1, 99, 40)
     )
     assert np.array_equal(scaled(kind, rows) == 0, rows == 0)
+
+
+# Of 4,000 rows, a column with a value that most or almost half of them have, up to noise.
+OFTEN: dict[str, tuple[float, float]] = {"80%": (0.8, 5.0), "96%": (0.96, 5.0), "49.9%": (0.499, 0)}
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", [*KINDS, "auto"])
+@pytest.mark.parametrize(
+    ("often", "noise"),
+    [
+        (often, noise)
+        for often in OFTEN
+        for noise in (0.0, 1e-15, 1e-12, 1e-9, 1e-6, 1e-3)
+        if often != "96%" or noise < 1e-9
+    ],
+)
+def test_noise_is_no_unit(kind: str, noise: float, often: str) -> None:
+    """Quartiles that only noise keeps apart do not set the scale; the score is as without it."""
+    fraction, value = OFTEN[often]
+    rng = np.random.default_rng(0)
+    rows = 100 * rng.normal(size=(4000, 2))
+    same = rng.permutation(4000) < fraction * 4000
+    near = value + noise * rng.uniform(-1, 1, 4000)
+    rows[:, 0] = np.where(same, near, value + rng.normal(size=4000))
+    targets = rows[:, 0] + 0.1 * np.sin(rows[:, 1] / 100)
+    train, test = slice(3000), slice(3000, None)
+    model = trainer(scaling=kind, epochs=20, hidden=32, batch_size=64, learning_rate=0.01)
+    model.fit(rows[train], targets[train])
+    factor = model.scaling_.factor
+    assert kind == "quantile" or 0.05 < np.atleast_1d(factor)[0] < 20
+    assert model.score(rows[test], targets[test]) > (0.8 if kind == "quantile" else 0.97)
+
+
+# ------------------------------------------------------------------------- samples of many rows
+
+
+def mixed(spacing: int, n_rows: int = 40_000) -> Array:
+    """Rows of N(1000, 100), every ``spacing``-th of N(0, 1), and what a sample must find."""
+    rng = np.random.default_rng(1)
+    rows = rng.normal(1000, 100, (n_rows, 2))
+    rows[::spacing] = rng.normal(size=rows[::spacing].shape)
+    return rows
+
+
+@pytest.mark.parametrize("kind", ["robust", "piecewise", "auto"])
+def test_many_rows_that_alternate(kind: str) -> None:
+    rows = mixed(2)
+    scaling = learned(kind, rows)
+    quartiles = np.quantile(rows, [0.25, 0.75], axis=0)
+    # The median lies in the gap between the two: half of the rows, +- 0.0035, are on either side.
+    assert isinstance(scaling.centre, np.ndarray)
+    assert isinstance(scaling.factor, np.ndarray)
+    assert np.abs(np.mean(rows < scaling.centre, axis=0) - 0.5).max() < 0.015
+    np.testing.assert_allclose(1 / scaling.factor, np.ptp(quartiles, axis=0), rtol=0.02)
+
+
+@pytest.mark.parametrize("period", [3, 24, 20_000])
+def test_many_rows_of_a_periodic_series(period: int) -> None:
+    hours = np.arange(480_000)
+    rows = np.sin(2 * np.pi * hours / period)[:, None] * [1, 100] + 300
+    quantiles = learned("quantile", rows).points
+    fractions = (np.arange(256) + 0.5) / 256
+    wanted = np.quantile(rows, fractions, axis=0, method="inverted_cdf")
+    assert isinstance(quantiles, np.ndarray)
+    for j in range(2):
+        below = np.searchsorted(np.sort(rows[:, j]), quantiles[1:-1, j], "right") / len(rows)
+        assert (below > fractions - 0.02).all()
+        upto = np.searchsorted(np.sort(rows[:, j]), quantiles[1:-1, j], "left") / len(rows)
+        assert (upto < fractions + 0.02).all()
+    assert np.abs(quantiles[1:-1] - wanted).max() <= np.ptp(rows)
+
+
+def test_pixels_that_alternate() -> None:
+    """Of every 60 images one has no zeros."""
+    pixels = np.zeros((60_000, 16), np.float32)
+    pixels[:, ::2] = RNG.integers(100, 256, (60_000, 8))
+    pixels[::60] = 255
+    assert learned("auto", pixels).kind == "factor"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_do_not_depend_on_the_seed(kind: str) -> None:
+    rows = mixed(2)
+    first, second = (
+        learn_inputs(open_features(rows), slice(None), None, fit_settings(scaling=kind, seed=seed))
+        for seed in (1, 2)
+    )
+    assert np.array_equal(first[1], second[1])
+
+
+@pytest.mark.parametrize("kind", ["robust", "piecewise", "quantile"])
+def test_few_of_many_rows_that_weigh_most(kind: str) -> None:
+    """A weight of k counts as k rows in a sample, too."""
+    rows, weights = mixed(2), np.full(40_000, 1e-6)
+    chosen = np.arange(1, 40_000, 4000)
+    weights[chosen] = 1e6
+    got, wanted = learned(kind, rows, weights), learned(kind, rows[chosen])
+    probe, dtype = rows[chosen], np.dtype("float64")
+    differences = np.abs(got.apply(probe, dtype) - wanted.apply(probe, dtype))
+    assert np.median(differences) < 0.3
 
 
 # ----------------------------------------------------------------------------------- what auto does
@@ -209,14 +319,15 @@ def test_only_training_rows_are_learned_from(kind: str) -> None:
 
 @needs_compiler
 def test_chunks_are_scaled_by_the_first() -> None:
-    chunks = [(RAW[:50], LABELS[:50]), (RAW[50:] * 9, LABELS[50:])]
+    rows = RAW[:, :-1]
+    chunks = [(rows[:50], LABELS[:50]), (rows[50:] * 9, LABELS[50:])]
     stream = trainer(epochs=1).fit_stream(chunks, classes=[0, 1, 2])
     parts = trainer()
     parts.partial_fit(*chunks[0], classes=[0, 1, 2])
     first = parts.scaling_
     parts.partial_fit(*chunks[1])
     assert parts.scaling_ is first
-    alone = learned("auto", RAW[:50])
+    alone = learned("auto", rows[:50])
     for model in (stream, parts):
         assert np.array_equal(model.scaling_.centre, alone.centre)  # type: ignore[arg-type]
     assert same_weights(stream.get_weights(), parts.get_weights())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fastmlp import Trainer
+from fastmlp.losses import Quantile
 from tests.helpers.basics import NAN, Array, needs_compiler
 from tests.helpers.models import (
     OPTIMIZERS,
@@ -150,7 +151,7 @@ def test_one_output_needs_a_loss(sizes: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="needs an output for each class; got weights with 1"):
         model.set_weights(random_weights(*sizes))
     assert not hasattr(model, "layer_sizes_")
-    with pytest.raises(ValueError, match="at least 2 classes"):
+    with pytest.raises(ValueError, match="Y holds one class only, 0: at least 2 are needed"):
         model.fit(X, 0 * Y)
     for loss, kind in (("squared_error", "f"), ("binary_cross_entropy", "i")):
         model = trainer(loss=loss)
@@ -270,3 +271,60 @@ def test_weights_in_another_dtype_than_the_setting() -> None:
     model.set_weights([w.astype(np.float64) for w in model.get_weights()])
     assert {w.dtype for w in model.get_weights()} == {np.dtype("float32")}
     assert model.predict_proba(X).dtype == np.float32
+
+
+# ---------------------------------------------------------------------------- units of the targets
+
+FIRST, SECOND = X[:, :2].astype(np.float64).T
+UNITS: dict[str, tuple[Any, Array]] = {
+    "seconds since 1970": ("squared_error", 1_700_000_123 + FIRST),
+    "two columns": ("huber", np.stack([1e-9 * FIRST, 1e9 + SECOND], axis=1)),
+    "a band": (Quantile((0.1, 0.9)), -1_700_000_123 + FIRST),
+    "many": ("poisson", 1e9 * np.exp(FIRST)),
+    "rare": ("poisson", 1e-9 * np.exp(FIRST)),
+}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_in_the_unit_of_the_targets(unit: str, dtype: str) -> None:
+    """They keep their meaning, in the same trainer, in a callback, and in another trainer."""
+    loss, targets = UNITS[unit]
+    options = {"loss": loss, "dtype": dtype, "scaling": "standard", "epochs": 40}
+
+    def give_back(model: Trainer, epoch: int, logs: Any) -> None:
+        model.set_weights(model.get_weights())
+
+    plain, model = (
+        trainer(**options, callbacks=each).fit(X, targets) for each in ((), give_back)
+    )  # fmt: skip
+    wanted, spread = plain.predict(X), targets.std(axis=0)
+    assert {w.dtype for w in plain.get_weights()[:2]} == {np.dtype(dtype)}
+    assert plain.get_weights()[-1].dtype == np.float64
+    assert plain.score(X, targets) > 0.8 or loss == UNITS["a band"][0]
+    assert np.abs((model.predict(X) - wanted) / spread).max() < 1e-4
+    plain.set_weights(plain.get_weights())
+    assert np.abs((plain.predict(X) - wanted) / spread).max() < 1e-6
+    other = trainer(**options, warm_start=True)
+    for _ in range(2):
+        other.set_weights(plain.get_weights(), scaling=plain.scaling_)
+        assert np.abs((other.predict(X) - wanted) / spread).max() < 1e-5
+    assert other.score(X, targets) == pytest.approx(plain.score(X, targets), abs=1e-5)
+
+
+def test_given_weights_are_trained_at_their_offset() -> None:
+    """The last bias is the centre of the targets, which float32 would round."""
+    targets = 1_700_000_123 + FIRST
+    model = trainer(scaling="standard", epochs=40).fit(X, targets)
+    other = trainer(loss="squared_error", warm_start=True, epochs=40)
+    other.set_weights(model.get_weights(), scaling=model.scaling_)
+    other.scaling = "standard"
+    assert other.fit(X, targets).score(X, targets) >= model.score(X, targets) > 0.9
+
+
+def test_weights_for_numbers_are_not_those_of_counts() -> None:
+    model = trainer(loss="squared_error", warm_start=True)
+    model.set_weights(random_weights(4, 8, 1))
+    model.loss = "poisson"
+    with pytest.raises(ValueError, match=r"loss='poisson', but its weights were set with Squared"):
+        model.fit(X, Y)

@@ -26,7 +26,7 @@ LAYERS = (
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
     {"fastmlp.metrics"},
     {"fastmlp.checks", "fastmlp.cached", "fastmlp.fit_warning", "fastmlp.figure"},
-    {"fastmlp.member"},
+    {"fastmlp.did_you_mean", "fastmlp.member"},
     {"fastmlp.kernels"},
 )
 DEPTH = {module: depth for depth, layer in enumerate(LAYERS) for module in layer}

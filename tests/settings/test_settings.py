@@ -14,10 +14,14 @@ import pytest
 
 import fastmlp.optimizers
 from fastmlp import EarlyStopping, Trainer
-from fastmlp.losses import Huber, SoftmaxCrossEntropy
+from fastmlp.did_you_mean import ALSO_CALLED
+from fastmlp.kernels.plugins.activations import ACTIVATIONS
+from fastmlp.losses import LOSSES, Huber, SoftmaxCrossEntropy
+from fastmlp.metrics import METRICS
 from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, AdamW
-from fastmlp.schedules import Cosine, ReduceOnPlateau, Step
+from fastmlp.schedules import SCHEDULES, Cosine, ReduceOnPlateau, Step
 from fastmlp.settings import SETTINGS, Choices, FitSettings, LearningRate, Settings, choices
+from fastmlp.settings.checks import INITIALIZERS, LEARNED_SCALINGS
 from tests.helpers.basics import INF, NAN, needs_compiler
 from tests.helpers.models import X, Y, fit_settings, fitted, numbers, same_weights, trainer
 
@@ -52,7 +56,7 @@ def test_all_but_the_hidden_units_are_keywords() -> None:
 
 @pytest.mark.parametrize("kind", [Choices, FitSettings])
 def test_a_fit_goes_by_the_same_names(kind: type[Any]) -> None:
-    assert {item.name for item in fields(kind)} == set(SETTINGS)
+    assert {item.name for item in fields(kind)} - {"open_ended"} == set(SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -437,6 +441,9 @@ def test_a_schedule_that_monitors_what_is_not_recorded() -> None:
     with pytest.raises(ValueError, match="monitor must be one of 'loss'"):
         model.fit(X, Y)
     model.fit(X, Y, validation_data=(X, Y))
+    model = trainer(schedule=ReduceOnPlateau(monitor="own_metric"), metrics=own_metric)
+    with pytest.raises(ValueError, match=r"monitor must be a loss or a named .*; got 'own_metric'"):
+        model.fit(X, Y)
 
 
 @needs_compiler
@@ -540,6 +547,13 @@ NEAR = {
     "verbos": "verbose",
     "dtyp": "dtype",
     "seeds": "seed",
+    "lr": "learning_rate",
+    "alpha": "l2",
+    "max_iter": "epochs",
+    "hidden_layer_sizes": "hidden",
+    "random_state": "seed",
+    "n_jobs": "threads",
+    "batch": "batch_size",
 }
 
 
@@ -550,12 +564,120 @@ def test_a_near_miss_is_an_error(name: str) -> None:
     with pytest.raises(AttributeError, match=re.escape(message)):
         setattr(model, name, 1)
     assert not hasattr(model, name)
+    message = f"unexpected keyword argument {name!r}; did you mean {NEAR[name]!r}?"
+    if NEAR[name] in SETTINGS:
+        with pytest.raises(TypeError, match=rf"^Trainer.__init__\(\) got an {re.escape(message)}$"):
+            Trainer(**{name: 1})
+
+
+ELSEWHERE = {
+    "momentum": "optimizer=SGD(momentum=...)",
+    "weight_decay": "optimizer=AdamW(weight_decay=...)",
+    "patience": "early_stopping=EarlyStopping(patience=...)",
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_setting_of_another_object_is_named(name: str) -> None:
+    message = re.escape(f"; did you mean {ELSEWHERE[name]}?")
+    with pytest.raises(AttributeError, match=message):
+        setattr(Trainer(), name, 1)
+    with pytest.raises(TypeError, match=message):
+        Trainer(**{name: 1})
+
+
+MEANT: dict[str, dict[str, str]] = {
+    "loss": {
+        "mse": "squared_error", "MSELoss": "squared_error", "l2": "squared_error",
+        "mae": "absolute_error", "l1": "absolute_error", "Huber": "huber", "pinball": "quantile",
+        "cross_entropy": "softmax_cross_entropy", "bce": "binary_cross_entropy",
+        "categorical_crossentropy": "softmax_cross_entropy", "poison": "poisson",
+    },
+    "optimizer": {"Adam": "adam", "SGD": "sgd", "sdg": "sgd", "AdamW": "adamw", "nesterov": "sgd"},
+    "activation": {
+        "sigmoid": "logistic", "linear": "identity", "swish": "silu", "leakyrelu": "leaky_relu",
+        "ReLU": "relu", "than": "tanh",
+    },
+    "initializer": {
+        "xavier": "glorot_uniform", "glorot": "glorot_uniform", "kaiming": "he_uniform",
+        "kaiming_normal": "he_normal", "He_Normal": "he_normal",
+    },
+    "schedule": {
+        "cosin": "cosine", "plateau": "reduce_on_plateau", "OneCycleLR": "one_cycle",
+        "invscaling": "inverse_scaling", "StepLR": "step",
+    },
+    "scaling": {"minmax": "max_abs", "z-score": "standard", "Robust": "robust"},
+    "metrics": {"acc": "accuracy", "auc": "roc_auc", "rmse": "mse", "F1": "f1", "R2": "r2"},
+    "missing": {"mean": "impute", "impuet": "impute"},
+    "validation_split": {"random": "shuffled", "stratify": "stratified"},
+    "class_weight": {"balance": "balanced"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_the_value_that_was_meant_is_named(name: str) -> None:
+    for value, meant in MEANT[name].items():
+        message = re.escape(f"; got {value!r}; did you mean {meant!r}?")
+        with pytest.raises(ValueError, match=rf"^{name} must be .*{message}$"):
+            Trainer(**{name: value})
+        Trainer(**{name: meant})
+
+
+def test_each_item_is_looked_up() -> None:
+    with pytest.raises(ValueError, match=r"activation\[1\] must .*; did you mean 'logistic'\?$"):
+        Trainer((3, 4), activation=["relu", "sigmoid"])
+    with pytest.raises(ValueError, match=r"; got \['f1', 'auc'\]; did you mean 'roc_auc'\?$"):
+        Trainer(metrics=["f1", "auc"])
+
+
+def test_without_a_likely_name_there_is_no_hint() -> None:
+    with pytest.raises(ValueError, match=r"got 'lbfgs'$"):
+        Trainer(optimizer="lbfgs")
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'foo'$"):
+        Trainer(foo=1)
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'weight_decay'$"):
+        Adam(weight_decay=0.1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "meant"),
+    [
+        (Adam, "lr", "learning_rate"),
+        (Adam, "eps", "epsilon"),
+        (EarlyStopping, "patiense", "patience"),
+        (EarlyStopping, "restore_best_weights", "restore_best"),
+        (ReduceOnPlateau, "min_deltas", "min_delta"),
+    ],
+)
+def test_objects_name_the_field_that_was_meant(kind: type[Any], name: str, meant: str) -> None:
+    message = rf"^{kind.__name__}.__init__\(\) got an .* {name!r}; did you mean {meant!r}\?$"
+    with pytest.raises(TypeError, match=message):
+        kind(**{name: 1})
+
+
+def test_an_initializer_of_a_subclass_has_its_own_names() -> None:
+    class Short(Trainer):
+        def __init__(self, lr: float, **others: Any) -> None:
+            others.pop("n_jobs")
+            super().__init__(learning_rate=lr, **others)
+
+    model = Short(lr=0.5, epochs=3, n_jobs=2)
+    assert (model.learning_rate, model.epochs) == (0.5, 3)
+
+
+def test_every_name_in_the_table_is_one_of_this_package() -> None:
+    known = {
+        *SETTINGS, *LOSSES, *OPTIMIZERS, *SCHEDULES, *METRICS, *ACTIVATIONS, *INITIALIZERS,
+        *LEARNED_SCALINGS, "impute", "error", "shuffled", "stratified", "epsilon", "restore_best",
+        "best_only",
+    }  # fmt: skip
+    assert {name.partition("=")[0] for name in ALSO_CALLED} <= known
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "scaler", "model_name", "notes", "best_loss", "best_epoch_", "lr", "patience", "x", "name",
+        "scaler", "model_name", "notes", "best_loss", "best_epoch_", "lr_", "_lr", "x", "name",
         "val_losses", "labels", "started", "id", "tags", "n_rows", "columns", "rate",
         "units", "size", "fold", "feature_names", "threshold", "_epoch", "_seed", "pipeline",
         "history_", "best_weights", "description", "train_loss", "path", "score_", "created_at",

@@ -1,0 +1,84 @@
+"""Categories and medians, learned from the training rows."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data import Array, Features, Numbers, Rows
+from .categories_and_gaps import Columns
+
+# More one-hot columns than this are an error.
+MOST_CATEGORIES = 2000
+
+
+def learn_columns(
+    features: Features,
+    train: Rows,
+    weights: Numbers | None,
+    dtype: npt.DTypeLike | None,
+    missing: str,
+) -> tuple[Columns, Array]:
+    """Learn categories and medians from the training rows; return them and all encoded rows.
+
+    Parameters
+    ----------
+    features : Features
+    train : slice or array of int
+        The training rows.
+    weights : array, optional
+        Weights of the training rows; k counts as k rows.
+    dtype : dtype, optional
+        Dtype of the encoded rows, see :meth:`Table.numbers`.
+    missing : {"error", "impute"}
+
+    Raises
+    ------
+    TypeError, ValueError
+        For columns that hold neither numbers nor categories, too many categories, or gaps that are
+        an error.
+    """
+    categories = {
+        j: tuple(dict.fromkeys(features.coded(j).present(train).values()))
+        for j in features.categories
+    }
+    columns = Columns(features.shape[1], categories)
+    _check_count(columns, features)
+    if missing == "error":
+        return columns, columns.encode(features, dtype)
+    rows, has_gaps = features.numbers(dtype, categories, columns.n_inputs - columns.n_numbers)
+    medians, gaps = np.zeros(columns.n_numbers), []
+    for k in range(columns.n_numbers):
+        medians[k], found = _median(rows[train, k], weights)
+        gaps += [k] * found
+    columns = Columns(columns.n_given, categories, medians, tuple(gaps))
+    return columns, columns.complete(rows, features, has_gaps)
+
+
+def _check_count(columns: Columns, features: Features) -> None:
+    counts = {j: len(keys) for j, keys in columns.categories.items()}
+    total = sum(counts.values())
+    if total > MOST_CATEGORIES:
+        most = max(counts, key=counts.__getitem__)
+        raise ValueError(
+            f"{features.name} must have at most {MOST_CATEGORIES} categories in all columns, each "
+            f"of which becomes a column of 0 and 1; got {total}, most of them, {counts[most]}, in "
+            f"{features.called(most)}: put rare ones together, or leave that column out"
+        )
+    if columns.n_inputs == 0:
+        raise ValueError(f"{features.name} must have some categories; got columns of gaps alone")
+
+
+def _median(column: Array, weights: Numbers | None) -> tuple[float, bool]:
+    """Median of a column without its gaps, 0 for an empty one, and whether there are gaps."""
+    gaps = np.isnan(column)
+    has_gaps = bool(gaps.any())
+    if has_gaps:
+        column = column[~gaps]
+        weights = None if weights is None else weights[~gaps]
+    if len(column) == 0:
+        return 0.0, has_gaps
+    if weights is None:
+        return float(np.median(column.astype(np.float64))), has_gaps
+    order = np.argsort(column, kind="stable")
+    sums = np.cumsum(weights[order])
+    middle = [np.searchsorted(sums, sums[-1] / 2, side) for side in ("left", "right")]
+    return float(column[order[middle]].mean(dtype=np.float64)), has_gaps

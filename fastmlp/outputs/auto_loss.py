@@ -1,0 +1,90 @@
+"""The loss that "auto" stands for: whether targets are classes, labels or numbers."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from ..data import RawTargets, gather_rows, read_targets
+from ..fit_warning import warn
+from ..losses import LOSSES, Loss
+
+# Whole numbers of so many different values may be classes or quantities. Digits have 10 values,
+# letters, grades and small counts up to 30, ages and larger counts more.
+_SOME_CLASSES, _MANY_CLASSES = 10, 30
+# A value of fewer rows is rare for a class.
+_RARE = 5
+_NUMBERS = "loss='poisson' for counts, loss='squared_error' for other quantities"
+_WAYS = f"loss='softmax_cross_entropy' for classes, {_NUMBERS}"
+
+# Targets, and the loss decided on more targets of which they are a part.
+_decided: ContextVar[tuple[Any, Loss | None]] = ContextVar("decided", default=(None, None))
+
+
+def suitable_loss(targets: RawTargets) -> Loss:
+    """The loss for "auto"; a FitWarning says if whole numbers may be meant as something else.
+
+    Raises
+    ------
+    ValueError
+        If there are too many different whole numbers for classes.
+    """
+    name = "squared_error"
+    if targets.is_flat and targets.are_whole:
+        name = "softmax_cross_entropy"
+        if targets.values.dtype.kind in "iuf":
+            _check_classes(targets)
+    elif targets.is_one_hot:
+        name = "softmax_cross_entropy"
+    elif not targets.is_flat and targets.are_zeros_and_ones:
+        name = "binary_cross_entropy"
+    elif targets.are_whole:
+        warn(
+            f"{targets.name} holds {targets.values.shape[1]} columns of whole numbers, taken as "
+            f"quantities: say what they are by {_NUMBERS}; columns of classes need a network each"
+        )
+    return LOSSES[name]()
+
+
+def _check_classes(targets: RawTargets) -> None:
+    """Refuse or warn of whole numbers in one column that are perhaps no classes."""
+    values, rows = np.unique(targets.values, return_counts=True)
+    got = f"{targets.name} holds {len(values)} different whole numbers"
+    if len(values) > _MANY_CLASSES:
+        raise ValueError(f"{got}, which may be classes or quantities: say so by {_WAYS}")
+    has_gaps = int(values[-1]) - int(values[0]) >= len(values)
+    if len(values) > _SOME_CLASSES and (has_gaps or values.dtype.kind == "f" or rows.min() < _RARE):
+        warn(f"{got}, taken as classes: say what they are by {_WAYS}")
+
+
+def loss_of_parts(Y: Any, sample_weight: Any, parts: Sequence[Any]) -> Loss:
+    """The loss for "auto" in fits of some rows of Y, each by indices or flags, or None for all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For unusable targets, or too many different whole numbers.
+    """
+    rows = None
+    if not any(part is None for part in parts):
+        numbers = np.arange(len(Y))
+        rows = np.unique(np.concatenate([numbers[part] for part in parts]))
+    return suitable_loss(read_targets(gather_rows(Y, rows), None, gather_rows(sample_weight, rows)))
+
+
+@contextmanager
+def decided(Y: Any, loss: Loss | None) -> Iterator[None]:
+    """Within this context, "auto" is ``loss`` in a fit of the object ``Y``."""
+    token = _decided.set((Y, loss))
+    try:
+        yield
+    finally:
+        _decided.reset(token)
+
+
+def decided_loss(Y: Any) -> Loss | None:
+    """The loss decided for the object ``Y``, if any. Callbacks may fit other targets meanwhile."""
+    targets, loss = _decided.get()
+    return loss if Y is targets else None
