@@ -1,8 +1,9 @@
 """Losses, with their settings.
 
-z is an output of the network, y its target; the loss of a batch is the mean over its samples,
-weighted by sample weights. To add one: its formula in ``kernels.plugins``, a class here with the
-source, and a line in ``LOSSES``.
+z is an output of the network, y its target; the loss of a batch is the mean over its samples of the
+loss times their weights, whose mean over all training rows is 1, as Keras's ``sum_over_batch_size``
+but for that mean. To add one: its formula in ``kernels.plugins``, a class here with the source, and
+a line in ``LOSSES``.
 """
 
 from __future__ import annotations

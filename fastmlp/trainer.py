@@ -78,8 +78,10 @@ class Trainer(Predictor):
         "binary_cross_entropy" (two classes from one output, or columns of labels 0 and 1),
         "squared_error" (halved), "absolute_error", "huber", "quantile", "poisson".
     class_weight : mapping or "balanced", optional
-        Weights of classes in training, by default 1; "balanced" gives all classes the same total
-        weight. They multiply ``sample_weight``.
+        Weights of classes, by default 1; "balanced" gives all classes the same total weight over
+        the training rows. They multiply ``sample_weight`` in ``loss`` and ``val_loss``, not in
+        metrics and ``evaluate``. A class that Y lacks is a warning, a misspelt one an error.
+        Streams and ``partial_fit`` need a mapping.
     label_smoothing : float, default 0.0
         Fraction of each label spread evenly over all classes, in the cross-entropy losses.
     optimizer : str or object of ``fastmlp.optimizers``, default "adam"
@@ -316,8 +318,9 @@ class Trainer(Predictor):
             its mean and standard deviation over the training rows, counts by their mean;
             predictions, losses and Huber's delta are in the unit of Y.
         sample_weight : array of shape (n,), optional
-            A weight of k counts as k rows, 0 as none. The loss of a batch is divided by the sum of
-            its weights.
+            A weight of k counts as k rows, 0 as none. The weighted losses of a batch are added and
+            divided by its rows, and by the mean weight of all training rows, classes included:
+            weights have their effect in batches of any size, and their scale has none.
         validation_data : (X, Y) or (X, Y, sample_weight), optional
             Rows to evaluate after every epoch, in place of ``validation_fraction``.
 
@@ -390,7 +393,8 @@ class Trainer(Predictor):
         ----------
         X, Y, sample_weight
             As for ``fit``. Statistics of the data (means, standard deviations, categories, medians)
-            are learned in the first call only, see ``fit_stream``.
+            are learned in the first call only, see ``fit_stream``. The mean weight is that of all
+            rows so far.
         classes : array, optional
             All labels, sorted; by default those of Y in the first call. Later ones must name the
             same.
@@ -437,7 +441,7 @@ class Trainer(Predictor):
             is called for each epoch. Statistics of the data (means, standard deviations,
             categories, medians) are learned from the first chunk: an error names columns that are
             constant there, unless ``scaling`` is None or factors, or X holds pixels. Numbers in Y
-            must vary there, too.
+            must vary there, too. The mean weight is that of all rows so far.
         classes : array, optional
             All labels, sorted; needed if the first chunk lacks some.
         validation_data : (X, Y) or (X, Y, sample_weight), optional

@@ -12,7 +12,7 @@ from .pandas_polars_arrow import gather_rows
 from .sampling import sample_rows
 from .splits import Split, choose_split, split_rows
 from .tables import blocks
-from .targets import RawTargets, as_samples, check_classes, read_targets
+from .targets import RawTargets, as_samples, check_classes, read_targets, rescaled
 
 __all__ = [
     "Array",
@@ -37,6 +37,7 @@ __all__ = [
     "is_ready",
     "open_features",
     "read_targets",
+    "rescaled",
     "sample_rows",
     "shown",
     "some",

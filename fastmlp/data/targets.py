@@ -32,7 +32,9 @@ class RawTargets:
     values : array of shape (n,), or (n, columns) with 2 or more columns
         Finite numbers, booleans, or, in one column only, strings.
     weights : array of shape (n,), optional
-        Sample weights, > 0.
+        Sample weights, > 0, of which the largest is from 1 to 2.
+    unit : float
+        Their unit, a power of 2.
     kept : slice or array of int
         Their rows in X.
     name : str
@@ -41,6 +43,7 @@ class RawTargets:
 
     values: Array
     weights: Numbers | None = None
+    unit: float = 1.0
     kept: Rows = field(default_factory=lambda: slice(None))
     name: str = "Y"
 
@@ -244,10 +247,21 @@ def read_targets(
     values = finite(values, values.dtype.newbyteorder("="), name)
     values = values if several else values.ravel()
     weights = read_weights(sample_weight, len(values), f"{prefix}sample_weight")
-    if weights is None or weights.all():
-        return RawTargets(values, weights, name=name)
+    if weights is None:
+        return RawTargets(values, name=name)
+    weights, unit = rescaled(weights)
+    if weights.all():
+        return RawTargets(values, weights, unit, name=name)
     kept = np.flatnonzero(weights)
-    return RawTargets(values[kept], weights[kept], kept, name)
+    return RawTargets(values[kept], weights[kept], unit, kept, name)
+
+
+def rescaled(weights: Numbers) -> tuple[Numbers, float]:
+    """Weights of which the largest is from 1 to 2, and their unit, a power of 2: their sums and
+    products neither overflow nor underflow, and float32 holds them."""
+    largest = weights.max(initial=0)
+    power = int(np.frexp(largest)[1]) - 1 if largest > 0 else 0
+    return np.ldexp(weights, -power), float(np.ldexp(1.0, power))
 
 
 def read_weights(sample_weight: Any, n_rows: int, name: str = "sample_weight") -> Numbers | None:

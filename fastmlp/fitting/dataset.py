@@ -29,9 +29,12 @@ from ..network.encoding import Encoding
 from ..outputs import (
     Outputs,
     Targets,
+    class_factors,
     decided_loss,
     learn_outputs,
     match_outputs,
+    of_known_classes,
+    trained_on,
     with_class_weights,
     with_classes,
 )
@@ -59,7 +62,8 @@ class FitData:
         """A checksum that tells other data: of all targets, and of a few rows."""
         digest = 0
         for X, targets in filter(None, ((self.X, self.targets), self.validation)):
-            for array in (targets.labels, targets.values, targets.weights, X[:2], X[-2:]):
+            weights = [w and w.values for w in (targets.weights, targets.loss_weights)]
+            for array in (targets.labels, targets.values, *weights, X[:2], X[-2:]):
                 if array is not None:
                     digest = zlib.crc32(np.ascontiguousarray(array).data, digest)
         return digest
@@ -100,6 +104,8 @@ def fit_data(
     outputs = _outputs(targets, train, settings, known, classes, decided_loss(Y))
     encoding = Encoding(inputs, outputs)
     encoded = outputs.encode(targets, settings.dtype)
+    class_weight = of_known_classes(settings.class_weight, outputs, encoded)
+    settings = replace(settings, class_weight=class_weight)
     validation = None
     if validated:
         samples = as_samples(validation_data, "validation_data")
@@ -108,7 +114,11 @@ def fit_data(
         inputs.columns.warn_of_unknown(features, targets.rows_in_x(held_back))
         validation = rows[held_back], encoded.part(held_back)
         rows, encoded = rows[train], encoded.part(train)
-    encoded = with_class_weights(encoded, outputs, settings.class_weight)
+    factors = class_factors(class_weight, outputs, encoded)
+    if validation is not None:
+        weighted = with_class_weights(validation[1], outputs, factors)
+        validation = validation[0], weighted.rescaled()
+    kept, encoded = trained_on(with_class_weights(encoded, outputs, factors))
     if split not in (None, before) and known is not None and known.fitted:
         warn(
             "the fit continues a network that may have been trained on the rows kept for "
@@ -117,7 +127,7 @@ def fit_data(
         )
     # A refit, or further chunks, do not decide on the loss again.
     settings = replace(settings, loss=outputs.loss)
-    return FitData(rows, encoded, encoding, settings, validation, split)
+    return FitData(rows[kept], encoded.rescaled(), encoding, settings, validation, split)
 
 
 def _opened(X: Any, known: Encoding | None) -> Features:

@@ -50,7 +50,7 @@ class Seen:
     def add_classes(self, outputs: Outputs, targets: Targets) -> None:
         """Add the weights of the classes of some rows."""
         if outputs.kind in ("classes", "pair"):
-            weights = targets.weights_or_ones
+            weights = targets.of_scores.given
             n_classes = len(outputs.labels)
             self.classes = self.classes + np.bincount(outputs.indices(targets), weights, n_classes)
             self.squares += float(np.square(weights).sum())

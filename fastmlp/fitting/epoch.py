@@ -3,14 +3,17 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..kernels.plugins.update_rules import RULES
+from ..kernels.runs.plan import aligned_zeros
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
 from ..network.packed_network import Floats, Network
+from ..outputs import Means, MeanWeight
 from .contention import Contention
 from .dataset import FitData
 from .memory import allocate, chunk_flops, reads_rows
@@ -25,11 +28,10 @@ _FLOPS_BESIDE = 1e4
 
 
 class Statistics(NamedTuple):
-    """Loss, metric and size of an epoch, or of a part of it."""
+    """Losses, scores and size of an epoch, or of a part of it."""
 
-    loss: float  # mean over the samples, each when its batch was trained on
-    metric: float  # likewise
-    total: float  # sum of the sample weights
+    means: Means  # over the samples, each when its batch was trained on
+    mean_weight: MeanWeight  # after this epoch or part
     is_complete: bool  # False if the time ran out before
     rows: int
     learning_rate: float  # of the last update
@@ -38,11 +40,8 @@ class Statistics(NamedTuple):
     @classmethod
     def joined(cls, parts: "Sequence[Statistics]") -> "Statistics":
         """The statistics of an epoch from those of its parts, in order."""
-        total = sum(part.total for part in parts)
         return parts[-1]._replace(
-            loss=sum(part.loss * part.total for part in parts) / total,
-            metric=sum(part.metric * part.total for part in parts) / total,
-            total=total,
+            means=reduce(Means.with_part, (part.means for part in parts)),
             rows=sum(part.rows for part in parts),
             seconds=sum(part.seconds for part in parts),
         )
@@ -91,15 +90,24 @@ class TrainingRun:
         self._updates = np.arange(self.updates_per_epoch, dtype=np.float64)
         self._factors = {  # batch by batch
             "rates": self._updates.copy(),
-            "sample_scales": self._sample_scales(self._order),
+            "sample_scales": self._updates.copy(),
             "decays": np.zeros_like(self._updates),
             "l2s": np.full_like(self._updates, settings.l2),
             "l1s": np.full_like(self._updates, settings.l1),
         }
+        self._own_mean = targets.of_loss.total / self.rows  # in the unit of the weights
+        self._set_scales(self._own_mean)
         self._targets, numbers = outputs.run_fields(targets, self._order, network.dtype)
         job.set_rows(data.X, self._order, in_place=reads_rows(network, data))
-        job.point(**self._targets, **self._factors, team=self._team, row_masks=self._row_masks)
-        job.set(**numbers, credit=CREDIT)
+        lanes, members = int(job.runs["lanes"][0]), len(job.runs)
+        # In whole cache lines, as each member of a team writes to its own sums.
+        shape = members, outputs.averaged, 2, lanes
+        self._totals = aligned_zeros(math.prod(shape), np.dtype(np.float64)).reshape(shape)
+        job.point(
+            **self._targets, **self._factors, team=self._team, row_masks=self._row_masks,
+            totals=self._totals,
+        )  # fmt: skip
+        job.set(**numbers, credit=CREDIT, sum_count=self._totals[0].size)
 
     @property
     def updates_per_epoch(self) -> int:
@@ -120,6 +128,7 @@ class TrainingRun:
         dropout_key: int = 0,
         deadline: float = math.inf,
         report: Callable[[int], Any] = lambda rows: None,
+        before: MeanWeight | None = None,
     ) -> tuple[Network, Statistics]:
         """Train on every row once, in ``order``, until the deadline; return network and statistics.
 
@@ -135,6 +144,8 @@ class TrainingRun:
             By ``time.perf_counter``: the epoch ends soon after it, but not before its first slice.
         report : callable
             Called with the number of rows trained on since the last call, about every 0.1 s.
+        before : MeanWeight, optional
+            The mean weight of earlier rows; losses are divided by the mean over those and these.
 
         Raises
         ------
@@ -147,16 +158,20 @@ class TrainingRun:
         weights[:], state[:], self._gradients[:] = network.packed, network.state, 0
         self._order[:] = order
         targets.gather(order, self._targets)
-        self._set_factors(network, rates)
-        job.set(total_loss=0, total_score=0, dropout_key=dropout_key)
+        unit = targets.of_loss.unit
+        mean_weight = (before or MeanWeight()).after(self.rows, self._own_mean * unit)
+        self._set_factors(network, rates, mean_weight.mean / unit)
+        self._totals[:] = 0
+        job.set(dropout_key=dropout_key)
         done = self._run_slices(deadline, report)
-        sums = float(job.runs["total_loss"][0]), float(job.runs["total_score"][0])
         seen = targets if done == len(rates) else targets.part(order[: self._rows(done)])
-        loss, metric = self._data.encoding.outputs.summed_up(*sums, seen)
-        if not (math.isfinite(loss) and _all_finite(weights) and _all_finite(state)):
+        outputs = self._data.encoding.outputs
+        means = outputs.means(self._totals[0].sum(axis=-1), seen)
+        if not (_all_finite(means.losses) and _all_finite(weights) and _all_finite(state)):
+            loss = outputs.summed_up(means).loss
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
         statistics = Statistics(
-            loss, metric, seen.total, done == len(rates), self.rows, float(rates[-1]),
+            means, mean_weight, done == len(rates), self.rows, float(rates[-1]),
             time.perf_counter() - start,
         )  # fmt: skip
         return network.trained(weights.copy(), state.copy(), done), statistics
@@ -165,7 +180,9 @@ class TrainingRun:
         """Rows of the first ``updates`` mini-batches."""
         return min(updates * self._batch_size, self.rows)
 
-    def _set_factors(self, network: Network, rates: npt.NDArray[np.float64]) -> None:
+    def _set_factors(
+        self, network: Network, rates: npt.NDArray[np.float64], mean_weight: float
+    ) -> None:
         """Set the factors of each update that change from epoch to epoch."""
         optimizer, factors = self._data.settings.optimizer, self._factors
         steps = self._updates + (network.updates + 1)
@@ -173,17 +190,15 @@ class TrainingRun:
         factors["rates"][:] = step_sizes(rates, steps, optimizer.numbers)
         if optimizer.decay > 0:
             factors["decays"][:] = rates * optimizer.decay
-        if self._data.targets.weights is not None:
-            factors["sample_scales"][:] = self._sample_scales(self._order)
+        if mean_weight != self._mean_weight:
+            self._set_scales(mean_weight)
 
-    def _sample_scales(self, order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """For each batch, the factor of a sample of weight 1 in the mean loss."""
-        if self._data.targets.weights is None:
-            totals = np.minimum(len(order) - self._starts, self._batch_size).astype(np.float64)
-        else:
-            totals = np.add.reduceat(self._data.targets.weights[order], self._starts)
-        totals *= self._data.encoding.outputs.averaged
-        return np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
+    def _set_scales(self, mean_weight: float) -> None:
+        """Set the factor of a weight of 1 in the loss of each batch."""
+        rows = np.minimum(self.rows - self._starts, self._batch_size)
+        totals = rows * (self._data.encoding.outputs.averaged * mean_weight)
+        self._factors["sample_scales"][:] = 1 / totals
+        self._mean_weight = mean_weight
 
     def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:
         """Run the chunks of an epoch until the deadline; return the number of updates done."""

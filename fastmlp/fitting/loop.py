@@ -13,6 +13,7 @@ from ..history import History
 from ..metrics import monitored_value
 from ..network.model import Best, Model
 from ..network.packed_network import Network
+from ..outputs import MeanWeight
 from ..settings import LearningRate
 from .callables import of_one_fit
 from .dataset import FitData
@@ -167,7 +168,7 @@ class Fit:
                         return "time_budget"
                     model = self._model.averaged_with(network, settings.weight_averaging)
                     scores = self._scorer.scores(model.network, statistics)
-                self._publish(epoch, model, scores)
+                self._publish(epoch, model, scores, statistics.mean_weight)
                 self._progress.show(epoch, scores.logs, statistics.rows)
                 self._call_back(epoch, scores.logs)
                 if reason := self._reason_to_stop(epoch):
@@ -178,6 +179,7 @@ class Fit:
     def _train_epoch(self) -> tuple[Network, Statistics]:
         """Train on the rows of an epoch once, part by part for a stream."""
         network = self._model.trained
+        mean_weight = MeanWeight() if self._source.is_in_memory else self._model.mean_weight
         parts: list[Statistics] = []
         all_rates = []
         for run in self._source.runs(network):
@@ -193,7 +195,7 @@ class Fit:
             until = self._deadline - self._scorer.seconds
             try:
                 network, part = run.epoch(
-                    network, order, rates, dropout_key, until, self._progress.advance
+                    network, order, rates, dropout_key, until, self._progress.advance, mean_weight
                 )
             except FloatingPointError as error:
                 raise FloatingPointError(
@@ -202,6 +204,7 @@ class Fit:
                     "size, may help"
                 ) from None
             parts.append(part)
+            mean_weight = part.mean_weight
             all_rates.append(rates)
             if not part.is_complete:
                 break
@@ -216,12 +219,15 @@ class Fit:
             rate = self.data.settings.optimizer.rate
         return self.learning_rate if rate is None else LearningRate(float(rate), "given")
 
-    def _publish(self, epoch: int, model: Model, scores: EpochScores) -> None:
+    def _publish(
+        self, epoch: int, model: Model, scores: EpochScores, mean_weight: MeanWeight
+    ) -> None:
         settings, stopping = self.data.settings, self.data.settings.early_stopping
         model = replace(
             model.recorded(scores.logs),
             random=(settings.seed, self._rng.bit_generator.state),
             monitored=(*model.monitored, *monitored_by(settings.schedule, scores.monitored)),
+            mean_weight=mean_weight,
         )
         if stopping is not None:
             value = monitored_value(stopping.monitor, scores.monitored, stopping.mode)

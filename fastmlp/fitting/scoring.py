@@ -60,16 +60,19 @@ class Scorer:
         start = time.perf_counter()
         data = self._data
         encoding, metrics, threads = data.encoding, data.settings.metrics, data.settings.threads
+        trained = encoding.outputs.summed_up(statistics.means)
         predictions = Predicted(network, encoding, data.X, threads)
-        logs = {"loss": statistics.loss} | metric_values(
-            self._in_training, statistics.metric, predictions, encoding.outputs, data.targets
+        logs, scaled = {"loss": trained.loss}, {"loss": trained.scaled_loss}
+        logs |= metric_values(
+            self._in_training, trained.metric, predictions, encoding.outputs, data.targets
         )
         if data.validation is not None:
-            validated = scores(network, encoding, data.validation, metrics, threads)
+            validated, loss = scores(network, encoding, data.validation, metrics, threads)
             logs |= {f"val_{name}": value for name, value in validated.items()}
+            scaled["val_loss"] = loss
         self.seconds = time.perf_counter() - start
         logs |= {"learning_rate": statistics.learning_rate, "seconds": statistics.seconds}
-        return EpochScores(logs, logs)
+        return EpochScores(logs, logs | scaled)
 
     def rehearse(self, network: Network) -> None:
         """Estimate the time of validation from a few rows."""

@@ -144,7 +144,7 @@ class Predictor(Settings):
         network, encoding = model.network, model.encoding
         rows = encoding.rows_and_targets(X, Y, sample_weight, network.dtype)
         check_metrics(metrics, encoding.outputs)
-        return scores(network, encoding, rows, metrics, self.threads)
+        return scores(network, encoding, rows, metrics, self.threads)[0]
 
     def get_weights(self) -> list[Floats]:
         """Return copies of the weights [W1, b1, W2, b2, ...], W of shape (n_in, n_out).

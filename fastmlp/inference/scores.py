@@ -43,12 +43,14 @@ def check_metrics(metrics: Metrics, outputs: Outputs) -> None:
 
 def scores(
     network: Network, encoding: Encoding, rows: Samples, metrics: Metrics, threads: int | None
-) -> dict[str, float]:
-    """Mean ``loss`` and ``metrics``, by default accuracy or r2, on rows and targets."""
-    loss, score = evaluate(network, encoding, rows, threads)
+) -> tuple[dict[str, float], float]:
+    """Mean ``loss`` and ``metrics``, by default accuracy or r2, on rows and targets; and the loss
+    of the scaled targets."""
+    loss, score, scaled_loss = evaluate(network, encoding, rows, threads)
     X, targets = rows
     predictions = Predicted(network, encoding, X, threads)
-    return {"loss": loss} | metric_values(metrics, score, predictions, encoding.outputs, targets)
+    values = metric_values(metrics, score, predictions, encoding.outputs, targets)
+    return {"loss": loss} | values, scaled_loss
 
 
 def metric_values(
@@ -66,7 +68,8 @@ def _value(
     metric: AnyMetric, predictions: Predictions, outputs: Outputs, targets: Targets
 ) -> float:
     if callable(metric):
-        weights = {"sample_weight": targets.weights} if takes_weights(metric) else {}
+        given = targets.weights and targets.weights.given
+        weights = {"sample_weight": given} if takes_weights(metric) else {}
         return float(metric(outputs.truths(targets), predictions.decoded, **weights))
     function, takes, _ = METRICS[metric]
     arguments = _arguments(takes, predictions, outputs, targets)

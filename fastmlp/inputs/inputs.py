@@ -151,29 +151,31 @@ def learn_inputs(
         if columns.n_given != columns.n_inputs:
             got += f", which make {columns.n_inputs} columns of numbers"
         raise ValueError(f"{features.name} must have {given.columns.n_inputs} features; {got}")
+    constant: list[int] = []
     if scaling is None:
         is_linear = len(settings.hidden) == 0
         scaling = learn_scaling(str(settings.scaling), rows[train], weights, linear=is_linear)
+        constant = scaling.constant
     if settings.open_ended:
-        _check_first(features, columns, rows[train], scaling)
+        gaps = range(columns.n_inputs - len(columns.gaps), columns.n_inputs)
+        _check_first(features, columns, constant + [k for k in gaps if rows[train, k].all()])
     names = None if are_numbers(features.names) else features.names
     inputs = Inputs(columns, names, scaling.check(columns.n_inputs))
     return inputs, scaling.apply(rows, settings.dtype, features.name)
 
 
-def _check_first(features: Features, columns: Columns, rows: Array, scaling: Scaling) -> None:
-    """Raise a ValueError if the first of many chunks lacks what is learned of a column."""
-    gaps = range(columns.n_inputs - len(columns.gaps), columns.n_inputs)
-    found = [*scaling.constant, *(k for k in gaps if rows[:, k].all())]
-    if found:
-        given = list(dict.fromkeys(columns.origins[k] for k in found))
-        names = given if features.names is None else features.names[given]
-        raise ValueError(
-            f"{features.name} must vary in every column of the first chunk, from which "
-            f"{scaling.kind} scaling and medians are learned for all chunks; got at most one value "
-            f"in columns {some(names)}: give a larger first chunk, leave these columns out, or set "
-            "scaling=None or a factor for each column"
-        )
+def _check_first(features: Features, columns: Columns, found: list[int]) -> None:
+    """Raise a ValueError for encoded columns that are constant, or empty, in the first chunk."""
+    if not found:
+        return
+    given = list(dict.fromkeys(columns.origins[k] for k in found))
+    names = given if features.names is None else features.names[given]
+    raise ValueError(
+        f"{features.name} must vary in every column of the first chunk, from which scaling and "
+        f"medians are learned for all chunks; got at most one value in columns {some(names)}: give "
+        "a larger first chunk, leave these columns out, or set scaling=None or a factor for each "
+        "column"
+    )
 
 
 def _precision(scaling: Scaling | None, dtype: np.dtype[Any]) -> np.dtype[Any] | None:

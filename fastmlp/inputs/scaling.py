@@ -4,7 +4,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..cached import cached_property
 from ..data import Array, Numbers, finite, some
@@ -83,13 +82,11 @@ class Scaling:
         return rows if self.bins is None else self.bins.beside(rows)
 
     @property
-    def constant(self) -> npt.NDArray[np.intp]:
-        """The features that become constants, as those of training rows were; not by one's own."""
-        if self.kind not in LEARNED_SCALINGS:
-            return np.arange(0)
+    def constant(self) -> list[int]:
+        """The features that become constants, as they were one in the training rows."""
         if self.points is not None and self.levels is not None:
-            return np.flatnonzero(self.levels[0] == self.levels[-1])
-        return np.flatnonzero(np.asarray(self.factor) == 0)
+            return np.flatnonzero(self.levels[0] == self.levels[-1]).tolist()
+        return np.flatnonzero(np.asarray(self.factor) == 0).tolist()
 
     def n_inputs(self, n_features: int) -> int:
         """Number of inputs for ``n_features`` features."""

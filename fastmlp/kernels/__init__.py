@@ -35,8 +35,9 @@ Layouts, all in vectors that start on a 64-byte boundary (offsets are planned in
 * Logits and their deltas (c, m): output by output, samples contiguous.
 * Optimiser state and gradient: as the weights.
 
-Padding is zero in every array and stays zero. The loss is the mean over a mini-batch: the output
-deltas carry the factor 1 / total weight of the batch, so every gradient is that of the mean.
+Padding is zero in every array and stays zero. The loss is the weighted sum over a mini-batch,
+divided by its rows and by the mean weight of all training rows: the output deltas carry that
+factor.
 
 All numbers are in one array, ``memory``, a pointer; the records ``run`` and ``layer`` of
 ``language.records`` hold their offsets and everything else that a kernel needs. The order of

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..callbacks import EarlyStopping
 from ..data import Split, check_classes
 from ..inputs import Columns, Inputs, Scaling
-from ..outputs import given_outputs
+from ..outputs import MeanWeight, given_outputs
 from ..settings import Settings, check_setting
 from ..settings.fit_settings import for_each_layer
 from .encoding import Encoding
@@ -61,6 +61,8 @@ class Model:
         Checksum of the data that were trained on and validated on.
     extremes : dict of str to (float, float)
         The smallest and the largest value of each recorded quantity in all fits of the network.
+    mean_weight : MeanWeight
+        That of the rows trained on, by which streams and ``partial_fit`` divide losses.
     """
 
     network: Network
@@ -77,6 +79,7 @@ class Model:
     split: Split | None = None
     digest: int = 0
     extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    mean_weight: MeanWeight = field(default_factory=MeanWeight)
 
     def recorded(self, logs: Mapping[str, float]) -> "Model":
         """A copy after an epoch with these values, without those that are NaN, and the time."""
@@ -179,7 +182,7 @@ class Model:
         return {
             **vars(self), **networks, "encoding": self.encoding.plain(),
             "best": self.best and tuple(self.best), "split": self.split and tuple(self.split),
-            "extremes": dict(self.extremes),
+            "extremes": dict(self.extremes), "mean_weight": tuple(self.mean_weight),
         }  # fmt: skip
 
     def _networks(self) -> dict[str, Network | None]:
@@ -205,6 +208,7 @@ class Model:
             "rate": None if plain["rate"] is None else float(plain["rate"]),
             "split": plain["split"] and _split(*plain["split"]),
             "extremes": {str(k): (float(a), float(b)) for k, (a, b) in plain["extremes"].items()},
+            "mean_weight": MeanWeight.from_plain(*plain["mean_weight"]),
         }  # fmt: skip
         return cls(**plain | networks | rest | {"encoding": encoding})
 

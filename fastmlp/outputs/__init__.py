@@ -5,20 +5,28 @@ rows, counts by their mean; predictions and losses are in the unit of the target
 """
 
 from .auto_loss import decided, decided_loss, loss_of_parts
-from .class_weights import with_class_weights
+from .class_weights import class_factors, of_known_classes, trained_on, with_class_weights
 from .learn_outputs import given_outputs, learn_outputs, match_outputs, with_classes
+from .means import Means, Scores
 from .outputs import Outputs
 from .targets import Targets
+from .weights import MeanWeight
 
 __all__ = [
+    "MeanWeight",
+    "Means",
     "Outputs",
+    "Scores",
     "Targets",
+    "class_factors",
     "decided",
     "decided_loss",
     "given_outputs",
     "learn_outputs",
     "loss_of_parts",
     "match_outputs",
+    "of_known_classes",
+    "trained_on",
     "with_class_weights",
     "with_classes",
 ]

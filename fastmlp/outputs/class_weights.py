@@ -1,59 +1,125 @@
-"""Class weights, which multiply the sample weights."""
+"""Class weights, which multiply the sample weights in the loss."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from difflib import SequenceMatcher
+from itertools import starmap
 from typing import Any
 
 import numpy as np
 
-from ..data import Array, Numbers, some
+from ..data import Array, Numbers, Rows, rescaled, shown, some
+from ..fit_warning import warn
 from .outputs import Outputs
 from .targets import Targets
-
-# Divisor in place of 0 for a class without rows, whose weight has no effect.
-_TINY = 1e-300
+from .weights import Weights
 
 ClassWeight = str | Mapping[Any, float] | None
 
+# Similarity above which a word is taken for another one, misspelt: "vergnica" for "virginica" has
+# 0.82, "male" for "female" 0.8.
+_ALIKE = 0.81
 
-def with_class_weights(targets: Targets, outputs: Outputs, setting: ClassWeight) -> Targets:
-    """Return targets whose sample weights are multiplied by the weights of their classes.
+
+def of_known_classes(setting: ClassWeight, outputs: Outputs, targets: Targets) -> ClassWeight:
+    """The setting without classes that do not occur, as in a part of the data; a warning of them.
 
     Raises
     ------
     ValueError
-        If rows have no single class, the setting names an unknown class, or all weights become 0.
+        If rows have no single class, or a name is probably meant for another one.
     """
-    if setting is None:
-        return targets
-    if outputs.kind != "pair" and targets.labels is None:
+    if setting is not None and outputs.kind != "pair" and targets.labels is None:
         raise ValueError(
             f"class_weight needs a class for each row; got {setting!r} with loss="
             f"{outputs.loss.name!r} and other targets"
         )
-    indices = outputs.indices(targets)
-    weights = targets.weights_or_ones
-    totals = np.bincount(indices, weights, len(outputs.labels)).astype(np.float64)
-    weights = weights * _class_weights(setting, outputs.labels, totals)[indices]
-    if not weights.any():
-        raise ValueError(f"class_weight must leave a weight > 0; got {setting!r}")
-    return replace(targets, weights=weights)
+    if not isinstance(setting, Mapping):
+        return setting
+    known = outputs.labels.tolist()
+    unknown = [name for name in setting if name not in known]
+    for name in unknown:
+        _check_name(name, outputs.labels, [label for label in known if label not in setting])
+    if unknown:
+        warn(
+            f"class_weight names {some(unknown)}, which Y does not hold; the classes are "
+            f"{some(outputs.labels)}"
+        )
+    return {name: weight for name, weight in setting.items() if name in known}
 
 
-def _class_weights(setting: str | Mapping[Any, float], classes: Array, totals: Numbers) -> Numbers:
-    """Weight of each class: "balanced" gives all classes the same total weight, as in scikit-learn.
+def class_factors(setting: ClassWeight, outputs: Outputs, targets: Targets) -> Numbers | None:
+    """The weight of each class, by these training rows; None without class weights.
+
+    "balanced" gives all classes the same total weight, as in scikit-learn.
 
     Raises
     ------
     ValueError
-        If a mapping names an unknown class.
+        If no row keeps a weight.
     """
-    if isinstance(setting, str):
-        balanced: Numbers = totals.sum() / (len(classes) * np.maximum(totals, _TINY))
-        return balanced
-    weights, known = np.ones(len(classes)), classes.tolist()
-    for label, weight in setting.items():
-        if label not in known:
-            raise ValueError(f"class_weight names {label!r}; the classes are {some(classes)}")
-        weights[known.index(label)] = weight
-    return weights
+    if setting is None:
+        return None
+    indices, labels = outputs.indices(targets), outputs.labels
+    totals = np.bincount(indices, targets.weights_or_ones, len(labels)).astype(np.float64)
+    factors = np.ones(len(labels))  # also of a class that the training rows lack
+    if isinstance(setting, Mapping):
+        for label, weight in setting.items():
+            factors[labels.tolist().index(label)] = weight
+    else:
+        np.divide(totals.sum(), totals * len(labels), out=factors, where=totals > 0)
+    if not factors[indices].any():
+        raise ValueError(f"class_weight must leave a weight > 0; got {setting!r}")
+    return factors
+
+
+def with_class_weights(targets: Targets, outputs: Outputs, factors: Numbers | None) -> Targets:
+    """Targets whose weights in the loss are multiplied by those of their classes."""
+    if factors is None:
+        return targets
+    weights, (values, unit) = targets.of_scores, rescaled(factors)
+    product = weights.values * values[outputs.indices(targets)]
+    return replace(targets, loss_weights=Weights(product, weights.unit * unit))
+
+
+def trained_on(targets: Targets) -> tuple[Rows, Targets]:
+    """Rows whose weight in the loss is > 0, and their targets."""
+    if not targets.is_weighted or targets.of_loss.values.all():
+        return slice(None), targets
+    kept = np.flatnonzero(targets.of_loss.values)
+    return kept, targets.part(kept)
+
+
+def _check_name(name: Any, labels: Array, unnamed: list[Any]) -> None:
+    """Raise a ValueError for a name of another type than the labels, or one that resembles a label
+    without a weight of its own."""
+    are_numbers, text = labels.dtype.kind not in "OU", str(name)
+    if isinstance(name, str) == are_numbers:
+        meant = [label for label in labels.tolist() if str(label) == text]
+        wanted = "numbers" if are_numbers else "strings"
+        got = f"class_weight names {shown(name)}, but the classes are {wanted}, {some(labels)}"
+    elif are_numbers:
+        if float(name).is_integer():
+            return
+        meant, got = [], f"class_weight names {shown(name)}; the classes are {some(labels)}"
+    else:
+        meant = [label for label in unnamed if _are_alike(text, label)]
+        if not meant:
+            return
+        got = f"class_weight names {shown(name)}, which Y does not hold"
+    raise ValueError(f"{got}: did you mean {shown(meant[0])}?" if meant else got)
+
+
+def _are_alike(a: str, b: str) -> bool:
+    """Whether one is probably the other, misspelt: not if they have other numbers."""
+    one, other = (re.findall(r"[^\W\d_]+|\d+", text.casefold()) for text in (a, b))
+    if "".join(one) == "".join(other):
+        return True
+    return len(one) == len(other) and all(starmap(_is_same_word, zip(one, other, strict=True)))
+
+
+def _is_same_word(a: str, b: str) -> bool:
+    if a == b or a.isdigit() or b.isdigit():
+        return a == b
+    return SequenceMatcher(None, a, b).ratio() > _ALIKE

@@ -10,7 +10,11 @@ from ..cached import cached_property
 from ..data import Array, Numbers, RawTargets, check_classes
 from ..losses import LOSSES, Loss
 from ..settings.combinations import other_network
-from .targets import Targets, as_rows, squares
+from .means import Means, Scores, mean_of
+from .targets import Targets, as_rows
+from .weights import Weights
+
+_NO_MOMENTS = np.zeros(1), np.zeros(1)  # of classes
 
 # From this multiple of the sum of an output's weights on, float32 rounds its bias by 6e-5 of it.
 _FAR = 1000
@@ -108,7 +112,7 @@ class Outputs:
     def is_weighted(self, targets: Targets) -> bool:
         """Whether the loss kernel reads sample weights; not for plain labels of classes."""
         simple = self.loss.targets == "classes" and targets.labels is not None
-        return not simple or targets.weights is not None or self.label_smoothing > 0
+        return not simple or targets.is_weighted or self.label_smoothing > 0
 
     def continued(self, loss: Loss | None, label_smoothing: float) -> "Outputs":
         """A copy for a fit that continues, perhaps with another loss on the same outputs.
@@ -138,8 +142,10 @@ class Outputs:
         TypeError, ValueError
             For targets that do not suit the loss, or differ in kind from those of the fit.
         """
+        given = targets.weights
+        weights = None if given is None else Weights(given, targets.unit)
         if self.kind == "classes" and (targets.is_flat or targets.is_one_hot):
-            return Targets(targets.class_indices(self.labels), None, targets.weights)
+            return Targets(targets.class_indices(self.labels), None, weights)
         if self.kind == "classes":
             rows: Array = targets.probabilities(self.count)
         elif self.kind == "pair":
@@ -152,7 +158,7 @@ class Outputs:
         if self.loss.targets == "labels":  # as in Keras
             rows = rows * (1 - self.label_smoothing) + self.label_smoothing / 2
         values = as_rows(np.broadcast_to(rows, (len(rows), self.count)), dtype)
-        return Targets(None, values, targets.weights)
+        return Targets(None, values, weights)
 
     def run_fields(
         self, targets: Targets, order: npt.NDArray[np.int64], dtype: np.dtype[Any]
@@ -160,36 +166,34 @@ class Outputs:
         """Arrays and numbers that the loss kernel reads, rows in ``order``, by fields of a run."""
         arrays = targets.gathered(order, dtype, weighted=self.is_weighted(targets))
         stride = arrays["targets"].shape[1] if "targets" in arrays else 0
-        arrays["outputs"] = self._table(targets).astype(dtype)
+        spread = np.broadcast_to(self.spread, (self.count,))
+        arrays["parameters"] = self.loss.parameters(spread).astype(dtype)
         return arrays, {"target_stride": stride, "smoothing": self.label_smoothing}
 
-    def _table(self, targets: Targets) -> Numbers:
-        """For each output: factor of its loss, parameter of the loss, factor of its score.
+    def means(self, sums: Numbers, targets: Targets) -> Means:
+        """Means over rows, from the sums of the kernels: of losses and scores, (averaged, 2)."""
+        of_loss, of_scores = targets.of_loss, targets.of_scores
+        losses = mean_of(sums[:, 0], of_loss.total)
+        scores = mean_of(sums[:, 1], of_scores.total)
+        moments = targets.moments if self.metric == "r2" else _NO_MOMENTS
+        totals = of_loss.total * of_loss.unit, of_scores.total * of_scores.unit
+        return Means(losses, scores, *moments, *totals)
 
-        The largest factor of a loss is 1, see :meth:`summed_up`.
-        """
-        table = np.ones((3, self.count))
-        if self.kind in ("numbers", "counts"):
-            table[0] = (self.spread / self.spread.max()) ** self.loss.degree
-            table[1] = self.loss.parameters(np.broadcast_to(self.spread, (self.count,)))
-            sums = squares(targets)
-            table[2] = np.divide(1, sums * self.count, out=np.zeros(self.count), where=sums > 0)
-        return table
-
-    def summed_up(self, loss: float, score: float, targets: Targets) -> tuple[float, float]:
-        """Mean loss and metric, computed from the sums of the kernels."""
-        mean = loss / targets.total
+    def summed_up(self, means: Means) -> Scores:
+        """Loss and metric from means over rows."""
         if self.metric == "accuracy":
-            return mean, score / targets.total
-        # Not in the kernels, as the square of a unit may be 0 or infinite in float32.
-        mean *= float(self.spread.max()) ** self.loss.degree / self.count
+            loss = float(means.losses[0])
+            return Scores(loss, float(means.scores[0]), loss)
+        losses = means.losses * self.spread**self.loss.degree
         if self.kind == "counts":  # the loss of the counts, not of the scaled ones
-            weights = targets.weights_or_ones
-            values = np.asarray(targets.values, np.float64)
-            sums = np.einsum("ij,j->i", values, weights) * self.spread
-            mean -= float((sums * np.log(self.spread)).sum()) / (targets.total * self.count)
-        constant = int((squares(targets) == 0).sum())
-        return mean, 1 - score - constant / self.count
+            losses = losses - means.targets * self.spread * np.log(self.spread)
+        # The means of parts of a constant column differ by rounding errors.
+        varies = means.variances > (4 * np.finfo(np.float64).eps * means.targets) ** 2
+        unexplained = np.ones(self.count)
+        np.divide(means.scores, means.variances, out=unexplained, where=varies)
+        return Scores(
+            float(losses.mean()), float(1 - unexplained.mean()), float(means.losses.mean())
+        )
 
     def predictions(self, outputs: Array) -> Array:
         """Decode activated outputs, shape (n, count), to labels or numbers."""

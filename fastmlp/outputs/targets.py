@@ -1,12 +1,14 @@
 """Encoded targets, as kernels read them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cached import cached_property
 from ..data import Array, Numbers, Rows
+from .weights import Weights
 
 # More than a vector, as kernels load whole vectors, past the last row too.
 PADDING = 64
@@ -22,32 +24,63 @@ class Targets:
         Indices of classes.
     values : array of shape (outputs, n), optional
         Targets of each output, in the network's dtype.
-    weights : float64 array of shape (n,), optional
+    weights : Weights, optional
         Sample weights, by default 1.
+    loss_weights : Weights, optional
+        Weights in the loss, by default the sample weights.
     """
 
     labels: npt.NDArray[np.int32] | None = None
     values: npt.NDArray[np.floating] | None = None
-    weights: Numbers | None = None
+    weights: Weights | None = None
+    loss_weights: Weights | None = None
 
     def __len__(self) -> int:
         return len(self.labels) if self.values is None else self.values.shape[1]  # type: ignore
 
     @property
-    def total(self) -> float:
-        """Sum of the sample weights."""
-        return float(len(self) if self.weights is None else self.weights.sum())
+    def is_weighted(self) -> bool:
+        """Whether rows have different weights."""
+        return self.weights is not None or self.loss_weights is not None
+
+    @property
+    def of_loss(self) -> Weights:
+        """Weights of all rows in the loss."""
+        return self.loss_weights or self.of_scores
+
+    @cached_property
+    def of_scores(self) -> Weights:
+        """Weights of all rows in metrics."""
+        return self.weights or Weights(np.broadcast_to(1.0, len(self)))
+
+    @property
+    def weights_or_ones(self) -> Numbers:
+        """Sample weights of all rows, in some unit."""
+        return self.of_scores.values
 
     def part(self, rows: Rows | list[int]) -> "Targets":
         """The targets of some rows."""
         labels = None if self.labels is None else self.labels[rows]
         values = None if self.values is None else self.values[:, rows]
-        return Targets(labels, values, None if self.weights is None else self.weights[rows])
+        weights, loss_weights = (w and w.part(rows) for w in (self.weights, self.loss_weights))
+        return Targets(labels, values, weights, loss_weights)
 
-    @property
-    def weights_or_ones(self) -> Numbers:
-        """Sample weights of all rows."""
-        return np.ones(len(self)) if self.weights is None else self.weights
+    def rescaled(self) -> "Targets":
+        """The same with weights in units that suit these rows."""
+        weights, loss_weights = (w and w.rescaled() for w in (self.weights, self.loss_weights))
+        return replace(self, weights=weights, loss_weights=loss_weights)
+
+    @cached_property
+    def moments(self) -> tuple[Numbers, Numbers]:
+        """Weighted mean and variance of the targets of each output; the variance of constant
+        targets, which leave rounding errors, is 0."""
+        assert self.values is not None
+        values, weights = self.values.astype(np.float64), self.of_scores
+        means = np.einsum("ij,j->i", values, weights.values) / weights.total
+        squares = np.einsum("ij,j->i", (values - means[:, None]) ** 2, weights.values)
+        variances = squares / weights.total
+        variances[variances <= (np.finfo(self.values.dtype).eps * means) ** 2] = 0
+        return means, variances
 
     def gathered(
         self, order: npt.NDArray[np.int64], dtype: np.dtype[Any], *, weighted: bool
@@ -59,7 +92,9 @@ class Targets:
         else:
             arrays["targets"] = np.zeros((len(self.values), len(order) + PADDING), dtype)
         if weighted:
-            arrays["weights"] = np.zeros(len(order) + PADDING, dtype)
+            arrays["weights"] = arrays["score_weights"] = np.zeros(len(order) + PADDING, dtype)
+            if self.loss_weights is not None:
+                arrays["score_weights"] = np.zeros_like(arrays["weights"])
         self.gather(order, arrays)
         return arrays
 
@@ -71,20 +106,12 @@ class Targets:
         if self.values is not None:
             arrays["targets"][:, : len(order)] = self.values[:, order]
         if "weights" in arrays:
-            arrays["weights"][: len(order)] = 1 if self.weights is None else self.weights[order]
+            sample = 1 if self.weights is None else self.weights.values[order]
+            arrays["score_weights"][: len(order)] = sample
+            if self.loss_weights is not None:
+                arrays["weights"][: len(order)] = self.loss_weights.values[order]
 
 
 def as_rows(columns: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:
     """Transpose columns of targets to rows, the layout of the kernels."""
     return np.ascontiguousarray(columns.T, dtype)
-
-
-def squares(targets: Targets) -> Numbers:
-    """Weighted sum of squared deviations from the mean, for the targets of each output."""
-    values = np.asarray(targets.values, np.float64)
-    weights = targets.weights_or_ones
-    means = np.einsum("ij,j->i", values, weights) / targets.total
-    sums: Numbers = np.einsum("ij,j->i", (values - means[:, None]) ** 2, weights)
-    # 0 for constant columns, which leave rounding errors.
-    sums[sums <= (np.finfo(np.float32).eps * means) ** 2 * targets.total] = 0
-    return sums

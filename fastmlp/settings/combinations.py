@@ -78,6 +78,11 @@ def check_open_ended(choices: Choices, method: str) -> None:
         raise ValueError(
             f"schedule must not go by the number of updates in {method}; got {schedule}"
         )
+    if choices.class_weight == "balanced":
+        raise ValueError(
+            f"class_weight='balanced' needs all rows at once, which {method} does not see: give a "
+            "dict of the classes and their weights"
+        )
     if choices.validation_fraction not in ("auto", 0):
         got = f"got {choices.validation_fraction}"
         raise ValueError(f"validation_fraction has no effect in {method}; {got}")

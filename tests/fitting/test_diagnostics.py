@@ -243,3 +243,11 @@ def test_units_that_are_not_dead_in_some_rows(streamed: bool, order: str) -> Non
         model.fit_stream(lambda: [(rows[p], labels[p]) for p in parts], classes=[False, True])
     else:
         model.fit(rows[::-1], labels[::-1])
+
+
+def test_weights_of_chunks_count_alike() -> None:
+    later = np.arange(60) >= 30
+    wrong = spoiling(lambda w: [*(0 * a + 1 for a in w[:-1]), np.array([1e3, 0])])
+    chunks = [(X[later == k], later[later == k], np.full(30, 1 + 3e6 * k)) for k in (0, 1)]
+    with pytest.warns(FitWarning, match=r"the most frequent class \(.* frequency 1\.000\)"):
+        trainer(epochs=5, callbacks=wrong).fit_stream(lambda: chunks, classes=[False, True])

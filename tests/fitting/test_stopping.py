@@ -147,9 +147,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_budget_is_kept(
     budget: float, scoring: float, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def scored(network: Any, encoding: Any, some: Any, *how: Any) -> dict[str, float]:
+    def scored(network: Any, encoding: Any, some: Any, *how: Any) -> tuple[dict[str, float], float]:
         clock[0] += scoring * len(some[0]) / len(ROWS)
-        return {"loss": 1.0, "accuracy": 0.5}
+        return {"loss": 1.0, "accuracy": 0.5}, 1.0
 
     monkeypatch.setattr("fastmlp.fitting.scoring.scores", scored)
     monkeypatch.setattr("fastmlp.fitting.scoring._REHEARSED", 100)

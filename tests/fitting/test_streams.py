@@ -317,7 +317,7 @@ def test_a_column_that_is_constant_in_the_first_chunk(call: Any, scaling: str) -
     """It would be scaled by 0 for ever."""
     model = trainer(scaling=scaling, epochs=1)
     text = (
-        r"^X must vary in every column of the first chunk, from which \w+ scaling and medians are "
+        r"^X must vary in every column of the first chunk, from which scaling and medians are "
         "learned for all chunks; got at most one value in columns {}: give a larger first chunk, "
         "leave these columns out, or set scaling=None or a factor for each column$"
     )
@@ -394,7 +394,7 @@ def test_targets_that_are_constant_in_the_first_chunk(call: Any) -> None:
 
 
 def test_weights_that_were_set_bring_their_units() -> None:
-    source = trainer(scaling="standard").fit(ROWS, 1000 * ROWS[:, 0])
+    source = trainer(scaling="standard").fit(FLAT, 1000 * FLAT[:, 0])
     model = trainer(scaling="standard", loss="squared_error", warm_start=True)
     model.set_weights(source.get_weights(), scaling=source.scaling_)
-    assert model.partial_fit(ROWS[:1], [5000.0]).predict(ROWS).shape == (60,)
+    assert model.partial_fit(FLAT[:1], [5000.0]).predict(ROWS).shape == (60,)

@@ -123,7 +123,7 @@ def train(run: dict[str, Any]) -> tuple[list[Any], list[float]]:
 
     def objective(weights: Any, X: Any, y: Any, sample_weight: Any) -> Any:
         loss = LOSSES[name](forward(weights, X, run["activation"]), y, **settings)
-        mean = (loss * sample_weight).sum() / sample_weight.sum()
+        mean = (loss * sample_weight).sum() / (sample_weight > 0).sum()
         matrices = weights[::2]
         squares, sizes = (sum(f(W).sum() for W in matrices) for f in (jnp.square, jnp.abs))
         return mean + run["l2"] / 2 * squares + run["l1"] * sizes, (loss * sample_weight).sum()
@@ -142,9 +142,10 @@ def train(run: dict[str, Any]) -> tuple[list[Any], list[float]]:
         start = weights, optimizer.init(weights)
         return jax.lax.scan(epoch, start, None, length=run["epochs"])
 
-    data = [batches(run[key], run["batch_size"]) for key in ("X", "targets", "sample_weight")]
+    sample_weight = run["sample_weight"] / run["sample_weight"].mean()
+    data = [batches(a, run["batch_size"]) for a in (run["X"], run["targets"], sample_weight)]
     (weights, _), losses = epochs([jnp.asarray(w) for w in run["weights"]], data)
-    means = np.asarray(losses).sum(axis=1) / run["sample_weight"].sum()
+    means = np.asarray(losses).sum(axis=1) / sample_weight.sum()
     return [np.asarray(w) for w in weights], means.tolist()
 
 

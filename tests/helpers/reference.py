@@ -263,11 +263,13 @@ def loss(
 def loss_delta(
     name: str, Z: Array, targets: ArrayLike, weights: ArrayLike | None = None, **parameters: Any
 ) -> Array:
-    """Return the derivative of :func:`loss` by Z, 0 where all weights are."""
+    """Return the derivative by Z of the sum of the weighted losses, divided by the rows.
+
+    That of :func:`loss` if the mean of the weights is 1.
+    """
     w = np.ones(len(Z)) if weights is None else np.asarray(weights, np.float64)
-    shares = w / max(w.sum(), np.finfo(np.float64).tiny)
     slopes = loss_slopes(name, Z, targets, **parameters)
-    delta: Array = shares[:, np.newaxis] * slopes / outputs_averaged(name, Z)
+    delta: Array = w[:, np.newaxis] * slopes / len(Z) / outputs_averaged(name, Z)
     return delta
 
 
@@ -310,7 +312,7 @@ def gradients(
     sample_weight: ArrayLike | None = None,
     **parameters: Any,
 ) -> list[Array]:
-    """Return [dW1, db1, ...], the gradient of the mean loss over the rows of X, see `loss`."""
+    """Return [dW1, db1, ...], the gradient of the loss of the rows of X, see `loss_delta`."""
     names = names_of(weights, activations)
     inputs, Z = forward(weights, X, activations), pre_activations(weights, X, activations)
     delta = loss_delta(loss, inputs[-1], targets, sample_weight, **parameters)
@@ -512,6 +514,7 @@ def train(
         A name for each hidden layer, "relu" each by default.
     loss : str
     sample_weight : array of shape (n,), optional
+        All > 0. A batch is divided by its rows and by the mean weight of all n.
     parameters : dict, optional
         Of the loss: smoothing, delta, q.
     **step_options
@@ -528,6 +531,7 @@ def train(
     state, parameters = new_state(weights), parameters or {}
     n = len(X)
     w = np.ones(n) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    w = w / w.mean()
     history: dict[str, list[float]] = {"loss": [], metric(loss): []}
     for epoch in range(epochs):
         order = np.arange(n) if orders is None else orders[epoch]

@@ -262,9 +262,9 @@ def check_fences() -> None:
             of_labels,
             ("input", "order", "labels", "rates", "sample_scales", "l2s", "decays", "row_masks"),
         ),
-        (of_rows, ("targets", "weights", "outputs")),
-        (prediction, ("input", "order", "labels", "predictions", "totals")),
-        (of_numbers, ("targets", "weights", "outputs")),
+        (of_rows, ("targets", "weights", "score_weights", "parameters", "totals")),
+        (prediction, ("input", "order", "labels", "predictions")),
+        (of_numbers, ("targets", "weights", "score_weights", "totals")),
         (of_bins, ("input", "bin_ends", "bin_slopes", "bin_offsets")),
     ):
         assert exit_code(case, "") == 0

@@ -431,6 +431,8 @@ WRONG: dict[str, tuple[tuple[Any, ...], Any]] = {
     "narrow state": (("model", "network", "state", 0, 0), np.ones((4, 1), np.float32)),
     "updates": (("model", "network", "updates"), None),
     "random": (("model", "random"), (0, {"bit_generator": "MT19937"})),
+    "mean weight": (("model", "mean_weight"), (10, 0.0)),
+    "rows of no mean weight": (("model", "mean_weight"), (-1, 1.0)),
     "classes": (("model", "encoding", "outputs", "classes"), np.array([1, 2])),
     "loss": (("model", "encoding", "outputs", "loss"), {"name": "mse"}),
     "centre": (("model", "encoding", "outputs", "centre"), np.array([np.nan])),

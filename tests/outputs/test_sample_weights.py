@@ -1,12 +1,14 @@
 """Weights of samples and of classes: what they stand for, and what cannot be one."""
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from fastmlp import Trainer, losses
+from fastmlp import FitWarning, Trainer, losses
 from fastmlp.optimizers import SGD
 from tests.helpers.basics import NAN, Array, needs_compiler
 
@@ -34,6 +36,7 @@ PROBLEMS: dict[str, tuple[Any, Array]] = {
     "poisson": ("poisson", _rng.poisson(np.exp(X[:, :2]) + 2)),
 }
 CLASSES = ("classes", "one-hot", "pair")
+UNSTOPPED: dict[str, Any] = {"early_stopping": False, "scaling": None}
 
 
 def trainer(problem: str, **options: Any) -> Trainer:
@@ -51,10 +54,12 @@ def assert_same_weights(one: Trainer, other: Trainer, rtol: float = 0) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol * np.abs(theirs).max())
 
 
-def assert_same_fit(one: Trainer, other: Trainer, rtol: float = 1e-9) -> None:
+def assert_same_fit(
+    one: Trainer, other: Trainer, rtol: float = 1e-9, *, but: tuple[str, ...] = ()
+) -> None:
     assert_same_weights(one, other, rtol)
     assert one.history.keys() == other.history.keys()
-    for name in one.history.keys() - {"seconds"}:
+    for name in one.history.keys() - {"seconds", *but}:
         np.testing.assert_allclose(one.history[name], other.history[name], rtol, rtol, err_msg=name)
 
 
@@ -146,17 +151,67 @@ def test_rows_held_back_keep_their_weights(problem: str) -> None:
     assert_same_fit(by_share, by_hand, rtol=0)
 
 
-def test_the_mean_of_a_batch_is_that_of_its_weights() -> None:
-    """A batch of small weights moves the network as far as another one."""
-    _, Y = PROBLEMS["squared_error"]
-    weights = np.repeat([1e-6, 1, 5], [10, 10, 21]).astype(float)
-    model = trainer("squared_error", batch_size=10, epochs=1, warm_start=True)
-    model.set_weights(trainer("squared_error").fit(X, Y).get_weights())
-    plain = trainer("squared_error", batch_size=10, epochs=1, warm_start=True)
-    plain.set_weights(model.get_weights())
-    # The first two batches are of equal weights within, and so is the last one.
-    model.fit(X, Y, sample_weight=weights)
-    assert_same_weights(model, plain.fit(X, Y), rtol=1e-9)
+def test_rare_classes_in_batches_of_any_size() -> None:
+    """Noise, so that the mean probability under balanced weights is near a half."""
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(2000, 5)), np.arange(2000) < 20
+    for batch_size in (1, 16, 128, 2000):
+        model = Trainer((), class_weight="balanced", batch_size=batch_size, seed=0, **UNSTOPPED)
+        mean = model.fit(rows, labels).predict_proba(rows)[:, 1].mean()
+        assert mean == pytest.approx(0.48, abs=0.02), batch_size
+
+
+@pytest.mark.parametrize("batch_size", [16, 3000])
+def test_rates_weighted_by_exposure(batch_size: int) -> None:
+    """As many events are expected as there were: the bias makes the sums equal."""
+    rng = np.random.default_rng(0)
+    rows, exposure = rng.normal(size=(3000, 3)), rng.uniform(0.05, 5, 3000) ** 2
+    counts = rng.poisson(np.exp(0.5 * rows[:, 0] - 1) * exposure)
+    options: dict[str, Any] = {"epochs": 30, "schedule": "cosine"} if batch_size == 16 else {
+        "epochs": 300, "learning_rate": 0.1}  # fmt: skip
+    model = Trainer((), loss="poisson", batch_size=batch_size, seed=0, **UNSTOPPED, **options)
+    model.fit(rows, counts / exposure, sample_weight=exposure)
+    assert (model.predict(rows) * exposure).sum() / counts.sum() == pytest.approx(1, abs=0.02)
+
+
+def test_early_stopping_watches_what_is_trained() -> None:
+    """The best epoch under "balanced" is that under the same weights of samples."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(4000) % 200 == 0
+    rows = rng.normal(size=(4000, 5)) + 1.5 * labels[:, None]
+    options: dict[str, Any] = {
+        "seed": 0, "scaling": None, "early_stopping": True, "validation_split": "last"
+    }  # fmt: skip
+    weights = np.where(labels, 100, 100 / 199)
+    one = Trainer(16, class_weight="balanced", **options).fit(rows, labels)
+    other = Trainer(16, **options).fit(rows, labels, sample_weight=weights)
+    assert one.best_epoch_ == other.best_epoch_
+    for name in ("loss", "val_loss"):
+        np.testing.assert_allclose(one.history[name], other.history[name], rtol=1e-3)
+    recall = [one.evaluate(rows[k], labels[k])["accuracy"] for k in (labels, ~labels)]
+    assert np.mean(recall) > 0.9
+
+
+@pytest.mark.parametrize("scale", [1e37, 1e39, 1e-38, 1e-50, 1e300, 1e-300])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_scale_of_weights_has_no_effect(problem: str, dtype: str, scale: float) -> None:
+    """Not even where float32 cannot hold them."""
+    _, Y = PROBLEMS[problem]
+    weights = np.random.default_rng(1).uniform(0.1, 2, ROWS)
+    options: dict[str, Any] = {"batch_size": 7, "dtype": dtype, "validation_fraction": 0.2}
+    if problem in CLASSES:
+        options["class_weight"] = "balanced"
+    one, other = (
+        trainer(problem, **options, scaling="standard").fit(X, Y, sample_weight=w)
+        for w in (weights, scale * weights)
+    )
+    assert_same_fit(one, other, rtol=1e-5 if dtype == "float32" else 1e-9)
+    wanted = pytest.approx(one.evaluate(X, Y, weights), rel=1e-5)
+    assert one.evaluate(X, Y, scale * weights) == wanted
+    assert one.evaluate(X[:5], Y[:5], np.full(5, scale)) == pytest.approx(
+        one.evaluate(X[:5], Y[:5]), rel=1e-5
+    )
 
 
 # ------------------------------------------------------------------------------ weights of classes
@@ -172,7 +227,8 @@ def test_a_mapping_multiplies_the_weights(problem: str, sample_weight: Array | N
     given = dict(zip(names[:2], factors[:2].tolist(), strict=True))
     one = trainer(problem, class_weight=given, batch_size=7).fit(X, Y, sample_weight=sample_weight)
     weights = factors[indices] * (1 if sample_weight is None else sample_weight)
-    assert_same_fit(one, trainer(problem, batch_size=7).fit(X, Y, sample_weight=weights))
+    other = trainer(problem, batch_size=7).fit(X, Y, sample_weight=weights)
+    assert_same_fit(one, other, but=("accuracy",))
 
 
 @pytest.mark.parametrize("problem", CLASSES)
@@ -182,7 +238,7 @@ def test_balanced_is_that_of_scikit_learn(problem: str) -> None:
     factors = compute_class_weight("balanced", classes=np.unique(indices), y=indices)
     one = trainer(problem, class_weight="balanced", batch_size=7).fit(X, Y)
     other = trainer(problem, batch_size=7).fit(X, Y, sample_weight=factors[indices])
-    assert_same_fit(one, other)
+    assert_same_fit(one, other, but=("accuracy",))
     assert np.ptp(factors) > 0.2
 
 
@@ -194,18 +250,64 @@ def test_balanced_counts_weights(problem: str) -> None:
     assert_same_fit(one, trainer(problem, class_weight="balanced").fit(rows, targets))
 
 
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 7.0}])
-def test_classes_have_no_weights_in_validation(class_weight: Any) -> None:
-    options = {"class_weight": class_weight, "validation_fraction": 11 / ROWS}
-    fitted = trainer("classes", **options).fit(X, LABELS)
-    held = slice(30, None)
-    values = fitted.evaluate(X[held], LABELS[held])
-    assert fitted.history["val_loss"][-1] == values["loss"]
-    assert fitted.history["val_accuracy"][-1] == values["accuracy"]
-    # Those of the training: of its rows alone.
-    train = slice(30)
-    alone = trainer("classes", class_weight=class_weight).fit(X[train], LABELS[train])
-    assert_same_weights(fitted, alone)
+@pytest.mark.parametrize("sample_weight", [None, np.arange(1.0, ROWS + 1)])
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("class_weight", ["balanced", "mapping"])
+@pytest.mark.parametrize("problem", CLASSES)
+def test_class_weights_count_in_losses_of_both_kinds_of_rows(
+    problem: str, class_weight: str, given: bool, sample_weight: Array | None
+) -> None:
+    """But not in metrics; they are those of the training rows."""
+    _, Y = PROBLEMS[problem]
+    indices = LABELS // 2 if problem == "pair" else LABELS
+    labels = np.array(["no", "yes"]) if problem == "pair" else np.arange(3)
+    train, held = slice(30), slice(30, None)
+    w = np.ones(ROWS) if sample_weight is None else sample_weight
+    if class_weight == "balanced":
+        totals = np.bincount(indices[train], w[train])
+        factors, setting = totals.sum() / (len(totals) * totals), "balanced"
+    else:
+        factors = np.array([7.0, 0.5, 1.0])[: len(labels)]
+        setting = dict(zip(labels.tolist()[:2], [7.0, 0.5], strict=True))
+    # Steps of 0, so that all losses are those of the network that is left.
+    model = trainer(problem, class_weight=setting, epochs=1, l2=0.0, optimizer=SGD(1e-300))
+    if given:
+        more = () if sample_weight is None else (w[held],)
+        data = X[held], Y[held], *more
+        part = None if sample_weight is None else w[train]
+        model.fit(X[train], Y[train], sample_weight=part, validation_data=data)
+    else:
+        model.validation_fraction = 11 / ROWS
+        model.fit(X, Y, sample_weight=sample_weight)
+    for rows, prefix in ((train, ""), (held, "val_")):
+        both = model.evaluate(X[rows], Y[rows], w[rows] * factors[indices[rows]])
+        plain = model.evaluate(X[rows], Y[rows], w[rows])
+        assert model.history[f"{prefix}loss"] == pytest.approx([both["loss"]], rel=1e-9)
+        assert model.history[f"{prefix}accuracy"] == pytest.approx([plain["accuracy"]], rel=1e-9)
+        assert both["loss"] != pytest.approx(plain["loss"], rel=1e-4)
+
+
+def test_other_metrics_go_by_sample_weights_alone() -> None:
+    names = ("accuracy", "balanced_accuracy", "log_loss")
+    options: dict[str, Any] = {"class_weight": {0: 9.0}, "metrics": names, "epochs": 1}
+    model = trainer("classes", optimizer=SGD(1e-300), **options)
+    model.fit(X, LABELS, sample_weight=COUNTS, validation_data=(X, LABELS, COUNTS))
+    wanted = model.evaluate(X, LABELS, COUNTS)
+    for name in names:
+        assert model.history[name] == pytest.approx([wanted[name]], rel=1e-9)
+        assert model.history[f"val_{name}"] == pytest.approx([wanted[name]], rel=1e-9)
+    assert model.history["val_loss"] != pytest.approx([wanted["loss"]], rel=1e-3)
+
+
+def test_a_class_without_training_rows_has_weight_one_in_validation() -> None:
+    few = LABELS < 2
+    model = trainer("classes", class_weight="balanced", warm_start=True, optimizer=SGD(1e-300))
+    model.set_weights(trainer("classes").fit(X, LABELS).get_weights())
+    model.fit(X[few], LABELS[few], validation_data=(X, LABELS))
+    totals = np.bincount(LABELS[few])
+    factors = np.append(totals.sum() / (3 * totals), 1)
+    wanted = model.evaluate(X, LABELS, factors[LABELS])["loss"]
+    assert model.history["val_loss"][-1] == pytest.approx(wanted, rel=1e-9)
 
 
 def test_a_class_of_weight_zero_is_not_trained_on() -> None:
@@ -268,17 +370,50 @@ def test_only_classes_have_weights(problem: str, class_weight: Any) -> None:
         trainer(problem, class_weight=class_weight).fit(X, PROBLEMS[problem][1])
 
 
+NAMES = {"setosa": 1.0, "versicolor": 2.0}
+
+
 @pytest.mark.parametrize(
-    ("class_weight", "message"),
+    ("labels", "class_weight", "message"),
     [
-        ({3: 2.0}, r"class_weight names 3; the classes are \[?0"),
-        ({"0": 2.0}, "class_weight names '0'"),
-        ({0: 0, 1: 0, 2: 0}, "class_weight must leave a weight > 0"),
+        ([0, 1, 2], {"1": 2.0}, "names '1', but the classes are numbers, 0, 1, 2: .* mean 1?"),
+        ([0, 1, 2], {"one": 2.0}, "names 'one', but the classes are numbers, 0, 1, 2$"),
+        ([0, 1, 2], {1.5: 2.0}, r"names 1\.5; the classes are 0, 1, 2"),
+        ([0, 1, 2], {NAN: 2.0}, "names nan; the classes are 0, 1, 2"),
+        (["1", "2"], {1: 2.0}, "names 1, but the classes are strings, '1', '2': .* mean '1'?"),
+        (["a", "b"], {1: 2.0}, "names 1, but the classes are strings, 'a', 'b'$"),
+        ([*NAMES, "virginica"], NAMES | {"vergnica": 3.0}, "names 'vergnica'.* mean 'virginica'?"),
+        (["no", "yes"], {"Yes": 3.0}, "names 'Yes'.* mean 'yes'?"),
+        (["New York", "Rome"], {"new_york": 3.0}, "names 'new_york'.* mean 'New York'?"),
+        ([0, 1, 2], {0: 0, 1: 0, 2: 0}, "must leave a weight > 0"),
     ],
 )
-def test_weights_of_unknown_classes(class_weight: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        trainer("classes", class_weight=class_weight).fit(X, LABELS)
+def test_class_weights_that_cannot_be_meant(labels: Any, class_weight: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"class_weight {message}"):
+        trainer("classes", class_weight=class_weight).fit(X, np.resize(labels, ROWS))
+
+
+@pytest.mark.parametrize(
+    ("labels", "class_weight", "unknown"),
+    [
+        ([0, 1, 2], {3: 2.0, 1: 4.0}, "3"),
+        ([0.0, 1.0], {3: 2.0, 1: 4.0}, "3"),
+        (["a", "b"], {"c": 2.0, "b": 4.0}, "'c'"),
+        # Names that resemble others, but not by mistake.
+        (["grade 1", "grade 3"], {"grade 2": 2.0, "grade 3": 4.0}, "'grade 2'"),
+        (["south-east", "rest"], {"south-west": 2.0, "rest": 4.0}, "'south-west'"),
+        (["typea", "typeb"], {"typea": 1.0, "typeb": 4.0, "typec": 2.0}, "'typec'"),
+    ],
+)
+def test_a_class_that_a_part_of_the_data_lacks(
+    labels: Any, class_weight: dict[Any, float], unknown: str
+) -> None:
+    Y = np.resize(labels, ROWS)
+    message = f"class_weight names {unknown}, which Y does not hold; the classes are "
+    with pytest.warns(FitWarning, match=message):
+        one = trainer("classes", class_weight=class_weight).fit(X, Y)
+    known = {name: weight for name, weight in class_weight.items() if name in labels}
+    assert_same_fit(one, trainer("classes", class_weight=known).fit(X, Y), rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -289,3 +424,83 @@ def test_weights_of_unknown_classes(class_weight: Any, message: str) -> None:
 def test_what_class_weight_may_be(class_weight: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="class_weight"):
         Trainer(class_weight=class_weight)
+
+
+# -------------------------------------------------------------------------------------- in parts
+
+
+def stepped(**options: Any) -> Trainer:
+    return Trainer((), optimizer=SGD(0.05), batch_size=100, scaling=None, seed=0, **options)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-50, 1e300])
+def test_weights_have_one_scale_in_all_parts(scale: float) -> None:
+    """Zeros of weight 1, then ones of weight 9: nine in ten are ones."""
+    rows, zeros, ones = np.zeros((100, 1)), np.zeros(100, int), np.ones(100, int)
+    model = stepped(epochs=300).fit_stream(
+        lambda: [(rows, zeros, np.full(100, scale)), (rows, ones, np.full(100, 9 * scale))],
+        classes=[0, 1],
+    )
+    assert model.predict_proba(rows[:1])[0, 1] == pytest.approx(0.9, abs=0.01)
+    other = stepped()
+    for _ in range(300):
+        other.partial_fit(rows, zeros, [0, 1], sample_weight=np.full(100, scale))
+        other = pickle.loads(pickle.dumps(other))
+        other.partial_fit(rows, ones, sample_weight=np.full(100, 9 * scale))
+    assert_same_weights(other, model, rtol=1e-5)
+    assert other.model_.mean_weight == (60_000, pytest.approx(5 * scale))
+    # Without weights a row counts as one of weight 1.
+    if scale == 1:
+        third = stepped()
+        for _ in range(300):
+            third.partial_fit(rows, zeros, [0, 1]).partial_fit(rows, ones, None, np.full(100, 9))
+        assert_same_weights(third, other, rtol=1e-5)
+
+
+def test_partial_fit_goes_on_with_the_weights_of_a_fit() -> None:
+    _, Y = PROBLEMS["squared_error"]
+    model = trainer("squared_error").fit(X, Y, sample_weight=np.full(ROWS, 3.0))
+    assert model.model_.mean_weight == (ROWS, 3.0)
+    before = model.get_weights()
+    light, heavy = (copy.deepcopy(model) for _ in range(2))
+    for other, weight in ((light, 1.0), (heavy, 3.0)):
+        other.optimizer, other.l2 = SGD(1e-9), 0.0
+        other.partial_fit(X, Y, sample_weight=np.full(ROWS, weight))
+    # Over all rows so far the mean is 2 and 3.
+    ways = [
+        np.concatenate([(b - a).ravel() for a, b in zip(before, m.get_weights(), strict=True)])
+        for m in (light, heavy)
+    ]
+    np.testing.assert_allclose(ways[0], ways[1] / 2, rtol=1e-3, atol=1e-5 * np.abs(ways).max())
+    # A fit that continues knows all of its rows.
+    model.warm_start = True
+    assert model.fit(X, Y).model_.mean_weight == (ROWS, 1.0)
+
+
+def test_weights_that_were_set_have_seen_no_rows() -> None:
+    model = trainer("squared_error").fit(X, NUMBERS, sample_weight=np.full(ROWS, 3.0))
+    model.set_weights(model.get_weights())
+    assert model.model_.mean_weight.rows == 0
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "fit_stream"])
+def test_balanced_needs_all_rows(method: str) -> None:
+    model = trainer("classes", class_weight="balanced", validation_split="auto")
+    message = f"class_weight='balanced' needs all rows at once, which {method} does not see: give"
+    with pytest.raises(ValueError, match=message):
+        getattr(model, method)(*((X, LABELS) if method == "partial_fit" else ([(X, LABELS)],)))
+
+
+def test_class_weights_of_a_stream() -> None:
+    """Some parts lack a class, and one class does not occur at all: one warning."""
+    options: dict[str, Any] = {"batch_size": 7, "epochs": 3}
+    parts = np.split(np.argsort(LABELS, kind="stable"), [14, 28])
+    factors = np.array([1.0, 5.0, 0.5])
+    one = trainer("classes", class_weight={1: 5.0, 2: 0.5, 7: 2.0}, **options)
+    with pytest.warns(FitWarning, match="names 7") as warned:
+        one.fit_stream(lambda: ((X[p], LABELS[p]) for p in parts), classes=[0, 1, 2])
+    assert len(warned) == 1
+    other = trainer("classes", **options).fit_stream(
+        lambda: ((X[p], LABELS[p], factors[LABELS[p]]) for p in parts), classes=[0, 1, 2]
+    )
+    assert_same_fit(one, other, but=("accuracy",))

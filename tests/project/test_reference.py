@@ -149,9 +149,10 @@ class TestLosses:
     """Every loss that kernels have; a new one fails here until the reference knows it."""
 
     def problem(self, name, c, seed=0):
-        """Outputs, targets, weights and parameters, at least 1e-3 away from all kinks."""
+        """Outputs, targets, weights of mean 1 and parameters, at least 1e-3 away from all kinks."""
         rng = np.random.default_rng(seed)
         Z, weights = rng.normal(size=(9, c)), rng.uniform(0.5, 2.0, 9)
+        weights /= weights.mean()
         parameters = {"huber": {"delta": rng.uniform(0.3, 1.0, c)},
                       "quantile": {"q": rng.uniform(0.1, 0.9, c)}}  # fmt: skip
         if name.endswith("_rows"):
@@ -255,6 +256,17 @@ class TestLosses:
         Z, Y = np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([[1, 0], [1, 0]])
         assert reference.score("binary_cross_entropy", Z, Y) == 0.5
         assert reference.score("binary_cross_entropy", Z, Y, [1.0, 3.0]) == 0.25
+
+    def test_a_batch_is_divided_by_its_rows_and_the_mean_weight_of_all(self):
+        # One output and no features: a bias, whose gradient is that of the loss.
+        weights, X, y = [np.zeros((1, 1)), np.zeros(1)], np.zeros((3, 1)), np.array([1.0, 2.0, 4.0])
+        trained, _ = reference.train(
+            weights, X, y, epochs=1, batch_size=2, loss="squared_error", sample_weight=[1, 2, 3],
+            learning_rate=1.0,
+        )  # fmt: skip
+        # Weights over their mean are 0.5, 1, 1.5.
+        first = (0.5 * 1 + 1 * 2) / 2
+        assert trained[1] == pytest.approx([first + 1.5 * (4 - first)], rel=1e-14)
 
     @pytest.mark.parametrize("name", LOSSES)
     def test_train_records_loss_and_score(self, name):

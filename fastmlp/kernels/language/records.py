@@ -52,7 +52,7 @@ RUN = _record(
         ("opens", _I), ("closes", _I),  # whether it is the first, and the last, of its batch
         ("updates", _I),  # whether products are followed by the update, at once
         ("straight", _I),  # whether sums over it may go straight to the weights
-        ("sample_scale", _F),  # 1 / total weight of the batch, which makes its sum a mean
+        ("sample_scale", _F),  # factor of a weight of 1, which makes the sum over a batch a mean
         ("rate", _F),  # step size
         # Kernels selected for this run: their addresses, see ``plugins``.
         ("read", _I),  # reader of input rows
@@ -76,15 +76,17 @@ RUN = _record(
         ("labels", _I),  # address of the int32 class indices, in that order
         ("targets", _I),  # address of the targets, output by output, in that order
         ("target_stride", _I),  # elements between the targets of two outputs
-        ("weights", _I),  # address of the weights of samples, in that order
-        ("outputs", _I),  # address of three numbers for each output, see ``losses``
+        ("weights", _I),  # address of the weights of samples in the loss, in that order
+        ("score_weights", _I),  # address of those in the score, perhaps the same
+        ("parameters", _I),  # address of the parameter of the loss for each output
         ("rates", _I),  # address of the float64 step sizes of the batches
         ("sample_scales", _I),  # address of those of the batches, float64
         ("is_uint8", _I),  # whether X is of uint8, not of the network's dtype
         ("row_masks", _I),  # table of the masks of each row of X, see ``zeros``
         ("mask_words", _I), ("feature_words", _I),  # words of a row's masks; those of its features
         ("predictions", _I),  # address of the output (n x c)
-        ("totals", _I),  # address of the float64 (loss, score) of each predicted chunk
+        ("totals", _I),  # address of the sums of each member or, predicted, of each chunk
+        ("sum_count", _I),  # their number for one, see ``samples``
         ("smoothing", _F),  # fraction of a target spread evenly over all classes
         # The update rule's settings.
         ("plain", _I),  # whether the rule only adds multiples of the gradient
@@ -119,8 +121,7 @@ RUN = _record(
         ("zero_offsets", _I),  # 0, 0, 0, ...
         ("sample_rows", _I),  # k -> k * samples
         # Results.
-        ("total_loss", _F),  # sum over the samples
-        ("total_score", _F),  # likewise: correct predictions, or squared errors by their factors
+        ("sums", _I),  # address of the float64 sums over the samples, see ``samples``
     ]
 )  # fmt: skip
 

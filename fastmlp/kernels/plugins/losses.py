@@ -1,10 +1,9 @@
 """Losses, and what becomes of the logits in a prediction.
 
 Kernels find the targets of output k at ``run.targets + k * run.target_stride``, or the indices of
-classes at ``run.labels``, the weights of samples at ``run.weights``, and at ``run.outputs`` three
-numbers for each output: the factor of its loss in the sum that is reported, the parameter of the
-loss, and the factor of its squared error in the score. Deltas carry ``run.sample_scale``
-and the weight of the sample, not that factor.
+classes at ``run.labels``, the weights of samples at ``run.weights`` for losses and deltas and at
+``run.score_weights`` for scores, and at ``run.parameters`` the parameter of the loss for each
+output. Deltas carry ``run.sample_scale`` and the weight of the sample.
 
 To add one: a formula in ``pointwise``, and a line in ``LOSSES``.
 """

@@ -1,8 +1,7 @@
 """Losses that are a sum over the outputs, each with a target of its own, and their outputs.
 
-Outputs and lanes lie as in ``softmax``; of the rows of work behind the outputs, the first holds the
-losses of the samples, the second their scores. A formula of one output and its target is all that
-makes a loss, see :class:`Formula`.
+Outputs and lanes lie as in ``softmax``. A formula of one output and its target is all that makes a
+loss, see :class:`Formula`.
 """
 
 from collections.abc import Callable
@@ -13,8 +12,8 @@ from ..language.backend import ir
 from ..language.codegen import codegen
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
-from ..language.simd import INT, Emitter, each, loop
-from .samples import add_samples, for_each_vector
+from ..language.simd import INT, ZERO, Emitter, each, loop, multiple
+from .samples import add_to_sums, for_each_vector
 
 
 class Terms(NamedTuple):
@@ -88,49 +87,55 @@ def _sides(e: Emitter, x: Any, high: Any, low: Any) -> tuple[Any, Any]:
     return e.builder.fcmp_ordered(">", x, high), e.builder.fcmp_ordered("<", x, low)
 
 
-def _largest_factor(e: Emitter, score: Any, error: Any, _: Any) -> Any:
-    """A score of 1 until an output is on the wrong side."""
-    right = e.builder.fcmp_ordered("==", error, e.zeros())
-    return e.builder.select(right, score, e.zeros())
-
-
-def _add_square(e: Emitter, score: Any, error: Any, factor: Any) -> Any:
-    return e.fma(functions.multiply(e, factor, error), error, score)
-
-
 def _generate(
     e: Emitter, formula: Formula, is_class: bool, memory: Any, run: Any, layer: Any
 ) -> None:
     """A loop over vectors of samples, and in it over outputs; ``run`` and ``layer`` read fields."""
     b, pointer = e.builder, e.scalar.as_pointer()
-    c, stride = layer("n_out"), run("samples")
-    weights, targets = (
-        e.at(b.inttoptr(run(name), pointer), run("row")) for name in ("weights", "targets")
+    c, stride, m = layer("n_out"), run("samples"), run("m")
+    weights, score_weights, targets = (
+        e.at(b.inttoptr(run(name), pointer), run("row"))
+        for name in ("weights", "score_weights", "targets")
     )
-    table, target_stride = b.inttoptr(run("outputs"), pointer), run("target_stride")
+    parameters, target_stride = b.inttoptr(run("parameters"), pointer), run("target_stride")
+    sums = b.inttoptr(run("sums"), ir.DoubleType().as_pointer())
     scale = run("sample_scale")
     scale = e.splat(b.fptrunc(scale, e.scalar) if e.itemsize == 4 else scale)
-    score_start = e.constant(1.0 if is_class else 0.0)
-    add_score = _largest_factor if is_class else _add_square
 
     def vector(row: Any, first: Any) -> None:
-        weight = functions.multiply(e, e.load(e.at(weights, first)), scale)
+        counts = e.first_lanes(b.sub(m, first))  # what lies beyond the samples does not
 
-        def output(k: Any, sums: list[Any]) -> list[Any]:
-            factor, parameter, of_score = (
-                e.splat(b.load(e.at(table, b.add(k, b.mul(c, ir.Constant(INT, number))))))
-                for number in range(3)
-            )
+        def counted(x: Any) -> Any:
+            return b.select(counts, x, e.zeros())
+
+        of_loss, of_score = (
+            counted(e.load(e.at(address, first))) for address in (weights, score_weights)
+        )
+        scaled = functions.multiply(e, of_loss, scale)
+
+        def add(k: Any, loss: Any, *score: Any) -> None:
+            number = multiple(b, k, 2)
+            add_to_sums(e, sums, number, of_loss, counted(loss))
+            number = b.add(number, ir.Constant(INT, 1))
+            add_to_sums(e, sums, number, of_score, *map(counted, score))
+
+        def output(k: Any, carried: list[Any]) -> list[Any]:
             y = e.load(e.at(targets, b.add(first, b.mul(k, target_stride))))
+            parameter = e.splat(b.load(e.at(parameters, k)))
             loss, slope, error = formula(e, e.load(row(k)), y, parameter)
-            e.store(functions.multiply(e, weight, slope), row(k))
-            return [e.fma(factor, loss, sums[0]), add_score(e, sums[1], error, of_score)]
+            e.store(functions.multiply(e, scaled, slope), row(k))
+            if not is_class:
+                add(k, loss, error, error)
+                return []
+            # The score of a sample is 1 until an output is on the wrong side.
+            right = b.fcmp_ordered("==", error, e.zeros())
+            return [e.add(carried[0], loss), b.select(right, carried[1], e.zeros())]
 
-        sums = loop(b, c, [e.zeros(), score_start], output)
-        for number, value in enumerate(sums):
-            e.store(value, row(b.add(c, ir.Constant(INT, number))))
+        sample = loop(b, c, [e.zeros(), e.constant(1.0)] if is_class else [], output)
+        if is_class:
+            add(ZERO, *sample)
 
-    for_each_vector(e, e.at(memory, run("logits")), stride, run("m"), vector)
+    for_each_vector(e, e.at(memory, run("logits")), stride, m, vector)
 
 
 def pointwise(formula: Formula, *, is_class: bool = False) -> Any:
@@ -142,7 +147,6 @@ def pointwise(formula: Formula, *, is_class: bool = False) -> Any:
 
     def loss(memory: Memory, run: Run, layer: Layer):
         deltas(memory, run, layer)
-        add_samples(memory, run, layer)
 
     loss.__name__, loss.__module__, loss.__doc__ = (
         formula.__name__, formula.__module__, formula.__doc__

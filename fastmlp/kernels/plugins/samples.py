@@ -1,13 +1,15 @@
-"""What losses share: vectors of samples, and the sums over the samples of a chunk."""
+"""What losses share: vectors of samples, and sums over them.
+
+For each output, or for a loss of classes once, ``run.sums`` has two vectors of float64, whose lanes
+add up to the sum of the losses of the samples by ``run.weights``, and of their scores by
+``run.score_weights``: 1 for a correct sample, for numbers the squared error.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 from ..language.backend import ir
-from ..language.elements import elements_like
-from ..language.jit import kernel
-from ..language.parameters import Layer, Memory, Run
-from ..language.simd import INT, Emitter, each
+from ..language.simd import AS_WRITTEN, INT, Emitter, each, multiple
 
 # Samples whose losses are summed first, as short sums round less. The cross-entropy of labels takes
 # one logarithm for them: with blocks of 1, 4 and 64 it takes 1.4, 1.04 and 0.95 of the time (64
@@ -31,23 +33,11 @@ def for_each_vector(
     each(b, vectors, vector)
 
 
-@kernel
-def add_samples(memory: Memory, run: Run, layer: Layer):
-    """Add losses (m) and scores (m), which follow the logits, by weights (m) to the totals.
-
-    In float64 and block by block; the rest of the vectors, beyond the m samples, does not count.
-    """
-    weights, row, m = elements_like(run.weights, memory), run.row, run.m
-    losses = run.logits + layer.n_out * run.samples
-    scores = losses + run.samples
-    total_loss = total_score = 0.0
-    for block in range(0, m, BLOCK):
-        loss = score = 0.0
-        for s in range(block, m if m - block < BLOCK else block + BLOCK):
-            weight = 1.0 * weights[row + s]
-            loss += weight * memory[losses + s]
-            score += weight * memory[scores + s]
-        total_loss += loss
-        total_score += score
-    run.total_loss += total_loss
-    run.total_score += total_score
+def add_to_sums(e: Emitter, sums: Any, number: Any, *factors: Any) -> None:
+    """Add the product of some vectors, in float64, to the vector of sums of this number."""
+    b, wide = e.builder, ir.VectorType(ir.DoubleType(), e.lanes)
+    product, *others = (b.fpext(x, wide) if e.itemsize == 4 else x for x in factors)
+    for factor in others:
+        product = b.fmul(product, factor, flags=AS_WRITTEN)
+    address = b.bitcast(e.at(sums, multiple(b, number, e.lanes)), wide.as_pointer())
+    b.store(e.add(b.load(address, align=8), product), address, align=8)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..language.backend import ir
 from ..language.codegen import codegen
-from ..language.elements import as_element, elements_like, int32s
+from ..language.elements import as_element, elements_like, float64s, int32s
 from ..language.functions import exp_nonpositive
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
@@ -104,8 +104,9 @@ def softmax_cross_entropy(memory: Memory, run: Run, layer: Layer):
             product *= memory[total + s]
             memory[logits + labels[run.row + s] * stride + s] -= scale
         logarithms += math.log(product)
-    run.total_loss += logarithms - margins
-    run.total_score += correct
+    sums = float64s(run.sums)
+    sums[0] += logarithms - margins
+    sums[run.lanes] += correct
 
 
 @kernel
@@ -145,7 +146,7 @@ def softmax_cross_entropy_rows(memory: Memory, run: Run, layer: Layer):
 def _label_margins(memory: Memory, run: Run, layer: Layer):
     """margins (m) = sum_k y_k (z_k - maximum), y the smoothed label; adds the weights of correct
     samples."""
-    labels, weights = int32s(run.labels), elements_like(run.weights, memory)
+    labels, weights = int32s(run.labels), elements_like(run.score_weights, memory)
     logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
     top = logits + c * stride
     best, smoothing, correct = top + stride, run.smoothing, 0.0
@@ -158,7 +159,7 @@ def _label_margins(memory: Memory, run: Run, layer: Layer):
         if margin == 0 and memory[best + s] == label:
             correct += weights[row + s]
         memory[best + s] = sure * margin
-    run.total_score += correct
+    float64s(run.sums)[run.lanes] += correct
     if smoothing > 0:
         for k in range(c):
             for s in range(m):
@@ -168,7 +169,7 @@ def _label_margins(memory: Memory, run: Run, layer: Layer):
 @kernel
 def _row_margins(memory: Memory, run: Run, layer: Layer):
     """The same with the smoothed rows as y."""
-    targets, weights = elements_like(run.targets, memory), elements_like(run.weights, memory)
+    targets, weights = elements_like(run.targets, memory), elements_like(run.score_weights, memory)
     logits, stride, m, row, c = run.logits, run.samples, run.m, run.row, layer.n_out
     top, target_stride = logits + c * stride, run.target_stride
     best, smoothing, correct = top + stride, run.smoothing, 0.0
@@ -183,7 +184,7 @@ def _row_margins(memory: Memory, run: Run, layer: Layer):
         if is_finite and memory[best + s] == largest:
             correct += weights[row + s]
         memory[best + s] = as_element(0, memory)
-    run.total_score += correct
+    float64s(run.sums)[run.lanes] += correct
     for k in range(c):
         for s in range(m):
             y = sure * targets[k * target_stride + row + s] + spread
@@ -204,7 +205,7 @@ def _add_losses(memory: Memory, run: Run, layer: Layer):
             sample = math.log(1.0 * memory[total + s]) - memory[margin + s]
             of_block += weights[row + s] * sample
         loss += of_block
-    run.total_loss += loss
+    float64s(run.sums)[0] += loss
 
 
 @kernel

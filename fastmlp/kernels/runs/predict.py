@@ -1,6 +1,6 @@
 """Prediction by one thread, for its part of the rows."""
 
-from ..language.elements import elements_like, float64s
+from ..language.elements import elements_like
 from ..language.jit import call, kernel
 from ..language.parameters import Layer, Memory, Run
 from ..language.records import layer_at, run_at
@@ -42,8 +42,6 @@ def keep_outputs(memory: Memory, run: Run, layer: Layer):
 
 @kernel
 def keep_totals(memory: Memory, run: Run, layer: Layer):
-    """totals (2) of the chunk = its loss and score."""
-    run.total_loss = run.total_score = 0.0
+    """The sums of the chunk."""
+    run.sums = run.totals + 8 * run.sum_count * (run.row // run.chunk)
     call(run.loss, memory, run, layer)
-    totals, chunk = float64s(run.totals), run.row // run.chunk
-    totals[2 * chunk], totals[2 * chunk + 1] = run.total_loss, run.total_score

@@ -18,6 +18,7 @@ def train(memory: Memory, runs: int, member: int):
         return
     run = run_at(runs, member)
     inputs, output = layer_at(run.layers, 0), layer_at(run.layers, run.n_layers)
+    run.sums = run.totals + 8 * run.sum_count * member
     mode = flush_subnormals()
     for step in range(run.first, run.last):
         open_chunk(run, step)

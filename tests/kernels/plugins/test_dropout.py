@@ -233,7 +233,8 @@ def epoch(
     ).restarted(settings.optimizer.rule)
     run = TrainingRun(network, data)
     network, statistics = run.epoch(network, order, np.full(run.updates_per_epoch, RATE), KEY)
-    return network.get_weights(), statistics.loss
+    loss = data.encoding.outputs.summed_up(statistics.means).loss
+    return network.get_weights(), loss
 
 
 def wanted(

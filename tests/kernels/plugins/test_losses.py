@@ -27,7 +27,7 @@ from tests.helpers.kernels import (
     lanes_of,
     with_gaps,
 )
-from tests.helpers.losses import KINDS, PLAIN, POINTWISE, SOFTMAX
+from tests.helpers.losses import KINDS, PLAIN, SOFTMAX
 
 pytestmark = needs_compiler
 
@@ -53,7 +53,8 @@ class Problem:
     logits: Array  # (m, c)
     targets: Array  # labels (m,), or (m, c)
     weights: Array  # (m,)
-    table: Array  # (3, c): factor, parameter, factor of the score
+    score_weights: Array  # (m,)
+    table: Array  # (3, c): factor of the sum of losses, parameter, factor of the sum of scores
     smoothing: float = 0.0
 
     @property
@@ -98,12 +99,18 @@ def padded(array: Array, beyond: Any, extra: int = 0) -> Array:
 
 
 def run_loss(
-    problem: Problem, scale: float = 1.0, *, beyond: float = NAN, extra: int = 0, **sums: float
+    problem: Problem,
+    scale: float = 1.0,
+    *,
+    beyond: float = NAN,
+    extra: int = 0,
+    start: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[float, float, Array]:
-    """(sum of losses, sum of scores, delta)."""
-    arrays = {"outputs": problem.table.copy()}
+    """(sum of losses, sum of scores, delta), sums over the outputs by their factors."""
+    arrays = {"parameters": problem.table[1].copy()}
     if problem.name != PLAIN:
         arrays["weights"] = padded(problem.weights, beyond)
+        arrays["score_weights"] = padded(problem.score_weights, beyond)
     stride = 0
     if problem.targets.ndim == 1:
         arrays["labels"] = padded(problem.targets.astype(np.int32), problem.logits.shape[1] - 1)
@@ -111,20 +118,25 @@ def run_loss(
         arrays["targets"] = padded(problem.targets.T, beyond, extra)
         stride = arrays["targets"].shape[1]
     before = {name: array.copy() for name, array in arrays.items()}
-    delta, run = run_on_logits(
+    by_output = reference.metric(problem.name) == "r2"
+    averaged = problem.logits.shape[1] if by_output else 1
+    lanes = lanes_of(problem.logits.dtype)
+    sums = np.zeros((averaged, 2, lanes))
+    sums[0, :, 0] = start
+    delta, _ = run_on_logits(
         LOSSES[problem.name].loss, problem.logits, beyond=beyond, row=ROW, sample_scale=scale,
-        smoothing=problem.smoothing, target_stride=stride, **arrays, **sums,
+        smoothing=problem.smoothing, target_stride=stride, lanes=lanes, sums=sums, **arrays,
     )  # fmt: skip
     for name, array in arrays.items():
         assert np.array_equal(array, before[name], equal_nan=True), name
-    return float(run["total_loss"][0]), float(run["total_score"][0]), delta
+    factors = problem.table[[0, 2]].astype(np.float64) if by_output else np.ones((2, 1))
+    loss, score = (sums.sum(axis=2).T * factors).sum(axis=1).tolist()
+    return loss, score, delta
 
 
-def loss_and_delta(
-    logits: Array, labels: Array, scale: float = 1.0, **sums: float
-) -> tuple[float, float, Array]:
+def loss_and_delta(logits: Array, labels: Array) -> tuple[float, float, Array]:
     """Those of the plain softmax."""
-    return run_loss(a_problem(PLAIN, logits, targets=labels), scale, **sums)
+    return run_loss(a_problem(PLAIN, logits, targets=labels))
 
 
 def a_problem(name: str, logits: Array, targets: Array | None = None, seed: int = 0) -> Problem:
@@ -145,9 +157,16 @@ def a_problem(name: str, logits: Array, targets: Array | None = None, seed: int 
             "counts": lambda: rng.poisson(3, (m, c)),
         }[KINDS[name]]()
     targets = targets if targets.ndim == 1 else targets.astype(dtype)
-    plain = name == PLAIN
-    weights = np.ones(m) if plain else weights
-    return Problem(name, logits, targets, weights.astype(dtype), table.astype(dtype))
+    score_weights = rng.uniform(0.25, 3, m)
+    if name == PLAIN:
+        weights = score_weights = np.ones(m)
+    weights, score_weights, table = (a.astype(dtype) for a in (weights, score_weights, table))
+    return Problem(name, logits, targets, weights, score_weights, table)
+
+
+def ones(m: int, dtype: Any) -> dict[str, Array]:
+    """Weights of 1."""
+    return {name: np.ones(m, dtype) for name in ("weights", "score_weights")}
 
 
 def hard_logits(m: int, c: int, dtype: Any, name: str = PLAIN) -> Iterator[Array]:
@@ -218,8 +237,10 @@ def test_loss(name: str, m: int, c: int, dtype: Any) -> None:
     longest = BLOCK + -(-m // BLOCK) + 3
     for problem in problems(name, m, c, dtype):
         weights = problem.weights.astype(np.longdouble)
-        factors = problem.table[0].astype(np.longdouble) if name in POINTWISE else np.ones(1)
         terms, sizes = terms_and_sizes(problem)
+        factors = np.ones(terms.shape[1])
+        if reference.metric(name) == "r2":
+            factors = problem.table[0].astype(np.longdouble)
         loss, _, _ = run_loss(problem)
         bound = (u * (8 + len(factors)) + u_of_sums * longest) * (weights @ sizes @ factors)
         assert abs(loss - weights @ terms @ factors) <= bound
@@ -243,7 +264,7 @@ def test_correct_predictions_and_scores(name: str, m: int, c: int, dtype: Any) -
     """Weights of samples that are right, or weighted squares of errors of predictions."""
     u = np.finfo(dtype).eps / 2
     for problem in problems(name, m, c, dtype):
-        weights, Z, y = problem.weights.astype(np.longdouble), problem.exact, problem.targets
+        weights, Z, y = problem.score_weights.astype(np.longdouble), problem.exact, problem.targets
         score = run_loss(problem)[1]
         if reference.metric(name) == "accuracy":
             if name in SOFTMAX:
@@ -285,8 +306,9 @@ def test_what_lies_beyond_the_samples_does_not_count(
 @pytest.mark.parametrize("name", LOSSES)
 def test_sums_go_on_from_chunk_to_chunk(name: str, dtype: Any) -> None:
     problem = a_problem(name, np.eye(9, dtype=dtype))
+    problem.table[[0, 2]] = 1
     loss, correct, _ = run_loss(problem)
-    more = run_loss(problem, total_loss=8.0, total_score=5.0)
+    more = run_loss(problem, start=(8.0, 5.0))
     assert more[0] == pytest.approx(8 + loss, rel=1e-15)
     assert more[1] == pytest.approx(5 + correct, rel=1e-15)
 
@@ -309,7 +331,7 @@ def test_what_is_not_finite_shows_in_the_loss_and_in_no_other_sample(
     name: str, position: int, value: float, dtype: Any
 ) -> None:
     clean = a_problem(name, np.random.default_rng(0).normal(size=(33, 3)).astype(dtype))
-    clean = replace(clean, weights=np.ones(33, dtype))
+    clean = replace(clean, **ones(33, dtype))
     clean.targets[17] = position if clean.targets.ndim == 1 else 0.25
     logits = clean.logits.copy()
     logits[17, position] = value
@@ -351,7 +373,7 @@ def test_loss_of_flat_logits_among_many_classes(name: str, dtype: Any, m: int) -
     """The sums of exponentials are as large as can be: multiplied all, they overflow."""
     logits, labels = np.full((m, 1000), 3.0, dtype), np.arange(m)
     targets = np.eye(1000)[labels] if KINDS[name] == "probabilities" else labels
-    problem = replace(a_problem(name, logits, targets), weights=np.ones(m, dtype))
+    problem = replace(a_problem(name, logits, targets), **ones(m, dtype))
     loss, correct, _ = run_loss(problem)
     assert loss == pytest.approx(m * np.log(1000), rel=4 * float(np.finfo(dtype).eps))
     assert correct == 1
@@ -381,7 +403,7 @@ def test_a_hit_is_the_first_of_ties(name: str, dtype: Any) -> None:
     for label in range(4):
         labels = np.full(len(logits), label)
         targets = np.eye(4)[labels] if KINDS[name] == "probabilities" else labels
-        problem = replace(a_problem(name, logits, targets), weights=np.ones(16, dtype))
+        problem = replace(a_problem(name, logits, targets), **ones(16, dtype))
         assert run_loss(problem)[1] == (logits.argmax(axis=1) == label).sum()
 
 
@@ -391,7 +413,7 @@ def test_of_equal_probabilities_the_first_is_the_label(dtype: Any) -> None:
     for top in range(4):
         logits = np.tile(np.eye(4, dtype=dtype)[top], (16, 1))
         problem = a_problem("softmax_cross_entropy_rows", logits, rows)
-        correct = run_loss(replace(problem, weights=np.ones(16, dtype)))[1]
+        correct = run_loss(replace(problem, **ones(16, dtype)))[1]
         assert correct == (rows.argmax(axis=1) == top).sum()
 
 
@@ -400,7 +422,7 @@ def test_of_equal_probabilities_the_first_is_the_label(dtype: Any) -> None:
 def test_a_row_without_a_finite_logit(name: str, dtype: Any, kind: float) -> None:
     targets = np.eye(3)[[0, 2]] if KINDS[name] == "probabilities" else np.array([0, 2])
     problem = a_problem(name, np.full((2, 3), kind, dtype), targets)
-    loss, correct, _ = run_loss(replace(problem, weights=np.ones(2, dtype)))
+    loss, correct, _ = run_loss(replace(problem, **ones(2, dtype)))
     assert np.isnan(loss)
     assert correct == 0
 
