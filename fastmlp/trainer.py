@@ -484,7 +484,7 @@ class Trainer(Predictor):
             seen = Seen()
 
             def parts() -> Iterator[FitData]:
-                seen.epochs += 1
+                seen.n_rows = 0
                 for chunk in stream.epoch():
                     yield seen.added(
                         fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..data import Array
+from ..data import Array, Rows
 from ..fit_warning import warn
 from ..inference.predicted import Predicted
 from ..network.packed_network import Network
@@ -22,6 +22,8 @@ _SHORT = 10
 _NOTHING = -0.05
 # A layer is reported if more than this fraction of its units are 0 on a whole sample of rows.
 _DEAD, _SAMPLE_ROWS = 0.5, 256
+# No small number, with which the rows themselves may have been drawn.
+_SEED = 9_214_077_531
 # Rows per step: usually the first ones show that most units are active.
 _BLOCK_ROWS = 32
 
@@ -31,9 +33,10 @@ class Seen:
 
     def __init__(self) -> None:
         self.rows: Array | None = None
-        self.classes, self.squares = np.zeros(1), 0.0  # sums of weights, and of their squares
-        self.epochs = 0  # of a stream; not more than once in memory
-        self._rng, self._keys = np.random.default_rng(0), np.empty(0)
+        self.classes = np.zeros(1)  # sums of weights
+        self.n_rows = 0  # of the present epoch
+        self._unit = 0.0  # of the weights
+        self._rng, self._keys = np.random.default_rng(_SEED), np.empty(0)
 
     def added(self, data: FitData) -> FitData:
         """Add the rows of ``data``; return ``data``."""
@@ -50,14 +53,17 @@ class Seen:
     def add_classes(self, outputs: Outputs, targets: Targets) -> None:
         """Add the weights of the classes of some rows."""
         if outputs.kind in ("classes", "pair"):
-            weights = targets.of_scores.given
-            n_classes = len(outputs.labels)
-            self.classes = self.classes + np.bincount(outputs.indices(targets), weights, n_classes)
-            self.squares += float(np.square(weights).sum())
+            weights, n_classes = targets.of_scores, len(outputs.labels)
+            self._unit = self._unit or weights.unit
+            values = weights.values * (weights.unit / self._unit)
+            self.classes = self.classes + np.bincount(outputs.indices(targets), values, n_classes)
+            self.n_rows += len(targets)
 
 
-def _smallest(keys: Array) -> Array:
-    return np.argpartition(keys, min(_SAMPLE_ROWS, len(keys)) - 1)[:_SAMPLE_ROWS]
+def _smallest(keys: Array) -> Rows:
+    if len(keys) <= _SAMPLE_ROWS:
+        return slice(None)
+    return np.argpartition(keys, _SAMPLE_ROWS)[:_SAMPLE_ROWS]
 
 
 def warn_of(
@@ -109,8 +115,7 @@ def _worse_than_nothing(
             yield f"predictions are worse than the mean of Y ({name} {value:.3f}): {advice}"
         return
     if data.settings.class_weight is None:
-        frequency = seen.classes.max() / seen.classes.sum()
-        n_rows = seen.classes.sum() ** 2 / seen.squares / max(seen.epochs, 1)  # as many of weight 1
+        frequency, n_rows = seen.classes.max() / seen.classes.sum(), seen.n_rows
         rule = f"the most frequent class ({name} {value:.3f}, its frequency {frequency:.3f})"
     elif len(rows[1]) == 0:  # nor does a stream keep rows to predict
         return

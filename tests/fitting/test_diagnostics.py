@@ -251,3 +251,11 @@ def test_weights_of_chunks_count_alike() -> None:
     chunks = [(X[later == k], later[later == k], np.full(30, 1 + 3e6 * k)) for k in (0, 1)]
     with pytest.warns(FitWarning, match=r"the most frequent class \(.* frequency 1\.000\)"):
         trainer(epochs=5, callbacks=wrong).fit_stream(lambda: chunks, classes=[False, True])
+
+
+def test_rows_drawn_with_a_usual_seed() -> None:
+    """The sample of rows is none of small or large ones."""
+    for seed in range(10):
+        rows = np.random.default_rng(seed).random((2_000, 1)).astype(np.float32) - 0.5
+        model = trainer(epochs=5, callbacks=spoiling(lambda w: [0 * w[0] - 1, 0 * w[1], *w[2:]]))
+        model.fit(rows, rows[:, 0] > 0)
