@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..cached import cached_property
 from .arrays import Rows
 from .messages import is_missing
 
@@ -32,9 +33,14 @@ class Coded:
     values: Sequence[Any] | Mapping[int, Any]
     ordered: bool = True
 
-    def present(self, rows: Rows = slice(None)) -> dict[int, Key]:
-        """Codes that occur in some rows, and their keys, in the order of the codes if ``ordered``,
-        else sorted."""
+    @cached_property
+    def present(self) -> dict[int, Key]:
+        """Codes that occur, with their keys, in the order of the codes if ``ordered``, else
+        sorted."""
+        return self.present_in(slice(None))
+
+    def present_in(self, rows: Rows) -> dict[int, Key]:
+        """Codes that occur in some rows, as :attr:`present`."""
         counts = np.bincount(self.codes[rows].astype(np.intp) + 1)
         found = {code: self.values[code] for code in np.flatnonzero(counts[1:]).tolist()}
         pairs = [(code, value) for code, value in found.items() if not is_missing(value)]

@@ -137,7 +137,7 @@ class Columns:
             if not keys:
                 continue
             coded = features.coded(j)
-            present = coded.present()
+            present = coded.present
             _check_kind(features, j, keys, list(present.values()))
             known = {key: first + k for k, key in enumerate(keys)}
             positions = np.full(int(coded.codes.max()) + 2, first)
@@ -149,12 +149,13 @@ class Columns:
             first += len(keys)
         return codes
 
-    def warn_of_unknown(self, features: Features, rows: Rows = slice(None)) -> None:
-        """Warn of categories that no training row had, once for each column."""
+    def warn_of_unknown(self, features: Features, rows: Rows | None = None) -> None:
+        """Warn of categories of some or all rows that no training row had, once for each column."""
         for j in sorted(self.categories.keys() - self._reported):
             known = set(self.categories[j])
-            present = features.coded(j).present(rows).values()
-            if unknown := [key for key in present if key not in known]:
+            coded = features.coded(j)
+            present = coded.present if rows is None else coded.present_in(rows)
+            if unknown := [key for key in present.values() if key not in known]:
                 warn(
                     f"{features.called(j)} holds {some(unknown)}, which no training row had: a "
                     "category unknown to the network is encoded as zeros; for each column this is "

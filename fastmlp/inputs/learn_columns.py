@@ -37,7 +37,7 @@ def learn_columns(
         an error.
     """
     categories = {
-        j: tuple(dict.fromkeys(features.coded(j).present(train).values()))
+        j: tuple(dict.fromkeys(features.coded(j).present_in(train).values()))
         for j in features.categories
     }
     columns = Columns(features.shape[1], categories)

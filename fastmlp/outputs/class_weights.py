@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import starmap
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ def _check_name(name: Any, labels: Array, unnamed: list[Any]) -> None:
     """Raise a ValueError for a name of another type than the labels, or one that resembles a label
     without a weight of its own."""
     are_numbers, text = labels.dtype.kind not in "OU", str(name)
-    if isinstance(name, str) == are_numbers:
+    if not isinstance(name, Real | np.bool_ if are_numbers else str):
         meant = [label for label in labels.tolist() if str(label) == text]
         wanted = "numbers" if are_numbers else "strings"
         got = f"class_weight names {shown(name)}, but the classes are {wanted}, {some(labels)}"
@@ -112,14 +113,15 @@ def _check_name(name: Any, labels: Array, unnamed: list[Any]) -> None:
 
 
 def _are_alike(a: str, b: str) -> bool:
-    """Whether one is probably the other, misspelt: not if they have other numbers."""
-    one, other = (re.findall(r"[^\W\d_]+|\d+", text.casefold()) for text in (a, b))
-    if "".join(one) == "".join(other):
+    """Whether one is probably the other, misspelt: not if they have other numbers or signs."""
+    squeezed, other = (re.sub(r"[\s_.-]", "", text.casefold()) for text in (a, b))
+    if squeezed and squeezed == other:
         return True
-    return len(one) == len(other) and all(starmap(_is_same_word, zip(one, other, strict=True)))
+    words = [re.findall(r"[^\W\d_]+|\d+|[^\w\s]", text.casefold()) for text in (a, b)]
+    same_length = len(words[0]) == len(words[1])
+    return same_length and all(starmap(_is_same_word, zip(*words, strict=True)))
 
 
 def _is_same_word(a: str, b: str) -> bool:
-    if a == b or a.isdigit() or b.isdigit():
-        return a == b
-    return SequenceMatcher(None, a, b).ratio() > _ALIKE
+    are_words = a.isalpha() and b.isalpha()
+    return a == b or (are_words and SequenceMatcher(None, a, b).ratio() > _ALIKE)

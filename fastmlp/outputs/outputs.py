@@ -142,8 +142,10 @@ class Outputs:
         TypeError, ValueError
             For targets that do not suit the loss, or differ in kind from those of the fit.
         """
-        given = targets.weights
-        weights = None if given is None else Weights(given, targets.unit)
+        weights = None
+        if targets.weights is not None:  # rounded as in the kernels, so that their sums agree
+            rounded = targets.weights.astype(dtype).astype(np.float64)
+            weights = Weights(rounded, targets.unit)
         if self.kind == "classes" and (targets.is_flat or targets.is_one_hot):
             return Targets(targets.class_indices(self.labels), None, weights)
         if self.kind == "classes":

@@ -123,6 +123,16 @@ def test_evaluation_is_weighted(problem: str) -> None:
     assert fitted.score(X, Y, sample_weight=COUNTS) == weighted[metric]
 
 
+def test_rows_that_are_all_right_have_an_accuracy_of_1() -> None:
+    """Of any weights, though float32 rounds them."""
+    labels, weights = X[:, 0] > 0, np.random.default_rng(1).uniform(0.1, 2, ROWS)
+    model = Trainer((), epochs=1, scaling=None, optimizer=SGD(1e-300), warm_start=True)
+    model.set_weights([np.outer(np.eye(5)[0], [0, 1]), np.zeros(2)])
+    model.fit(X, labels, sample_weight=weights)
+    assert model.evaluate(X, labels, weights)["accuracy"] == pytest.approx(1, abs=1e-15)
+    assert model.history["accuracy"] == [pytest.approx(1, abs=1e-15)]
+
+
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_validation_is_weighted(problem: str) -> None:
     _, Y = PROBLEMS[problem]
@@ -380,6 +390,9 @@ NAMES = {"setosa": 1.0, "versicolor": 2.0}
         ([0, 1, 2], {"one": 2.0}, "names 'one', but the classes are numbers, 0, 1, 2$"),
         ([0, 1, 2], {1.5: 2.0}, r"names 1\.5; the classes are 0, 1, 2"),
         ([0, 1, 2], {NAN: 2.0}, "names nan; the classes are 0, 1, 2"),
+        ([0, 1, 2], {None: 2.0}, "names None, but the classes are numbers, 0, 1, 2$"),
+        ([True, False], {"True": 2.0}, "names 'True', but the classes .* mean True?"),
+        (["<=50K", ">50K"], {">50K.": 2.0}, "names '>50K.'.* mean '>50K'?"),
         (["1", "2"], {1: 2.0}, "names 1, but the classes are strings, '1', '2': .* mean '1'?"),
         (["a", "b"], {1: 2.0}, "names 1, but the classes are strings, 'a', 'b'$"),
         ([*NAMES, "virginica"], NAMES | {"vergnica": 3.0}, "names 'vergnica'.* mean 'virginica'?"),
@@ -402,6 +415,8 @@ def test_class_weights_that_cannot_be_meant(labels: Any, class_weight: Any, mess
         # Names that resemble others, but not by mistake.
         (["grade 1", "grade 3"], {"grade 2": 2.0, "grade 3": 4.0}, "'grade 2'"),
         (["south-east", "rest"], {"south-west": 2.0, "rest": 4.0}, "'south-west'"),
+        (["<=50K", "rest"], {">50K": 2.0, "rest": 4.0}, "'>50K'"),
+        (["+", "0"], {"-": 2.0, "0": 4.0}, "'-'"),
         (["typea", "typeb"], {"typea": 1.0, "typeb": 4.0, "typec": 2.0}, "'typec'"),
     ],
 )
