@@ -2,34 +2,43 @@
 
 Any callable is one: ``callback(trainer, epoch, logs)``, epochs counted from 0, ``logs`` the values
 recorded in the epoch. It may also have methods ``on_fit_begin(trainer)`` and
-``on_fit_end(trainer)``. The classes here hold settings; :meth:`Callback.for_fit` makes the state.
+``on_fit_end(trainer)``.
+
+So is any object with a method ``for_fit()`` that returns such a callable for one fit, as the
+classes here, which hold settings. Fits that run at the same time, of ``fit_many`` and ``Ensemble``,
+may share these objects, and functions, which are called by one thread at a time. Other callables
+may have a state, which the fits would mix up: those that several fits share are an error.
 """
 
 import csv
+import io
+import math
 import os
 import pickle
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol, runtime_checkable
 
 from .checks import FLAG, MONITOR, NOT_NEGATIVE, WHOLE, Checked, one_of, rule
+from .fit_warning import warn
+from .member import current_member
 from .metrics import monitored_value
 
 Logs = dict[str, float]
 
 _MODE = one_of(("auto", "min", "max"))
+# Stands for the number of a fit in a path.
+_MEMBER = "{member}"
 _PATH = rule(os.fspath, "a path", (str, os.PathLike), lambda value: bool(os.fspath(value)))
 
 
-@dataclass(frozen=True)
-class Callback(Checked):
-    """Settings of a callback, from which each fit makes its own callable."""
+@runtime_checkable
+class Callback(Protocol):
+    """An object from which each fit makes a callback of its own."""
 
     def for_fit(self) -> Any:
         """Return a callable ``(trainer, epoch, logs)`` for one fit."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,35 @@ class EarlyStopping(Checked):
 
 
 @dataclass(frozen=True)
-class Checkpoint(Callback):
+class WritesFile(Checked):
+    """Settings of a callback that writes a file."""
+
+    path: Any = field(default="", metadata=_PATH)
+
+    def file(self, number: int | None) -> Path:
+        """Path of the file for one of several fits, by its number, or for a single one (None).
+
+        Raises
+        ------
+        ValueError
+            If a single fit has a path with ``{member}``.
+        """
+        path = os.fspath(self.path)
+        if number is None and _MEMBER in path:
+            raise ValueError(
+                f"path must be without {_MEMBER}, which stands for the number of a fit in fit_many "
+                f"or Ensemble, where a single trainer is fitted; got {path!r}"
+            )
+        return Path(path.replace(_MEMBER, str(number)))
+
+    def own_file(self) -> Path:
+        """Path of the file for the fit of this thread; raises as :meth:`file`."""
+        member = current_member()
+        return self.file(None if member is None else member.number)
+
+
+@dataclass(frozen=True)
+class Checkpoint(WritesFile):
     """Pickle the trainer to a file after each epoch that is the best so far, or after all.
 
     The file is replaced atomically: an earlier one stays until the new one is written.
@@ -75,16 +112,17 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : path
-        File to write; ``pickle.load`` reads it.
+        File to write; ``pickle.load`` reads it. In ``fit_many`` and ``Ensemble``, ``{member}`` in
+        it stands for the index of the trainer: each fit needs a file of its own.
     monitor : str, default "auto"
-        As for :class:`EarlyStopping`.
+        As for :class:`EarlyStopping`, but as it is recorded: losses in the unit of the targets.
     best_only : bool, default True
-        Write only after epochs that are the best so far.
+        Write only after epochs that are the best so far, among those of all fits of the network:
+        also of earlier calls of ``partial_fit``, and of fits that a warm start continues.
     mode : {"auto", "min", "max"}
         As for :class:`EarlyStopping`.
     """
 
-    path: Any = field(default="", metadata=_PATH)
     monitor: str = field(default="auto", metadata=MONITOR)
     best_only: bool = field(default=True, metadata=FLAG)
     mode: str = field(default="auto", metadata=_MODE)
@@ -95,42 +133,22 @@ class Checkpoint(Callback):
 
 
 @dataclass(frozen=True)
-class CSVLog(Callback):
-    """Write the recorded values to a CSV file, epoch by epoch.
+class CSVLog(WritesFile):
+    """Write the history of the trainer to a CSV file, epoch by epoch.
+
+    A line of names, then a line for each epoch of ``trainer.history``. An epoch is appended to a
+    file that ends with the epoch before it, as under ``partial_fit``; any other file is overwritten
+    with the whole history, as by a new fit, or when other quantities are recorded than before.
 
     Parameters
     ----------
     path : path
-        File to overwrite with a line of names, then a line for each epoch.
+        File to write; ``{member}`` in it as for :class:`Checkpoint`.
     """
-
-    path: Any = field(default="", metadata=_PATH)
 
     def for_fit(self) -> "_Writer":
         """Return the writer of one fit."""
-        return _Writer(self.path)
-
-
-class Best:
-    """Tracks the best value so far of a recorded quantity."""
-
-    def __init__(self, monitor: str, mode: str) -> None:
-        self._monitor, self._mode = monitor, mode
-        self.epoch, self._value = -1, np.inf
-
-    def is_better(self, epoch: int, logs: Logs) -> bool:
-        """Record the values of an epoch; return whether it is the best so far.
-
-        Raises
-        ------
-        ValueError
-            If the value is not recorded, or it is unknown whether larger is better.
-        """
-        value = monitored_value(self._monitor, logs, self._mode)
-        if not (self.epoch < 0 or value < self._value):
-            return False
-        self.epoch, self._value = epoch, value
-        return True
+        return _Writer(self.own_file())
 
 
 class Keeper:
@@ -145,28 +163,65 @@ class _Checkpointer(Keeper):
     """Pickles the trainer to a file after epochs."""
 
     def __init__(self, settings: Checkpoint) -> None:
-        self._path, self._best_only = Path(settings.path), settings.best_only
-        self._best = Best(settings.monitor, settings.mode)
+        self._settings, self._path = settings, settings.own_file()
+        self._best = math.inf
 
     def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
-        if self._best.is_better(epoch, logs) or not self._best_only:
+        if self._is_best(trainer.model_.extremes, logs) or not self._settings.best_only:
             new = self._path.with_name(self._path.name + ".new")
             new.write_bytes(pickle.dumps(trainer))
             os.replace(new, self._path)
 
+    def _is_best(self, extremes: Mapping[str, tuple[float, float]], logs: Logs) -> bool:
+        """Whether the value is better than all others of this fit, and none of earlier fits is."""
+        value = self._signed(logs)
+        if not value < self._best:  # NaN included
+            return False
+        # The extremes are of all fits, this epoch included.
+        ends = [
+            {name: extremes.get(name, (now, now))[k] for name, now in logs.items()} for k in (0, 1)
+        ]
+        self._best = min(map(self._signed, ends))
+        return value == self._best
+
+    def _signed(self, logs: Logs) -> float:
+        return monitored_value(self._settings.monitor, logs, self._settings.mode)
+
+    def on_fit_end(self, trainer: Any) -> None:
+        if self._settings.best_only and self._best == math.inf:
+            warn(f"{self._path} was not written: {self._settings.monitor} was NaN in every epoch")
+
 
 class _Writer:
-    """Writes a line of CSV for each epoch."""
+    """Appends epochs of the history to a CSV file, or writes it anew."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
+        self._names: list[str] = []  # those in the file, once it is known
 
     def on_fit_begin(self, trainer: Any) -> None:
-        Path(self._path).write_text("")
+        self._path.touch()  # an error now, rather than after an epoch
 
     def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
-        with open(self._path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if epoch == 0:
-                writer.writerow(["epoch", *logs])
-            writer.writerow([epoch, *logs.values()])
+        names, columns = ["epoch", *trainer.history], trainer.history.values()
+
+        def row(number: int) -> list[Any]:
+            return [number, *(values[number] for values in columns)]
+
+        goes_on = epoch > 0 and (self._names == names or self._ends_with(names, row(epoch - 1)))
+        rows = [row(epoch)] if goes_on else [names, *map(row, range(epoch + 1))]
+        with open(self._path, "a" if goes_on else "w", newline="", encoding="utf-8") as file:
+            file.write(_lines(rows))
+        self._names = names
+
+    def _ends_with(self, names: list[str], row: list[Any]) -> bool:
+        """Whether the file of an earlier fit has these names and this row at its end."""
+        text = self._path.read_bytes().decode(errors="replace")
+        return text.startswith(_lines([names])) and text.endswith("\r\n" + _lines([row]))
+
+
+def _lines(rows: Iterable[list[Any]]) -> str:
+    """Rows as lines of CSV."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -12,10 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .data import Array, gather_rows
+from .fit_warning import caller
+from .fitting.callables import shared_locks
 from .inference.averaged import averaged_scores
 from .kernels.runs.threads import on_one_thread, usable_threads
+from .member import Group, Member, fitting_as
 from .outputs import Outputs, decided, loss_of_parts
 from .settings import check_setting
+from .settings.checks import as_tuple
 from .trainer import Trainer
 
 
@@ -36,7 +41,10 @@ def fit_many(
     Parameters
     ----------
     trainers : sequence of Trainer
-        Different objects, of any settings.
+        Different objects, of any settings. Callbacks that several of them share must be functions,
+        which are called by one thread at a time, or have ``for_fit()``, see ``fastmlp.callbacks``;
+        paths of files need ``{member}``, which becomes the index of the trainer. Warnings and lines
+        of progress begin with that index.
     X, Y, sample_weight, validation_data
         As for ``Trainer.fit``, the same for all trainers.
     rows : sequence of array of int or bool, optional
@@ -51,10 +59,11 @@ def fit_many(
     Raises
     ------
     TypeError, ValueError
-        If an item is no Trainer, one comes twice, or ``rows`` has another length.
+        If an item is no Trainer, one comes twice, or ``rows`` has another length; if trainers share
+        a callback that has a state, or the path of a file.
     Exception
         The error of the first trainer whose fit failed, after all other fits are done. An
-        interrupt ends all fits after their present epoch.
+        interrupt ends all fits first, each as an interrupt of ``trainer.fit`` would.
     """
     trainers = list(trainers)
     for index, trainer in enumerate(trainers):
@@ -66,6 +75,8 @@ def fit_many(
     if len(chosen) != len(trainers):
         raise ValueError(f"rows must be one for each trainer; got {len(chosen)}")
 
+    locks = shared_locks([as_tuple(trainer.callbacks) for trainer in trainers])
+    group = Group(caller(), locks)
     # Parts of whole numbers may look like something else: one decision for all that need one.
     undecided = [
         trainer.loss == "auto" and not (trainer.warm_start and hasattr(trainer, "model_"))
@@ -74,36 +85,49 @@ def fit_many(
     loss = loss_of_parts(Y, sample_weight, chosen) if any(undecided) else None
     left = list(reversed(range(len(trainers))))
     errors: list[BaseException | None] = [None] * len(trainers)
+    running: set[int] = set()  # threads
+
+    def fit(number: int) -> None:
+        own = (gather_rows(data, chosen[number]) for data in (X, Y, sample_weight))
+        x, y, weights = own
+        with fitting_as(Member(group, number)), decided(y, loss):
+            trainers[number].fit(x, y, sample_weight=weights, validation_data=validation_data)
 
     def work() -> None:
-        with on_one_thread(), suppress(IndexError):
-            while True:
-                number = left.pop()
-                try:
-                    own = (gather_rows(data, chosen[number]) for data in (X, Y, sample_weight))
-                    x, y, weights = own
-                    with decided(y, loss):
-                        trainers[number].fit(
-                            x, y, sample_weight=weights, validation_data=validation_data
-                        )
-                except BaseException as error:
-                    errors[number] = error
+        running.add(threading.get_ident())
+        try:
+            with on_one_thread(), suppress(IndexError):
+                while True:
+                    number = left.pop()
+                    try:
+                        fit(number)
+                    except BaseException as error:
+                        errors[number] = error
+        finally:
+            running.discard(threading.get_ident())
 
     # Not concurrent.futures: its pools hold a lock at a fork, so that a signal handler that forks
     # in the meantime would wait forever.
     count = max(1, min(usable_threads(None), len(trainers)))
     threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
     try:
         for thread in threads:
-            thread.join()
-    except BaseException:
-        left.clear()
-        for trainer in trainers:
-            trainer.stop_training = True
+            thread.start()
         for thread in threads:
-            thread.join()
+            while thread.is_alive():  # an interrupt right before a join shows after it
+                thread.join(0.1)
+    except BaseException:
+        while True:
+            try:
+                group.is_interrupted = True
+                left.clear()
+                # Not join: Python 3.11 forgets a thread whose join was interrupted. Nor a lock,
+                # which a further interrupt may leave locked.
+                while running:
+                    time.sleep(0.01)
+                break
+            except BaseException:  # further interrupts do not hasten the end
+                pass
         raise
     for error in errors:
         if error is not None:
@@ -117,7 +141,8 @@ class Ensemble:
     Parameters
     ----------
     trainer : Trainer
-        Settings of the members; stays unchanged. With a seed, member i has ``seed + i``.
+        Settings of the members; stays unchanged. With a seed, those of the members are drawn by
+        ``numpy.random.SeedSequence(seed).spawn``. Callbacks as in :func:`fit_many`.
     k : int, default 8
         Number of members.
 
@@ -133,8 +158,9 @@ class Ensemble:
             raise ValueError(f"k must be an integer >= 1; got {k!r}")
         self.members = [copy.deepcopy(trainer) for _ in range(k)]
         if trainer.seed is not None:
-            for index, member in enumerate(self.members):
-                member.seed = trainer.seed + index
+            drawn = np.random.SeedSequence(trainer.seed).spawn(k)
+            for member, sequence in zip(self.members, drawn, strict=True):
+                member.seed = int(sequence.generate_state(1)[0])
 
     def fit(
         self,

@@ -49,6 +49,9 @@ class History(dict[str, list[float]]):
     def plot(self, path: "str | os.PathLike[str] | None" = None) -> "Figure":
         """Plot the loss and each metric by epoch, training and validation; needs matplotlib.
 
+        A notebook shows the figure where a cell ends with the call; elsewhere in a cell,
+        ``display(history.plot())`` does.
+
         Parameters
         ----------
         path : path, optional
@@ -67,14 +70,14 @@ class History(dict[str, list[float]]):
             If nothing has been recorded.
         """
         try:
-            from matplotlib.figure import Figure
+            from .figure import NotebookFigure
         except ImportError as error:
             raise ImportError("plot needs matplotlib: pip install 'fastmlp[plot]'") from error
         names = [name for name in self if name not in ("learning_rate", "seconds")]
         names = [name for name in names if not name.startswith("val_")]
         if not names:
             raise ValueError("there is nothing to plot: no epoch has been recorded")
-        figure = Figure(figsize=(4.8 * len(names), 3.6), layout="constrained")
+        figure = NotebookFigure(figsize=(4.8 * len(names), 3.6), layout="constrained")
         axes: Any = figure.subplots(1, len(names), squeeze=False)[0]
         for axis, name in zip(axes, names, strict=True):
             self._draw(axis, name)

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from .data.chunks import as_chunks
-from .fit_warning import warn
+from .fit_warning import naming, warn
 from .fitting.dataset import FitData, fit_data
+from .fitting.diagnostics import Seen
 from .fitting.learning_rates import Rates
 from .fitting.loop import EpochResult, Fit
 from .fitting.progress import say
@@ -168,8 +169,9 @@ class Trainer(Predictor):
         1 shows a progress bar with loss, metrics, speed and remaining time, in a terminal or a
         notebook with tqdm (``pip install 'fastmlp[progress]'``), otherwise, as 2 does, a line per
         epoch. Both first print what Y was taken for and "auto" became, and when kernels are being
-        compiled.
+        compiled. A fit goes on where ``sys.stdout`` cannot be written.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them
+        An object with ``for_fit()`` makes a callable for each fit, see ``fastmlp.callbacks``.
         Each is called as ``callback(trainer, epoch, logs)`` after every epoch, counted from 0; logs
         are the recorded values. It may set weights, from which training continues, and
         ``trainer.learning_rate`` for the following epochs, also of fits that continue this one (the
@@ -479,11 +481,17 @@ class Trainer(Predictor):
                 classes,
             ).without_rows()
 
-            def parts() -> Iterator[FitData]:
-                for chunk in stream.epoch():
-                    yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
+            seen = Seen()
 
-            self._run(data, began, **self._going_on(known, data), parts=parts, chosen=chosen)
+            def parts() -> Iterator[FitData]:
+                seen.n_rows = 0
+                for chunk in stream.epoch():
+                    yield seen.added(
+                        fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
+                    )
+
+            fit = self._run(data, began, **self._going_on(known, data), parts=parts, chosen=chosen)
+            fit.diagnose(seen)
         return self
 
     def _run(
@@ -544,7 +552,7 @@ class Trainer(Predictor):
         given = self.learning_rate
         try:
             self.__dict__["_fitting"] = _Fitting(thread, given)
-            with self._announcing():
+            with self._announcing(), naming(self):
                 yield began
         finally:
             self.__dict__["_fitting"], self.__dict__["learning_rate"] = None, given

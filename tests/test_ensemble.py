@@ -92,7 +92,8 @@ def test_bad_trainers() -> None:
 def test_an_ensemble_of_classifiers() -> None:
     labels = np.array(["a", "b", "c"])[Y]
     ensemble = Ensemble(trainer(epochs=1), 3).fit(X, labels)
-    single = [trainer(epochs=1, seed=seed).fit(X, labels) for seed in range(3)]
+    ensemble_seeds = [member.seed for member in ensemble.members]
+    single = [trainer(epochs=1, seed=seed).fit(X, labels) for seed in ensemble_seeds]
     probabilities = np.array([model.predict_proba(X) for model in single])
     assert np.array_equal(ensemble.predict_proba(X), probabilities.mean(axis=0))
     assert np.array_equal(ensemble.spread(X), probabilities.std(axis=0))
@@ -102,7 +103,8 @@ def test_an_ensemble_of_classifiers() -> None:
     assert scores["accuracy"] == ensemble.score(X, labels) == (predicted == labels).mean()
     own = probabilities.mean(axis=0)[np.arange(60), Y]
     assert scores["loss"] == pytest.approx(-np.log(own).mean(), rel=1e-6)
-    assert [member.seed for member in ensemble.members] == [0, 1, 2]
+    drawn = np.random.SeedSequence(0).spawn(3)
+    assert ensemble_seeds == [int(sequence.generate_state(1)[0]) for sequence in drawn]
 
 
 LOSSES = ["squared_error", "absolute_error", "huber", "quantile", "poisson"]

@@ -48,6 +48,17 @@ def test_a_picture(tmp_path: Path, ending: str) -> None:
         assert axis.get_xlabel() == "epoch"
 
 
+def test_a_notebook_shows_the_picture() -> None:
+    """IPython's formatters make an image of it before pyplot has set up anything, and but one."""
+    from IPython.core.formatters import DisplayFormatter
+
+    figure = history().plot()
+    shown, _ = DisplayFormatter().format(figure)
+    assert shown.keys() == {"text/plain", "image/png"}
+    assert shown["image/png"].startswith(b"\x89PNG")
+    assert len(pickle.loads(pickle.dumps(figure)).axes) == 2
+
+
 def test_a_picture_without_validation() -> None:
     made = History({"loss": [1.0], "learning_rate": [0.1], "seconds": [0.1]})
     (axis,) = made.plot().axes
@@ -108,5 +119,6 @@ def test_without_the_package(
     package: str, method: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "fastmlp.figure", raising=False)
     with pytest.raises(ImportError, match=message):
         getattr(history(), method)()

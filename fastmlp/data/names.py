@@ -1,6 +1,5 @@
 """Names of columns, kept from a fit and compared with those of other rows; labels of rows."""
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..fit_warning import outside
+from ..fit_warning import warn
 from .messages import some
 
 Names = npt.NDArray[np.object_]
@@ -72,7 +71,7 @@ def check_names(known: Names | None, got: Names | None, name: str = "X") -> None
     if known is None or got is None:
         have, had = ("has", "had none") if known is None else ("has no", "had some")
         message = f"{name} {have} column names, but the fit {had}: columns are taken by their order"
-        warnings.warn(message, UserWarning, stacklevel=outside())
+        warn(message, UserWarning)
     elif known.tolist() != got.tolist():
         raise ValueError(f"{name} must have the columns of the fit; {_changes(known, got)}")
 
@@ -97,11 +96,10 @@ def check_row_order(X: Any, Y: Any, sample_weight: Any = None, prefix: str = "")
     first = next(iter(indexes), "")
     for name, index in indexes.items():
         if _is_reordered(index, indexes[first]):
-            warnings.warn(
+            warn(
                 f"the index of {prefix}{name} has the labels of that of {prefix}{first} in another "
                 "order: rows are taken by their position, not by their labels",
                 UserWarning,
-                stacklevel=outside(),
             )
 
 

@@ -1,12 +1,11 @@
 """Split of the rows into training and validation rows."""
 
 import secrets
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 
-from ..fit_warning import outside
+from ..fit_warning import warn
 from ..settings.auto import training_count
 from .arrays import Array, Rows
 from .messages import some
@@ -105,9 +104,8 @@ def _warn_of_order(Y: Array, n_train: int) -> None:
     unseen = np.setdiff1d(Y[n_train:], Y[:n_train])
     if len(unseen):
         advice = "validation_split='shuffled' or 'stratified' takes rows from everywhere"
-        warnings.warn(
+        warn(
             "the last rows, kept for validation, hold classes that the others lack: "
             f"{some(unseen)}; {advice}",
             UserWarning,
-            stacklevel=outside(),
         )

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..data import sample_rows
+from ..data import Array, Rows
 from ..fit_warning import warn
+from ..inference.predicted import Predicted
 from ..network.packed_network import Network
 from ..outputs import Outputs, Targets
 from .dataset import FitData
@@ -21,13 +22,53 @@ _SHORT = 10
 _NOTHING = -0.05
 # A layer is reported if more than this fraction of its units are 0 on a whole sample of rows.
 _DEAD, _SAMPLE_ROWS = 0.5, 256
+# No small number, with which the rows themselves may have been drawn.
+_SEED = 9_214_077_531
 # Rows per step: usually the first ones show that most units are active.
 _BLOCK_ROWS = 32
 
 
+class Seen:
+    """Training rows, of which a stream leaves a random sample and the frequencies of classes."""
+
+    def __init__(self) -> None:
+        self.rows: Array | None = None
+        self.classes = np.zeros(1)  # sums of weights
+        self.n_rows = 0  # of the present epoch
+        self._unit = 0.0  # of the weights
+        self._rng, self._keys = np.random.default_rng(_SEED), np.empty(0)
+
+    def added(self, data: FitData) -> FitData:
+        """Add the rows of ``data``; return ``data``."""
+        keys = self._rng.random(len(data.X))
+        chosen = _smallest(keys)
+        rows, keys = data.X[chosen], keys[chosen]
+        if self.rows is not None:
+            rows, keys = np.concatenate([self.rows, rows]), np.concatenate([self._keys, keys])
+        kept = _smallest(keys)
+        self.rows, self._keys = rows[kept], keys[kept]
+        self.add_classes(data.encoding.outputs, data.targets)
+        return data
+
+    def add_classes(self, outputs: Outputs, targets: Targets) -> None:
+        """Add the weights of the classes of some rows."""
+        if outputs.kind in ("classes", "pair"):
+            weights, n_classes = targets.of_scores, len(outputs.labels)
+            self._unit = self._unit or weights.unit
+            values = weights.values * (weights.unit / self._unit)
+            self.classes = self.classes + np.bincount(outputs.indices(targets), values, n_classes)
+            self.n_rows += len(targets)
+
+
+def _smallest(keys: Array) -> Rows:
+    if len(keys) <= _SAMPLE_ROWS:
+        return slice(None)
+    return np.argpartition(keys, _SAMPLE_ROWS)[:_SAMPLE_ROWS]
+
+
 def warn_of(
-    network: Network, data: FitData, history: dict[str, list[float]], *, first: int, best: int,
-    may_fall: bool,
+    network: Network, data: FitData, seen: Seen | None, history: dict[str, list[float]], *,
+    first: int, best: int, may_fall: bool,
 ) -> None:  # fmt: skip
     """Issue one warning of all problems found.
 
@@ -35,6 +76,8 @@ def warn_of(
     ----------
     network : Network
         The result of the fit.
+    seen : Seen, optional
+        The rows of a stream; None for those of ``data``.
     history : History
         Its epoch ``first`` is the first of the fit, ``best`` that of the network.
     may_fall : bool
@@ -43,48 +86,58 @@ def warn_of(
     """
     if len(history["loss"]) - first < _EPOCHS and network.updates < _UPDATES:
         return
+    if seen is None:
+        seen = Seen()
+        seen.added(data)
     found = [
-        *_worse_than_nothing(data, history, best),
-        *_dead_units(network, data),
+        *_worse_than_nothing(network, data, seen, history, best),
+        *_dead_units(network, data, seen),
         *(_still_falling(history, first) if may_fall else ()),
     ]
     if found:
         warn("; ".join(found))
 
 
-def _worse_than_nothing(data: FitData, history: dict[str, list[float]], best: int) -> Iterator[str]:
-    outputs, targets, prefix = data.encoding.outputs, data.targets, ""
+def _worse_than_nothing(
+    network: Network, data: FitData, seen: Seen, history: dict[str, list[float]], best: int
+) -> Iterator[str]:
+    outputs, rows, prefix = data.encoding.outputs, (data.X, data.targets), ""
     if data.validation is not None:
-        targets, prefix = data.validation[1], "val_"
+        rows, prefix, seen = data.validation, "val_", Seen()
+        seen.add_classes(outputs, rows[1])
     name = prefix + outputs.metric
-    if name not in history or len(targets) == 0:
+    if outputs.kind == "labels":
         return
-    value = history[name][best]
+    value = history[name][best] if name in history else math.nan
     advice = "a smaller learning_rate, more epochs, scaling='auto' or other features may help"
     if outputs.metric == "r2":
         if outputs.loss.name == "squared_error" and value < _NOTHING:
             yield f"predictions are worse than the mean of Y ({name} {value:.3f}): {advice}"
         return
-    if outputs.kind == "labels":
+    if data.settings.class_weight is None:
+        frequency, n_rows = seen.classes.max() / seen.classes.sum(), seen.n_rows
+        rule = f"the most frequent class ({name} {value:.3f}, its frequency {frequency:.3f})"
+    elif len(rows[1]) == 0:  # nor does a stream keep rows to predict
         return
-    frequency = _majority(outputs, targets)
-    if value < frequency - 3 * math.sqrt(frequency * (1 - frequency) / len(targets)):
-        yield (
-            f"predictions are worse than the most frequent class ({name} {value:.3f}, its "
-            f"frequency {frequency:.3f}): {advice}"
-        )
+    else:
+        # Accuracy is not what class weights are for.
+        X, targets = rows
+        indices, weights = outputs.indices(targets), targets.weights_or_ones
+        predicted = Predicted(network, data.encoding, X, data.settings.threads).decoded
+        hits = np.bincount(indices, weights * (predicted == outputs.truths(targets)))
+        totals, counts = np.bincount(indices, weights), np.bincount(indices)
+        value = (hits[totals > 0] / totals[totals > 0]).mean()
+        counts = counts[totals > 0]
+        frequency, n_rows = 1 / len(counts), len(counts) ** 2 / (1 / counts).sum()
+        rule = f"one class for all rows (balanced_accuracy {value:.3f}, of one {frequency:.3f})"
+    if value < frequency - 3 * math.sqrt(frequency * (1 - frequency) / n_rows):
+        yield f"predictions are worse than {rule}: {advice}"
 
 
-def _majority(outputs: Outputs, targets: Targets) -> float:
-    """Frequency of the most frequent class, weighted by sample weights."""
-    weights = targets.weights_or_ones
-    return float(np.bincount(outputs.indices(targets), weights).max() / weights.sum())
-
-
-def _dead_units(network: Network, data: FitData) -> Iterator[str]:
+def _dead_units(network: Network, data: FitData, seen: Seen) -> Iterator[str]:
     """Texts on ReLU layers of which most units are 0 for all of a sample of training rows."""
-    rows = data.X[sample_rows(len(data.X), _SAMPLE_ROWS)]
-    if len(rows) == 0 or set(network.activations) != {"relu"}:
+    rows = seen.rows
+    if rows is None or set(network.activations) != {"relu"}:
         return
     weights = network.get_weights()[:-2]
     layers = list(zip(weights[::2], weights[1::2], strict=True))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
-from ..callbacks import Callback, Keeper, Logs
+from ..callbacks import Keeper, Logs
 from ..fit_warning import warn
 from ..history import History
 from ..metrics import monitored_value
@@ -15,8 +15,9 @@ from ..network.model import Best, Model
 from ..network.packed_network import Network
 from ..outputs import MeanWeight
 from ..settings import LearningRate
+from .callables import of_one_fit
 from .dataset import FitData
-from .diagnostics import warn_of
+from .diagnostics import Seen, warn_of
 from .epoch import SLICE_SECONDS, Statistics
 from .learning_rates import Rates, learning_rates, monitored_by
 from .progress import Progress, say
@@ -128,10 +129,7 @@ class Fit:
         self._model, self._rng = start(self.data, self.known)
         self.rates: list[Rates] = []
         self._history = History({name: list(values) for name, values in self.before.items()})
-        callbacks = [
-            callback.for_fit() if isinstance(callback, Callback) else callback
-            for callback in settings.callbacks
-        ]
+        callbacks = of_one_fit(settings.callbacks)
         self._callbacks = [c for c in callbacks if not isinstance(c, Keeper)]
         self._keepers = [c for c in callbacks if isinstance(c, Keeper)]
 
@@ -310,11 +308,11 @@ class Fit:
         )
         self._begin()
 
-    def diagnose(self) -> None:
-        """Warn of problems of the result."""
+    def diagnose(self, seen: Seen | None = None) -> None:
+        """Warn of problems of the result; ``seen`` are the rows of a stream."""
         trainer = self.trainer
         warn_of(
-            trainer.model_.network, self.data, self._history, first=self._first,
+            trainer.model_.network, self.data, seen, self._history, first=self._first,
             best=trainer.best_epoch_,
             may_fall=self.known is None and trainer.stop_reason_ == "epochs",
         )  # fmt: skip

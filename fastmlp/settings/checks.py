@@ -152,8 +152,10 @@ def metrics(name: str, value: Any) -> tuple[Any, ...] | None:
 def callbacks(name: str, value: Any) -> tuple[Any, ...]:
     """Functions and objects of ``fastmlp.callbacks``."""
     items = as_tuple(value)
-    if not all(callable(item) or isinstance(item, Callback) for item in items):
-        wanted = "callable(trainer, epoch, logs), or an object of fastmlp.callbacks"
+    # A class has its methods too, but makes objects only when it is called.
+    are_usable = (callable(item) or isinstance(item, Callback) for item in items)
+    if not all(are_usable) or any(isinstance(item, type) for item in items):
+        wanted = "callable(trainer, epoch, logs), or an object with for_fit()"
         if any(isinstance(item, EarlyStopping) for item in items):
             wanted += "; early stopping is the setting early_stopping"
         raise TypeError(f"{name} must be {wanted}; got {value!r}")

@@ -1,6 +1,7 @@
 """What a fit shows: a bar in a terminal, lines elsewhere; and the summary of a network."""
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -92,7 +93,7 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) ->
 def test_several_networks_have_lines() -> None:
     text = shown(fit="import fastmlp; fastmlp.fit_many([model, trainer(verbose=1)], X, Y)")
     assert "|" not in text
-    assert len(re.findall(r"epoch \d/\d   loss", text)) == 7
+    assert len(re.findall(r"member [01]: epoch \d/\d   loss", text)) == 7
 
 
 def test_what_callbacks_print_has_lines_of_its_own() -> None:
@@ -121,6 +122,86 @@ def test_a_stream_has_no_end_in_sight() -> None:
     )
     assert "left" not in text
     assert re.search(r"epoch 4/4, loss", text)
+
+
+# ------------------------------------------------------------------------- other kinds of stdout
+
+
+class Incomplete:
+    """A stream of a service or a frozen program: it can write and has what is named."""
+
+    def __init__(self, **others: Any) -> None:
+        self.text = ""
+        for name, value in others.items():
+            setattr(self, name, value)
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+
+def closed() -> Any:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+STDOUTS: dict[str, Any] = {
+    "none": lambda: None,
+    "closed": closed,
+    "without all": Incomplete,
+    "without fileno": lambda: Incomplete(flush=lambda: None, isatty=lambda: True),
+    "without flush": lambda: Incomplete(fileno=lambda: 1, isatty=lambda: False),
+    "with a fileno of no terminal": lambda: io.TextIOWrapper(io.BytesIO()),
+}
+
+
+@pytest.mark.parametrize("verbose", [1, 2])
+@pytest.mark.parametrize("kind", STDOUTS)
+def test_a_fit_goes_on_without_a_usable_stdout(
+    kind: str, verbose: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", stream := STDOUTS[kind]())
+    model = trainer(verbose=verbose, validation_fraction=0.2).fit(X, Y)
+    assert model.n_iter_ == 3
+    if isinstance(stream, Incomplete):
+        assert len(re.findall(r"epoch \d/3   loss", stream.text)) == 3
+
+
+def test_a_stdout_that_closes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", stream := io.StringIO())
+    model = trainer(verbose=2, callbacks=lambda *_: stream.close()).fit(X, Y)
+    assert model.n_iter_ == 3
+
+
+def test_one_bar_in_a_notebook(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tqdm.notebook import tqdm_notebook
+
+    bars: list[Any] = []
+    shown: list[str] = []
+
+    class Recorded(tqdm_notebook):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            bars.append(self)
+
+        def display(self, *args: Any, **options: Any) -> None:
+            super().display(*args, **options)
+            shown.append(" ".join(html.value for html in self.container.children[::2]))
+
+    monkeypatch.setattr("fastmlp.fitting.progress._bar_class", lambda: Recorded)
+    trainer(verbose=1, validation_fraction=0.2).fit(X, Y)
+    (bar,) = bars
+    assert (bar.container.children[1].value, bar.container.children[1].bar_style) == (
+        144,
+        "success",
+    )
+    # The widget is the bar: no second one in the text beside it.
+    assert not any("|" in text or "█" in text for text in shown)
+    last = shown[-1].replace("\u2007", " ")
+    values = r"val_loss \d\.\d{4} val_accuracy \d\.\d{4} loss \d\.\d{4} accuracy \d\.\d{4}"
+    assert re.fullmatch(rf"epoch 3/3  , {values}", last)
 
 
 def test_long_epochs_refresh_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,8 +182,8 @@ def test_a_refit_that_is_stopped_keeps_the_first_training(
 @pytest.mark.threading
 def test_several_at_once() -> None:
     ensemble = Ensemble(trainer(), 3).fit(X, LABELS)
-    for seed, member in enumerate(ensemble.members):
-        alone = trainer(seed=seed).fit(X, LABELS)
+    for member in ensemble.members:
+        alone = trainer(seed=member.seed).fit(X, LABELS)
         assert same_weights(member.get_weights(), alone.get_weights())
 
 

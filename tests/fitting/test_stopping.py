@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp import EarlyStopping, Trainer
+from fastmlp import EarlyStopping, FitWarning, Trainer
 from fastmlp.callbacks import Checkpoint, CSVLog
 from fastmlp.kernels.runs.launch import Job
 from fastmlp.schedules import ReduceOnPlateau
@@ -247,6 +247,131 @@ def test_checkpoints(tmp_path: Path) -> None:
     assert kept.n_iter_ == epoch + 1
     assert kept.evaluate(*HELD_BACK)["loss"] == model.history["val_loss"][epoch]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.pickle", "last.pickle"]
+
+
+def table(path: Path) -> dict[str, list[float]]:
+    """The columns of a log, whose epochs must be 0, 1, 2, ..."""
+    with open(path, newline="") as file:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    assert [row.pop("epoch") for row in rows] == list(range(len(rows)))
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def test_a_log_goes_on_with_the_history(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    model = trainer(callbacks=CSVLog(log))
+    for calls in (1, 2, 3):
+        model.partial_fit(X, Y)
+        assert table(log) == model.history
+        assert model.n_iter_ == calls
+    assert log.read_text().count("epoch") == 1
+    # A new fit has a new history, also a warm-started one.
+    model.fit(X, Y)
+    assert table(log) == model.history
+    model.partial_fit(X, Y)
+    assert (len(table(log)["loss"]), table(log)) == (4, model.history)
+
+
+def test_a_log_appends_to_its_own_file_only(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    model = trainer().partial_fit(X, Y).partial_fit(X, Y)
+    other = trainer(seed=1, callbacks=CSVLog(log)).partial_fit(X, Y).partial_fit(X, Y)
+    model.callbacks = CSVLog(log)
+    for content in (log.read_bytes(), b"", b"something else", bytes(range(256))):
+        log.write_bytes(content)
+        assert table(log) == other.history if b"," in content[:9] else True
+        model.partial_fit(X, Y)
+        assert table(log) == model.history
+
+
+def test_a_log_whose_columns_change(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    model = trainer(callbacks=CSVLog(log)).fit(X, Y, validation_data=HELD_BACK)
+    assert len(table(log)) == 6
+    model.partial_fit(X, Y)
+    model.metrics = "f1"
+    model.partial_fit(X, Y)
+    got = table(log)
+    assert got.keys() == model.history.keys()
+    assert [len(values) for values in got.values()] == [5] * 7
+    for name, values in got.items():
+        assert np.array_equal(values, model.history[name], equal_nan=True)
+
+
+def test_a_log_that_cannot_be_written_is_an_error_before_the_training(tmp_path: Path) -> None:
+    model = trainer(callbacks=CSVLog(tmp_path / "nowhere" / "log.csv"))
+    with pytest.raises(FileNotFoundError):
+        model.fit(X, Y)
+    assert model.n_iter_ == 0
+
+
+WRONG = X[:20], Y[1:21]  # the more is learned the higher is the loss
+
+
+def kept_by(path: Path) -> Any:
+    return pickle.loads(path.read_bytes())
+
+
+def test_the_best_of_all_calls_is_kept(tmp_path: Path) -> None:
+    best, newest = tmp_path / "best.pickle", tmp_path / "newest.pickle"
+    model = trainer(learning_rate=0.05)
+    model.callbacks = [Checkpoint(best), Checkpoint(newest, best_only=False)]
+    for _ in range(12):
+        model.partial_fit(X, Y)
+    losses = model.history["loss"]
+    model.partial_fit(X, np.roll(Y, 1))  # worse
+    assert model.history["loss"][-1] > min(losses)
+    assert kept_by(best).n_iter_ == np.argmin(losses) + 1
+    assert kept_by(newest).n_iter_ == 13
+    # So it goes on in a copy, and after a pickle.
+    again = pickle.loads(pickle.dumps(model)).partial_fit(X, np.roll(Y, 1))
+    assert kept_by(newest).n_iter_ == again.n_iter_ == 14
+    assert kept_by(best).n_iter_ == np.argmin(losses) + 1
+    # A new fit begins anew.
+    model.fit(X, np.roll(Y, 1))
+    assert kept_by(best).n_iter_ == 3
+
+
+@pytest.mark.parametrize(("monitor", "best_is"), [("val_loss", min), ("val_accuracy", max)])
+def test_the_best_of_warm_started_fits_is_kept(monitor: str, best_is: Any, tmp_path: Path) -> None:
+    path = tmp_path / "best.pickle"
+    model = trainer(epochs=1, warm_start=True, callbacks=Checkpoint(path, monitor))
+    values: list[float] = []
+    for data in (HELD_BACK, WRONG, HELD_BACK, WRONG, WRONG):
+        model.fit(X, Y, validation_data=data)
+        values.append(model.history[monitor][-1])
+        assert kept_by(path).history[monitor][-1] == best_is(values)
+
+
+MEASURED: list[float] = []
+
+
+def measured(y: Any, predicted: Any) -> float:
+    return MEASURED.pop(0)
+
+
+def test_a_value_that_is_nan_is_not_the_best(tmp_path: Path) -> None:
+    model = trainer(epochs=4, metrics=measured)
+    model.callbacks = Checkpoint(tmp_path / "best", "val_measured", mode="max")
+    MEASURED[:] = np.repeat([np.nan, 1, 3, 2], 2).tolist()  # of the training rows, too
+    model.fit(X, Y, validation_data=HELD_BACK)
+    assert kept_by(tmp_path / "best").n_iter_ == 3
+    model.callbacks = Checkpoint(tmp_path / "none", "val_measured", mode="max")
+    MEASURED[:] = [np.nan] * 8
+    with pytest.warns(
+        FitWarning, match="none was not written: val_measured was NaN in every epoch"
+    ):
+        model.fit(X, Y, validation_data=HELD_BACK)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_single_fit_has_no_number(tmp_path: Path) -> None:
+    for callback in (Checkpoint(tmp_path / "{member}"), CSVLog(tmp_path / "{member}")):
+        model = trainer(callbacks=callback)
+        with pytest.raises(ValueError, match=r"path must be without \{member\}, .*; got '"):
+            model.fit(X, Y)
+        assert model.n_iter_ == 0
+        assert not list(tmp_path.iterdir())
 
 
 def test_begin_and_end() -> None:

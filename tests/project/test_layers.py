@@ -25,8 +25,8 @@ LAYERS = (
     {"fastmlp.settings"},
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
     {"fastmlp.metrics"},
-    {"fastmlp.checks", "fastmlp.cached", "fastmlp.fit_warning"},
-    {"fastmlp.did_you_mean"},
+    {"fastmlp.checks", "fastmlp.cached", "fastmlp.fit_warning", "fastmlp.figure"},
+    {"fastmlp.did_you_mean", "fastmlp.member"},
     {"fastmlp.kernels"},
 )
 DEPTH = {module: depth for depth, layer in enumerate(LAYERS) for module in layer}
