@@ -562,6 +562,7 @@ class Trainer(Predictor):
         finally:
             self.__dict__["_fitting"], self.__dict__["learning_rate"] = None, given
             self.history.cut(self.n_iter_)
+            self._finish("interrupted")  # where an interrupt came in between
 
     def _announcing(self) -> AbstractContextManager[None]:
         if not self.verbose:
@@ -640,9 +641,13 @@ class Trainer(Predictor):
 
     def _plain_state(self) -> dict[str, Any]:
         attributes = dict(vars(self))  # one step: another thread may be fitting
+        model = attributes.pop("_model")
         if fitting := attributes.pop("_fitting"):
-            attributes["learning_rate"] = fitting.learning_rate
-        return plain_state(attributes.pop("_model"), attributes.pop("history"), attributes)
+            rate, given = attributes["learning_rate"], fitting.learning_rate
+            attributes["learning_rate"] = given
+            if model is not None:
+                model = model.at_rate(rate, given, choices(self).optimizer.rate)
+        return plain_state(model, attributes.pop("history"), attributes)
 
     def _restore(self, state: Any) -> None:
         attributes, history, model = restored(state)

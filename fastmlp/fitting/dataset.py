@@ -60,7 +60,7 @@ class FitData:
     @cached_property
     def digest(self) -> int:
         """A checksum that tells other data: of all targets, and of a few rows."""
-        digest = 0
+        digest = 1  # 0 is that of no data
         for X, targets in filter(None, ((self.X, self.targets), self.validation)):
             weights = [w and w.values for w in (targets.weights, targets.loss_weights)]
             for array in (targets.labels, targets.values, *weights, X[:2], X[-2:]):

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from ..callbacks import Keeper, Logs
@@ -14,6 +14,7 @@ from ..metrics import monitored_value
 from ..network.model import Best, Model
 from ..network.packed_network import Network
 from ..outputs import MeanWeight
+from ..schedules import ReduceOnPlateau
 from ..settings import LearningRate
 from .callables import of_one_fit
 from .dataset import FitData
@@ -150,6 +151,9 @@ class Fit:
         stopping = self.data.settings.early_stopping
         if stopping is not None and self._model.best is None:
             warn(f"early stopping had nothing to go by: {stopping.monitor} was always NaN")
+        schedule, seen = self.data.settings.schedule, self._model.monitored
+        if isinstance(schedule, ReduceOnPlateau) and all(map(math.isnan, seen)):
+            warn(f"the schedule had nothing to go by: {schedule.monitor} was always NaN")
         self._notify("on_fit_end")
 
     def _run_until_done(self) -> str:
@@ -243,6 +247,7 @@ class Fit:
             model = model.judged(self._model, stopping, Best(monitor_of(stopping), epoch, value))
         self._history.append(scores.logs)
         best = epoch if model.best is None else model.best.epoch
+        self._published = model
         self.publish(EpochResult(epoch, model, self._history, best))
 
     def _call_back(self, epoch: int, logs: Logs) -> None:
@@ -251,18 +256,31 @@ class Fit:
         if self.data.settings.callbacks:
             self._progress.make_way()
         trainer = self.trainer
-        for callback in self._callbacks:
-            callback(trainer, epoch, logs)
-        rate = trainer.learning_rate
-        if rate == self._given_rate:
-            rate = None
-        elif rate is None:
-            rate = self.data.settings.optimizer.rate
-        if rate != trainer.model_.rate:
-            trainer.model_ = replace(trainer.model_, rate=rate)
+        default = self.data.settings.optimizer.rate
+        try:
+            for callback in self._callbacks:
+                callback(trainer, epoch, logs)
+        finally:  # a fit that goes on after an exception has the rate, too
+            self._check_model()
+            rated = trainer.model_.at_rate(trainer.learning_rate, self._given_rate, default)
+            if rated is not trainer.model_:
+                trainer.model_ = rated
         for keeper in self._keepers:
             keeper(trainer, epoch, logs)
         self._model = trainer.model_
+
+    def _check_model(self) -> None:
+        """Raise a ValueError if a callback has set a model that this fit cannot continue."""
+        if self.trainer.model_ is self._published:
+            return
+        now, wanted = self.trainer.model_.trained, self._published.trained
+        for name in ("layer_sizes", "activations", "dtype", "rule"):
+            got, own = getattr(now, name), getattr(wanted, name)
+            if got != own:
+                self.trainer.model_ = self._published
+                raise ValueError(
+                    f"model_ must, in a callback, have the {name} of the fit, {own}; got {got}"
+                )
 
     def _notify(self, event: str) -> None:
         for callback in (*self._callbacks, *self._keepers):
@@ -287,7 +305,8 @@ class Fit:
             return
         left = self._last - epoch - 1
         # The last slice of an epoch may end after the deadline.
-        affordable = int((self._deadline + SLICE_SECONDS - time.perf_counter()) / seconds)
+        slack = min(SLICE_SECONDS, seconds)
+        affordable = int((self._deadline + slack - time.perf_counter()) / seconds)
         network = self._model.trained
         self._planned = self._source.planned_updates(network, min(left, affordable))
 

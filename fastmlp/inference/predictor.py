@@ -41,6 +41,9 @@ class Predictor(Settings):
 
     @model_.setter
     def model_(self, model: Model) -> None:
+        if not isinstance(model, Model):
+            wanted = "a Model, as that of a trainer"
+            raise TypeError(f"model_ must be {wanted}; got {type(model).__name__}")
         self._model = model
 
     @property

@@ -138,6 +138,14 @@ class Model:
             latest=self.trained, average=self.network if self.averaged else None,
         )  # fmt: skip
 
+    def at_rate(self, rate: float | None, given: float | None, default: float) -> "Model":
+        """A copy with a learning rate that callbacks have set, unless it is the given one.
+
+        ``default`` is the optimizer's rate, which None sets.
+        """
+        own = None if rate == given else default if rate is None else float(rate)
+        return self if own == self.rate else self._changed(rate=own)
+
     def afresh(self) -> "Model":
         """A copy for a fit that begins with the network that predicts, without a best epoch."""
         return self._changed(latest=None, average=None, averaged=0, best=None, best_network=None)

@@ -1,7 +1,9 @@
 """Fits that go on where one has ended: best epoch, patience, validation rows, rate, history."""
 
+import copy
 import pickle
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -196,6 +198,38 @@ def test_set_weights_forgets_what_early_stopping_and_plateau_have_seen() -> None
     assert same_weights(model.get_weights(), fresh.get_weights())
 
 
+def test_a_stream_forgets_them_after_set_weights() -> None:
+    model = trainer(early_stopping=False, epochs=3, warm_start=True)
+    for _ in range(2):
+        model.fit_stream(lambda: [(X, Y)])
+        assert model.n_iter_ == 3
+        model.set_weights(model.get_weights())
+
+
+OTHERS = {
+    "layer_sizes": {"hidden": 9}, "dtype": {"dtype": "float64"}, "rule": {"optimizer": "sgd"},
+    "activations": {"activation": "tanh"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_callback_cannot_set_the_model_of_another_network(name: str) -> None:
+    other = Trainer(**{"hidden": 8, "seed": 1, "epochs": 2} | OTHERS[name]).fit(X, Y)
+    model = trainer(callbacks=At(2, lambda model: setattr(model, "model_", other.model_)))
+    with pytest.raises(ValueError, match=f"model_ must, in a callback, have the {name} of the fit"):
+        model.fit(X, Y, validation_data=HELD_BACK)
+    assert model.n_iter_ == 3
+    assert model.evaluate(*HELD_BACK)["loss"] == min(model.history["val_loss"])
+
+
+@pytest.mark.parametrize("value", [None, "model"])
+def test_a_model_is_a_model(value: Any) -> None:
+    model = whole(epochs=1)
+    with pytest.raises(TypeError, match="model_ must be a Model, as that of a trainer; got "):
+        model.model_ = value
+    model.predict(X)
+
+
 # ------------------------------------------------------------------------------ rows for validation
 
 
@@ -317,6 +351,32 @@ def test_it_goes_on_in_a_fit_that_goes_on(way: str) -> None:
     assert model.history["learning_rate"][-1] == 0.02
 
 
+@pytest.mark.parametrize("way", ["exception", "interrupted", "pickle", "state"])
+def test_a_rate_set_right_before_the_end_goes_on(way: str) -> None:
+    """By a callback that then fails itself, or keeps the trainer."""
+    kept: list[Any] = []
+
+    def set_and_end(model: Trainer, epoch: int, logs: dict[str, float]) -> None:
+        if epoch == 1:
+            model.learning_rate = 0.5
+            kept.extend([model.get_state(), copy.copy(model)])
+            if way in ("exception", "interrupted"):
+                ENDINGS[way]["callbacks"](model)
+
+    model = trainer(epochs=3, callbacks=set_and_end, early_stopping=False)
+    with suppress(KeyboardInterrupt, RuntimeError):
+        model.fit(X, Y)
+    if way == "state":
+        model = trainer()
+        model.set_state(kept[0])
+    if way == "pickle":
+        model = kept[1]
+    assert (model.n_iter_, model.learning_rate) == (2, 0.02)
+    model.warm_start, model.epochs, model.callbacks, model.early_stopping = True, 1, (), False
+    model.fit(X, Y)
+    assert model.history["learning_rate"] == [0.02, 0.02, 0.5]
+
+
 # ------------------------------------------------------------------------------ order of callbacks
 
 
@@ -380,6 +440,14 @@ def test_nan_in_all_epochs_is_warned_of() -> None:
     with pytest.warns(FitWarning, match="nothing to go by: val_odd was always NaN"):
         model.fit(X, Y, validation_data=HELD_BACK)
     assert (model.n_iter_, model.best_epoch_, model.stop_reason_) == (4, 3, "epochs")
+
+
+def test_a_plateau_of_nan_alone_is_warned_of() -> None:
+    settings = {"schedule": ReduceOnPlateau("val_roc_auc"), "metrics": "roc_auc", "epochs": 3}
+    one_class = ROWS, np.ones(len(ROWS), int)
+    model = trainer(**settings, early_stopping=False)
+    with pytest.warns(FitWarning, match="schedule had nothing to go by: val_roc_auc was always"):
+        model.fit(X, Y, validation_data=one_class)
 
 
 # ----------------------------------------------------------------------------- units of the targets

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import Trainer
+from fastmlp import EarlyStopping, Trainer
 from fastmlp.kernels.runs.launch import Job
 from fastmlp.optimizers import SGD
 from tests.helpers.basics import needs_compiler
@@ -158,6 +158,27 @@ def test_an_interrupt_at_any_line(step: int) -> None:
         line += step
     assert len(MARKS) == 2
     assert found == {0, 1, 2}
+    assert line > 100
+
+
+@pytest.mark.skipif(sys.gettrace() is not None, reason="traced already, as by a debugger")
+@pytest.mark.costly
+@pytest.mark.parametrize("step", [7, 1])
+def test_the_best_epoch_predicts_after_an_interrupt_at_any_line(step: int) -> None:
+    options: dict[str, Any] = {
+        "early_stopping": EarlyStopping(mode="max"), "validation_fraction": 0.3, "epochs": 4,
+        "hidden": 4, "seed": 0, "weight_averaging": 0.0,
+    }  # fmt: skip
+    weights: list[Any] = []
+    whole = Trainer(**options, callbacks=lambda model, *_: weights.append(model.get_weights()))
+    assert whole.fit(X, Y).best_epoch_ < 3
+    line = 1
+    while interrupted_at(line, model := Trainer(**options)):
+        if model.n_iter_:
+            best = int(np.argmax(model.history["val_loss"]))
+            assert model.best_epoch_ == best, line
+            assert same_weights(model.get_weights(), weights[best]), line
+        line += step
     assert line > 100
 
 

@@ -181,6 +181,16 @@ def test_a_budget_that_binds_shortens_the_schedule(schedule: str, clock: list[fl
     assert same_weights(unbound.get_weights(), long.get_weights())
 
 
+def test_a_budget_of_short_epochs_runs_the_schedule_to_its_end(clock: list[float]) -> None:
+    """Shorter than the slice that may end after the deadline."""
+    options: dict[str, Any] = {"batch_size": 1, "threads": 1, "schedule": "cosine"}
+    rows = ROWS[:12], LABELS[:12]
+    model = trainer(**options, epochs=1000, time_budget=0.25).fit(*rows)
+    assert (model.stop_reason_, model.n_iter_) == ("time_budget", 21)
+    wanted = trainer(**options, epochs=21).fit(*rows)
+    assert model.history["learning_rate"][1:] == wanted.history["learning_rate"][1:]
+
+
 @pytest.mark.parametrize(("budget", "epochs"), [(1.3, 1), (2.9, 2), (3.5, 2), (0.7, 1)])
 def test_a_budget_that_ends_between_two_chunks_drops_the_epoch(
     budget: float, epochs: int, clock: list[float]
