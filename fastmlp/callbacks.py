@@ -23,7 +23,7 @@ from typing import Any, Protocol, runtime_checkable
 from .checks import FLAG, MONITOR, NOT_NEGATIVE, WHOLE, Checked, one_of, rule
 from .fit_warning import warn
 from .member import current_member
-from .metrics import monitored_value
+from .metrics import monitored_name, monitored_value
 
 Logs = dict[str, float]
 
@@ -189,7 +189,8 @@ class _Checkpointer(Keeper):
 
     def on_fit_end(self, trainer: Any) -> None:
         if self._settings.best_only and self._best == math.inf:
-            warn(f"{self._path} was not written: {self._settings.monitor} was NaN in every epoch")
+            name = monitored_name(self._settings.monitor, trainer.history)
+            warn(f"{self._path} was not written: {name} was NaN in every epoch")
 
 
 class _Writer:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from ..callbacks import Keeper, Logs
 from ..fit_warning import warn
 from ..history import History
-from ..metrics import monitored_value
+from ..metrics import monitored_name, monitored_value
 from ..network.model import Best, Model
 from ..network.packed_network import Network
 from ..outputs import MeanWeight
@@ -149,7 +149,8 @@ class Fit:
             self.finish(reason)
         stopping = self.data.settings.early_stopping
         if stopping is not None and self._model.best is None:
-            warn(f"early stopping had nothing to go by: {stopping.monitor} was always NaN")
+            name = monitored_name(stopping.monitor, self._scorer.names)
+            warn(f"early stopping had nothing to go by: {name} was always NaN")
         self._notify("on_fit_end")
 
     def _run_until_done(self) -> str:

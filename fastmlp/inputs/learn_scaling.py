@@ -43,8 +43,9 @@ def given_scaling(setting: Setting) -> Scaling | None:
 
 
 def learn_scaling(
-    setting: str, rows: Array, weights: Numbers | None, *, linear: bool = False
-) -> Scaling:
+    setting: str, rows: Array, weights: Numbers | None, *, linear: bool = False,
+    open_ended: bool = False,
+) -> Scaling:  # fmt: skip
     """Learn a scaling from the training rows.
 
     Parameters
@@ -58,6 +59,9 @@ def learn_scaling(
         A weight of k counts as k rows.
     linear : bool
         For a linear model "auto" chooses standard in place of piecewise and robust scaling.
+    open_ended : bool
+        Whether more rows may follow: "auto" then leaves no constants, whose size is not known yet,
+        as they come.
     """
     known = Statistics(rows, weights)
     if setting != "auto":
@@ -66,7 +70,7 @@ def learn_scaling(
         if 0.5 <= largest <= 1:
             return Scaling(reason="auto: pixels between 0 and 1")
         return Scaling("factor", f"auto: pixels up to {largest:.6g}", factor=1 / largest)
-    if _are_of_unit_size(known):
+    if _are_of_unit_size(known) and not (open_ended and (known.low == known.high).any()):
         return Scaling(reason="auto: features centred, of about unit size")
     kind = "standard" if linear else "piecewise" if _suit_bins(known) else "robust"
     return _of_kind(kind, "auto: features of any unit", known)
