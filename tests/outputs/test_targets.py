@@ -122,6 +122,17 @@ def test_a_constant_column(loss: str) -> None:
     assert np.isfinite(alone.history["r2"]).all()
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e160])
+def test_numbers_whose_squares_overflow_or_vanish(unit: float) -> None:
+    """Their spread would be 1, or infinite, and nothing would be learned."""
+    numbers = np.stack([X[:, 0], unit * X[:, 1]], axis=1)
+    for loss in ("squared_error", "absolute_error"):
+        model = trainer(loss)
+        with pytest.raises(ValueError, match=r"^Y must have a range .*; got .*: choose another"):
+            model.fit(X, numbers)
+        assert model.fit(X, 0 * numbers + unit).history["r2"][-1] == 0
+
+
 def test_counts_of_any_size_train_alike() -> None:
     counts = np.random.default_rng(1).poisson(np.exp(X[:, 0]) * 3)
     plain = trainer("poisson").fit(X, counts)
