@@ -25,12 +25,12 @@ from ..data import (
 from ..fit_warning import warn
 from ..inputs import Inputs, learn_inputs
 from ..losses import Loss
+from ..member import decided_loss
 from ..network.encoding import Encoding
 from ..outputs import (
     Outputs,
     Targets,
     class_factors,
-    decided_loss,
     learn_outputs,
     match_outputs,
     of_known_classes,
