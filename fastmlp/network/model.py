@@ -82,7 +82,7 @@ class Model:
     mean_weight: MeanWeight = field(default_factory=MeanWeight)
 
     def recorded(self, logs: Mapping[str, float]) -> "Model":
-        """A copy after an epoch with these values, without those that are NaN, and the time."""
+        """A copy whose extremes include the values of an epoch, except NaN and the time."""
         extremes = dict(self.extremes)
         for name, value in logs.items():
             if name != "seconds" and not math.isnan(value):
@@ -109,9 +109,9 @@ class Model:
         return replace(self, network=network, latest=latest, average=None, averaged=count)
 
     def judged(self, before: "Model", stopping: EarlyStopping, best: Best) -> "Model":
-        """A copy after an epoch, with its place among the epochs ``before``.
+        """A copy after an epoch, which becomes the best one or keeps the best network ``before``.
 
-        ``best`` is the epoch itself; an epoch whose value is NaN is never the best.
+        ``best`` describes the epoch itself; one whose value is NaN is never the best.
         """
         known = self.best
         limit = math.inf if known is None else known.value - stopping.min_delta
