@@ -105,7 +105,6 @@ def fit_data(
     encoding = Encoding(inputs, outputs)
     encoded = outputs.encode(targets, settings.dtype)
     class_weight = of_known_classes(settings.class_weight, outputs, encoded)
-    settings = replace(settings, class_weight=class_weight)
     validation = None
     if validated:
         samples = as_samples(validation_data, "validation_data")
@@ -126,7 +125,7 @@ def fit_data(
             "give validation_data, or the same ones"
         )
     # A refit, or further chunks, do not decide on the loss again.
-    settings = replace(settings, loss=outputs.loss)
+    settings = replace(settings, loss=outputs.loss, class_weight=class_weight)
     return FitData(rows[kept], encoded.rescaled(), encoding, settings, validation, split)
 
 
