@@ -20,9 +20,11 @@ class History(dict[str, list[float]]):
 
     def append(self, logs: Mapping[str, float]) -> None:
         """Append the values of one epoch, NaN for those recorded in other epochs only."""
-        n_epochs = max(map(len, self.values()), default=0)
-        for name in [*self, *(name for name in logs if name not in self)]:
-            values = self.setdefault(name, [math.nan] * n_epochs)
+        if self.keys() != logs.keys():
+            n_epochs = max(map(len, self.values()), default=0)
+            for name in logs:
+                self.setdefault(name, [math.nan] * n_epochs)
+        for name, values in self.items():
             values.append(logs.get(name, math.nan))
 
     def cut(self, n_epochs: int) -> None:

@@ -70,6 +70,7 @@ class TrainingRun:
         parts = np.split(self._memory[: self._plan.scratch_start], ends)
         self._weights, self._state, self._gradients = parts
         self._contention = Contention()
+        self._numbers = data.settings.optimizer.numbers
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
         words = self._plan.runs["mask_words"][0] if skip_zeros else 0
         self._row_masks = np.zeros((self.rows, words), np.int64)
@@ -95,7 +96,8 @@ class TrainingRun:
             "l2s": np.full_like(self._updates, settings.l2),
             "l1s": np.full_like(self._updates, settings.l1),
         }
-        self._own_mean = targets.of_loss.total / self.rows  # in the unit of the weights
+        total, self._unit = targets.totals[0]
+        self._own_mean = total / self.rows  # in that unit
         self._set_scales(self._own_mean)
         self._targets, numbers = outputs.run_fields(targets, self._order, network.dtype)
         job.set_rows(data.X, self._order, in_place=reads_rows(network, data))
@@ -158,9 +160,8 @@ class TrainingRun:
         weights[:], state[:], self._gradients[:] = network.packed, network.state, 0
         self._order[:] = order
         targets.gather(order, self._targets)
-        unit = targets.of_loss.unit
-        mean_weight = (before or MeanWeight()).after(self.rows, self._own_mean * unit)
-        self._set_factors(network, rates, mean_weight.mean / unit)
+        mean_weight = (before or MeanWeight()).after(self.rows, self._own_mean * self._unit)
+        self._set_factors(network, rates, mean_weight.mean / self._unit)
         self._totals[:] = 0
         job.set(dropout_key=dropout_key)
         done = self._run_slices(deadline, report)
@@ -187,7 +188,7 @@ class TrainingRun:
         optimizer, factors = self._data.settings.optimizer, self._factors
         steps = self._updates + (network.updates + 1)
         step_sizes = RULES[network.rule].step_sizes
-        factors["rates"][:] = step_sizes(rates, steps, optimizer.numbers)
+        factors["rates"][:] = step_sizes(rates, steps, self._numbers)
         if optimizer.decay > 0:
             factors["decays"][:] = rates * optimizer.decay
         if mean_weight != self._mean_weight:

@@ -232,8 +232,8 @@ class Fit:
         self, epoch: int, model: Model, scores: EpochScores, mean_weight: MeanWeight
     ) -> None:
         settings, stopping = self.data.settings, self.data.settings.early_stopping
-        model = replace(
-            model.recorded(scores.logs),
+        model = model.recorded(
+            scores.logs,
             random=(settings.seed, self._rng.bit_generator.state),
             monitored=(*model.monitored, *monitored_by(settings.schedule, scores.monitored)),
             mean_weight=mean_weight,

@@ -168,18 +168,19 @@ class Outputs:
         """Arrays and numbers that the loss kernel reads, rows in ``order``, by fields of a run."""
         arrays = targets.gathered(order, dtype, weighted=self.is_weighted(targets))
         stride = arrays["targets"].shape[1] if "targets" in arrays else 0
-        spread = np.broadcast_to(self.spread, (self.count,))
-        arrays["parameters"] = self.loss.parameters(spread).astype(dtype)
+        arrays["parameters"] = self._parameters.astype(dtype)
         return arrays, {"target_stride": stride, "smoothing": self.label_smoothing}
+
+    @cached_property
+    def _parameters(self) -> Numbers:
+        return self.loss.parameters(np.broadcast_to(self.spread, (self.count,)))
 
     def means(self, sums: Numbers, targets: Targets) -> Means:
         """Means over rows, from the sums of the kernels: of losses and scores, (averaged, 2)."""
-        of_loss, of_scores = targets.of_loss, targets.of_scores
-        losses = mean_of(sums[:, 0], of_loss.total)
-        scores = mean_of(sums[:, 1], of_scores.total)
+        (of_loss, loss_unit), (of_scores, score_unit) = targets.totals
+        losses, scores = mean_of(sums[:, 0], of_loss), mean_of(sums[:, 1], of_scores)
         moments = targets.moments if self.metric == "r2" else _NO_MOMENTS
-        totals = of_loss.total * of_loss.unit, of_scores.total * of_scores.unit
-        return Means(losses, scores, *moments, *totals)
+        return Means(losses, scores, *moments, of_loss * loss_unit, of_scores * score_unit)
 
     def summed_up(self, means: Means) -> Scores:
         """Loss and metric from means over rows."""

@@ -53,6 +53,15 @@ class Targets:
         """Weights of all rows in metrics."""
         return self.weights or Weights(np.broadcast_to(1.0, len(self)))
 
+    @cached_property
+    def totals(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Sum and unit of the weights in the loss, and of those in metrics."""
+        of_loss, of_scores = (
+            (float(len(self)), 1.0) if weights is None else (weights.total, weights.unit)
+            for weights in (self.loss_weights or self.weights, self.weights)
+        )
+        return of_loss, of_scores
+
     @property
     def weights_or_ones(self) -> Numbers:
         """Sample weights of all rows, in some unit."""
