@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from ..callbacks import Checkpointer, Logs
 from ..fit_warning import warn
 from ..history import History
+from ..member import check_interrupt
 from ..metrics import monitored_value
 from ..network.model import Best, Model
 from ..network.packed_network import Network
@@ -204,7 +205,7 @@ class Fit:
             until = self._deadline - self._scorer.seconds
             try:
                 network, part = run.epoch(
-                    network, order, rates, dropout_key, until, self._progress.advance, mean_weight
+                    network, order, rates, dropout_key, until, self._after_slice, mean_weight
                 )
             except FloatingPointError as error:
                 raise FloatingPointError(
@@ -220,6 +221,10 @@ class Fit:
         if self.data.settings.refit:
             self.rates += all_rates
         return network, Statistics.joined(parts)
+
+    def _after_slice(self, rows: int) -> None:
+        check_interrupt()
+        self._progress.advance(rows)
 
     def _rate(self) -> LearningRate:
         """The rate set by a callback, else the fit's; None stands for the optimizer's."""
