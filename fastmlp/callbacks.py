@@ -127,9 +127,9 @@ class Checkpoint(WritesFile):
     best_only: bool = field(default=True, metadata=FLAG)
     mode: str = field(default="auto", metadata=_MODE)
 
-    def for_fit(self) -> "_Checkpointer":
+    def for_fit(self) -> "Checkpointer":
         """Return the checkpointer of one fit."""
-        return _Checkpointer(self)
+        return Checkpointer(self)
 
 
 @dataclass(frozen=True)
@@ -151,16 +151,8 @@ class CSVLog(WritesFile):
         return _Writer(self.own_file())
 
 
-class Keeper:
-    """Base of callbacks that keep the trainer: they run after all others, which may change it."""
-
-    def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
-        """Keep the trainer after an epoch."""
-        raise NotImplementedError
-
-
-class _Checkpointer(Keeper):
-    """Pickles the trainer to a file after epochs."""
+class Checkpointer:
+    """Pickles the trainer to a file after epochs, after all other callbacks have changed it."""
 
     def __init__(self, settings: Checkpoint) -> None:
         self._settings, self._path = settings, settings.own_file()

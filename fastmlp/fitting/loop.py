@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
-from ..callbacks import Keeper, Logs
+from ..callbacks import Checkpointer, Logs
 from ..fit_warning import warn
 from ..history import History
+from ..member import check_interrupt
 from ..metrics import monitored_name, monitored_value
 from ..network.model import Best, Model
 from ..network.packed_network import Network
@@ -130,8 +131,8 @@ class Fit:
         self.rates: list[Rates] = []
         self._history = History({name: list(values) for name, values in self.before.items()})
         callbacks = of_one_fit(settings.callbacks)
-        self._callbacks = [c for c in callbacks if not isinstance(c, Keeper)]
-        self._keepers = [c for c in callbacks if isinstance(c, Keeper)]
+        self._callbacks = [c for c in callbacks if not isinstance(c, Checkpointer)]
+        self._checkpointers = [c for c in callbacks if isinstance(c, Checkpointer)]
 
     def run(self) -> None:
         """Run the fit; start again at a lower rate if a chosen one diverges."""
@@ -205,7 +206,7 @@ class Fit:
             until = self._deadline - self._scorer.seconds
             try:
                 network, part = run.epoch(
-                    network, order, rates, dropout_key, until, self._progress.advance, mean_weight
+                    network, order, rates, dropout_key, until, self._after_slice, mean_weight
                 )
             except FloatingPointError as error:
                 raise FloatingPointError(
@@ -221,6 +222,10 @@ class Fit:
         if self.data.settings.refit:
             self.rates += all_rates
         return network, Statistics.joined(parts)
+
+    def _after_slice(self, rows: int) -> None:
+        check_interrupt()
+        self._progress.advance(rows)
 
     def _rate(self) -> LearningRate:
         """The rate set by a callback, else the fit's; None stands for the optimizer's."""
@@ -247,8 +252,8 @@ class Fit:
         self.publish(EpochResult(epoch, model, self._history, best))
 
     def _call_back(self, epoch: int, logs: Logs) -> None:
-        """Call every callback, even if an earlier one stops the fit; last those that keep the
-        trainer, with the weights and the learning rate that others have set."""
+        """Call every callback, even if an earlier one stops the fit; checkpoints last, with the
+        weights and the learning rate that others have set."""
         if self.data.settings.callbacks:
             self._progress.make_way()
         trainer = self.trainer
@@ -261,12 +266,12 @@ class Fit:
             rate = self.data.settings.optimizer.rate
         if rate != trainer.model_.rate:
             trainer.model_ = replace(trainer.model_, rate=rate)
-        for keeper in self._keepers:
-            keeper(trainer, epoch, logs)
+        for checkpointer in self._checkpointers:
+            checkpointer(trainer, epoch, logs)
         self._model = trainer.model_
 
     def _notify(self, event: str) -> None:
-        for callback in (*self._callbacks, *self._keepers):
+        for callback in (*self._callbacks, *self._checkpointers):
             if hasattr(callback, event):
                 getattr(callback, event)(self.trainer)
 
