@@ -23,7 +23,7 @@ from typing import Any, Protocol, runtime_checkable
 from .checks import FLAG, MONITOR, NOT_NEGATIVE, WHOLE, Checked, one_of, rule
 from .fit_warning import warn
 from .member import current_member
-from .metrics import monitored_value
+from .metrics import monitored_name, monitored_value
 
 Logs = dict[str, float]
 
@@ -127,9 +127,9 @@ class Checkpoint(WritesFile):
     best_only: bool = field(default=True, metadata=FLAG)
     mode: str = field(default="auto", metadata=_MODE)
 
-    def for_fit(self) -> "_Checkpointer":
+    def for_fit(self) -> "Checkpointer":
         """Return the checkpointer of one fit."""
-        return _Checkpointer(self)
+        return Checkpointer(self)
 
 
 @dataclass(frozen=True)
@@ -151,16 +151,8 @@ class CSVLog(WritesFile):
         return _Writer(self.own_file())
 
 
-class Keeper:
-    """Base of callbacks that keep the trainer: they run after all others, which may change it."""
-
-    def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
-        """Keep the trainer after an epoch."""
-        raise NotImplementedError
-
-
-class _Checkpointer(Keeper):
-    """Pickles the trainer to a file after epochs."""
+class Checkpointer:
+    """Pickles the trainer to a file after epochs, after all other callbacks have changed it."""
 
     def __init__(self, settings: Checkpoint) -> None:
         self._settings, self._path = settings, settings.own_file()
@@ -189,7 +181,8 @@ class _Checkpointer(Keeper):
 
     def on_fit_end(self, trainer: Any) -> None:
         if self._settings.best_only and self._best == math.inf:
-            warn(f"{self._path} was not written: {self._settings.monitor} was NaN in every epoch")
+            name = monitored_name(self._settings.monitor, trainer.history)
+            warn(f"{self._path} was not written: {name} was NaN in every epoch")
 
 
 class _Writer:

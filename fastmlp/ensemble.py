@@ -17,8 +17,8 @@ from .fit_warning import caller
 from .fitting.callables import shared_locks
 from .inference.averaged import averaged_scores
 from .kernels.runs.threads import on_one_thread, usable_threads
-from .member import Group, Member, fitting_as
-from .outputs import Outputs, decided, loss_of_parts
+from .member import Group, Member, set_member
+from .outputs import Outputs, loss_of_parts
 from .settings import check_setting
 from .settings.checks import as_tuple
 from .trainer import Trainer
@@ -88,10 +88,9 @@ def fit_many(
     running: set[int] = set()  # threads
 
     def fit(number: int) -> None:
-        own = (gather_rows(data, chosen[number]) for data in (X, Y, sample_weight))
-        x, y, weights = own
-        with fitting_as(Member(group, number)), decided(y, loss):
-            trainers[number].fit(x, y, sample_weight=weights, validation_data=validation_data)
+        x, y, weights = (gather_rows(data, chosen[number]) for data in (X, Y, sample_weight))
+        set_member(Member(group, number, y, loss))
+        trainers[number].fit(x, y, sample_weight=weights, validation_data=validation_data)
 
     def work() -> None:
         running.add(threading.get_ident())

@@ -1,7 +1,7 @@
 """One of the fits that ``fit_many`` runs at the same time, known to all code in its thread."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -40,6 +40,8 @@ class Member(NamedTuple):
 
     group: Group
     number: int  # index in the list of trainers
+    Y: Any
+    loss: Any  # what "auto" is for Y, decided on the targets of all fits; None if not decided
 
 
 _current: ContextVar[Member | None] = ContextVar("member", default=None)
@@ -50,18 +52,19 @@ def current_member() -> Member | None:
     return _current.get()
 
 
-@contextmanager
-def fitting_as(member: Member) -> Iterator[None]:
-    """Make ``member`` the current one of this thread in this context."""
-    token = _current.set(member)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+def set_member(member: Member) -> None:
+    """Make ``member`` the one fitted in this thread, until the next one."""
+    _current.set(member)
+
+
+def decided_loss(Y: Any) -> Any:
+    """The loss decided for the object ``Y``, if any. Callbacks may fit other targets meanwhile."""
+    member = current_member()
+    return member.loss if member is not None and member.Y is Y else None
 
 
 def check_interrupt() -> None:
     """Raise a KeyboardInterrupt if the call of ``fit_many`` has been interrupted."""
-    member = _current.get()
+    member = current_member()
     if member is not None and member.group.is_interrupted:
         raise KeyboardInterrupt

@@ -7,7 +7,7 @@ and 1 keep their differences. To add one: a function ``(y_true, y_pred, weights)
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -167,8 +167,15 @@ def takes_weights(metric: Callable[..., float]) -> bool:
         return False
 
 
+def monitored_name(name: str, logs: Collection[str]) -> str:
+    """The recorded value that a monitor stands for: "auto" is ``val_loss``, if any, or ``loss``."""
+    if name != "auto":
+        return name
+    return "val_loss" if "val_loss" in logs else "loss"
+
+
 def monitored_value(name: str, logs: Mapping[str, float], mode: str | None = None) -> float:
-    """A recorded value, signed so that less is better; "auto" is ``val_loss``, if any, or ``loss``.
+    """A recorded value, signed so that less is better; see :func:`monitored_name`.
 
     ``mode`` is "auto", "min" or "max"; None if there is no such setting.
 
@@ -177,8 +184,7 @@ def monitored_value(name: str, logs: Mapping[str, float], mode: str | None = Non
     ValueError
         If the value is not recorded, or a metric that is a user's function has no ``mode``.
     """
-    if name == "auto":
-        name = "val_loss" if "val_loss" in logs else "loss"
+    name = monitored_name(name, logs)
     if name not in logs:
         hint = did_you_mean(name, logs)
         raise ValueError(f"monitor must be one of {', '.join(map(repr, logs))}; got {name!r}{hint}")

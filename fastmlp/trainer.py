@@ -358,7 +358,7 @@ class Trainer(Predictor):
                 X, Y, sample_weight, validation_data, resolve, known.encoding if known else None,
                 split=known.split if known else None,
             )  # fmt: skip
-            fit = self._run(data, began, **self._going_on(known, data), chosen=chosen)
+            fit = self._run(data, began, *self._going_on(known, data), chosen=chosen)
             fit.diagnose()
             if data.settings.refit and data.validation is not None:
                 self._refit(data.settings, fit.rates[: self.best_epoch_ + 1], X, Y, sample_weight)
@@ -495,7 +495,7 @@ class Trainer(Predictor):
                         fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
                     )
 
-            fit = self._run(data, began, **self._going_on(known, data), parts=parts, chosen=chosen)
+            fit = self._run(data, began, *self._going_on(known, data), parts, chosen)
             fit.diagnose(seen)
         return self
 
@@ -537,11 +537,13 @@ class Trainer(Predictor):
         check_continues(self._model, chosen)
         return self._model
 
-    def _going_on(self, known: Model | None, data: FitData) -> dict[str, Any]:
-        """The model and the history that a fit continues, as arguments of ``Fit``."""
+    def _going_on(
+        self, known: Model | None, data: FitData
+    ) -> tuple[Model | None, Mapping[str, list[float]]]:
+        """The model and the history that a fit continues."""
         if known is not None and goes_on(known, self.stop_reason_, data):
-            return {"known": known, "before": self.history}
-        return {"known": known and known.afresh()}
+            return known, self.history
+        return known and known.afresh(), {}
 
     @contextmanager
     def _being_fitted(self) -> Iterator[float]:

@@ -25,12 +25,12 @@ from ..data import (
 from ..fit_warning import warn
 from ..inputs import Inputs, learn_inputs
 from ..losses import Loss
+from ..member import decided_loss
 from ..network.encoding import Encoding
 from ..outputs import (
     Outputs,
     Targets,
     class_factors,
-    decided_loss,
     learn_outputs,
     match_outputs,
     of_known_classes,
@@ -105,7 +105,6 @@ def fit_data(
     encoding = Encoding(inputs, outputs)
     encoded = outputs.encode(targets, settings.dtype)
     class_weight = of_known_classes(settings.class_weight, outputs, encoded)
-    settings = replace(settings, class_weight=class_weight)
     validation = None
     if validated:
         samples = as_samples(validation_data, "validation_data")
@@ -126,7 +125,7 @@ def fit_data(
             "give validation_data, or the same ones"
         )
     # A refit, or further chunks, do not decide on the loss again.
-    settings = replace(settings, loss=outputs.loss)
+    settings = replace(settings, loss=outputs.loss, class_weight=class_weight)
     return FitData(rows[kept], encoded.rescaled(), encoding, settings, validation, split)
 
 

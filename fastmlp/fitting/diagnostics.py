@@ -8,6 +8,7 @@ import numpy as np
 from ..data import Array, Rows
 from ..fit_warning import warn
 from ..inference.predicted import Predicted
+from ..metrics import balanced_accuracy
 from ..network.packed_network import Network
 from ..outputs import Outputs, Targets
 from .dataset import FitData
@@ -122,12 +123,10 @@ def _worse_than_nothing(
     else:
         # Accuracy is not what class weights are for.
         X, targets = rows
-        indices, weights = outputs.indices(targets), targets.weights_or_ones
+        truths, weights = outputs.truths(targets), targets.weights_or_ones
         predicted = Predicted(network, data.encoding, X, data.settings.threads).decoded
-        hits = np.bincount(indices, weights * (predicted == outputs.truths(targets)))
-        totals, counts = np.bincount(indices, weights), np.bincount(indices)
-        value = (hits[totals > 0] / totals[totals > 0]).mean()
-        counts = counts[totals > 0]
+        value = balanced_accuracy(truths, predicted, weights)
+        _, counts = np.unique(truths, return_counts=True)
         frequency, n_rows = 1 / len(counts), len(counts) ** 2 / (1 / counts).sum()
         rule = f"one class for all rows (balanced_accuracy {value:.3f}, of one {frequency:.3f})"
     if value < frequency - 3 * math.sqrt(frequency * (1 - frequency) / n_rows):

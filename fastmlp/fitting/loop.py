@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from ..callbacks import Keeper, Logs
+from ..callbacks import Checkpointer, Logs
 from ..fit_warning import warn
 from ..history import History
-from ..metrics import monitored_value
+from ..member import check_interrupt
+from ..metrics import monitored_name, monitored_value
 from ..network.model import Best, Model
 from ..network.packed_network import Network
 from ..outputs import MeanWeight
@@ -131,8 +132,8 @@ class Fit:
         self.rates: list[Rates] = []
         self._history = History({name: list(values) for name, values in self.before.items()})
         callbacks = of_one_fit(settings.callbacks)
-        self._callbacks = [c for c in callbacks if not isinstance(c, Keeper)]
-        self._keepers = [c for c in callbacks if isinstance(c, Keeper)]
+        self._callbacks = [c for c in callbacks if not isinstance(c, Checkpointer)]
+        self._checkpointers = [c for c in callbacks if isinstance(c, Checkpointer)]
 
     def run(self) -> None:
         """Run the fit; start again at a lower rate if a chosen one diverges."""
@@ -150,10 +151,12 @@ class Fit:
             self.finish(reason)
         stopping = self.data.settings.early_stopping
         if stopping is not None and self._model.best is None:
-            warn(f"early stopping had nothing to go by: {stopping.monitor} was always NaN")
+            name = monitored_name(stopping.monitor, self._scorer.names)
+            warn(f"early stopping had nothing to go by: {name} was always NaN")
         schedule, seen = self.data.settings.schedule, self._model.monitored
         if isinstance(schedule, ReduceOnPlateau) and all(map(math.isnan, seen)):
-            warn(f"the schedule had nothing to go by: {schedule.monitor} was always NaN")
+            name = monitored_name(schedule.monitor, self._scorer.names)
+            warn(f"the schedule had nothing to go by: {name} was always NaN")
         self._notify("on_fit_end")
 
     def _run_until_done(self) -> str:
@@ -208,7 +211,7 @@ class Fit:
             until = self._deadline - self._scorer.seconds
             try:
                 network, part = run.epoch(
-                    network, order, rates, dropout_key, until, self._progress.advance, mean_weight
+                    network, order, rates, dropout_key, until, self._after_slice, mean_weight
                 )
             except FloatingPointError as error:
                 raise FloatingPointError(
@@ -224,6 +227,10 @@ class Fit:
         if self.data.settings.refit:
             self.rates += all_rates
         return network, Statistics.joined(parts)
+
+    def _after_slice(self, rows: int) -> None:
+        check_interrupt()
+        self._progress.advance(rows)
 
     def _rate(self) -> LearningRate:
         """The rate set by a callback, else the fit's; None stands for the optimizer's."""
@@ -251,8 +258,8 @@ class Fit:
         self.publish(EpochResult(epoch, model, self._history, best))
 
     def _call_back(self, epoch: int, logs: Logs) -> None:
-        """Call every callback, even if an earlier one stops the fit; last those that keep the
-        trainer, with the weights and the learning rate that others have set."""
+        """Call every callback, even if an earlier one stops the fit; checkpoints last, with the
+        weights and the learning rate that others have set."""
         if self.data.settings.callbacks:
             self._progress.make_way()
         trainer = self.trainer
@@ -265,8 +272,8 @@ class Fit:
             rated = trainer.model_.at_rate(trainer.learning_rate, self._given_rate, default)
             if rated is not trainer.model_:
                 trainer.model_ = rated
-        for keeper in self._keepers:
-            keeper(trainer, epoch, logs)
+        for checkpointer in self._checkpointers:
+            checkpointer(trainer, epoch, logs)
         self._model = trainer.model_
 
     def _check_model(self) -> None:
@@ -283,7 +290,7 @@ class Fit:
                 )
 
     def _notify(self, event: str) -> None:
-        for callback in (*self._callbacks, *self._keepers):
+        for callback in (*self._callbacks, *self._checkpointers):
             if hasattr(callback, event):
                 getattr(callback, event)(self.trainer)
 

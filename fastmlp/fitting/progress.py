@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from ..callbacks import Logs
-from ..member import check_interrupt, current_member
+from ..member import current_member
 
 _NOT_SHOWN = ("learning_rate", "seconds")
 # Width of a bar without its values and the digits of its epochs.
@@ -85,8 +85,7 @@ class Progress:
                 self._bar.close()
 
     def advance(self, rows: int) -> None:
-        """Advance the bar by rows that have been trained on, unless the fit is interrupted."""
-        check_interrupt()
+        """Advance the bar by rows that have been trained on."""
         if self._bar is not None:
             with _if_possible:
                 self._bar.update(rows)

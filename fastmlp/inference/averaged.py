@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data import Array, Numbers, check_row_order
+from ..data import Array, Numbers, Rows, check_row_order
 from ..metrics import METRICS
 from ..outputs import Outputs, Targets
 from .predicted import Predicted
@@ -47,13 +47,16 @@ def averaged_scores(
     targets, kept = first.encoding.targets(Y, n_rows, sample_weight, dtype)
     check_row_order(X, Y, sample_weight)
     predictions = (  # one after the other, as rows may be copies
-        Predicted(network, encoding, encoding.rows(X, network.dtype)[kept], member.threads)
-        for member in members
-        for network, encoding in [(member.model_.network, member.model_.encoding)]
+        _predicted(member, X, kept) for member in members
     )
     averaged = (_labels if outputs.metric == "accuracy" else _numbers)(outputs, predictions)
     loss, score = _loss_and_score(outputs, targets, averaged)
     return {"loss": loss} | metric_values(metrics, score, averaged, outputs, targets)
+
+
+def _predicted(member: Predictor, X: Any, kept: Rows) -> Predicted:
+    network, encoding = member.model_.network, member.model_.encoding
+    return Predicted(network, encoding, encoding.rows(X, network.dtype)[kept], member.threads)
 
 
 def _numbers(outputs: Outputs, predictions: Iterable[Predicted]) -> _Averaged:

@@ -153,8 +153,10 @@ def learn_inputs(
         raise ValueError(f"{features.name} must have {given.columns.n_inputs} features; {got}")
     constant: list[int] = []
     if scaling is None:
-        is_linear = len(settings.hidden) == 0
-        scaling = learn_scaling(str(settings.scaling), rows[train], weights, linear=is_linear)
+        scaling = learn_scaling(
+            str(settings.scaling), rows[train], weights, linear=len(settings.hidden) == 0,
+            open_ended=settings.open_ended,
+        )  # fmt: skip
         constant = scaling.constant
     if settings.open_ended:
         gaps = range(columns.n_inputs - len(columns.gaps), columns.n_inputs)

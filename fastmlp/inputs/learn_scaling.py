@@ -23,11 +23,10 @@ _PIXELS, _ZEROS, _PIXEL_ROWS = 16, 0.3, 1000
 # Kernels skip zeros, but not the inputs of bins. They process six rows together: with 80% zeros
 # 1 - 0.8^6 = 0.74 of the work remains, about where skipping pays, see ``fitting.zeros``.
 _MOSTLY_ZERO = 0.8
-# Where most rows have one value up to noise, or almost half of them have, the quartiles are only
-# as far apart as the noise. Below this fraction of half the distance of the 5% and 95% quantiles
-# (normal distribution 0.82, Cauchy 0.32), that half takes the place of theirs; where they are
-# equal up to rounding, half the range does: for small counts, mostly 0, it was better than the
-# other half, R² 0.889 against 0.875.
+# Where about half of the rows or more have one value up to noise, the distance of the quartiles is
+# that of the noise. Half the distance of the 5% and 95% quantiles replaces it where it is below
+# this fraction of that half (normal distribution 0.82, Cauchy 0.32); half the range, where it is 0
+# up to rounding: for small counts, mostly 0, R² was 0.889, by the quantiles 0.875.
 _NARROW, _ROUNDING = 0.2, 1e-12
 # About unit size: mean near 0, standard deviation within a factor of two of 1, no far outliers.
 _OFF_CENTRE, _SPREADS, _OUTLIER = 0.5, (0.5, 2.0), 10.0
@@ -43,8 +42,9 @@ def given_scaling(setting: Setting) -> Scaling | None:
 
 
 def learn_scaling(
-    setting: str, rows: Array, weights: Numbers | None, *, linear: bool = False
-) -> Scaling:
+    setting: str, rows: Array, weights: Numbers | None, *, linear: bool = False,
+    open_ended: bool = False,
+) -> Scaling:  # fmt: skip
     """Learn a scaling from the training rows.
 
     Parameters
@@ -58,6 +58,9 @@ def learn_scaling(
         A weight of k counts as k rows.
     linear : bool
         For a linear model "auto" chooses standard in place of piecewise and robust scaling.
+    open_ended : bool
+        Whether more rows may follow: "auto" then leaves no constants, whose size is not known yet,
+        as they come.
     """
     known = Statistics(rows, weights)
     if setting != "auto":
@@ -66,7 +69,7 @@ def learn_scaling(
         if 0.5 <= largest <= 1:
             return Scaling(reason="auto: pixels between 0 and 1")
         return Scaling("factor", f"auto: pixels up to {largest:.6g}", factor=1 / largest)
-    if _are_of_unit_size(known):
+    if _are_of_unit_size(known) and not (open_ended and (known.low == known.high).any()):
         return Scaling(reason="auto: features centred, of about unit size")
     kind = "standard" if linear else "piecewise" if _suit_bins(known) else "robust"
     return _of_kind(kind, "auto: features of any unit", known)

@@ -88,8 +88,8 @@ class Model:
         return model
 
     def recorded(self, logs: Mapping[str, float], **changes: Any) -> "Model":
-        """A copy after an epoch with these values, without those that are NaN, and the time; and
-        with further changes."""
+        """A copy whose extremes include the values of an epoch, except NaN and the time, and with
+        further changes."""
         extremes = dict(self.extremes)
         for name, value in logs.items():
             if name != "seconds" and not math.isnan(value):
@@ -116,9 +116,9 @@ class Model:
         return self._changed(network=network, latest=latest, average=None, averaged=count)
 
     def judged(self, before: "Model", stopping: EarlyStopping, best: Best) -> "Model":
-        """A copy after an epoch, with its place among the epochs ``before``.
+        """A copy after an epoch, which becomes the best one or keeps the best network ``before``.
 
-        ``best`` is the epoch itself; an epoch whose value is NaN is never the best.
+        ``best`` describes the epoch itself; one whose value is NaN is never the best.
         """
         known = self.best
         limit = math.inf if known is None else known.value - stopping.min_delta

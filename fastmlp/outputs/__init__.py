@@ -4,7 +4,7 @@ Numbers are centred and scaled, each column by its mean and standard deviation o
 rows, counts by their mean; predictions and losses are in the unit of the targets.
 """
 
-from .auto_loss import decided, decided_loss, loss_of_parts
+from .auto_loss import loss_of_parts
 from .class_weights import class_factors, of_known_classes, trained_on, with_class_weights
 from .learn_outputs import given_outputs, learn_outputs, match_outputs, with_classes
 from .means import Means, Scores
@@ -19,8 +19,6 @@ __all__ = [
     "Scores",
     "Targets",
     "class_factors",
-    "decided",
-    "decided_loss",
     "given_outputs",
     "learn_outputs",
     "loss_of_parts",

@@ -1,8 +1,6 @@
 """The loss that "auto" stands for: whether targets are classes, labels or numbers."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +16,6 @@ _SOME_CLASSES, _MANY_CLASSES = 10, 30
 _RARE = 5
 _NUMBERS = "loss='poisson' for counts, loss='squared_error' for other quantities"
 _WAYS = f"loss='softmax_cross_entropy' for classes, {_NUMBERS}"
-
-# Targets, and the loss decided on more targets of which they are a part.
-_decided: ContextVar[tuple[Any, Loss | None]] = ContextVar("decided", default=(None, None))
 
 
 def suitable_loss(targets: RawTargets) -> Loss:
@@ -72,19 +67,3 @@ def loss_of_parts(Y: Any, sample_weight: Any, parts: Sequence[Any]) -> Loss:
         numbers = np.arange(len(Y))
         rows = np.unique(np.concatenate([numbers[part] for part in parts]))
     return suitable_loss(read_targets(gather_rows(Y, rows), None, gather_rows(sample_weight, rows)))
-
-
-@contextmanager
-def decided(Y: Any, loss: Loss | None) -> Iterator[None]:
-    """Within this context, "auto" is ``loss`` in a fit of the object ``Y``."""
-    token = _decided.set((Y, loss))
-    try:
-        yield
-    finally:
-        _decided.reset(token)
-
-
-def decided_loss(Y: Any) -> Loss | None:
-    """The loss decided for the object ``Y``, if any. Callbacks may fit other targets meanwhile."""
-    targets, loss = _decided.get()
-    return loss if Y is targets else None

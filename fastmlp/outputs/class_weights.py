@@ -123,5 +123,7 @@ def _are_alike(a: str, b: str) -> bool:
 
 
 def _is_same_word(a: str, b: str) -> bool:
-    are_words = a.isalpha() and b.isalpha()
-    return a == b or (are_words and SequenceMatcher(None, a, b).ratio() > _ALIKE)
+    if not (a.isalpha() and b.isalpha()):
+        return a == b
+    swapped = sorted(a) == sorted(b)
+    return swapped or SequenceMatcher(None, a, b).ratio() > _ALIKE

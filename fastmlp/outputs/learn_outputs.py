@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data import Array, RawTargets, Rows, check_classes, some
+from ..data import Array, Numbers, RawTargets, Rows, check_classes, some
 from ..losses import Loss, SoftmaxCrossEntropy
 from ..settings.combinations import other_network
 from .auto_loss import suitable_loss
@@ -187,10 +187,11 @@ def _of_numbers(
     means = np.average(columns, axis=0, weights=weights)
     spread, varies = means, means > 0
     if not are_counts:
+        ranges = _ranges(columns, targets.name)
         spread = np.sqrt(np.average((columns - means) ** 2, axis=0, weights=weights))
         # Constants may have a spread, of the size of the mean's rounding error.
         varies = spread > np.finfo(np.float64).eps * np.abs(means)
-        varies &= columns.max(axis=0) > columns.min(axis=0)
+        varies &= ranges > 0
     if open_ended and not varies.all():
         got = "zeros only" if are_counts else "a single value"
         where = "" if targets.is_flat else f" in columns {some(np.flatnonzero(~varies))}"
@@ -200,3 +201,22 @@ def _of_numbers(
         )
     spread = np.where(varies, spread, 1.0)
     return replace(outputs, count=count, centre=0 * means if are_counts else means, spread=spread)
+
+
+def _ranges(columns: Numbers, name: str) -> Numbers:
+    """Largest minus smallest value of each column.
+
+    Raises
+    ------
+    ValueError
+        If float64 cannot hold their squares, as variances need them.
+    """
+    known = np.finfo(np.float64)
+    with np.errstate(all="ignore"):
+        ranges = np.ptp(columns, axis=0)
+        squares = ranges**2
+    bad = (ranges > 0) & ~((squares >= known.tiny) & (squares < known.max / len(columns)))
+    if bad.any():
+        got = f"got {float(ranges[bad][0]):.3g}: choose another unit"
+        raise ValueError(f"{name} must have a range whose square float64 can hold; {got}")
+    return np.asarray(ranges)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cached import cached_property
-from ..data import Array, Numbers, RawTargets, check_classes
+from ..data import Array, Numbers, RawTargets, check_classes, some
 from ..losses import LOSSES, Loss
 from ..settings.combinations import other_network
 from .means import Means, Scores, mean_of
@@ -157,6 +157,11 @@ class Outputs:
         else:
             columns = targets.numbers(self.count // self.loss.count, counts=self.kind == "counts")
             rows = (columns - self.centre) / self.spread
+            far = np.abs(rows).max(axis=1) > np.sqrt(np.finfo(dtype).max) / 10
+            if far.any():  # their squares overflow
+                row = int(far.argmax())
+                got = some(columns[row])
+                raise ValueError(f"{targets.name}[{row}] is too far from Y of the fit; got {got}")
         if self.loss.targets == "labels":  # as in Keras
             rows = rows * (1 - self.label_smoothing) + self.label_smoothing / 2
         values = as_rows(np.broadcast_to(rows, (len(rows), self.count)), dtype)

@@ -450,6 +450,19 @@ def test_a_plateau_of_nan_alone_is_warned_of() -> None:
         model.fit(X, Y, validation_data=one_class)
 
 
+def test_a_loss_that_is_nan_is_named(tmp_path: Any) -> None:
+    """The rows that are validated have no weight in the loss."""
+    from fastmlp.callbacks import Checkpoint
+
+    model = trainer(early_stopping=True, class_weight={0: 0, 1: 1}, epochs=2)
+    model.callbacks = Checkpoint(tmp_path / "best")
+    with pytest.warns(FitWarning) as found:
+        model.fit(X, Y, validation_data=(X[Y == 0], Y[Y == 0]))
+    texts = " ".join(str(warning.message) for warning in found)
+    assert "nothing to go by: val_loss was always NaN" in texts
+    assert "best was not written: val_loss was NaN in every epoch" in texts
+
+
 # ----------------------------------------------------------------------------- units of the targets
 
 

@@ -339,6 +339,18 @@ def test_a_column_that_is_constant_in_the_first_chunk(call: Any, scaling: str) -
     call(model, FLAT[:1], Y[:1])
 
 
+@pytest.mark.parametrize("call", [online, stream])
+def test_a_constant_beside_features_of_unit_size(call: Any) -> None:
+    """They would be left as they come, and it with them, whatever its size in later chunks."""
+    model = trainer(scaling="auto", epochs=1)
+    rows = (ROWS - 5) / 3
+    first, later = (np.hstack([rows, column]) for column in (0 * rows[:, :1], 1000 * ROWS[:, :1]))
+    with pytest.raises(ValueError, match=r"^X must vary in every column .* in columns 4: give"):
+        call(model, first, Y)
+    assert call(model, later, Y).scaling_.kind != "none"
+    assert trainer(scaling="auto", epochs=1).fit(first, Y).scaling_.kind == "none"
+
+
 @pytest.mark.parametrize("scaling", [None, 0.1, (1.0, 0.5, 1.0, 0.5), "max_abs"])
 def test_where_constants_teach_enough(scaling: Any) -> None:
     for rows in (FLAT, FLAT[:1]):

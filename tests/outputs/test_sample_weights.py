@@ -396,6 +396,7 @@ NAMES = {"setosa": 1.0, "versicolor": 2.0}
         (["1", "2"], {1: 2.0}, "names 1, but the classes are strings, '1', '2': .* mean '1'?"),
         (["a", "b"], {1: 2.0}, "names 1, but the classes are strings, 'a', 'b'$"),
         ([*NAMES, "virginica"], NAMES | {"vergnica": 3.0}, "names 'vergnica'.* mean 'virginica'?"),
+        (["high", "low"], {"hihg": 3.0}, "names 'hihg'.* mean 'high'?"),
         (["no", "yes"], {"Yes": 3.0}, "names 'Yes'.* mean 'yes'?"),
         (["New York", "Rome"], {"new_york": 3.0}, "names 'new_york'.* mean 'New York'?"),
         ([0, 1, 2], {0: 0, 1: 0, 2: 0}, "must leave a weight > 0"),

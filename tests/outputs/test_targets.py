@@ -122,6 +122,29 @@ def test_a_constant_column(loss: str) -> None:
     assert np.isfinite(alone.history["r2"]).all()
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e160])
+def test_numbers_whose_squares_overflow_or_vanish(unit: float) -> None:
+    """Their spread would be 1, or infinite, and nothing would be learned."""
+    numbers = np.stack([X[:, 0], unit * X[:, 1]], axis=1)
+    for loss in ("squared_error", "absolute_error"):
+        model = trainer(loss)
+        with pytest.raises(ValueError, match=r"^Y must have a range .*; got .*: choose another"):
+            model.fit(X, numbers)
+        assert model.fit(X, 0 * numbers + unit).history["r2"][-1] == 0
+
+
+@pytest.mark.parametrize(("dtype", "unit"), [("float32", 1e25), ("float64", 1e200)])
+def test_numbers_far_from_those_of_the_fit(dtype: str, unit: float) -> None:
+    model = trainer("squared_error", dtype=dtype).fit(X, X[:, 0])
+    before = model.predict(X)
+    for call in (model.evaluate, model.score, model.partial_fit):
+        with pytest.raises(ValueError, match=r"^Y\[0\] is too far from Y of the fit; got "):
+            call(X, unit * X[:, 0])
+    assert np.array_equal(model.predict(X), before)
+    with pytest.raises(ValueError, match=r"^validation Y\[0\] is too far"):
+        model.fit(X, X[:, 0], validation_data=(X, unit * X[:, 0]))
+
+
 def test_counts_of_any_size_train_alike() -> None:
     counts = np.random.default_rng(1).poisson(np.exp(X[:, 0]) * 3)
     plain = trainer("poisson").fit(X, counts)
