@@ -45,24 +45,24 @@ def main() -> None:
             print(f"interrupted in epoch {INTERRUPTED} of {N_EPOCHS}")
         resumed: Trainer = pickle.loads(file.read_bytes())
 
-    first = dict(resumed.history)
+    done = resumed.n_iter_  # the history goes on, too
     print(f"the checkpoint has {resumed.n_iter_} epochs")
     resumed.callbacks, resumed.warm_start = (), True
     resumed.epochs = N_EPOCHS - resumed.n_iter_
     resumed.fit(X, Y)
     pairs = zip(whole.get_weights(), resumed.get_weights(), strict=True)
     print(f"weights equal, bit for bit: {all(a.tobytes() == b.tobytes() for a, b in pairs)}")
-    curves = {name: (first[name], resumed.history[name]) for name in ("loss", "learning_rate")}
-    same = all(whole.history[name] == [*parts[0], *parts[1]] for name, parts in curves.items())
+    curves = {name: resumed.history[name] for name in ("loss", "learning_rate")}
+    same = all(whole.history[name] == values for name, values in curves.items())
     print(f"losses and learning rates equal: {same}")
     print(f"test accuracy: {whole.score(X_test, Y_test):.2%}, {resumed.score(X_test, Y_test):.2%}")
 
     def draw(*axes: Any) -> None:
         epochs = np.arange(1, N_EPOCHS + 1)
-        for ax, (name, (before, after)) in zip(axes, curves.items(), strict=True):
+        for ax, (name, values) in zip(axes, curves.items(), strict=True):
             ax.plot(epochs, whole.history[name], color="0.6", linewidth=5, label="uninterrupted")
-            ax.plot(epochs[: len(before)], before, "o-", color="C0", label="until the interrupt")
-            ax.plot(epochs[len(before) :], after, "o-", color="C3", label="after it")
+            ax.plot(epochs[:done], values[:done], "o-", color="C0", label="until the interrupt")
+            ax.plot(epochs[done:], values[done:], "o-", color="C3", label="after it")
             ax.set(xlabel="epoch", ylabel=name.replace("_", " "), ylim=(0, None))
         axes[0].set(ylabel="training loss")
         axes[1].set(ylabel="learning rate at the end of the epoch")
