@@ -7,7 +7,7 @@ recorded in the epoch. It may also have methods ``on_fit_begin(trainer)`` and
 So is any object with a method ``for_fit()`` that returns such a callable for one fit, as the
 classes here, which hold settings. Fits that run at the same time, of ``fit_many`` and ``Ensemble``,
 may share these objects, and functions, which are called by one thread at a time. Other callables
-may have a state, which the fits would mix up: those that several fits share are an error.
+may have a state, which the fits would mix up: sharing one is an error.
 """
 
 import csv

@@ -133,7 +133,7 @@ class Trainer(Predictor):
     early_stopping : bool or EarlyStopping, default "auto"
         True is ``fastmlp.callbacks.EarlyStopping()``: stop when ``val_loss``, or without validation
         data ``loss``, has not fallen for 10 epochs. The weights of the best epoch are restored,
-        whatever ends the fit, with what callbacks made of them.
+        however the fit ends, with what callbacks made of them.
     refit : bool, default False
         After early stopping, train a new network on all rows for as many epochs as the best one
         took, with the learning rates of the same parts of the same epochs. History and callbacks
@@ -518,8 +518,8 @@ class Trainer(Predictor):
         )  # fmt: skip
 
     def _finish(self, reason: str) -> None:
-        """End a fit in one step, if it has finished an epoch."""
-        if self.stop_reason_ == "interrupted":
+        """End a fit in one step, if it has finished an epoch, or there was none to train."""
+        if self.stop_reason_ == "interrupted" or reason == "early_stopping":
             vars(self).update(_model=self.model_.ended(), stop_reason_=reason)
 
     def _open_ended(self, method: str) -> Choices:

@@ -20,6 +20,7 @@ from ..data import (
     choose_split,
     open_features,
     read_targets,
+    sample_rows,
     split_rows,
 )
 from ..fit_warning import warn
@@ -40,6 +41,9 @@ from ..outputs import (
 )
 from ..settings import FitSettings
 
+# Rows in the checksum of data: 64 of 784 features take 0.08 ms.
+_ROWS = 64
+
 
 @dataclass(frozen=True)
 class FitData:
@@ -59,11 +63,11 @@ class FitData:
 
     @cached_property
     def digest(self) -> int:
-        """A checksum that tells other data: of all targets, and of a few rows."""
+        """A checksum that tells other data: of all targets, and of some rows."""
         digest = 1  # 0 is that of no data
         for X, targets in filter(None, ((self.X, self.targets), self.validation)):
             weights = [w and w.values for w in (targets.weights, targets.loss_weights)]
-            for array in (targets.labels, targets.values, *weights, X[:2], X[-2:]):
+            for array in (targets.labels, targets.values, *weights, X[sample_rows(len(X), _ROWS)]):
                 if array is not None:
                     digest = zlib.crc32(np.ascontiguousarray(array).data, digest)
         return digest

@@ -174,6 +174,8 @@ class Fit:
         trainer, settings = self.trainer, self.data.settings
         trainer.stop_training = False
         self._notify("on_fit_begin")
+        if self._has_waited(self._first - 1):  # as an interrupt came right before the stop
+            return "early_stopping"
         if settings.time_budget is not None:
             self._scorer.rehearse(self._model.network)
         with self._progress:
@@ -295,12 +297,18 @@ class Fit:
                 getattr(callback, event)(self.trainer)
 
     def _reason_to_stop(self, epoch: int) -> str:
-        best, stopping = self._model.best, self.data.settings.early_stopping
-        if best and stopping and epoch - best.epoch >= max(stopping.patience, 1):
+        if self._has_waited(epoch):
             return "early_stopping"
         if self.trainer.stop_training:
             return "callback"
         return "time_budget" if self._time_is_up() else ""
+
+    def _has_waited(self, epoch: int) -> bool:
+        """Whether early stopping has waited for its patience after the best epoch."""
+        best, stopping = self._model.best, self.data.settings.early_stopping
+        if best is None or stopping is None:
+            return False
+        return epoch - best.epoch >= max(stopping.patience, 1)
 
     def _time_is_up(self) -> bool:
         """Whether only the time for the scores is left."""

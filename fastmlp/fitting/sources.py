@@ -23,7 +23,7 @@ class Source(Protocol):
         """The runs that make up an epoch; the first one begins with ``network``."""
 
     def planned_updates(self, network: Network, epochs: int) -> int:
-        """The network's number of updates after so many further epochs; 0 if unknown."""
+        """The network's number of updates after further ``epochs``; 0 if unknown."""
 
 
 class InMemory:

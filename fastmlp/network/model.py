@@ -193,15 +193,13 @@ class Model:
 
     def plain(self) -> dict[str, Any]:
         """The model as plain arrays and values."""
-        networks = {name: network and network.plain() for name, network in self._networks().items()}
+        networks = {name: getattr(self, name) for name in _NETWORKS}
+        networks = {name: network and network.plain() for name, network in networks.items()}
         return {
             **vars(self), **networks, "encoding": self.encoding.plain(),
             "best": self.best and tuple(self.best), "split": self.split and tuple(self.split),
             "extremes": dict(self.extremes), "mean_weight": tuple(self.mean_weight),
         }  # fmt: skip
-
-    def _networks(self) -> dict[str, Network | None]:
-        return {name: getattr(self, name) for name in _NETWORKS}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Model":

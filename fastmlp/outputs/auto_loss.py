@@ -9,7 +9,7 @@ from ..data import RawTargets, gather_rows, read_targets
 from ..fit_warning import warn
 from ..losses import LOSSES, Loss
 
-# Whole numbers of so many different values may be classes or quantities. Digits have 10 values,
+# More different whole numbers than these may be classes or quantities. Digits have 10 values,
 # letters, grades and small counts up to 30, ages and larger counts more.
 _SOME_CLASSES, _MANY_CLASSES = 10, 30
 # A value of fewer rows is rare for a class.

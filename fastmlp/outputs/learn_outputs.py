@@ -94,7 +94,7 @@ def with_classes(known: Outputs, classes: Array) -> Outputs:
         differences = "; ".join(
             f"{what}: {some(labels)}" for what, labels in lists.items() if labels
         )
-        raise ValueError(f"classes must be those that the network has; {differences}")
+        raise ValueError(f"classes must be those of the network; {differences}")
     return known
 
 

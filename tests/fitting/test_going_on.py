@@ -60,7 +60,7 @@ ENDINGS: dict[str, dict[str, Any]] = {
 
 
 def ended(ending: str, epochs: int, **settings: Any) -> Trainer:
-    """A fit that ended after so many epochs."""
+    """A fit that ended after ``epochs`` epochs."""
     if ending == "epochs":
         model = trainer(**settings, epochs=epochs)
     else:
@@ -82,7 +82,7 @@ def test_early_stopping_goes_on_counting(ending: str, settings: dict[str, Any]) 
     assert full.stop_reason_ == "early_stopping"
     assert full.n_iter_ == best + 7
     stopped = ended(ending, best + 4, **settings)
-    # The best network predicts, whatever ended the fit.
+    # The best network predicts, however the fit ended.
     assert stopped.best_epoch_ == best
     assert same_weights(stopped.get_weights(), full.get_weights())
     assert stopped.evaluate(*HELD_BACK)["loss"] == min(stopped.history["val_loss"])
@@ -98,6 +98,21 @@ def test_early_stopping_goes_on_counting(ending: str, settings: dict[str, Any]) 
         assert model.stop_reason_ == "early_stopping"
         assert numbers(model.history) == numbers(full.history)
         assert same_weights(model.get_weights(), full.get_weights())
+
+
+@pytest.mark.parametrize("ending", ["interrupted", "exception"])
+@pytest.mark.parametrize("restored", [True, False])
+def test_an_end_right_before_early_stopping(ending: str, restored: bool) -> None:
+    """In the epoch in which patience is used up: nothing is left to train."""
+    settings: dict[str, Any] = {"early_stopping": EarlyStopping(patience=6, restore_best=restored)}
+    full = whole(**settings)
+    model = ended(ending, full.n_iter_, **settings)
+    model = pickle.loads(pickle.dumps(model))
+    model.warm_start, model.epochs = True, 60
+    model.fit(X, Y, validation_data=HELD_BACK)
+    assert (model.stop_reason_, model.n_iter_) == ("early_stopping", full.n_iter_)
+    assert numbers(model.history) == numbers(full.history)
+    assert same_weights(model.get_weights(), full.get_weights())
 
 
 def test_a_better_epoch_after_the_interruption() -> None:
@@ -131,7 +146,15 @@ def test_an_interrupt_before_the_first_epoch_leaves_all_as_it_was(settings: Any)
 
 
 @pytest.mark.parametrize(
-    "how", ["early_stopping", "callback", "other rows", "another monitor", "another loss"]
+    "how",
+    [
+        "early_stopping",
+        "callback",
+        "other rows",
+        "other features",
+        "another monitor",
+        "another loss",
+    ],
 )
 def test_otherwise_it_begins_afresh_from_what_predicts(how: str) -> None:
     if how == "early_stopping":
@@ -144,6 +167,8 @@ def test_otherwise_it_begins_afresh_from_what_predicts(how: str) -> None:
     weights, data = model.get_weights(), (X, Y, HELD_BACK)
     if how == "other rows":
         data = X, 1 - Y, HELD_BACK
+    if how == "other features":  # in the middle alone
+        data = np.vstack([X[:5], 2 * X[5:-5], X[-5:]]), Y, HELD_BACK
     if how == "another monitor":
         model.early_stopping = EarlyStopping("val_accuracy")
     if how == "another loss":

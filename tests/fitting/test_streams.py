@@ -171,7 +171,7 @@ def test_later_calls_have_the_classes_of_the_first(loss: str) -> None:
         (["0", "1"], "unknown: '0', '1'; missing: 0, 1$"),
         ([1], "missing: 0$"),
     ):
-        message = f"classes must be those that the network has; {message}"
+        message = f"classes must be those of the network; {message}"
         with pytest.raises(ValueError, match=message):
             model.partial_fit(rows, labels, classes=classes)
         with pytest.raises(ValueError, match=message):
@@ -216,7 +216,7 @@ def test_classes_of_weights_that_were_given() -> None:
     assert model.classes_.tolist() == ["a", "b", "c"]
     model = trainer()
     model.set_weights(random_weights(4, 8, 3), classes=["a", "b", "c"])
-    with pytest.raises(ValueError, match="those that the network has; unknown: 'd'; missing: 'c'"):
+    with pytest.raises(ValueError, match="those of the network; unknown: 'd'; missing: 'c'"):
         model.partial_fit(X[Y < 2], words[Y < 2], classes=["a", "b", "d"])
     assert model.partial_fit(X[Y < 2], words[Y < 2], classes=["a", "b", "c"]).n_iter_ == 1
 
