@@ -107,6 +107,9 @@ class WritesFile(Checked):
 class Checkpoint(WritesFile):
     """Pickle the trainer to a file after each epoch that is the best so far, or after all.
 
+    A trainer from that file predicts with the weights of the epoch, even if an earlier one was
+    better, and ``fit`` with ``warm_start=True`` goes on from there.
+
     The file is replaced atomically: an earlier one stays until the new one is written.
 
     Parameters

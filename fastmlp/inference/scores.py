@@ -70,7 +70,12 @@ def _value(
     if callable(metric):
         given = targets.weights and targets.weights.given
         weights = {"sample_weight": given} if takes_weights(metric) else {}
-        return float(metric(outputs.truths(targets), predictions.decoded, **weights))
+        value = metric(outputs.truths(targets), predictions.decoded, **weights)
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            got = f"got {value!r} from {name_of(metric)}"
+            raise TypeError(f"metrics must return a number; {got}") from error
     function, takes, _ = METRICS[metric]
     arguments = _arguments(takes, predictions, outputs, targets)
     return function(*arguments, targets.weights_or_ones)

@@ -170,3 +170,12 @@ def test_r2_of_a_constant_column(constant: float) -> None:
     (one,) = ensemble.members
     assert one.evaluate(X, y)["r2"] == one.score(X, y) < 0.6
     assert ensemble.evaluate(X, y)["r2"] == pytest.approx(one.score(X, y), abs=1e-4)
+
+
+@pytest.mark.parametrize("value", [None, np.zeros(2), "good"])
+def test_a_metric_that_gives_no_number_is_named(value: Any) -> None:
+    def odd(y: Any, predicted: Any) -> Any:
+        return value
+
+    with pytest.raises(TypeError, match=r"metrics must return a number; got .* from odd"):
+        trainer(metrics=odd).fit(X, np.arange(len(X)) % 3)
