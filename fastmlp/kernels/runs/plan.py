@@ -114,7 +114,7 @@ def make_plan(
     """
     shape = _planned(
         layer_sizes, dtype.itemsize, chunk, batch_size, members, together, state_vectors,
-        consecutive, clipped, activations,
+        consecutive, keeps_gradient, activations,
     )  # fmt: skip
     runs, layers = _aligned_copy(shape.runs), _aligned_copy(shape.layers)
     plan = Plan(runs, layers, shape.scratch_start, shape.memory_size, [*shape.tables])
@@ -128,7 +128,7 @@ def make_plan(
 @lru_cache(maxsize=_SHAPES)
 def _planned(
     layer_sizes: tuple[int, ...], itemsize: int, chunk: int, batch_size: int, members: int,
-    together: bool, state_vectors: int, consecutive: bool, clipped: bool,
+    together: bool, state_vectors: int, consecutive: bool, keeps_gradient: bool,
     activations: tuple[str, ...],
 ) -> Plan:  # fmt: skip
     """A plan to copy: it lacks the tables that kernels write to, and the address of its layers."""
