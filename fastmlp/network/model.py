@@ -92,8 +92,9 @@ class Model:
         further changes."""
         extremes = dict(self.extremes)
         for name, value in logs.items():
-            if name != "seconds" and not math.isnan(value):
-                low, high = extremes.get(name, (value, value))
+            low, high = extremes.get(name, (math.inf, -math.inf))
+            # False for NaN.
+            if (value < low or value > high) and name != "seconds":
                 extremes[name] = min(low, value), max(high, value)
         return self._changed(extremes=extremes, **changes)
 
