@@ -75,11 +75,13 @@ class TrainingRun:
         self._memory, self._plan, self._job = allocate(
             network, data, skip_zeros=skip_zeros, keeps_gradient=keeps_gradient
         )
-        ends = np.cumsum([network.packed.size, network.state.size])
-        parts = np.split(self._memory[: self._plan.scratch_start], ends)
-        self._weights, self._state, self._gradients = parts
-        self._trained = self._memory[: ends[1]]
+        count = network.packed.size
+        self._trained = self._memory[: count + network.state.size]
+        self._weights, self._state = self._trained[:count], self._trained[count:]
         self._left: Network | None = None  # whose weights and state are in memory
+        # Empty where batches are not divided and gradients not kept.
+        whole = self._memory[self._plan.runs["gradient"][0] : self._plan.scratch_start]
+        self._gradients = whole[:count]
         self._contention = Contention()
         optimizer = data.settings.optimizer
         self._numbers, self._decay = optimizer.numbers, optimizer.decay
