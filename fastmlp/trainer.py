@@ -20,6 +20,7 @@ from .fitting.dataset import FitData, fit_data
 from .fitting.diagnostics import Seen
 from .fitting.learning_rates import Rates
 from .fitting.loop import EpochResult, Fit
+from .fitting.objective import loss_and_gradient
 from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
 from .fitting.start import check_continues, goes_on
@@ -28,6 +29,7 @@ from .history import History
 from .inputs import Scaling
 from .kernels.language.jit import announcing
 from .network.model import Model, given_model
+from .network.packed_network import Floats
 from .network.saved_state import (
     check_picklable,
     plain_state,
@@ -513,6 +515,23 @@ class Trainer(SklearnPredictor):
             fit.diagnose(seen)
         return self
 
+    def fit_encoded(
+        self, data: FitData, known: Model, before: Mapping[str, list[float]] = MappingProxyType({})
+    ) -> None:
+        """Train on rows that are encoded already, as the estimators do.
+
+        Parameters
+        ----------
+        data : FitData
+            With settings resolved for it.
+        known : Model
+            The model to continue, with the encoding of the data.
+        before : mapping
+            The history to continue.
+        """
+        with self._being_fitted() as began:
+            self._run(data, began, known, before)
+
     def _run(
         self, data: FitData, began: float, known: Model | None = None,
         before: Mapping[str, list[float]] = MappingProxyType({}),
@@ -619,6 +638,34 @@ class Trainer(SklearnPredictor):
         model = self._model or given_model(weights, scaling, self)
         model = model.with_weights(weights, classes, scaling)
         self._model = model.restarted() if self._fitting is None else model
+
+    def loss_and_gradient(
+        self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[float, list[Floats]]:
+        """Return the mean loss on rows X with targets Y, and its gradient by the weights.
+
+        For optimizers and analyses of your own: set weights by ``set_weights``. Nothing is trained.
+
+        Parameters
+        ----------
+        X, Y, sample_weight
+            As for ``evaluate``.
+
+        Returns
+        -------
+        float
+            The loss as from ``evaluate``, without penalties.
+        list of array
+            Its derivatives by the arrays of ``get_weights``, of the same shapes and dtypes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``evaluate``.
+        FloatingPointError
+            When the loss is not finite.
+        """
+        return loss_and_gradient(self.model_, choices(self), X, Y, sample_weight)
 
     def summary(self) -> str:
         """Text that lists the layers, their parameters, and the memory of weights and of a fit.

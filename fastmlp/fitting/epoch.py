@@ -14,6 +14,7 @@ from ..kernels.runs.plan import aligned_zeros
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
 from ..network.packed_network import Floats, Network
 from ..outputs import Means, MeanWeight
+from .batches import Batches, OverAllRows, OverEachBatch
 from .contention import Contention
 from .dataset import FitData
 from .memory import allocate, chunk_flops, reads_rows
@@ -55,17 +56,22 @@ class TrainingRun:
     network : Network
         The network at the start, with the state of the settings' update rule.
     data : FitData
+    keeps_gradient : bool
+        Whether to compute gradients alone, see :meth:`loss_and_gradient`.
     """
 
-    def __init__(self, network: Network, data: FitData) -> None:
+    def __init__(self, network: Network, data: FitData, *, keeps_gradient: bool = False) -> None:
         self._data = data
         self.rows, self._batch_size = len(data.X), min(data.settings.batch_size, len(data.X))
-        self._starts = np.arange(0, self.rows, self._batch_size)
+        starts = np.arange(0, self.rows, self._batch_size)
+        self._batch_rows = np.minimum(self.rows - starts, self._batch_size)
         has_hidden = len(network.layer_sizes) > 2
         skip_zeros = (
             has_hidden and data.encoding.inputs.scaling.bins is None and has_many_zeros(data.X)
         )
-        self._memory, self._plan, self._job = allocate(network, data, skip_zeros=skip_zeros)
+        self._memory, self._plan, self._job = allocate(
+            network, data, skip_zeros=skip_zeros, keeps_gradient=keeps_gradient
+        )
         ends = np.cumsum([network.packed.size, network.state.size])
         parts = np.split(self._memory[: self._plan.scratch_start], ends)
         self._weights, self._state, self._gradients = parts
@@ -85,8 +91,17 @@ class TrainingRun:
 
     def _point(self, network: Network) -> None:
         """Pass the kernels the addresses of the arrays of an epoch, which are updated in place."""
-        data, targets, job = self._data, self._data.targets, self._job
+        data, job = self._data, self._job
         settings, outputs = data.settings, data.encoding.outputs
+        layers = self._plan.layers
+        ends = np.cumsum(layers["panels"][0, 1:])
+        self._batches: Batches = (
+            OverEachBatch(data.targets, outputs, self._batch_rows, settings, int(ends[-1]))
+            if settings.by_batch
+            else OverAllRows(data.targets, outputs, self._batch_rows)
+        )
+        starts = self._batches.penalties.ctypes.data + 8 * (ends - layers["panels"][0, 1:])
+        layers["penalties"][:, 1:] = starts
         self._order = np.arange(self.rows)
         self._updates = np.arange(self.updates_per_epoch, dtype=np.float64)
         self._factors = {  # batch by batch
@@ -96,9 +111,7 @@ class TrainingRun:
             "l2s": np.full_like(self._updates, settings.l2),
             "l1s": np.full_like(self._updates, settings.l1),
         }
-        total, self._unit = targets.totals[0]
-        self._own_mean = total / self.rows  # in that unit
-        self._set_scales(self._own_mean)
+        targets = self._batches.targets
         self._targets, numbers = outputs.run_fields(targets, self._order, network.dtype)
         job.set_rows(data.X, self._order, in_place=reads_rows(network, data))
         lanes, members = int(job.runs["lanes"][0]), len(job.runs)
@@ -114,13 +127,24 @@ class TrainingRun:
     @property
     def updates_per_epoch(self) -> int:
         """Number of mini-batches; the last one may be short."""
-        return len(self._starts)
+        return len(self._batch_rows)
 
     def draw(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], int]:
         """Draw the order of the rows in an epoch, and the key of its dropout."""
         settings = self._data.settings
+        if settings.random_state is not None:
+            return self._shuffled(settings.random_state)
         order = rng.permutation(self.rows) if settings.shuffle else np.arange(self.rows)
         return order, int(rng.integers(1 << 63)) if settings.dropout else 0
+
+    def _shuffled(self, rng: np.random.RandomState) -> tuple[npt.NDArray[np.int64], int]:
+        """The same as scikit-learn draws it: each epoch shuffles the order of the one before."""
+        order, settings = self._order, self._data.settings
+        if settings.shuffle:
+            places = np.arange(self.rows)
+            rng.shuffle(places)
+            order = order[places]
+        return order, int(rng.randint(1 << 62)) if settings.dropout else 0
 
     def epoch(
         self,
@@ -155,21 +179,15 @@ class TrainingRun:
             If the loss or a weight is no longer finite.
         """
         start = time.perf_counter()
-        job, targets = self._job, self._data.targets
         weights, state = self._weights, self._state
-        weights[:], state[:], self._gradients[:] = network.packed, network.state, 0
-        self._order[:] = order
-        targets.gather(order, self._targets)
-        mean_weight = (before or MeanWeight()).after(self.rows, self._own_mean * self._unit)
-        self._set_factors(network, rates, mean_weight.mean / self._unit)
-        self._totals[:] = 0
-        job.set(dropout_key=dropout_key)
+        weights[:], state[:] = network.packed, network.state
+        mean_weight = self._begin(order, before or MeanWeight())
+        self._set_factors(network, rates)
+        self._job.set(dropout_key=dropout_key)
         done = self._run_slices(deadline, report)
-        seen = targets if done == len(rates) else targets.part(order[: self._rows(done)])
-        outputs = self._data.encoding.outputs
-        means = outputs.means(self._totals[0].sum(axis=-1), seen)
+        means = self._means(done)
         if not (_all_finite(means.losses) and _all_finite(weights) and _all_finite(state)):
-            loss = outputs.summed_up(means).loss
+            loss = self._data.encoding.outputs.summed_up(means).loss
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
         statistics = Statistics(
             means, mean_weight, done == len(rates), self.rows, float(rates[-1]),
@@ -177,13 +195,34 @@ class TrainingRun:
         )  # fmt: skip
         return network.trained(weights.copy(), state.copy(), done), statistics
 
+    def loss_and_gradient(self, packed: Floats) -> tuple[float, Floats]:
+        """Return loss and gradient of all rows, which must be one batch, at packed weights.
+
+        The gradient has the layout of the weights. Nothing is trained; neither need be finite.
+        """
+        self._weights[:] = packed
+        self._begin(self._order, MeanWeight())
+        self._run_slices(math.inf, lambda rows: None)
+        loss = self._data.encoding.outputs.summed_up(self._means(1)).loss
+        return loss, self._gradients.copy()
+
+    def _begin(self, order: npt.NDArray[np.int64], before: MeanWeight) -> MeanWeight:
+        """Set rows, factors and sums for an epoch; return the mean weight with its rows."""
+        self._order[:] = order
+        self._batches.targets.gather(order, self._targets)
+        self._totals[:], self._gradients[:] = 0, 0
+        return self._batches.begin(self._factors, self._targets, before)
+
+    def _means(self, done: int) -> Means:
+        """Means over the rows of the first ``done`` mini-batches."""
+        sums, order = self._totals[0].sum(axis=-1), self._order[: self._rows(done)]
+        return self._batches.means(sums, order, self._targets)
+
     def _rows(self, updates: int) -> int:
         """Rows of the first ``updates`` mini-batches."""
         return min(updates * self._batch_size, self.rows)
 
-    def _set_factors(
-        self, network: Network, rates: npt.NDArray[np.float64], mean_weight: float
-    ) -> None:
+    def _set_factors(self, network: Network, rates: npt.NDArray[np.float64]) -> None:
         """Set the factors of each update that change from epoch to epoch."""
         optimizer, factors = self._data.settings.optimizer, self._factors
         steps = self._updates + (network.updates + 1)
@@ -191,15 +230,6 @@ class TrainingRun:
         factors["rates"][:] = step_sizes(rates, steps, self._numbers)
         if optimizer.decay > 0:
             factors["decays"][:] = rates * optimizer.decay
-        if mean_weight != self._mean_weight:
-            self._set_scales(mean_weight)
-
-    def _set_scales(self, mean_weight: float) -> None:
-        """Set the factor of a weight of 1 in the loss of each batch."""
-        rows = np.minimum(self.rows - self._starts, self._batch_size)
-        totals = rows * (self._data.encoding.outputs.averaged * mean_weight)
-        self._factors["sample_scales"][:] = 1 / totals
-        self._mean_weight = mean_weight
 
     def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:
         """Run the chunks of an epoch until the deadline; return the number of updates done."""

@@ -14,10 +14,17 @@ from .dataset import FitData
 _TEAM_FLOPS = 1e6
 
 
-def allocate(network: Network, data: FitData, *, skip_zeros: bool) -> tuple[Floats, Plan, Job]:
-    """Allocate the memory of a fit; return it with its plan and the training job."""
+def allocate(
+    network: Network, data: FitData, *, skip_zeros: bool, keeps_gradient: bool = False
+) -> tuple[Floats, Plan, Job]:
+    """Allocate the memory of a fit; return it with its plan and the training job.
+
+    With ``keeps_gradient`` the job updates nothing.
+    """
     settings, scaling = data.settings, data.encoding.inputs.scaling
-    plan = _plan(network, settings, min(settings.batch_size, len(data.X)), skip_zeros=skip_zeros)
+    before_rule = _before_rule(settings, keeps_gradient=keeps_gradient)
+    batch_size = min(settings.batch_size, len(data.X))
+    plan = _plan(network, settings, batch_size, before_rule, skip_zeros=skip_zeros)
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
     job = training_job(
@@ -29,7 +36,8 @@ def allocate(network: Network, data: FitData, *, skip_zeros: bool) -> tuple[Floa
         rule=network.rule,
         masked=skip_zeros,
         dropout=settings.dropouts(len(network.activations)),
-        before_rule=_before_rule(settings),
+        before_rule=before_rule,
+        weighs=settings.by_batch and settings.l2 > 0,
     )
     set_scaling(job, scaling, network.dtype)
     job.set(**settings.optimizer.numbers, clip_norm=settings.clip_norm or 0.0)
@@ -45,7 +53,7 @@ def reads_rows(network: Network, data: FitData) -> bool:
 
 def fit_bytes(network: Network, settings: FitSettings) -> int:
     """Bytes of memory of a fit, without its rows and targets."""
-    plan = _plan(network, settings, settings.batch_size, skip_zeros=False)
+    plan = _plan(network, settings, settings.batch_size, _before_rule(settings), skip_zeros=False)
     return plan.memory_size * network.dtype.itemsize
 
 
@@ -54,7 +62,10 @@ def chunk_flops(network: Network, batch_size: int) -> int:
     return 6 * min(batch_size, MAX_CHUNK) * network.multiply_adds
 
 
-def _plan(network: Network, settings: FitSettings, batch_size: int, *, skip_zeros: bool) -> Plan:
+def _plan(
+    network: Network, settings: FitSettings, batch_size: int, before_rule: set[str], *,
+    skip_zeros: bool,
+) -> Plan:  # fmt: skip
     return make_plan(
         network.layer_sizes,
         network.dtype,
@@ -63,7 +74,7 @@ def _plan(network: Network, settings: FitSettings, batch_size: int, *, skip_zero
         members=_team_size(network, batch_size, settings.threads),
         state_vectors=RULES[settings.optimizer.rule].state_vectors,
         skip_zeros=skip_zeros,
-        clipped=settings.clip_norm is not None,
+        keeps_gradient=not before_rule.isdisjoint({"clipping", "gradient"}),
         activations=network.activations,
     )
 
@@ -76,10 +87,11 @@ def _team_size(network: Network, batch_size: int, threads: int | None) -> int:
     return min(usable_threads(threads), int(layers["panels"][1:].max()))
 
 
-def _before_rule(settings: FitSettings) -> set[str]:
+def _before_rule(settings: FitSettings, *, keeps_gradient: bool = False) -> set[str]:
     chosen = {
         "penalties": settings.l2 > 0 or settings.l1 > 0,
         "decay": settings.optimizer.decay > 0,
         "clipping": settings.clip_norm is not None,
+        "gradient": keeps_gradient,
     }
     return {name for name, is_chosen in chosen.items() if is_chosen}

@@ -268,6 +268,10 @@ class Outputs:
             b = b + np.log(self.spread)
         return [*rest, W, b]
 
+    def unscaled(self) -> "Outputs":
+        """A copy whose network has outputs in the unit of the targets, see :meth:`in_units`."""
+        return replace(self, centre=np.zeros(self.count), spread=np.ones(self.count))
+
     def from_units(self, weights: list[Array]) -> list[Array]:
         """Convert weights with outputs in the unit of the targets to those of the network."""
         *rest, W, b = weights

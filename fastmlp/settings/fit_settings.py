@@ -102,7 +102,9 @@ class Choices(_Common):
 class FitSettings(_Common):
     """Settings of one fit, with "auto" resolved for its number of rows.
 
-    ``open_ended`` says whether more rows may follow.
+    ``open_ended`` says whether more rows may follow. ``by_batch`` and ``random_state`` are those of
+    the estimators: a batch is divided as in scikit-learn, see ``fitting.batches``, and orders of
+    rows are drawn as there.
     """
 
     learning_rate: LearningRate
@@ -113,6 +115,8 @@ class FitSettings(_Common):
     validation_fraction: float
     early_stopping: EarlyStopping | None
     open_ended: bool
+    by_batch: bool = False
+    random_state: np.random.RandomState | None = None
 
 
 def for_each_layer(activation: str | tuple[str, ...], count: int) -> tuple[str, ...]:

@@ -62,7 +62,10 @@ RUN = _record(
         ("rule", _I),  # update rule
         ("step_kernel", _I),  # called by updates: the rule, or a kernel that ends with it
         ("penalise", _I), ("shrink", _I),  # add penalties, let weights decay; 0 without
-        ("clip", _I), ("measure", _I),  # updates with a clipped gradient, and its norm; 0 without
+        ("end_batch", _I),  # ends a batch where its whole gradient is needed, see ``gradients``
+        ("measure", _I),  # adds penalties to the gradient, and sums its squares; 0 without
+        ("weigh", _I),  # adds the penalty of the weights to those of the epoch; 0 without
+        ("weigh_block", _I),  # sums the squares of weights
         ("pack", _I),  # transposes the inputs of large batches; 0 where there are none
         ("outer", _I), ("outer_masked", _I),  # tables of tiles by their vectors
         # Arrays of the caller.
@@ -96,7 +99,7 @@ RUN = _record(
         ("decay", _F),  # fraction of the weights that the present update subtracts
         ("l2s", _I), ("l1s", _I), ("decays", _I),  # addresses of those of all batches, float64
         ("clip_norm", _F),  # largest norm of the gradient
-        ("squares", _F),  # sum of squares of a panel's gradient
+        ("squares", _F),  # sum of squares of a panel's gradient, or of its weights
         ("factor", _F),  # of the gradient, to clip it
         ("dropout_key", _I),  # of the present epoch, see ``dropout``
         # The network.
@@ -147,6 +150,7 @@ LAYER = _record(
         ("forward", _I), ("backward", _I), ("update", _I),  # addresses of kernels, see ``plugins``
         ("each_block", _I),  # address of the kernel that visits a panel's gradient
         ("squares", _I),  # address of the float64 sums of squares of the gradient, by panel
+        ("penalties", _I),  # address of the float64 penalties of the weights, by panel
         ("activate", _I),  # address of its activation; 0 if the products apply it
         ("derive", _I),  # address of the derivative of its activation
         ("number", _I),  # 0 for the input, 1 for the first hidden layer, ...

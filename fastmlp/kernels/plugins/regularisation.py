@@ -1,4 +1,4 @@
-"""Before the update rule: penalties, decay of weights, clipping.
+"""Before the update rule: penalties, decay of weights, clipping; sums of squares.
 
 Kernels like those of ``rules``. A run that has any of them updates by :func:`regularised`, or
 :func:`clipped`, which end with the rule.
@@ -6,10 +6,11 @@ Kernels like those of ``rules``. A run that has any of them updates by :func:`re
 
 from typing import Any
 
-from ..language.elements import as_element
+from ..language.backend import ir
+from ..language.codegen import codegen
 from ..language.jit import kernel
 from ..language.parameters import Memory, Run
-from ..language.simd import Emitter
+from ..language.simd import INT, Emitter, loop, multiple
 from ..products.updates import update_rule
 from .elementwise import Numbers, elementwise
 from .update_rules import Vectors
@@ -30,6 +31,26 @@ def _scale(e: Emitter, run: Numbers, g: Any) -> Vectors:
     return {"g": e.multiply(run.factor, g)}
 
 
+@codegen
+def _sum_squares(e, memory, target, start, count):
+    """memory[target] = the sum of squares of ``count`` elements, lane by lane first."""
+    b, first = e.builder, e.at(memory, start)
+    vectors = b.sdiv(count, ir.Constant(INT, e.lanes))
+    done = multiple(b, vectors, e.lanes)
+
+    def add(v: Any, sums: list[Any]) -> list[Any]:
+        x = e.load(e.at(first, multiple(b, v, e.lanes)))
+        return [e.fma(x, x, sums[0])]
+
+    (sums,) = loop(b, vectors, [e.zeros()], add)
+    x = e.load(e.at(first, done), e.first_lanes(b.sub(count, done)))
+    sums = e.fma(x, x, sums)
+    total = b.extract_element(sums, ir.Constant(ir.IntType(32), 0))
+    for lane in range(1, e.lanes):
+        total = e.add(total, b.extract_element(sums, ir.Constant(ir.IntType(32), lane)))
+    b.store(total, e.at(memory, target))
+
+
 penalise, decay, scale_gradient = (elementwise(f) for f in (_penalise, _decay, _scale))
 
 
@@ -48,10 +69,16 @@ def measured(memory: Memory, run: Run, w: int, gradient: int, count: int, is_bia
     """Penalties, of weights alone, and the sum of squares of the gradient with them."""
     if run.penalise and not is_bias:
         update_rule(run.penalise, memory, run, w, gradient, count, is_bias)
-    total = as_element(0, memory)
-    for i in range(count):
-        total += memory[gradient + i] * memory[gradient + i]
-    run.squares += total
+    _sum_squares(memory, run.tile, gradient, count)
+    run.squares += memory[run.tile]
+
+
+@kernel
+def weighed(memory: Memory, run: Run, w: int, gradient: int, count: int, is_bias: int):
+    """The sum of squares of the weights, without biases."""
+    if not is_bias:
+        _sum_squares(memory, run.tile, w, count)
+        run.squares += memory[run.tile]
 
 
 @kernel

@@ -21,7 +21,7 @@ def open_chunk(run: Run, step: int):
     run.m = end - run.row
     run.slot = step & 1
     run.opens, run.closes = run.row == first, end == last
-    run.updates = run.closes and not run.clip
+    run.updates = run.closes and not run.end_batch
     run.straight = run.plain and run.opens and run.closes
     run.sample_scale = float64s(run.sample_scales)[number]
     run.rate = float64s(run.rates)[number]

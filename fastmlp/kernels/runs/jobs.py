@@ -16,7 +16,7 @@ from ..plugins.zeros import mask_chunk, scan
 from ..products import dense, output
 from ..products.block_sizes import MANY_SAMPLES
 from ..products.tiles import OUTER, OUTER_MASKED
-from .clipping import update_clipped
+from .gradients import keep_gradient, update_clipped, weigh
 from .launch import Job
 from .plan import Plan
 from .predict import keep_outputs, keep_totals, predict
@@ -41,12 +41,15 @@ def training_job(
     masked: bool,
     dropout: tuple[float, ...] = (),
     before_rule: Collection[str] = (),
+    weighs: bool = False,
 ) -> Job:
     """A job that trains with the kernels of these names; ``masked`` if the first layer skips zeros.
 
     ``activations`` has a name for each hidden layer, as in the plan; ``dropout`` the fractions
     dropped of the input, which needs a reader that copies, and of each hidden layer;
-    ``before_rule`` the names of steps before the update rule: "penalties", "decay", "clipping".
+    ``before_rule`` the names of steps before the update rule: "penalties", "decay", "clipping"; or
+    "gradient", which stays in memory, with its penalties, and nothing is updated. ``weighs`` if the
+    penalty of the weights is summed up.
     """
     job, layers = Job(train, plan, memory, as_team=True), plan.layers
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
@@ -58,6 +61,9 @@ def training_job(
     if not plain or chunks > 1:  # else all updates are straight
         job.choose(rule=RULES[rule].kernel)
         _choose_before_rule(job, before_rule)
+    if weighs:
+        job.choose(weigh=weigh, weigh_block=regularisation.weighed)
+        _choose_blocks(job)
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
     _choose_forward(job, activations, training=True)
@@ -78,18 +84,24 @@ def _choose_before_rule(job: Job, names: Collection[str]) -> None:
         job.choose(penalise=regularisation.penalise)
     if "decay" in names:
         job.choose(shrink=regularisation.decay)
-    if "clipping" in names:
+    if "clipping" in names or "gradient" in names:
         job.choose(
-            step_kernel=regularisation.clipped, measure=regularisation.measured, clip=update_clipped
-        )
+            step_kernel=regularisation.clipped, measure=regularisation.measured,
+            end_batch=keep_gradient if "gradient" in names else update_clipped,
+        )  # fmt: skip
+        _choose_blocks(job)
         layers = job.plan.layers
-        layers["each_block"][:, -1] = job.address(output.each_block)
-        if layers.shape[1] > 2:
-            layers["each_block"][:, 1:-1] = job.address(dense.each_block)
         for index in range(1, layers.shape[1]):
             layers["squares"][:, index] = job.plan.table(np.zeros(layers["panels"][0, index]))
     elif names:
         job.choose(step_kernel=regularisation.regularised)
+
+
+def _choose_blocks(job: Job) -> None:
+    layers = job.plan.layers
+    layers["each_block"][:, -1] = job.address(output.each_block)
+    if layers.shape[1] > 2:
+        layers["each_block"][:, 1:-1] = job.address(dense.each_block)
 
 
 def prediction_job(

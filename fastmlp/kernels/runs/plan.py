@@ -78,7 +78,7 @@ def make_plan(
     state_vectors: int = 0,
     skip_zeros: bool = False,
     consecutive: bool = False,
-    clipped: bool = False,
+    keeps_gradient: bool = False,
     activations: tuple[str, ...] = (),
 ) -> Plan:
     """Plan the memory of a network and the records of the members of a team.
@@ -103,8 +103,8 @@ def make_plan(
         Whether the first layer skips zeros of the input.
     consecutive : bool
         Whether consecutive input rows are read from the caller's array.
-    clipped : bool
-        Whether gradients are clipped, which needs memory for them.
+    keeps_gradient : bool
+        Whether the whole gradient of a batch is needed, as for clipping.
     activations : tuple of str
         Names, one for each hidden layer, as some keep slopes in training.
     """
@@ -118,7 +118,7 @@ def make_plan(
     runs = plan.runs
     memory, own = _Allocator(dtype.itemsize), _Allocator(dtype.itemsize)
     memory.take((1 + state_vectors) * weight_count)
-    runs["gradient"] = memory.take(weight_count if clipped or batch_size > chunk else 0)
+    runs["gradient"] = memory.take(weight_count if keeps_gradient or batch_size > chunk else 0)
     plan.scratch_start = memory.used
 
     samples = _round_up(chunk, memory.line)

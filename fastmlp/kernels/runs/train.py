@@ -22,6 +22,8 @@ def train(memory: Memory, runs: int, member: int):
     mode = flush_subnormals()
     for step in range(run.first, run.last):
         open_chunk(run, step)
+        if run.weigh and run.opens:
+            call(run.weigh, memory, run, output)
         call(run.read, memory, run, inputs)
         if inputs.drop:
             call(inputs.drop, memory, run, inputs)
@@ -49,8 +51,8 @@ def train(memory: Memory, runs: int, member: int):
             if layer.backward_waits:
                 barrier(run)
             call(layer.update, memory, run, layer)
-        if run.clip and run.closes:
-            call(run.clip, memory, run, output)
+        if run.end_batch and run.closes:
+            call(run.end_batch, memory, run, output)
         run.first = step + 1
         if run.size > 1 and disbands(run):
             break

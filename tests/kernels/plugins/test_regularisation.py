@@ -54,13 +54,25 @@ def after(
 ) -> tuple[Array, Array]:
     """Weights and gradient after a kernel, nothing beside them touched."""
     memory = Flat(w.dtype, NAN)
-    start, slope = memory.put(w), memory.put(g)
+    start, slope, tile = memory.put(w), memory.put(g), memory.put([NAN])
     before = memory.array()
     result = before.copy()
-    call(kernel, result, a_run(**fields), start, slope, len(w), is_bias)
+    run = a_run(tile=tile, **fields)
+    call(kernel, result, run, start, slope, len(w), is_bias)
     shape = (1, len(w))
-    assert_untouched(result, before, (start, shape, len(w)), (slope, shape, len(w)))
+    blocks = (start, shape, len(w)), (slope, shape, len(w)), (tile, (1, 1), 1)
+    assert_untouched(result, before, *blocks)
+    _check_squares(kernel, run, w, result[slope : slope + len(w)], is_bias=is_bias)
     return result[start : start + len(w)], result[slope : slope + len(w)]
+
+
+def _check_squares(kernel: Any, run: Array, w: Array, g: Array, *, is_bias: bool) -> None:
+    """What a kernel that sums squares has added to those of the run."""
+    summed = {
+        regularisation.measured: g, regularisation.weighed: w[:0] if is_bias else w,
+    }.get(kernel, w[:0])  # fmt: skip
+    exact = (summed.astype(float) ** 2).sum()
+    assert abs(run["squares"][0] - exact) <= 8 * np.finfo(w.dtype).eps * exact
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -82,6 +94,16 @@ def test_penalties_are_for_weights_alone(count: int, dtype: Any) -> None:
         same = after(kernel, w, g, is_bias=True, **fields)
         assert np.array_equal(same[0], w)
         assert np.array_equal(same[1], g)
+
+
+@pytest.mark.parametrize("is_bias", [False, True])
+@pytest.mark.parametrize("count", COUNTS)
+def test_weighing_changes_nothing(count: int, is_bias: bool, dtype: Any) -> None:
+    rng = np.random.default_rng(count)
+    w, g = spread(rng, (count,), dtype), spread(rng, (count,), dtype)
+    new_w, new_g = after(regularisation.weighed, w, g, is_bias=is_bias)
+    assert np.array_equal(new_w, w)
+    assert np.array_equal(new_g, g)
 
 
 @pytest.mark.parametrize("count", COUNTS)

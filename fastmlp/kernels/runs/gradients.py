@@ -1,4 +1,4 @@
-"""Updates with the gradient clipped by its norm over all weights and biases."""
+"""The whole gradient at the end of a batch, clipped by its norm or kept; penalties of weights."""
 
 import math
 
@@ -15,12 +15,10 @@ def each_block(memory: Memory, run: Run, layer: Layer, p: int, visitor: int):
 
 
 @kernel
-def update_clipped(memory: Memory, run: Run, layer: Layer):
-    """A step of all weights along gradient * clip_norm / max(norm, clip_norm).
+def keep_gradient(memory: Memory, run: Run, layer: Layer):
+    """The gradient with its penalties, and its squares (panels) of each layer; no weight changes.
 
-    As in Keras, the norm is that of the gradient with its penalties. Each member sums the squares
-    of its own panels, and all add up the sums of all panels in the same order. No weights change
-    before all members have met here, so before all are done with the backward pass.
+    Each member visits its own panels.
     """
     for l in range(1, run.n_layers + 1):
         current = layer_at(run.layers, l)
@@ -29,6 +27,17 @@ def update_clipped(memory: Memory, run: Run, layer: Layer):
             run.squares = 0.0
             each_block(current.each_block, memory, run, current, p, run.measure)
             squares[p] = run.squares
+
+
+@kernel
+def update_clipped(memory: Memory, run: Run, layer: Layer):
+    """A step of all weights along gradient * clip_norm / max(norm, clip_norm).
+
+    As in Keras, the norm is that of the gradient with its penalties. All members add up the sums of
+    squares of all panels in the same order. No weights change before all members have met here, so
+    before all are done with the backward pass.
+    """
+    keep_gradient(memory, run, layer)
     barrier(run)
     _set_factor(run)
     for l in range(1, run.n_layers + 1):
@@ -56,3 +65,17 @@ def _set_factor(run: Run):
     if not norm < math.inf:
         factor = math.nan
     run.factor = factor
+
+
+@kernel
+def weigh(memory: Memory, run: Run, layer: Layer):
+    """penalties (panels) of each layer += l2 / 2 * sum of W^2 / sample scale, at the start of a
+    batch: each member's own panels, so that the sums do not depend on the team."""
+    factor = 0.5 * run.l2 / run.sample_scale
+    for l in range(1, run.n_layers + 1):
+        current = layer_at(run.layers, l)
+        penalties = float64s(current.penalties)
+        for p in range(current.first, current.last):
+            run.squares = 0.0
+            each_block(current.each_block, memory, run, current, p, run.weigh_block)
+            penalties[p] += factor * run.squares
