@@ -34,7 +34,8 @@ class SklearnProtocol:
         params = self.get_params(deep=False)
         nested = (name for name in params if isinstance(params[name], SklearnProtocol))
         new = type(self)(**params | {name: params[name].__sklearn_clone__() for name in nested})
-        new._requests = self._requests
+        if self._requests:
+            new._requests = self._requests
         return new
 
     def _repr_html_(self) -> str | None:
