@@ -72,9 +72,11 @@ class TrainingRun:
         self._memory, self._plan, self._job = allocate(
             network, data, skip_zeros=skip_zeros, keeps_gradient=keeps_gradient
         )
-        ends = np.cumsum([network.packed.size, network.state.size])
-        parts = np.split(self._memory[: self._plan.scratch_start], ends)
-        self._weights, self._state, self._gradients = parts
+        count, with_state = np.cumsum([network.packed.size, network.state.size])
+        self._weights, self._state = np.split(self._memory[:with_state], [count])
+        # Empty where batches are not divided and gradients not kept.
+        whole = self._memory[self._plan.runs["gradient"][0] : self._plan.scratch_start]
+        self._gradients = whole[:count]
         self._contention = Contention()
         self._numbers = data.settings.optimizer.numbers
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
