@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .data import gather_rows
 from .fit_warning import caller
 from .fitting.callables import shared_locks
-from .kernels.runs.threads import on_one_thread, usable_threads
+from .kernels.runs.threads import free_threads, on_one_thread, usable_threads
 from .member import Group, Member, set_member
 from .outputs import loss_of_parts
 from .settings.checks import as_tuple
@@ -103,7 +103,7 @@ def fit_many(
 
     # Not concurrent.futures: its pools hold a lock at a fork, so that a signal handler that forks
     # in the meantime would wait forever.
-    count = max(1, min(usable_threads(None), len(trainers)))
+    count = max(1, min(free_threads(usable_threads(None)), len(trainers)))
     threads = [threading.Thread(target=work) for _ in range(count)]
     try:
         for thread in threads:

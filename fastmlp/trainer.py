@@ -28,6 +28,7 @@ from .fitting.summary import summary
 from .history import History
 from .inputs import Scaling
 from .kernels.language.jit import announcing
+from .kernels.runs.threads import counted_as_fit
 from .network.model import Model, given_model
 from .network.packed_network import Floats
 from .network.saved_state import (
@@ -592,7 +593,7 @@ class Trainer(SklearnPredictor):
         given = self.learning_rate
         try:
             self.__dict__["_fitting"] = _Fitting(thread, given)
-            with self._announcing(), naming(self):
+            with self._announcing(), naming(self), counted_as_fit():
                 yield began
         finally:
             self.__dict__["_fitting"], self.__dict__["learning_rate"] = None, given
