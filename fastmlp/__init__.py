@@ -5,10 +5,11 @@ from .kernels.language import backend as _backend  # noqa: F401, I001
 
 from . import presets
 from .callbacks import EarlyStopping
-from .ensemble import Ensemble, fit_many
+from .ensemble import Ensemble
 from .fit_warning import FitWarning
 from .history import History
 from .inference.predictor import NotFittedError
+from .several_fits import fit_many
 from .trainer import Trainer
 from .warmup import warmup
 
