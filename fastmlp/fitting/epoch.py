@@ -257,7 +257,7 @@ class TrainingRun:
             done = self._first.item(0)
             now = time.perf_counter()
             if asked:
-                complete = stayed(self._team, len(job.runs))
+                complete = stayed(self._team, int(job.runs["asked"][0]))
                 self._contention.report(complete)
                 if not complete:
                     job.set(credit=CREDIT)

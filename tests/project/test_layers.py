@@ -16,8 +16,9 @@ ROOT = Path(fastmlp.__file__).parent
 LAYERS = (
     {"fastmlp"},
     {"fastmlp.ensemble", "fastmlp.warmup", "fastmlp.presets"},
+    {"fastmlp.several_fits"},
     {"fastmlp.trainer"},
-    {"fastmlp.fitting"},
+    {"fastmlp.fitting", "fastmlp.sklearn_protocol"},
     {"fastmlp.inference"},
     {"fastmlp.network"},
     {"fastmlp.outputs", "fastmlp.inputs"},

@@ -5,6 +5,7 @@ import math
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,29 @@ _known_quota = "", 0.0, 1  # root, until when it holds, and the quota
 
 # Whether kernels called in this thread of Python use one thread.
 _alone: ContextVar[bool] = ContextVar("alone", default=False)
+
+# Fits that are going on in this process, each with its thread of Python; a forked child has none.
+_fits: dict[object, int] = {}
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fits.clear)
+
+
+@contextmanager
+def counted_as_fit() -> Iterator[None]:
+    """Leave the calling thread a processor, beside fits of other threads, within this context."""
+    fit = object()
+    try:
+        _fits[fit] = threading.get_ident()
+        yield
+    finally:
+        _fits.pop(fit, None)
+
+
+def free_threads(wanted: int) -> int:
+    """How many of the ``wanted`` threads, at least one, fits of other threads leave free."""
+    others = len(set(_fits.values()) - {threading.get_ident()})
+    return max(1, min(wanted, usable_threads(None) - others)) if others else wanted
 
 
 @contextmanager
