@@ -78,6 +78,10 @@ class SklearnProtocol:
         """Return the metadata that the methods take and ask for, as scikit-learn reads it."""
         return self._routing(self._requests)
 
+    @property
+    def _metadata_request(self) -> Any:  # scorers of scikit-learn 1.6 and 1.7 read it
+        return self._routing(self._requests)
+
     def _routing(self, requests: Requests) -> Any:
         from sklearn.utils.metadata_routing import MetadataRequest
 

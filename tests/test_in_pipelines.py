@@ -46,8 +46,11 @@ from fastmlp.kernels.runs.threads import processors, usable_threads
 from tests.helpers.basics import Array, needs_compiler
 from tests.helpers.models import same_weights
 
-# Fits are short, and folds small.
-pytestmark = [needs_compiler, pytest.mark.filterwarnings("ignore::fastmlp.FitWarning")]
+pytestmark = [
+    needs_compiler,
+    pytest.mark.filterwarnings("ignore::fastmlp.FitWarning"),  # fits are short, and folds small
+    pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning"),  # of scikit-learn 1.6
+]
 
 _rng = np.random.default_rng(0)
 LABELS = np.array(["a", "b", "c"])[np.arange(90) % 3]
@@ -324,10 +327,10 @@ def test_weights_are_passed_on() -> None:
     """Through a pipeline in a search, to ``fit`` and to ``score``."""
     model = classifier().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
     scaler = StandardScaler().set_fit_request(sample_weight=False)
-    search = GridSearchCV(
-        Pipeline([("scaler", scaler), ("mlp", model)]), {"mlp__hidden": [6]}, cv=FOLDS,
-        error_score="raise",
-    )  # fmt: skip
+    pipe = Pipeline([("scaler", scaler), ("mlp", model)])
+    if tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 8):
+        pipe.set_score_request(sample_weight=True)
+    search = GridSearchCV(pipe, {"mlp__hidden": [6]}, cv=FOLDS, error_score="raise")
     search.fit(X, LABELS, sample_weight=WEIGHTS)
     scaled = StandardScaler().fit_transform(X)
     wanted = classifier().fit(scaled, LABELS, sample_weight=WEIGHTS)
