@@ -3,6 +3,8 @@
 # First: below other imports, that of Numba took 0.1 s longer in Python 3.11.
 from .kernels.language import backend as _backend  # noqa: F401, I001
 
+from typing import TYPE_CHECKING, Any
+
 from . import presets
 from .callbacks import EarlyStopping
 from .ensemble import Ensemble
@@ -13,11 +15,16 @@ from .several_fits import fit_many
 from .trainer import Trainer
 from .warmup import warmup
 
+if TYPE_CHECKING:
+    from .estimators import MLPClassifier, MLPRegressor
+
 __all__ = [
     "EarlyStopping",
     "Ensemble",
     "FitWarning",
     "History",
+    "MLPClassifier",
+    "MLPRegressor",
     "NotFittedError",
     "Trainer",
     "__version__",
@@ -27,3 +34,15 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+# Loaded when they are first used, so that scikit-learn stays optional.
+_ESTIMATORS = ("MLPClassifier", "MLPRegressor")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ESTIMATORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import estimators
+
+    return getattr(estimators, name)

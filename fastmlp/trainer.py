@@ -25,6 +25,7 @@ from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
 from .fitting.start import check_continues, goes_on
 from .fitting.summary import summary
+from .frozen import changed
 from .history import History
 from .inputs import Scaling
 from .kernels.language.jit import announcing
@@ -310,7 +311,7 @@ class Trainer(SklearnPredictor):
         super().__setattr__(name, value)
         # A learning rate set in a fit is a part of the model; one set outside ends that.
         if name == "learning_rate" and self._fitting is None and self._model is not None:
-            self._model = replace(self._model, rate=None)
+            self._model = changed(self._model, rate=None)
 
     def fit(
         self,
@@ -435,7 +436,7 @@ class Trainer(SklearnPredictor):
         """
         with self._being_fitted() as began:
             chosen = self._open_ended("partial_fit")
-            chosen = replace(chosen, epochs=1)
+            chosen = changed(chosen, epochs=1)
             known = self._continued(chosen, warm_start=True)
             resolve = partial(resolved, chosen, validated=False, open_ended=True)
             data = fit_data(
@@ -491,7 +492,7 @@ class Trainer(SklearnPredictor):
             known = self._continued(chosen, warm_start=chosen.warm_start)
             stream = as_chunks(chunks, chosen.epochs)
             if not callable(chunks):
-                chosen = replace(chosen, epochs=1)
+                chosen = changed(chosen, epochs=1)
             validated = validation_data is not None
             resolve = partial(resolved, chosen, validated=validated, open_ended=True)
             # No variable here holds the first chunk, so that it is freed when the next one comes.

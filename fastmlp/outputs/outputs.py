@@ -122,6 +122,8 @@ class Outputs:
         ValueError
             If the loss needs other outputs.
         """
+        if loss in (None, self.loss) and label_smoothing == self.label_smoothing:
+            return self
         if loss is not None and not loss.has_outputs_of(self.loss):
             raise other_network(f"loss={loss!r}, but the network was trained with {self.loss!r}")
         return replace(self, loss=loss or self.loss, label_smoothing=label_smoothing)

@@ -26,7 +26,7 @@ LAYERS = (
     {"fastmlp.settings"},
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
     {"fastmlp.metrics"},
-    {"fastmlp.checks", "fastmlp.cached", "fastmlp.fit_warning", "fastmlp.figure"},
+    {"fastmlp.checks", "fastmlp.cached", "fastmlp.frozen", "fastmlp.fit_warning", "fastmlp.figure"},
     {"fastmlp.did_you_mean", "fastmlp.member"},
     {"fastmlp.kernels"},
 )

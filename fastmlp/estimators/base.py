@@ -1,0 +1,284 @@
+"""The part that both estimators share: fits, weights and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..data import Array
+from ..fit_warning import warn
+from ..fitting.dataset import FitData
+from ..fitting.start import check_continues
+from ..inference.forward import predict
+from ..inputs import Scaling
+from ..network.model import Model
+from ..network.packed_network import Floats
+from ..outputs import Outputs
+from ..settings import choices, resolved
+from ..trainer import Trainer
+from .epochs import Epochs, Score
+from .lbfgs import minimized
+from .samples import Samples, held_out
+from .scikit_learn import check_sample_weight, rows_of
+from .start import first_inputs, first_model, hidden_units, trainer_of
+
+# X, y and sample_weight as users give them.
+Given = tuple[Any, Any, Any]
+
+_NONE: Given = None, None, None
+_NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and "
+    "need to be preprocessed."
+)
+
+
+class Fit(NamedTuple):
+    """A fit that has not begun yet."""
+
+    trainer: Trainer
+    data: FitData
+    known: Model
+    before: Mapping[str, list[float]]  # the history that it continues
+
+
+class BaseMLP(Epochs):
+    """Fits, weights and predictions of an estimator, by a trainer of its own."""
+
+    trainer_: Trainer
+    n_layers_: int
+    n_outputs_: int
+    out_activation_: str
+
+    def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
+        """Checked X, and y, encoded as in ``Samples``."""
+        raise NotImplementedError
+
+    def _encoded(self, y: Array) -> Array:
+        """Checked y like that of the fit, encoded."""
+        raise NotImplementedError
+
+    def _first_outputs(self, y: Array) -> Outputs:
+        """The outputs of a network for encoded y."""
+        raise NotImplementedError
+
+    def _class_weights(self, y: Array) -> Array | None:
+        """Weights of rows of encoded y in the loss, by their classes."""
+        return None
+
+    def _strata(self, y: Array) -> Array | None:
+        """What held-out rows are stratified by."""
+        return None
+
+    def _check(self, X: Any, *y: Any, **checks: Any) -> Any:
+        """X, made dense, and y, if given, as scikit-learn checks them."""
+        if y:
+            checks["multi_output"] = True
+        checked = validate_data(
+            self, X, *y, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), **checks
+        )
+        X, *y = checked if y else (checked,)
+        X = X.toarray() if issparse(X) else X
+        return (X, *y) if y else X
+
+    def _fit(
+        self, given: Given, validation: Given = _NONE, *, incremental: bool = False
+    ) -> Any:
+        before = dict(vars(self))
+        try:
+            fit = self._prepared(given, validation, incremental=incremental)
+        except BaseException:  # nothing has changed
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        self.trainer_ = fit.trainer
+        if self.solver == "lbfgs":
+            self._minimize(fit)
+        else:
+            self._train(fit, incremental=incremental)
+        return self
+
+    def _prepared(self, given: Given, validation: Given, *, incremental: bool) -> Fit:
+        """Check and encode everything; return the fit."""
+        hidden_units(self.hidden_layer_sizes)
+        old = getattr(self, "trainer_", None) if incremental or self.warm_start else None
+        X, y = self._read(*given[:2], is_first=old is None, incremental=incremental)
+        weights = None if given[2] is None else check_sample_weight(given[2], X)
+        random = check_random_state(self.random_state)
+        if old is None:
+            outputs, dtype = self._first_outputs(y), np.dtype(self.dtype or X.dtype)
+        else:
+            outputs, dtype = old.model_.encoding.outputs, old.model_.network.dtype
+        if y.ndim == 2 and y.shape[1] != outputs.count:
+            raise ValueError(f"y must have {outputs.count} columns; got {y.shape[1]}")
+        trainer = trainer_of(self, outputs.loss, dtype)
+        chosen = choices(trainer)
+        settings = resolved(chosen, len(X), validated=False)
+        if old is None:
+            known = first_model(first_inputs(X, weights, settings), outputs, settings, random)
+            self.t_, self.n_outputs_ = 0, outputs.count
+            self.n_layers_ = len(known.network.layer_sizes)
+        else:
+            known = old.model_
+            check_continues(known, chosen)
+        if not incremental:  # the optimizer starts anew
+            network = known.network.restarted(settings.optimizer.rule)
+            known = Model(network, known.encoding, known.hidden)
+        trainer.model_ = known
+        scaling = known.encoding.inputs.scaling
+        samples, score, validated = Samples(scaling.apply(X, dtype), y, weights), None, None
+        if not self._stops_early(validation, incremental=incremental):
+            held = None
+        elif validation[0] is None:
+            train, rows = held_out(len(X), self.validation_fraction, self._strata(y), random)
+            samples, held = samples.part(train), samples.part(rows)
+            validation = tuple(a if a is None else rows_of(a, rows) for a in given)
+        else:
+            held = self._read_held(validation, scaling, dtype)
+        if held is not None:
+            score, validated = self._score_of(validation), (held.X, held.targets())
+        self._check_batch_size(len(samples.X))
+        end_epoch = partial(self._end_epoch, len(samples.X), score)
+        settings = replace(
+            settings, by_batch=True, random_state=random,
+            callbacks=(*settings.callbacks, end_epoch),
+            epochs=1 if incremental else settings.epochs,
+        )  # fmt: skip
+        targets = samples.targets(self._class_weights(samples.y))
+        data = FitData(samples.X, targets, known.encoding, settings, validated)
+        return Fit(trainer, data, known, {} if old is None else old.history)
+
+    def _stops_early(self, validation: Given, *, incremental: bool) -> bool:
+        """Whether rows are scored; a ValueError for arguments that contradict each other."""
+        if (validation[0] is None) != (validation[1] is None):
+            there, missing = ("X_val", "y_val") if validation[1] is None else ("y_val", "X_val")
+            raise ValueError(f"{there} is provided, but {missing} was not provided.")
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        stops_early = self.early_stopping and self.solver != "lbfgs"
+        if validation[0] is not None and not stops_early:
+            raise ValueError(
+                "X_val and y_val have an effect with early_stopping=True and the solvers 'sgd' and "
+                f"'adam' only; got {self.early_stopping} and {self.solver!r}"
+            )
+        return stops_early
+
+    def _read_held(self, validation: Given, scaling: Scaling, dtype: np.dtype[Any]) -> Samples:
+        X, y = self._check(*validation[:2], reset=False)
+        weights = None if validation[2] is None else check_sample_weight(validation[2], X)
+        return Samples(scaling.apply(X, dtype, "X_val"), self._encoded(y), weights)
+
+    def _score_of(self, held: Given) -> Score:
+        """The function that scores an epoch on held-out rows."""
+        if self.scoring is None:
+            name = "val_accuracy" if is_classifier(self) else "val_r2"
+            return lambda trainer, logs: logs[name]
+        if self.scoring == "loss":
+            return lambda trainer, logs: -logs["val_loss"]
+        X, y, weights = held
+        scorer = check_scoring(self, self.scoring)
+        options = {} if weights is None else {"sample_weight": weights}
+        return lambda trainer, logs: float(scorer(self, X, y, **options))
+
+    def _check_batch_size(self, n_rows: int) -> None:
+        if self.solver == "lbfgs" or isinstance(self.batch_size, str) or self.batch_size <= n_rows:
+            return
+        warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+            UserWarning,
+        )
+
+    def _train(self, fit: Fit, *, incremental: bool) -> None:
+        """Run the epochs of the trainer."""
+        trainer = fit.trainer
+        self._begin(fit.known.network, is_first=not fit.before)
+        try:
+            trainer.fit_encoded(fit.data, fit.known, fit.before)
+        except KeyboardInterrupt:
+            warn("Training interrupted by user.", UserWarning)
+        except FloatingPointError as error:
+            if not self.early_stopping:
+                raise ValueError(_NOT_FINITE) from error
+            self._end_diverged()
+        finally:
+            if self.early_stopping:
+                model = trainer.model_
+                network = model.network.trained(self._best.packed, model.network.state, 0)
+                trainer.model_ = replace(model, network=network)
+            del self._best
+        if trainer.stop_reason_ == "epochs" and not incremental:
+            warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
+                "optimization hasn't converged yet.",
+                ConvergenceWarning,
+            )
+
+    def _minimize(self, fit: Fit) -> None:
+        """Minimize the loss of all rows."""
+        model, self.loss_, self.n_iter_ = minimized(
+            fit.known, fit.data, max_fun=self.max_fun, tol=self.tol, verbose=bool(self.verbose)
+        )
+        if not np.isfinite(model.network.packed).all():
+            raise ValueError(_NOT_FINITE)
+        fit.trainer.model_ = model
+
+    @property
+    def coefs_(self) -> list[Floats]:
+        """Weights of each layer, of shape (n_in, n_out), read-only; a list to assign others."""
+        return self._weights(0)
+
+    @coefs_.setter
+    def coefs_(self, arrays: Sequence[Any]) -> None:
+        self._set_weights(0, arrays)
+
+    @property
+    def intercepts_(self) -> list[Floats]:
+        """Biases of each layer, read-only; a list to assign others."""
+        return self._weights(1)
+
+    @intercepts_.setter
+    def intercepts_(self, arrays: Sequence[Any]) -> None:
+        self._set_weights(1, arrays)
+
+    def _weights(self, first: int) -> list[Floats]:
+        arrays = self.trainer_.get_weights()[first::2]
+        for array in arrays:
+            array.flags.writeable = False  # a change would not reach the network
+        return arrays
+
+    def _set_weights(self, first: int, arrays: Sequence[Any]) -> None:
+        weights = self.trainer_.get_weights()
+        weights[first::2] = arrays
+        self.trainer_.model_ = self.trainer_.model_.with_weights(weights)
+
+    def _has_epochs(self) -> bool:
+        if self.solver == "lbfgs":
+            raise AttributeError("partial_fit needs the solver 'sgd' or 'adam'; got 'lbfgs'")
+        return True
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "trainer_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _outputs(self, X: Any) -> Floats:
+        """Outputs of the network, activated, in the wider dtype of X and the weights."""
+        check_is_fitted(self)
+        X = self._check(X, reset=False)
+        network, encoding = self.trainer_.model_.network, self.trainer_.model_.encoding
+        scaling, loss = encoding.inputs.scaling, encoding.outputs.loss
+        rows = scaling.apply(X, network.dtype)
+        outputs = predict(network, rows, self.threads, scaling, loss.name)
+        return outputs.astype(np.result_type(X, network.dtype), copy=False)

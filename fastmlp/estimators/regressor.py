@@ -1,0 +1,110 @@
+"""MLPRegressor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import RegressorMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+
+from ..data import Array
+from ..losses import Poisson, SquaredError
+from ..network.packed_network import Floats
+from ..outputs import Outputs
+from .base import BaseMLP
+from .scikit_learn import StrOptions, fit_context
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """TODO"""
+
+    loss: str
+
+    _parameter_constraints = {
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "poisson"})],
+    }
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: Any = 0.0,
+        scaling: Any = None,
+        scoring: Any = None,
+        time_budget: float | None = None,
+        threads: int | None = None,
+        dtype: Any = None,
+        callbacks: Any = None,
+    ) -> None:
+        self._store(locals())
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        X_val: npt.ArrayLike | None = None,
+        y_val: npt.ArrayLike | None = None,
+        sample_weight_val: npt.ArrayLike | None = None,
+    ) -> MLPRegressor:
+        """TODO"""
+        return self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+
+    @available_if(lambda self: self._has_epochs())
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> MLPRegressor:
+        """TODO"""
+        return self._fit((X, y, sample_weight), incremental=True)  # type: ignore[no-any-return]
+
+    def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
+        X, y = self._check(X, y, reset=is_first, y_numeric=True)
+        return X, self._encoded(y)
+
+    def _encoded(self, y: Any) -> Array:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if self.loss == "poisson" and (y < 0).any():
+            raise ValueError(f"loss='poisson' requires y >= 0; got {y.min()}")
+        return np.asarray(y.reshape(len(y), -1))
+
+    def _first_outputs(self, y: Array) -> Outputs:
+        count = y.shape[1]
+        self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
+        loss = Poisson() if self.loss == "poisson" else SquaredError()
+        return Outputs(loss, count, None, np.zeros(count), np.ones(count), count == 1)
+
+    def predict(self, X: npt.ArrayLike) -> Floats:
+        """TODO"""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs

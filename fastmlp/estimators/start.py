@@ -1,0 +1,88 @@
+"""The trainer of a fit, and the first model, as scikit-learn draws it."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..data import Array, open_features
+from ..inputs import Columns, Inputs, learn_inputs
+from ..losses import Loss
+from ..network.encoding import Encoding
+from ..network.model import Model
+from ..network.packed_network import Network
+from ..optimizers import SGD, Adam, Optimizer
+from ..outputs import Outputs
+from ..settings import FitSettings
+from ..trainer import Trainer
+from .parameters import Parameters
+
+# Rows of a batch, if there are as many.
+_BATCH = 200
+
+
+def hidden_units(sizes: Any) -> tuple[int, ...]:
+    """Units of the hidden layers; a ValueError unless all are positive."""
+    units = list(sizes) if np.iterable(sizes) else [sizes]
+    if np.any(np.array(units) <= 0):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {units}.")
+    return tuple(units)
+
+
+def trainer_of(given: Parameters, loss: Loss, dtype: np.dtype[Any]) -> Trainer:
+    """A trainer with the parameters of an estimator.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For items of sequences, which scikit-learn's constraints do not check.
+    """
+    return Trainer(
+        hidden_units(given.hidden_layer_sizes),
+        activation=given.activation,
+        dropout=given.dropout,
+        loss=loss,
+        optimizer=_optimizer(given),
+        schedule=None,
+        l2=given.alpha,
+        epochs=given.max_iter,
+        batch_size=_BATCH if isinstance(given.batch_size, str) else given.batch_size,
+        weight_averaging=0.0,
+        shuffle=given.shuffle,
+        scaling=given.scaling,
+        validation_fraction=0.0,
+        early_stopping=False,
+        time_budget=given.time_budget,
+        dtype=dtype,
+        threads=given.threads,
+        callbacks=() if given.callbacks is None else given.callbacks,
+    )
+
+
+def _optimizer(given: Parameters) -> Optimizer:
+    rate = given.learning_rate_init
+    if given.solver == "sgd":
+        momentum = min(given.momentum, np.nextafter(1.0, 0.0))  # ours is less than 1
+        return SGD(rate, momentum=momentum, nesterov=given.nesterovs_momentum and momentum > 0)
+    return Adam(rate, beta1=given.beta_1, beta2=given.beta_2, epsilon=given.epsilon)
+
+
+def first_inputs(X: Array, weights: Array | None, settings: FitSettings) -> Inputs:
+    """The inputs of a network, with a scaling learned from the rows X."""
+    if settings.scaling is None:
+        return Inputs(Columns(X.shape[1]))
+    return learn_inputs(open_features(X), slice(None), weights, settings)[0]
+
+
+def first_model(
+    inputs: Inputs, outputs: Outputs, settings: FitSettings, random: np.random.RandomState
+) -> Model:
+    """A model with weights and biases drawn uniformly, layer by layer."""
+    factor = 2.0 if settings.activation == "logistic" else 6.0
+    weights = []
+    for n_in, n_out in pairwise((inputs.count, *settings.hidden, outputs.count)):
+        bound = np.sqrt(factor / (n_in + n_out))
+        weights.append(random.uniform(-bound, bound, (n_in, n_out)))
+        weights.append(random.uniform(-bound, bound, n_out))
+    network = Network(weights, settings.dtype, settings.activations(len(settings.hidden)))
+    return Model(network, Encoding(inputs, outputs), settings.hidden)
