@@ -59,8 +59,8 @@ class Trainer(SklearnPredictor):
     Dense layers in compiled, multithreaded kernels. The result does not depend on the number of
     threads.
 
-    scikit-learn's tools take it as an estimator: with loss="auto" as a classifier, until a fit has
-    found numbers; pipelines, searches and ensembles of regressors need the name of the loss.
+    scikit-learn's pipelines, searches and ensembles take it as an estimator: with loss="auto" as a
+    classifier, until a fit has found numbers, so that ensembles of regressors need another loss.
 
     Parameters are also attributes. A new value takes effect at the next fit. Notes lists what
     "auto" becomes; ``auto_`` holds the values after a fit.
@@ -196,7 +196,8 @@ class Trainer(SklearnPredictor):
     stop_training : bool
         Set by a callback to stop after the present epoch; False at the start of a fit.
     classes_ : array of shape (c,)
-        The labels, sorted; column k of probabilities belongs to ``classes_[k]``.
+        The labels, sorted; column k of probabilities belongs to ``classes_[k]``. For columns of
+        labels 0, 1, ...; for numbers there is no such attribute.
     scaling_ : Scaling
         The scaling of the features: ``kind``, ``reason`` (if "auto"), ``centre``, ``factor``.
     n_features_in_ : int
