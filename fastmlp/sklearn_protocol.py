@@ -100,10 +100,6 @@ class SklearnProtocol:
 class SklearnPredictor(SklearnProtocol, Predictor):
     """A trainer as an estimator: its settings are the parameters."""
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the settings as given, by name; none has parameters of its own, also ``deep``."""
-        return {name: getattr(self, name) for name in SETTINGS}
-
     def set_params(self: P, **settings: Any) -> P:
         """Assign settings by name, all of them or, where one is refused, none.
 

@@ -39,7 +39,7 @@ from .network.saved_state import (
     with_settings,
     without_settings,
 )
-from .settings import Choices, FitSettings, auto_values, choices, resolved
+from .settings import SETTINGS, Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.checks import as_tuple
 from .settings.combinations import check_open_ended
@@ -162,7 +162,8 @@ class Trainer(SklearnPredictor):
     dtype : {"float32", "float64"}
         Type of the weights and of all arithmetic.
     threads : int, optional
-        Maximum number of threads; by default as many as the process may use.
+        Maximum number of threads; by default as many as the process may use. Fits in several
+        threads of Python share these.
     seed : int, optional
         Seed of the initial weights, the held-out rows, the orders of rows and dropout.
     warm_start : bool, default False
@@ -299,7 +300,7 @@ class Trainer(SklearnPredictor):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the settings as given, by name; none has parameters of its own, also ``deep``."""
-        params = super().get_params(deep)
+        params = {name: getattr(self, name) for name in SETTINGS}
         if self._fitting is not None:  # a callback may have set another rate, for this fit
             params["learning_rate"] = self._fitting.learning_rate
         return params
