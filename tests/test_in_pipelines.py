@@ -98,11 +98,12 @@ TABLE["kind"] = pd.Categorical(np.where(X[:, 3] > 0, "up", "down"))
 
 
 def test_tables_of_a_column_transformer() -> None:
-    """What it gives has names, with ``set_output``."""
+    """What it gives has names, with ``set_output`` around it and the trainer."""
     columns = make_column_transformer(
         (StandardScaler(), ["u", "v", "w"]), (OneHotEncoder(sparse_output=False), ["kind"])
-    ).set_output(transform="pandas")
+    )
     pipe = Pipeline([("columns", columns), ("trainer", classifier())])
+    pipe.set_output(transform="pandas")
     scores = cross_val_score(pipe, TABLE, LABELS, cv=FOLDS, error_score="raise")
     assert scores.tolist() == by_hand(pipe, TABLE, LABELS)
     assert scores.mean() > 0.6
