@@ -113,7 +113,8 @@ def short_calls() -> None:
     X, Y = made(100, 20, 2)
     for dtype in ("float64", "float32"):
         rows = X.astype(dtype)
-        ours, theirs = fastmlp.MLPClassifier(max_iter=1), neural_network.MLPClassifier(max_iter=1)
+        ours = fastmlp.MLPClassifier(max_iter=1, threads=1)
+        theirs = neural_network.MLPClassifier(max_iter=1)
         calls = {
             "one epoch": [partial(model.fit, rows, Y) for model in (ours, theirs)],
             "partial_fit": [partial(model.partial_fit, rows, Y) for model in (ours, theirs)],

@@ -77,7 +77,8 @@ class Settings(NamedFields):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTINGS:
             check_setting(name, value)
-        elif not hasattr(self, name) and (meant := _meant(name)):
+        # Properties that have no value yet are known, too.
+        elif not hasattr(type(self), name) and not hasattr(self, name) and (meant := _meant(name)):
             raise AttributeError(f"Trainer has no setting {name!r}{hint(meant)}")
         super().__setattr__(name, value)
 
