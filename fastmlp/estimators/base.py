@@ -21,6 +21,7 @@ from ..fitting.dataset import FitData
 from ..fitting.start import check_continues
 from ..inference.forward import predict
 from ..inputs import Scaling
+from ..network.encoding import Encoding
 from ..network.model import Model
 from ..network.packed_network import Floats
 from ..outputs import Outputs
@@ -86,30 +87,28 @@ class BaseMLP(Epochs):
         checked = validate_data(
             self, X, *y, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), **checks
         )
-        X, *y = checked if y else (checked,)
+        X = checked[0] if y else checked
         X = X.toarray() if issparse(X) else X
-        return (X, *y) if y else X
+        return (X, checked[1]) if y else X
 
-    def _fit(
-        self, given: Given, validation: Given = _NONE, *, incremental: bool = False
-    ) -> Any:
-        before = dict(vars(self))
+    def _fit(self, given: Given, validation: Given = _NONE, *, incremental: bool = False) -> None:
+        before = dict(self.__dict__)
         try:
             fit = self._prepared(given, validation, incremental=incremental)
         except BaseException:  # nothing has changed
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
         self.trainer_ = fit.trainer
         if self.solver == "lbfgs":
             self._minimize(fit)
         else:
             self._train(fit, incremental=incremental)
-        return self
 
     def _prepared(self, given: Given, validation: Given, *, incremental: bool) -> Fit:
         """Check and encode everything; return the fit."""
         hidden_units(self.hidden_layer_sizes)
+        is_scored = self._stops_early(validation, incremental=incremental)
         old = getattr(self, "trainer_", None) if incremental or self.warm_start else None
         X, y = self._read(*given[:2], is_first=old is None, incremental=incremental)
         weights = None if given[2] is None else check_sample_weight(given[2], X)
@@ -124,7 +123,8 @@ class BaseMLP(Epochs):
         chosen = choices(trainer)
         settings = resolved(chosen, len(X), validated=False)
         if old is None:
-            known = first_model(first_inputs(X, weights, settings), outputs, settings, random)
+            encoding = Encoding(first_inputs(X, weights, settings), outputs)
+            known = first_model(encoding, settings, self.activation, random)
             self.t_, self.n_outputs_ = 0, outputs.count
             self.n_layers_ = len(known.network.layer_sizes)
         else:
@@ -136,12 +136,12 @@ class BaseMLP(Epochs):
         trainer.model_ = known
         scaling = known.encoding.inputs.scaling
         samples, score, validated = Samples(scaling.apply(X, dtype), y, weights), None, None
-        if not self._stops_early(validation, incremental=incremental):
+        if not is_scored:
             held = None
         elif validation[0] is None:
             train, rows = held_out(len(X), self.validation_fraction, self._strata(y), random)
             samples, held = samples.part(train), samples.part(rows)
-            validation = tuple(a if a is None else rows_of(a, rows) for a in given)
+            validation = _part(given, rows)
         else:
             held = self._read_held(validation, scaling, dtype)
         if held is not None:
@@ -210,11 +210,11 @@ class BaseMLP(Epochs):
                 raise ValueError(_NOT_FINITE) from error
             self._end_diverged()
         finally:
-            if self.early_stopping:
-                model = trainer.model_
-                network = model.network.trained(self._best.packed, model.network.state, 0)
-                trainer.model_ = replace(model, network=network)
-            del self._best
+            if self._best is not None and self.early_stopping:
+                network = trainer.model_.network
+                network = network.trained(self._best.packed, network.state, 0)
+                trainer.model_ = replace(trainer.model_, network=network)
+            del self._best  # pickles cannot hold it
         if trainer.stop_reason_ == "epochs" and not incremental:
             warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
@@ -282,3 +282,9 @@ class BaseMLP(Epochs):
         rows = scaling.apply(X, network.dtype)
         outputs = predict(network, rows, self.threads, scaling, loss.name)
         return outputs.astype(np.result_type(X, network.dtype), copy=False)
+
+
+def _part(given: Given, rows: Array) -> Given:
+    """Some of the rows as they were given."""
+    X, y, weights = (None if a is None else rows_of(a, rows) for a in given)
+    return X, y, weights

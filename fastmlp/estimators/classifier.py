@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from ..losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from ..network.packed_network import Floats
 from ..outputs import Outputs
 from .base import BaseMLP
+from .parameters import CONSTRAINTS
 from .scikit_learn import StrOptions, fit_context, is_first_partial_fit
 
 # The activation of the output layer, by the kind of targets.
@@ -32,8 +33,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     _kind: str
     _is_sparse: bool
 
-    _parameter_constraints = {
-        **BaseMLP._parameter_constraints,
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
@@ -86,7 +87,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         sample_weight_val: npt.ArrayLike | None = None,
     ) -> MLPClassifier:
         """TODO"""
-        return self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        return self
 
     @available_if(lambda self: self._has_epochs())
     @fit_context(prefer_skip_nested_validation=True)
@@ -101,7 +103,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if is_first_partial_fit(self, classes):
             is_multilabel = type_of_target(y, input_name="y").startswith("multilabel")
             self._learn_kind(y if is_multilabel else classes)
-        return self._fit((X, y, sample_weight), incremental=True)  # type: ignore[no-any-return]
+        self._fit((X, y, sample_weight), incremental=True)
+        return self
 
     def _learn_kind(self, y: Any) -> None:
         is_multilabel = type_of_target(y, input_name="y").startswith("multilabel")
@@ -134,7 +137,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "`y` has classes not in `self.classes_`. `self.classes_` has "
                 f"{self.classes_}. 'y' has {unknown}."
             )
-        indices = np.searchsorted(self.classes_, y).astype(np.int32)
+        indices: Array = np.searchsorted(self.classes_, y).astype(np.int32)
         return indices if self._kind == "classes" else indices[:, None] > 0
 
     def _first_outputs(self, y: Array) -> Outputs:

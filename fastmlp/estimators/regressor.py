@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from ..losses import Poisson, SquaredError
 from ..network.packed_network import Floats
 from ..outputs import Outputs
 from .base import BaseMLP
+from .parameters import CONSTRAINTS
 from .scikit_learn import StrOptions, fit_context
 
 
@@ -23,8 +24,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     loss: str
 
-    _parameter_constraints = {
-        **BaseMLP._parameter_constraints,
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
         "loss": [StrOptions({"squared_error", "poisson"})],
     }
 
@@ -77,7 +78,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         sample_weight_val: npt.ArrayLike | None = None,
     ) -> MLPRegressor:
         """TODO"""
-        return self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        return self
 
     @available_if(lambda self: self._has_epochs())
     @fit_context(prefer_skip_nested_validation=True)
@@ -85,7 +87,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> MLPRegressor:
         """TODO"""
-        return self._fit((X, y, sample_weight), incremental=True)  # type: ignore[no-any-return]
+        self._fit((X, y, sample_weight), incremental=True)
+        return self
 
     def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
         X, y = self._check(X, y, reset=is_first, y_numeric=True)
