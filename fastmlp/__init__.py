@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from . import presets
 from .callbacks import EarlyStopping
-from .ensemble import Ensemble, fit_many
+from .ensemble import Ensemble
 from .fit_warning import FitWarning
 from .history import History
 from .inference.predictor import NotFittedError
+from .several_fits import fit_many
 from .trainer import Trainer
 from .warmup import warmup
 

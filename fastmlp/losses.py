@@ -39,6 +39,11 @@ class Loss(Checked):
         """Number of outputs for each target."""
         return 1
 
+    @property
+    def is_numeric(self) -> bool:
+        """Whether targets are numbers or counts, which have no classes and no probabilities."""
+        return self.targets in ("numbers", "counts")
+
     def has_outputs_of(self, other: Loss) -> bool:
         """Whether outputs trained with ``other`` have the same meaning under this loss."""
         return (self.targets, self.count) == (other.targets, other.count)

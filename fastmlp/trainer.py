@@ -25,10 +25,11 @@ from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
 from .fitting.start import check_continues, goes_on
 from .fitting.summary import summary
+from .frozen import changed
 from .history import History
-from .inference.predictor import Predictor
 from .inputs import Scaling
 from .kernels.language.jit import announcing
+from .kernels.runs.threads import counted_as_fit
 from .network.model import Model, given_model
 from .network.packed_network import Floats
 from .network.saved_state import (
@@ -42,6 +43,7 @@ from .settings import Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.checks import as_tuple
 from .settings.combinations import check_open_ended
+from .sklearn_protocol import SklearnPredictor
 
 
 class _Fitting(NamedTuple):
@@ -51,11 +53,14 @@ class _Fitting(NamedTuple):
     learning_rate: float | None
 
 
-class Trainer(Predictor):
+class Trainer(SklearnPredictor):
     """Multilayer perceptron for classification or regression, trained on mini-batches.
 
     Dense layers in compiled, multithreaded kernels. The result does not depend on the number of
     threads.
+
+    scikit-learn's tools take it as an estimator: with loss="auto" as a classifier, until a fit has
+    found numbers; pipelines, searches and ensembles of regressors need the name of the loss.
 
     Parameters are also attributes. A new value takes effect at the next fit. Notes lists what
     "auto" becomes; ``auto_`` holds the values after a fit.
@@ -291,11 +296,22 @@ class Trainer(Predictor):
             stop_training=False, _model=None, _fitting=None,
         )  # fmt: skip
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the settings as given, by name; none has parameters of its own, also ``deep``."""
+        params = super().get_params(deep)
+        if self._fitting is not None:  # a callback may have set another rate, for this fit
+            params["learning_rate"] = self._fitting.learning_rate
+        return params
+
+    def set_partial_fit_request(self, **requests: bool | str | None) -> Trainer:
+        """As ``set_fit_request``, for ``partial_fit``."""
+        return self._with_requests("partial_fit", requests)
+
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         # A learning rate set in a fit is a part of the model; one set outside ends that.
         if name == "learning_rate" and self._fitting is None and self._model is not None:
-            self._model = replace(self._model, rate=None)
+            self._model = changed(self._model, rate=None)
 
     def fit(
         self,
@@ -420,7 +436,7 @@ class Trainer(Predictor):
         """
         with self._being_fitted() as began:
             chosen = self._open_ended("partial_fit")
-            chosen = replace(chosen, epochs=1)
+            chosen = changed(chosen, epochs=1)
             known = self._continued(chosen, warm_start=True)
             resolve = partial(resolved, chosen, validated=False, open_ended=True)
             data = fit_data(
@@ -476,7 +492,7 @@ class Trainer(Predictor):
             known = self._continued(chosen, warm_start=chosen.warm_start)
             stream = as_chunks(chunks, chosen.epochs)
             if not callable(chunks):
-                chosen = replace(chosen, epochs=1)
+                chosen = changed(chosen, epochs=1)
             validated = validation_data is not None
             resolve = partial(resolved, chosen, validated=validated, open_ended=True)
             # No variable here holds the first chunk, so that it is freed when the next one comes.
@@ -578,7 +594,7 @@ class Trainer(Predictor):
         given = self.learning_rate
         try:
             self.__dict__["_fitting"] = _Fitting(thread, given)
-            with self._announcing(), naming(self):
+            with self._announcing(), naming(self), counted_as_fit():
                 yield began
         finally:
             self.__dict__["_fitting"], self.__dict__["learning_rate"] = None, given

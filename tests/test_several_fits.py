@@ -22,7 +22,7 @@ pytestmark = [needs_compiler, pytest.mark.threading]
 @pytest.fixture(autouse=True)
 def _on_four_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fits run at the same time, for any number of processors."""
-    monkeypatch.setattr("fastmlp.ensemble.usable_threads", lambda threads: 4)
+    monkeypatch.setattr("fastmlp.several_fits.usable_threads", lambda threads: 4)
 
 
 class After:

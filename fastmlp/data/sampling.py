@@ -1,6 +1,9 @@
 """Random samples of rows."""
 
+from functools import lru_cache
+
 import numpy as np
+import numpy.typing as npt
 
 from .arrays import Numbers, Rows
 
@@ -13,7 +16,15 @@ def sample_rows(n_rows: int, count: int, weights: Numbers | None = None) -> Rows
     """
     if n_rows <= count:
         return slice(None)
-    rng = np.random.default_rng(0)
     if weights is None:
-        return np.sort(rng.choice(n_rows, count, replace=False, shuffle=False))
+        return _without_weights(n_rows, count)
+    rng = np.random.default_rng(0)
     return np.sort(rng.choice(n_rows, count, p=weights / weights.sum()))
+
+
+@lru_cache(maxsize=8)  # a fit asks several times, the next one again: 20 us each
+def _without_weights(n_rows: int, count: int) -> npt.NDArray[np.intp]:
+    rows = np.random.default_rng(0).choice(n_rows, count, replace=False, shuffle=False)
+    rows.sort()
+    rows.flags.writeable = False
+    return rows

@@ -26,8 +26,8 @@ class Epochs(Parameters):
     n_iter_: int
     t_: int
     _no_improvement_count: int
-    # The network of the best score, in a fit; None stands for the last one: scikit-learn's copies of
-    # the best weights are, in a warm start, the weights that it trains.
+    # The network of the best score, in a fit. None stands for the last one: in a warm start
+    # scikit-learn's copies of the best weights are the very weights that it trains.
     _best: Network | None = None
 
     def _begin(self, network: Network, *, is_first: bool) -> None:

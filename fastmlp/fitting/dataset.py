@@ -24,6 +24,7 @@ from ..data import (
     split_rows,
 )
 from ..fit_warning import warn
+from ..frozen import changed
 from ..inputs import Inputs, learn_inputs
 from ..losses import Loss
 from ..member import decided_loss
@@ -129,7 +130,7 @@ def fit_data(
             "give validation_data, or the same ones"
         )
     # A refit, or further chunks, do not decide on the loss again.
-    settings = replace(settings, loss=outputs.loss, class_weight=class_weight)
+    settings = changed(settings, loss=outputs.loss, class_weight=class_weight)
     return FitData(rows[kept], encoded.rescaled(), encoding, settings, validation, split)
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..data import all_finite
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.plan import aligned_zeros
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
@@ -41,6 +42,8 @@ class Statistics(NamedTuple):
     @classmethod
     def joined(cls, parts: "Sequence[Statistics]") -> "Statistics":
         """The statistics of an epoch from those of its parts, in order."""
+        if len(parts) == 1:
+            return parts[0]
         return parts[-1]._replace(
             means=reduce(Means.with_part, (part.means for part in parts)),
             rows=sum(part.rows for part in parts),
@@ -72,11 +75,16 @@ class TrainingRun:
         self._memory, self._plan, self._job = allocate(
             network, data, skip_zeros=skip_zeros, keeps_gradient=keeps_gradient
         )
-        ends = np.cumsum([network.packed.size, network.state.size])
-        parts = np.split(self._memory[: self._plan.scratch_start], ends)
-        self._weights, self._state, self._gradients = parts
+        count = network.packed.size
+        self._trained = self._memory[: count + network.state.size]
+        self._weights, self._state = self._trained[:count], self._trained[count:]
+        self._left: Network | None = None  # whose weights and state are in memory
+        # Empty where batches are not divided and gradients not kept.
+        whole = self._memory[self._plan.runs["gradient"][0] : self._plan.scratch_start]
+        self._gradients = whole[:count]
         self._contention = Contention()
-        self._numbers = data.settings.optimizer.numbers
+        optimizer = data.settings.optimizer
+        self._numbers, self._decay = optimizer.numbers, optimizer.decay
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
         words = self._plan.runs["mask_words"][0] if skip_zeros else 0
         self._row_masks = np.zeros((self.rows, words), np.int64)
@@ -123,6 +131,7 @@ class TrainingRun:
             totals=self._totals,
         )  # fmt: skip
         job.set(**numbers, credit=CREDIT, sum_count=self._totals[0].size)
+        self._first, self._last = job.runs["first"], job.runs["last"]
 
     @property
     def updates_per_epoch(self) -> int:
@@ -180,20 +189,24 @@ class TrainingRun:
         """
         start = time.perf_counter()
         weights, state = self._weights, self._state
-        weights[:], state[:] = network.packed, network.state
+        if network is not self._left:
+            weights[:], state[:] = network.packed, network.state
+        self._left = None
         mean_weight = self._begin(order, before or MeanWeight())
         self._set_factors(network, rates)
-        self._job.set(dropout_key=dropout_key)
+        if self._data.settings.dropout:
+            self._job.set(dropout_key=dropout_key)
         done = self._run_slices(deadline, report)
         means = self._means(done)
-        if not (_all_finite(means.losses) and _all_finite(weights) and _all_finite(state)):
+        if not (all(map(math.isfinite, means.losses.tolist())) and all_finite(self._trained)):
             loss = self._data.encoding.outputs.summed_up(means).loss
             raise FloatingPointError(f"training diverged: the loss of the epoch is {loss}")
         statistics = Statistics(
             means, mean_weight, done == len(rates), self.rows, float(rates[-1]),
             time.perf_counter() - start,
         )  # fmt: skip
-        return network.trained(weights.copy(), state.copy(), done), statistics
+        self._left = network.trained(weights.copy(), state.copy(), done)
+        return self._left, statistics
 
     def loss_and_gradient(self, packed: Floats) -> tuple[float, Floats]:
         """Return loss and gradient of all rows, which must be one batch, at packed weights.
@@ -210,13 +223,14 @@ class TrainingRun:
         """Set rows, factors and sums for an epoch; return the mean weight with its rows."""
         self._order[:] = order
         self._batches.targets.gather(order, self._targets)
-        self._totals[:], self._gradients[:] = 0, 0
+        self._totals.fill(0)
+        self._gradients.fill(0)
         return self._batches.begin(self._factors, self._targets, before)
 
     def _means(self, done: int) -> Means:
         """Means over the rows of the first ``done`` mini-batches."""
-        sums, order = self._totals[0].sum(axis=-1), self._order[: self._rows(done)]
-        return self._batches.means(sums, order, self._targets)
+        order = self._order[: self._rows(done)]
+        return self._batches.means(np.add.reduce(self._totals[0], -1), order, self._targets)
 
     def _rows(self, updates: int) -> int:
         """Rows of the first ``updates`` mini-batches."""
@@ -224,12 +238,11 @@ class TrainingRun:
 
     def _set_factors(self, network: Network, rates: npt.NDArray[np.float64]) -> None:
         """Set the factors of each update that change from epoch to epoch."""
-        optimizer, factors = self._data.settings.optimizer, self._factors
-        steps = self._updates + (network.updates + 1)
+        steps = self._updates + (network.updates + 1.0)
         step_sizes = RULES[network.rule].step_sizes
-        factors["rates"][:] = step_sizes(rates, steps, self._numbers)
-        if optimizer.decay > 0:
-            factors["decays"][:] = rates * optimizer.decay
+        self._factors["rates"][:] = step_sizes(rates, steps, self._numbers)
+        if self._decay > 0:
+            self._factors["decays"][:] = rates * self._decay
 
     def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:
         """Run the chunks of an epoch until the deadline; return the number of updates done."""
@@ -237,13 +250,14 @@ class TrainingRun:
         while step < self._n_steps and (step == 0 or time.perf_counter() < deadline):
             stop = min(step + self._slice_steps, self._n_steps)
             start = time.perf_counter()
-            self._team[:] = 0
-            job.set(first=step, last=stop)
+            self._team.fill(0)
+            self._first.fill(step)
+            self._last.fill(stop)
             asked = job.run(alone=not self._contention.allows_team())
-            done = int(job.runs["first"][0])
+            done = self._first.item(0)
             now = time.perf_counter()
             if asked:
-                complete = stayed(self._team, len(job.runs))
+                complete = stayed(self._team, int(job.runs["asked"][0]))
                 self._contention.report(complete)
                 if not complete:
                     job.set(credit=CREDIT)
@@ -260,7 +274,3 @@ class TrainingRun:
         if steps == self._n_steps:
             return self.updates_per_epoch
         return steps // int(self._plan.runs["chunks_per_batch"][0])
-
-
-def _all_finite(values: Floats) -> bool:
-    return bool(np.isfinite(values).all())

@@ -1,12 +1,13 @@
 """Learning rates of the updates of an epoch."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from ..metrics import monitored_value
-from ..schedules import AnySchedule, ReduceOnPlateau, Schedule
+from ..schedules import AnySchedule, Constant, ReduceOnPlateau, Schedule
 from ..settings import LearningRate
 from ..settings.combinations import check_rate_has_effect
 
@@ -39,18 +40,23 @@ def learning_rates(
         For a rate set by a callback beside a function as schedule, or if that function returns a
         rate that is negative or not finite.
     """
-    if isinstance(schedule, Schedule):
+    if schedule is None or isinstance(schedule, Constant):
+        rates = _constant(rate.slowed, len(updates))
+    elif isinstance(schedule, Schedule):
         rates = rate.slowed * schedule.factors(np.array(updates), len(updates), total)
     elif isinstance(schedule, ReduceOnPlateau):
         factor = schedule.factor_after(monitored)
         rates = np.full(len(updates), rate.slowed * factor)
-    elif schedule is not None:
+    else:
         if rate.source != "scheduled":
             check_rate_has_effect(schedule, rate.value)
-        return _called(schedule, updates)
-    else:
-        rates = np.full(len(updates), rate.slowed)
+        rates = _called(schedule, updates)
     return rates
+
+
+@lru_cache(maxsize=8)
+def _constant(rate: float, count: int) -> Rates:
+    return np.broadcast_to(rate, count)
 
 
 def _called(schedule: Callable[[int], float], updates: range) -> Rates:

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -53,14 +52,6 @@ class Fitted(Protocol):
 
 class _DivergedError(Exception):
     """Training diverged, with the FloatingPointError that says so; a callback may raise others."""
-
-
-@contextmanager
-def _divergence() -> Iterator[None]:
-    try:
-        yield
-    except FloatingPointError as error:
-        raise _DivergedError(error) from None
 
 
 @dataclass
@@ -180,12 +171,14 @@ class Fit:
             self._scorer.rehearse(self._model.network)
         with self._progress:
             for epoch in range(self._first, self._last):
-                with _divergence():
+                try:
                     network, statistics = self._train_epoch()
                     if not statistics.is_complete and epoch > self._first:
                         return "time_budget"
                     model = self._model.averaged_with(network, settings.weight_averaging)
                     scores = self._scorer.scores(model.network, statistics)
+                except FloatingPointError as error:
+                    raise _DivergedError(error) from None
                 self._publish(epoch, model, scores, statistics.mean_weight)
                 self._progress.show(epoch, scores.logs, statistics.rows)
                 self._call_back(epoch, scores.logs)

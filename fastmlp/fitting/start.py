@@ -1,10 +1,9 @@
 """Start of a fit: initial weights, or a model to continue."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from ..callbacks import EarlyStopping
+from ..frozen import changed
 from ..network.initializers import initial_weights
 from ..network.model import Model
 from ..network.packed_network import Network
@@ -67,7 +66,7 @@ def start(data: FitData, known: Model | None) -> tuple[Model, np.random.Generato
         if known.random is not None and known.random[0] == settings.seed:
             bits.state = known.random[1]
         model = _under(known, rule, averages=settings.weight_averaging > 0)
-    return replace(
+    return changed(
         model, encoding=encoding, hidden=settings.hidden, random=None,
         split=data.split or model.split, digest=data.digest,
     ), rng  # fmt: skip
@@ -78,7 +77,7 @@ def _under(model: Model, rule: str, *, averages: bool) -> Model:
     and without an average unless there are to be averages."""
     if model.averaged and not averages:
         network = model.average or model.network
-        model = replace(model, latest=network, average=None, averaged=0)
+        model = changed(model, latest=network, average=None, averaged=0)
     if model.trained.rule == rule:
         return model
-    return replace(model, latest=model.trained.under(rule), average=None, averaged=0)
+    return changed(model, latest=model.trained.under(rule), average=None, averaged=0)

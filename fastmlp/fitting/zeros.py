@@ -25,6 +25,8 @@ def has_many_zeros(X: npt.NDArray[np.generic]) -> bool:
     if count == 0 or X.shape[1] < TILE_ROWS:
         return False
     nonzero = X[sample_rows(len(X), count)][:count] != 0
+    if nonzero.all():
+        return False
     features = X.shape[1] // TILE_ROWS * TILE_ROWS
     forward = nonzero.reshape(-1, TILE_ROWS, X.shape[1]).any(axis=1).mean()
     gradient = nonzero[:, :features].reshape(count, -1, TILE_ROWS).any(axis=2).mean()

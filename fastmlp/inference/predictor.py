@@ -11,6 +11,7 @@ from ..inputs import Scaling
 from ..network.model import Model
 from ..network.packed_network import Floats
 from ..settings import Settings, check_setting
+from .exists_if import exists_if
 from .forward import predict
 from .scores import Metrics, check_metrics, scores
 
@@ -48,8 +49,9 @@ class Predictor(Settings):
 
     @property
     def classes_(self) -> npt.NDArray[Any]:
-        """Labels of the classes, sorted."""
-        return self.model_.encoding.outputs.labels
+        """Labels of the classes, sorted; 0, 1, ... for columns of labels."""
+        outputs = self.model_.encoding.outputs
+        return np.arange(outputs.count) if outputs.kind == "labels" else outputs.labels
 
     @property
     def n_features_in_(self) -> int:
@@ -74,6 +76,13 @@ class Predictor(Settings):
         """Numbers of inputs, hidden units of each layer, and outputs."""
         return self.model_.network.layer_sizes
 
+    def _check_probabilities(self) -> None:
+        model = self._model
+        loss = check_setting("loss", self.loss) if model is None else model.encoding.outputs.loss
+        if loss is not None and loss.is_numeric:
+            raise AttributeError(f"there are no probabilities with loss={loss.name!r}")
+
+    @exists_if(_check_probabilities)
     def predict_proba(self, X: npt.ArrayLike) -> Floats:
         """Return the probability of each class or label, shape (n, c), in the network's dtype.
 
@@ -82,30 +91,36 @@ class Predictor(Settings):
         Raises
         ------
         TypeError, ValueError
-            For unusable X, before the first fit, or for a loss without probabilities.
+            For unusable X, or before the first fit.
         FloatingPointError
             When an output is not finite, as weights or values of X are too large.
+        AttributeError
+            For a loss of numbers, with which this method does not exist.
         """
         model = self.model_
         outputs = model.encoding.outputs
-        outputs.check_probabilities()
         return outputs.probabilities(self._forward(model, X, outputs.loss.name))
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Return predicted labels or numbers; raises as ``predict_proba``.
+        """Return predicted labels or numbers.
 
         The most probable label of each row, shape (n,); for columns of labels the more probable of
         0 and 1, shape (n, c); numbers as float64, shape (n,), or (n, columns) if Y had columns.
+
+        Raises
+        ------
+        TypeError, ValueError, FloatingPointError
+            As ``predict_proba``.
         """
         model = self.model_
         outputs = model.encoding.outputs
         return outputs.predictions(self._forward(model, X, outputs.loss.name))
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.floating]:
-        """Return the outputs before softmax, logistic or exp; raises as ``predict_proba``.
+        """Return the outputs before softmax, logistic or exp; raises as ``predict``.
 
-        The logits, shape (n, c), or (n,) for two classes from one output; for counts the logarithms
-        of the expected counts; other numbers as from ``predict``.
+        The logits, shape (n, c); of two classes the log-odds of ``classes_[1]``, shape (n,); for
+        counts the logarithms of the expected counts; other numbers as from ``predict``.
         """
         model = self.model_
         return model.encoding.outputs.decisions(self._forward(model, X, "identity"))

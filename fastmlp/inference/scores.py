@@ -58,9 +58,11 @@ def metric_values(
 ) -> dict[str, float]:
     """Values of the metrics by name; ``score`` is that of the outputs' own metric, known before."""
     own = outputs.metric
+    if metrics is None:
+        return {own: score}
     return {
         name_of(metric): score if metric == own else _value(metric, predictions, outputs, targets)
-        for metric in ((own,) if metrics is None else metrics)
+        for metric in metrics
     }
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..callbacks import EarlyStopping
 from ..data import Split, check_classes
+from ..frozen import changed
 from ..inputs import Columns, Inputs, Scaling
 from ..outputs import MeanWeight, given_outputs
 from ..settings import Settings, check_setting
@@ -81,21 +82,16 @@ class Model:
     extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     mean_weight: MeanWeight = field(default_factory=MeanWeight)
 
-    def _changed(self, **changes: Any) -> "Model":
-        # dataclasses.replace takes 8 us, some per epoch.
-        model = object.__new__(Model)
-        vars(model).update(vars(self), **changes)
-        return model
-
     def recorded(self, logs: Mapping[str, float], **changes: Any) -> "Model":
         """A copy whose extremes include the values of an epoch, except NaN and the time, and with
         further changes."""
         extremes = dict(self.extremes)
         for name, value in logs.items():
-            if name != "seconds" and not math.isnan(value):
-                low, high = extremes.get(name, (value, value))
+            low, high = extremes.get(name, (math.inf, -math.inf))
+            # False for NaN.
+            if (value < low or value > high) and name != "seconds":
                 extremes[name] = min(low, value), max(high, value)
-        return self._changed(extremes=extremes, **changes)
+        return changed(self, extremes=extremes, **changes)
 
     @property
     def trained(self) -> Network:
@@ -108,12 +104,12 @@ class Model:
         The average also has the optimizer's state, so that training can continue from it.
         """
         if kept == 0:
-            return self._changed(network=latest, latest=None, average=None, averaged=0)
+            return changed(self, network=latest, latest=None, average=None, averaged=0)
         count = self.averaged + 1
         kept = min(kept, 1 - 1 / count)
         before = self.average or self.network
         network = latest.averaged_with(before, kept) if kept else latest
-        return self._changed(network=network, latest=latest, average=None, averaged=count)
+        return changed(self, network=network, latest=latest, average=None, averaged=count)
 
     def judged(self, before: "Model", stopping: EarlyStopping, best: Best) -> "Model":
         """A copy after an epoch, which becomes the best one or keeps the best network ``before``.
@@ -123,18 +119,18 @@ class Model:
         known = self.best
         limit = math.inf if known is None else known.value - stopping.min_delta
         if best.value < limit:
-            return self._changed(best=best, best_network=None)
+            return changed(self, best=best, best_network=None)
         if known is None or not stopping.restore_best:
             return self
-        return self._changed(best_network=before.best_network or before.network)
+        return changed(self, best_network=before.best_network or before.network)
 
     def ended(self) -> "Model":
         """A copy at the end of a fit: the best network predicts, training continues from the
         latest one."""
         if self.best_network is None:
             return self
-        return self._changed(
-            network=self.best_network, best_network=None,
+        return changed(
+            self, network=self.best_network, best_network=None,
             latest=self.trained, average=self.network if self.averaged else None,
         )  # fmt: skip
 
@@ -144,11 +140,11 @@ class Model:
         ``default`` is the optimizer's rate, which None sets.
         """
         own = None if rate == given else default if rate is None else float(rate)
-        return self if own == self.rate else self._changed(rate=own)
+        return self if own == self.rate else changed(self, rate=own)
 
     def afresh(self) -> "Model":
         """A copy for a fit that begins with the network that predicts, without a best epoch."""
-        return self._changed(latest=None, average=None, averaged=0, best=None, best_network=None)
+        return changed(self, latest=None, average=None, averaged=0, best=None, best_network=None)
 
     def with_weights(
         self,
@@ -181,8 +177,8 @@ class Model:
                 got = f"{inputs.count} with {inputs.scaling}"
                 raise ValueError(f"scaling must make {n_inputs} inputs of the features; got {got}")
             encoding = replace(encoding, inputs=inputs)
-        return self._changed(
-            network=network.with_weights(checked), encoding=encoding,
+        return changed(
+            self, network=network.with_weights(checked), encoding=encoding,
             latest=self.latest and self.latest.with_weights(checked), average=None,
         )  # fmt: skip
 

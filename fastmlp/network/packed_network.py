@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..frozen import changed
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.plan import aligned_zeros, weight_layout
 from ..settings import check_setting
@@ -57,11 +58,11 @@ class Network:
 
     def with_weights(self, weights: Sequence[npt.NDArray[Any]]) -> "Network":
         """A copy with other weights and the same optimizer state."""
-        return self._changed(packed=self._pack(weights))
+        return changed(self, packed=self._pack(weights))
 
     def restarted(self, rule: str) -> "Network":
         """A copy with the initial optimizer state of ``rule``."""
-        return self._changed(rule=rule, updates=0, state=self._first_state(rule))
+        return changed(self, rule=rule, updates=0, state=self._first_state(rule))
 
     def under(self, rule: str) -> "Network":
         """This network if its optimizer state is that of ``rule``, else restarted with ``rule``."""
@@ -69,14 +70,14 @@ class Network:
 
     def trained(self, packed: Floats, state: Floats, updates: int) -> "Network":
         """A copy with the weights and state after ``updates`` more updates."""
-        return self._changed(packed=packed, state=state, updates=self.updates + updates)
+        return changed(self, packed=packed, state=state, updates=self.updates + updates)
 
     def averaged_with(self, other: "Network", fraction: float) -> "Network":
         """A copy with averaged weights: ``fraction`` times those of ``other``, the rest its own."""
         dtype = self.dtype.type
         packed = dtype(fraction) * other.packed
         packed += dtype(1 - fraction) * self.packed
-        return self._changed(packed=packed)
+        return changed(self, packed=packed)
 
     def plain(self) -> dict[str, Any]:
         """The network as plain arrays; packed weights depend on the machine and the plan."""
@@ -105,11 +106,6 @@ class Network:
                 )
             )  # fmt: skip
         return network.trained(network.packed, state, int(plain["updates"]))
-
-    def _changed(self, **changes: Any) -> "Network":
-        network = object.__new__(Network)
-        vars(network).update(vars(self), **changes)
-        return network
 
     def _first_state(self, rule: str) -> Floats:
         state = aligned_zeros(RULES[rule].state_vectors * self._weight_count, self.dtype)

@@ -147,7 +147,7 @@ def _without_effect(classes: Array, beside: str) -> ValueError:
 
 
 def _check_use(classes: Array, loss: Loss) -> None:
-    if loss.targets in ("numbers", "counts"):
+    if loss.is_numeric:
         raise _without_effect(classes, f"loss={loss.name!r}")
     if len(classes) < 2:
         raise ValueError(f"classes must name at least 2; got {classes.tolist()}")

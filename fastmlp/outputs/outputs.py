@@ -86,7 +86,7 @@ class Outputs:
     @cached_property
     def metric(self) -> str:
         """The metric that is recorded beside the loss: accuracy, or R²."""
-        return "r2" if self.kind in ("numbers", "counts") else "accuracy"
+        return "r2" if self.loss.is_numeric else "accuracy"
 
     @property
     def labels(self) -> Array:
@@ -99,7 +99,7 @@ class Outputs:
     @property
     def averaged(self) -> int:
         """Number of outputs over which the loss of a sample is averaged."""
-        return self.count if self.kind in ("numbers", "counts") else 1
+        return self.count if self.loss.is_numeric else 1
 
     def kernel(self, targets: Targets) -> str:
         """Name of the loss kernel for these targets."""
@@ -122,6 +122,8 @@ class Outputs:
         ValueError
             If the loss needs other outputs.
         """
+        if loss in (None, self.loss) and label_smoothing == self.label_smoothing:
+            return self
         if loss is not None and not loss.has_outputs_of(self.loss):
             raise other_network(f"loss={loss!r}, but the network was trained with {self.loss!r}")
         return replace(self, loss=loss or self.loss, label_smoothing=label_smoothing)
@@ -231,11 +233,6 @@ class Outputs:
         numbers = self.centre + self.spread * np.asarray(targets.values, np.float64).T
         return numbers[:, 0] if self.flat and self.count == 1 else numbers
 
-    def check_probabilities(self) -> None:
-        """Raise a ValueError if the loss has no probabilities."""
-        if self.metric == "r2":
-            raise ValueError(f"there are no probabilities with loss={self.loss.name!r}")
-
     def probabilities(self, outputs: Array) -> Array:
         """Decode activated outputs to probabilities of classes or labels."""
         if self.kind != "pair":
@@ -256,6 +253,8 @@ class Outputs:
             return self.predictions(logits)
         if self.kind == "counts":
             logits = logits + np.log(self.spread)
+        if self.kind == "classes" and self.count == 2:
+            return logits[:, 1] - logits[:, 0]
         return logits[:, 0] if self.count == 1 and self.flat else logits
 
     def in_units(self, weights: list[Array]) -> list[Array]:

@@ -76,6 +76,8 @@ class Targets:
 
     def rescaled(self) -> "Targets":
         """The same with weights in units that suit these rows."""
+        if not self.is_weighted:
+            return self
         weights, loss_weights = (w and w.rescaled() for w in (self.weights, self.loss_weights))
         return replace(self, weights=weights, loss_weights=loss_weights)
 

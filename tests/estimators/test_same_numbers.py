@@ -28,7 +28,7 @@ SOLVERS: dict[str, dict[str, Any]] = {
     "invscaling": {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.02},
     "adaptive": {
         "solver": "sgd", "learning_rate": "adaptive", "tol": 0.1, "n_iter_no_change": 1,
-        "learning_rate_init": 0.003,
+        "learning_rate_init": 0.001,
     },
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Runs whose team changes, and several at once: the results are those of one thread alone."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from fastmlp import Trainer
 from fastmlp.fitting import contention, epoch, memory
 from fastmlp.fitting.contention import Contention
 from fastmlp.kernels.runs import launch
+from fastmlp.kernels.runs import threads as runs_threads
 from fastmlp.kernels.runs.team import stayed, team_array_size
 from tests.helpers.basics import needs_compiler
 from tests.helpers.processes import LAYERS, run
@@ -135,6 +137,48 @@ def test_nobody_waits_for_somebody_elses_region(monkeypatch: pytest.MonkeyPatch)
     probabilities = fitted.predict_proba(many)
     assert same(fitted, alone)
     assert np.array_equal(probabilities, alone.predict_proba(many))
+
+
+@pytest.mark.threading
+@needs_compiler
+def test_fits_of_two_threads_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four, a team takes three and the other fit one."""
+    sizes: list[int] = []
+    both = threading.Barrier(2, timeout=60)
+
+    class Together:
+        def for_fit(self) -> Any:
+            return self
+
+        def on_fit_begin(self, trainer: Trainer) -> None:
+            both.wait()
+
+        def on_fit_end(self, trainer: Trainer) -> None:
+            both.wait()
+
+        def __call__(self, *_: Any) -> None:
+            pass
+
+    def run_together(job: launch.Job, size: int, forked: bool) -> None:
+        sizes.append(size)
+        original(job, size, forked)
+
+    original = launch.Job._run_together
+    monkeypatch.setattr(Contention, "allows_team", lambda contention: True)
+    monkeypatch.setattr(memory, "usable_threads", lambda threads: 4)
+    monkeypatch.setattr(runs_threads, "usable_threads", lambda threads: 4)
+    monkeypatch.setattr(launch.Job, "_run_together", run_together)
+    fits = [small(epochs=20, callbacks=Together()) for _ in range(2)]
+    threads = [threading.Thread(target=fit.fit, args=(X, Y)) for fit in fits]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(sizes) == {3}
+    single = small(epochs=20).fit(X, Y)
+    assert set(sizes) == {3, 4}
+    assert same(fits[0], single)
+    assert same(fits[1], single)
 
 
 # ----------------------------------------------------------------------- teams that change in a fit

@@ -147,10 +147,13 @@ def fences(place: str, shortened: str = "") -> Iterator[None]:
         self.tables[-1][...] = words
         return self.tables[-1].ctypes.data
 
+    weight_layout = plan.weight_layout.__wrapped__  # without a layout of another allocator
     with pytest.MonkeyPatch.context() as patch:
         for name, module in list(sys.modules.items()):
-            if name.startswith("fastmlp.") and hasattr(module, "aligned_zeros"):
-                patch.setattr(module, "aligned_zeros", aligned_zeros)
+            for function in (aligned_zeros, weight_layout):
+                if name.startswith("fastmlp.") and hasattr(module, function.__name__):
+                    patch.setattr(module, function.__name__, function)
+        patch.setattr(plan, "_planned", plan._planned.__wrapped__)
         patch.setattr(plan, "_Allocator", _SpacedAllocator)
         patch.setattr(plan.Plan, "table", table)
         patch.setattr(jobs, "Job", _FencedJob)

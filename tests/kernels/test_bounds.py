@@ -121,6 +121,25 @@ class Prediction(NamedTuple):
         return results
 
 
+class Gradient(NamedTuple):
+    """The gradient of all rows."""
+
+    sizes: tuple[int, ...]
+    loss: str
+    activation: str
+    kind: str
+    threads: int
+
+    def outcome(self, dtype: str) -> list[Array]:
+        n = max(PREDICTED)
+        weights, X, Y, options = network(self, n, dtype)
+        given = None if self.loss == PLAIN else sample_weights(n)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(memory, "MAX_CHUNK", 33)
+            loss, gradient = trainer_from(weights, **options).loss_and_gradient(X, Y, given)
+        return [np.array(loss), *gradient]
+
+
 def sample_weights(n: int) -> Array:
     return np.random.default_rng(n).uniform(0.5, 2, n)
 
@@ -179,6 +198,7 @@ def cases() -> Iterator[Any]:
         for loss in LOSSES if sizes[-1] > 1 else POINTWISE:
             activation = rng.choice(list(ACTIVATIONS))
             yield Prediction(sizes, loss, activation, next(kinds), next(threads))
+        yield Gradient(sizes, loss, activation, next(kinds), next(threads))
 
 
 class Seen:
@@ -208,7 +228,8 @@ class Seen:
         """Nothing of a table was left out."""
         tables = {
             "reader": set(READERS), "loss": set(LOSSES), "rule": set(rules.RULES),
-            "activations": set(ACTIVATIONS), "before_rule": {"penalties", "decay", "clipping"},
+            "activations": set(ACTIVATIONS),
+            "before_rule": {"penalties", "decay", "clipping", "gradient"},
             "dropout": {False, True}, "outputs": set(OUTPUTS.values()),
             "totals": {loss.loss for loss in LOSSES.values()},
         }  # fmt: skip

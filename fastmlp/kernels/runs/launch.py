@@ -14,7 +14,7 @@ from ..language import backend
 from ..language.backend import prange, types
 from ..language.jit import c_function, kernel_of, parallel_kernel, plugin
 from .plan import Plan
-from .threads import threading_layer
+from .threads import free_threads, threading_layer
 
 
 @plugin
@@ -104,7 +104,8 @@ class Job:
             inputs["activations"] = inputs["outputs"] = offset
 
     def run(self, *, alone: bool = False) -> bool:
-        """Run the entry kernel, on the calling thread ``alone`` or with a team if one is free.
+        """Run the entry kernel, on the calling thread ``alone`` or with a team of threads that
+        are free.
 
         Returns
         -------
@@ -114,8 +115,8 @@ class Job:
         if self._is_single:
             self._call_alone()
             return False
-        is_first = False
-        if not alone:
+        is_first, size = False, 1 if alone else free_threads(len(self.runs))
+        if size > 1:
             launches, claim = _launches, object()
             # A signal handler may raise an exception after any call. Between acquire and try it
             # would leave a lock locked; this claim is withdrawn in any case.
@@ -123,8 +124,8 @@ class Job:
                 launches.teams[claim] = None
                 is_first = list(launches.teams)[0] is claim  # noqa: RUF015, next may see a change
                 if is_first:
-                    self.runs["asked"] = len(self.runs)
-                    self._run_together(launches.forked)
+                    self.runs["asked"] = size
+                    self._run_together(size, launches.forked)
             finally:
                 launches.teams.pop(claim, None)
         if not is_first:
@@ -137,25 +138,26 @@ class Job:
         for member in range(1 if self._as_team else len(self.runs)):
             self._call(*self._arguments, member)
 
-    def _run_together(self, forked: bool) -> None:
+    def _run_together(self, size: int, forked: bool) -> None:
+        parts = size if self._as_team else len(self.runs)
         # In a forked child a thread that no longer exists may hold Numba's locks. And Numba's
         # workqueue aborts the process when two parallel regions overlap, one perhaps of another
         # library.
         if forked or threading_layer() == "workqueue":
-            self._run_in_python_threads()
+            self._run_in_python_threads(size, parts)
             return
         region = c_function(kernel_of(_region).address(), 4)
         mask = backend.thread_mask()
         try:
-            backend.set_thread_mask(len(self.runs))
-            region(len(self.runs), self._address, *self._arguments)
+            backend.set_thread_mask(size)
+            region(parts, self._address, *self._arguments)
         finally:
             backend.set_thread_mask(mask)
 
-    def _run_in_python_threads(self) -> None:
+    def _run_in_python_threads(self, size: int, parts: int) -> None:
         """Do the parts of the members in the calling thread and in threads of Python."""
-        left = list(range(len(self.runs)))
-        busy = [threading.Lock() for _ in left[1:]]
+        left = list(range(parts))
+        busy = [threading.Lock() for _ in range(size - 1)]
         try:
             with suppress(RuntimeError):  # there may be no more threads
                 for lock in busy:

@@ -5,6 +5,8 @@ import math
 import os
 import re
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,8 +15,35 @@ from pathlib import Path
 from ..language import backend
 from ..language.undisturbed import undisturbed
 
+# Seconds for which a quota is taken to stay: reading it takes 0.14 ms, a tenth of a short fit.
+_QUOTA_STAYS = 1.0
+_known_quota = "", 0.0, 1  # root, until when it holds, and the quota
+
 # Whether kernels called in this thread of Python use one thread.
 _alone: ContextVar[bool] = ContextVar("alone", default=False)
+
+# Fits that are going on in this process, each with its thread of Python; a forked child has none.
+_fits: dict[object, int] = {}
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fits.clear)
+
+
+@contextmanager
+def counted_as_fit() -> Iterator[None]:
+    """Leave the calling thread a processor, beside fits of other threads, within this context."""
+    fit = object()
+    try:
+        _fits[fit] = threading.get_ident()
+        yield
+    finally:
+        _fits.pop(fit, None)
+
+
+def free_threads(wanted: int) -> int:
+    """How many of the ``wanted`` threads, at least one, fits of other threads leave free."""
+    others = len(set(_fits.values()) - {threading.get_ident()})
+    return max(1, min(wanted, usable_threads(None) - others)) if others else wanted
 
 
 @contextmanager
@@ -77,9 +106,14 @@ def _openmp_setting() -> int:
 
 
 def cpu_quota(root: str = "/") -> int:
-    """Processor quota of the control groups of this process, rounded up."""
-    quotas = [quota for folder in _group_folders(Path(root)) for quota in _quotas(folder)]
-    return max(1, math.ceil(min(quotas, default=sys.maxsize)))
+    """Processor quota of the control groups of this process, rounded up; read once a second."""
+    global _known_quota
+    now, (known, until, quota) = time.monotonic(), _known_quota
+    if root != known or now >= until:
+        quotas = [quota for folder in _group_folders(Path(root)) for quota in _quotas(folder)]
+        quota = max(1, math.ceil(min(quotas, default=sys.maxsize)))
+        _known_quota = root, now + _QUOTA_STAYS, quota
+    return quota
 
 
 def _group_folders(root: Path) -> Iterator[Path]:
