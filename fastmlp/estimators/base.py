@@ -159,18 +159,21 @@ class BaseMLP(Epochs):
 
     def _stops_early(self, validation: Given, *, incremental: bool) -> bool:
         """Whether rows are scored; a ValueError for arguments that contradict each other."""
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
         if (validation[0] is None) != (validation[1] is None):
             there, missing = ("X_val", "y_val") if validation[1] is None else ("y_val", "X_val")
             raise ValueError(f"{there} is provided, but {missing} was not provided.")
-        if self.early_stopping and incremental:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        stops_early = self.early_stopping and self.solver != "lbfgs"
-        if validation[0] is not None and not stops_early:
-            raise ValueError(
-                "X_val and y_val have an effect with early_stopping=True and the solvers 'sgd' and "
-                f"'adam' only; got {self.early_stopping} and {self.solver!r}"
-            )
-        return stops_early
+        if validation[0] is not None and not self.early_stopping:
+            raise ValueError("X_val and y_val need early_stopping=True; got False")
+        if self.solver == "lbfgs":
+            given = {
+                "dropout": np.any(self.dropout), "callbacks": self.callbacks is not None,
+                "X_val": validation[0] is not None,
+            }  # fmt: skip
+            for name in filter(given.get, given):
+                raise ValueError(f"{name} has no effect with solver='lbfgs'")
+        return self.early_stopping and self.solver != "lbfgs"
 
     def _read_held(self, validation: Given, scaling: Scaling, dtype: np.dtype[Any]) -> Samples:
         X, y = self._check(*validation[:2], reset=False)
