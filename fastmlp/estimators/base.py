@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..data import Array
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.start import check_continues
-from ..inference.forward import predict
 from ..inputs import Scaling
 from ..network.encoding import Encoding
 from ..network.model import Model
-from ..network.packed_network import Floats
 from ..outputs import Outputs
 from ..settings import choices, resolved
 from ..trainer import Trainer
 from .epochs import Epochs, Score
+from .fitted import Fitted
 from .lbfgs import minimized
 from .samples import Samples, held_out
 from .scikit_learn import check_sample_weight, rows_of
@@ -52,10 +49,9 @@ class Fit(NamedTuple):
     before: Mapping[str, list[float]]  # the history that it continues
 
 
-class BaseMLP(Epochs):
+class BaseMLP(Epochs, Fitted):
     """Fits, weights and predictions of an estimator, by a trainer of its own."""
 
-    trainer_: Trainer
     n_layers_: int
     n_outputs_: int
     out_activation_: str
@@ -79,17 +75,6 @@ class BaseMLP(Epochs):
     def _strata(self, y: Array) -> Array | None:
         """What held-out rows are stratified by."""
         return None
-
-    def _check(self, X: Any, *y: Any, **checks: Any) -> Any:
-        """X, made dense, and y, if given, as scikit-learn checks them."""
-        if y:
-            checks["multi_output"] = True
-        checked = validate_data(
-            self, X, *y, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), **checks
-        )
-        X = checked[0] if y else checked
-        X = X.toarray() if issparse(X) else X
-        return (X, checked[1]) if y else X
 
     def _fit(self, given: Given, validation: Given = _NONE, *, incremental: bool = False) -> None:
         before = dict(self.__dict__)
@@ -233,58 +218,6 @@ class BaseMLP(Epochs):
         if not np.isfinite(model.network.packed).all():
             raise ValueError(_NOT_FINITE)
         fit.trainer.model_ = model
-
-    @property
-    def coefs_(self) -> list[Floats]:
-        """Weights of each layer, of shape (n_in, n_out), read-only; a list to assign others."""
-        return self._weights(0)
-
-    @coefs_.setter
-    def coefs_(self, arrays: Sequence[Any]) -> None:
-        self._set_weights(0, arrays)
-
-    @property
-    def intercepts_(self) -> list[Floats]:
-        """Biases of each layer, read-only; a list to assign others."""
-        return self._weights(1)
-
-    @intercepts_.setter
-    def intercepts_(self, arrays: Sequence[Any]) -> None:
-        self._set_weights(1, arrays)
-
-    def _weights(self, first: int) -> list[Floats]:
-        arrays = self.trainer_.get_weights()[first::2]
-        for array in arrays:
-            array.flags.writeable = False  # a change would not reach the network
-        return arrays
-
-    def _set_weights(self, first: int, arrays: Sequence[Any]) -> None:
-        weights = self.trainer_.get_weights()
-        weights[first::2] = arrays
-        self.trainer_.model_ = self.trainer_.model_.with_weights(weights)
-
-    def _has_epochs(self) -> bool:
-        if self.solver == "lbfgs":
-            raise AttributeError("partial_fit needs the solver 'sgd' or 'adam'; got 'lbfgs'")
-        return True
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "trainer_")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def _outputs(self, X: Any) -> Floats:
-        """Outputs of the network, activated, in the wider dtype of X and the weights."""
-        check_is_fitted(self)
-        X = self._check(X, reset=False)
-        network, encoding = self.trainer_.model_.network, self.trainer_.model_.encoding
-        scaling, loss = encoding.inputs.scaling, encoding.outputs.loss
-        rows = scaling.apply(X, network.dtype)
-        outputs = predict(network, rows, self.threads, scaling, loss.name)
-        return outputs.astype(np.result_type(X, network.dtype), copy=False)
 
 
 def _part(given: Given, rows: Array) -> Given:
