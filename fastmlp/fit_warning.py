@@ -10,7 +10,8 @@ from typing import Any
 
 from .member import Line, current_member
 
-_PACKAGE = __name__.partition(".")[0] + "."
+# Modules between a line of the user and a warning: scikit-learn's wraps the fits of estimators.
+_INSIDE = (__name__.partition(".")[0] + ".", "sklearn.base")
 # Characters of a trainer's repr in a warning.
 _LENGTH = 100
 
@@ -37,7 +38,7 @@ def naming(trainer: Any) -> Iterator[None]:
 def caller() -> Line:
     """The line that called this package; in a thread of ``fit_many``, that which called it."""
     frame = sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(_INSIDE):
         frame = frame.f_back
     module, member = frame.f_globals.get("__name__", ""), current_member()
     if member is not None and module == "threading":

@@ -1,7 +1,7 @@
 """scikit-learn's ``MLPClassifier`` and ``MLPRegressor`` on top of ``Trainer``."""
 
 try:
-    from sklearn.utils.validation import validate_data as _  # since 1.6
+    from sklearn.utils.validation import validate_data  # noqa: F401  # since 1.6
 except ImportError as error:
     raise ImportError(
         "MLPClassifier and MLPRegressor need scikit-learn 1.6 or newer: "

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..data import Array
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.start import check_continues
-from ..inference.forward import predict
 from ..inputs import Scaling
+from ..network.encoding import Encoding
 from ..network.model import Model
-from ..network.packed_network import Floats
 from ..outputs import Outputs
 from ..settings import choices, resolved
 from ..trainer import Trainer
 from .epochs import Epochs, Score
+from .fitted import Fitted
 from .lbfgs import minimized
 from .samples import Samples, held_out
 from .scikit_learn import check_sample_weight, rows_of
@@ -51,10 +49,9 @@ class Fit(NamedTuple):
     before: Mapping[str, list[float]]  # the history that it continues
 
 
-class BaseMLP(Epochs):
+class BaseMLP(Epochs, Fitted):
     """Fits, weights and predictions of an estimator, by a trainer of its own."""
 
-    trainer_: Trainer
     n_layers_: int
     n_outputs_: int
     out_activation_: str
@@ -79,37 +76,24 @@ class BaseMLP(Epochs):
         """What held-out rows are stratified by."""
         return None
 
-    def _check(self, X: Any, *y: Any, **checks: Any) -> Any:
-        """X, made dense, and y, if given, as scikit-learn checks them."""
-        if y:
-            checks["multi_output"] = True
-        checked = validate_data(
-            self, X, *y, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), **checks
-        )
-        X, *y = checked if y else (checked,)
-        X = X.toarray() if issparse(X) else X
-        return (X, *y) if y else X
-
-    def _fit(
-        self, given: Given, validation: Given = _NONE, *, incremental: bool = False
-    ) -> Any:
-        before = dict(vars(self))
+    def _fit(self, given: Given, validation: Given = _NONE, *, incremental: bool = False) -> None:
+        before = dict(self.__dict__)
         try:
             fit = self._prepared(given, validation, incremental=incremental)
         except BaseException:  # nothing has changed
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
         self.trainer_ = fit.trainer
         if self.solver == "lbfgs":
             self._minimize(fit)
         else:
             self._train(fit, incremental=incremental)
-        return self
 
     def _prepared(self, given: Given, validation: Given, *, incremental: bool) -> Fit:
         """Check and encode everything; return the fit."""
         hidden_units(self.hidden_layer_sizes)
+        is_scored = self._stops_early(validation, incremental=incremental)
         old = getattr(self, "trainer_", None) if incremental or self.warm_start else None
         X, y = self._read(*given[:2], is_first=old is None, incremental=incremental)
         weights = None if given[2] is None else check_sample_weight(given[2], X)
@@ -125,7 +109,8 @@ class BaseMLP(Epochs):
         chosen = choices(trainer)
         settings = resolved(chosen, len(X), validated=False)
         if old is None:
-            known = first_model(first_inputs(X, weights, settings), outputs, settings, random)
+            encoding = Encoding(first_inputs(X, weights, settings), outputs)
+            known = first_model(encoding, settings, self.activation, random)
             self.t_, self.n_outputs_ = 0, outputs.count
             self.n_layers_ = len(known.network.layer_sizes)
         else:
@@ -137,12 +122,12 @@ class BaseMLP(Epochs):
         trainer.model_ = known
         scaling = known.encoding.inputs.scaling
         samples, score, validated = Samples(scaling.apply(X, dtype), y, weights), None, None
-        if not self._stops_early(validation, incremental=incremental):
+        if not is_scored:
             held = None
         elif validation[0] is None:
             train, rows = held_out(len(X), self.validation_fraction, self._strata(y), random)
             samples, held = samples.part(train), samples.part(rows)
-            validation = tuple(a if a is None else rows_of(a, rows) for a in given)
+            validation = _part(given, rows)
         else:
             held = self._read_held(validation, scaling, dtype)
         if held is not None:
@@ -160,18 +145,21 @@ class BaseMLP(Epochs):
 
     def _stops_early(self, validation: Given, *, incremental: bool) -> bool:
         """Whether rows are scored; a ValueError for arguments that contradict each other."""
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
         if (validation[0] is None) != (validation[1] is None):
             there, missing = ("X_val", "y_val") if validation[1] is None else ("y_val", "X_val")
             raise ValueError(f"{there} is provided, but {missing} was not provided.")
-        if self.early_stopping and incremental:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        stops_early = self.early_stopping and self.solver != "lbfgs"
-        if validation[0] is not None and not stops_early:
-            raise ValueError(
-                "X_val and y_val have an effect with early_stopping=True and the solvers 'sgd' and "
-                f"'adam' only; got {self.early_stopping} and {self.solver!r}"
-            )
-        return stops_early
+        if validation[0] is not None and not self.early_stopping:
+            raise ValueError("X_val and y_val need early_stopping=True; got False")
+        if self.solver == "lbfgs":
+            given = {
+                "dropout": np.any(self.dropout), "callbacks": self.callbacks is not None,
+                "X_val": validation[0] is not None,
+            }  # fmt: skip
+            for name in filter(given.get, given):
+                raise ValueError(f"{name} has no effect with solver='lbfgs'")
+        return self.early_stopping and self.solver != "lbfgs"
 
     def _read_held(self, validation: Given, scaling: Scaling, dtype: np.dtype[Any]) -> Samples:
         X, y = self._check(*validation[:2], reset=False)
@@ -211,11 +199,11 @@ class BaseMLP(Epochs):
                 raise ValueError(_NOT_FINITE) from error
             self._end_diverged()
         finally:
-            if self.early_stopping:
-                model = trainer.model_
-                network = model.network.trained(self._best.packed, model.network.state, 0)
-                trainer.model_ = replace(model, network=network)
-            del self._best
+            if self._best is not None and self.early_stopping:
+                network = trainer.model_.network
+                network = network.trained(self._best.packed, network.state, 0)
+                trainer.model_ = replace(trainer.model_, network=network)
+            del self._best  # pickles cannot hold it
         if trainer.stop_reason_ == "epochs" and not incremental:
             warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
@@ -232,54 +220,8 @@ class BaseMLP(Epochs):
             raise ValueError(_NOT_FINITE)
         fit.trainer.model_ = model
 
-    @property
-    def coefs_(self) -> list[Floats]:
-        """Weights of each layer, of shape (n_in, n_out), read-only; a list to assign others."""
-        return self._weights(0)
 
-    @coefs_.setter
-    def coefs_(self, arrays: Sequence[Any]) -> None:
-        self._set_weights(0, arrays)
-
-    @property
-    def intercepts_(self) -> list[Floats]:
-        """Biases of each layer, read-only; a list to assign others."""
-        return self._weights(1)
-
-    @intercepts_.setter
-    def intercepts_(self, arrays: Sequence[Any]) -> None:
-        self._set_weights(1, arrays)
-
-    def _weights(self, first: int) -> list[Floats]:
-        arrays = self.trainer_.get_weights()[first::2]
-        for array in arrays:
-            array.flags.writeable = False  # a change would not reach the network
-        return arrays
-
-    def _set_weights(self, first: int, arrays: Sequence[Any]) -> None:
-        weights = self.trainer_.get_weights()
-        weights[first::2] = arrays
-        self.trainer_.model_ = self.trainer_.model_.with_weights(weights)
-
-    def _has_epochs(self) -> bool:
-        if self.solver == "lbfgs":
-            raise AttributeError("partial_fit needs the solver 'sgd' or 'adam'; got 'lbfgs'")
-        return True
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "trainer_")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def _outputs(self, X: Any) -> Floats:
-        """Outputs of the network, activated, in the wider dtype of X and the weights."""
-        check_is_fitted(self)
-        X = self._check(X, reset=False)
-        network, encoding = self.trainer_.model_.network, self.trainer_.model_.encoding
-        scaling, loss = encoding.inputs.scaling, encoding.outputs.loss
-        rows = scaling.apply(X, network.dtype)
-        outputs = predict(network, rows, self.threads, scaling, loss.name)
-        return outputs.astype(np.result_type(X, network.dtype), copy=False)
+def _part(given: Given, rows: Array) -> Given:
+    """Some of the rows as they were given."""
+    X, y, weights = (None if a is None else rows_of(a, rows) for a in given)
+    return X, y, weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from ..losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from ..network.packed_network import Floats
 from ..outputs import Outputs
 from .base import BaseMLP
+from .parameters import CONSTRAINTS
 from .scikit_learn import StrOptions, fit_context, is_first_partial_fit
 
 # The activation of the output layer, by the kind of targets.
@@ -24,7 +25,123 @@ _ACTIVATIONS = {"classes": "softmax", "pair": "logistic", "labels": "logistic"}
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """TODO"""
+    """scikit-learn's ``MLPClassifier``, trained by the kernels of ``Trainer``.
+
+    The same numbers in float64, up to rounding: initial weights, orders of rows, loss curve,
+    scores, number of epochs. Parameters, attributes, warnings and errors are those of scikit-learn
+    1.9; those from ``class_weight`` on are further ones, which by default change nothing.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default (100,)
+        Units of the hidden layers; ``()`` for a linear model.
+    activation : {"relu", "identity", "logistic", "tanh"}
+        Activation of the hidden layers.
+    solver : {"adam", "sgd", "lbfgs"}
+        Adam, or stochastic gradient descent, on mini-batches; or L-BFGS of scipy on all rows.
+    alpha : float, default 0.0001
+        Penalty alpha / 2 * sum W^2, divided by the rows, or the sum of the weights, of a batch.
+    batch_size : int, default "auto"
+        Rows of a mini-batch; "auto" is 200, or all rows where they are fewer.
+    learning_rate : {"constant", "invscaling", "adaptive"}
+        Of "sgd": ``learning_rate_init`` throughout; after t rows ``learning_rate_init / (t + 1) **
+        power_t``; or a fifth whenever ``n_iter_no_change`` epochs do not improve, down to 1e-6.
+    learning_rate_init : float, default 0.001
+    power_t : float, default 0.5
+    max_iter : int, default 200
+        Maximum number of epochs, or of iterations of "lbfgs".
+    shuffle : bool, default True
+        Shuffle the rows in each epoch.
+    random_state : int or RandomState, optional
+        Of the initial weights, the rows held out, and the orders of the rows.
+    tol : float, default 0.0001
+        A fit ends when the loss, or with early stopping the score, has not improved by ``tol`` for
+        more than ``n_iter_no_change`` epochs; for "lbfgs", when no derivative exceeds it.
+    verbose : bool, default False
+        Print loss and score of each epoch.
+    warm_start : bool, default False
+        ``fit`` continues from the present weights.
+    momentum : float, default 0.9
+    nesterovs_momentum : bool, default True
+        Of "sgd".
+    early_stopping : bool, default False
+        Hold out rows, stratified for two classes, and stop by their score; the weights of the best
+        epoch are restored. Not for "lbfgs", as in scikit-learn.
+    validation_fraction : float, default 0.1
+        Fraction of the rows held out.
+    beta_1, beta_2 : float, default 0.9 and 0.999
+    epsilon : float, default 1e-8
+        Of "adam".
+    n_iter_no_change : int, default 10
+        Epochs without improvement, see ``tol``; ``numpy.inf`` for no end.
+    max_fun : int, default 15000
+        Maximum number of evaluations of the loss by "lbfgs".
+    class_weight : dict, list of dict or "balanced", optional
+        Weights of classes in the loss, as in ``sklearn.utils.compute_sample_weight``, computed from
+        the training rows. Scores are not weighted by class.
+    dropout : float or sequence of float, default 0.0
+    scaling : str, float or sequence of float, optional
+        As for ``Trainer``. A scaling is learned from all rows given to ``fit``; ``coefs_[0]``
+        applies to the scaled features.
+    scoring : str or callable, optional
+        What early stopping goes by: a scorer, as in ``cross_val_score``, or "loss", the negative
+        loss of the held-out rows. By default accuracy.
+    time_budget : float, optional
+        Seconds after which a fit ends, as for ``Trainer``.
+    threads : int, optional
+        Maximum number of threads; by default as many as the process may use.
+    dtype : {"float32", "float64"}, optional
+        Type of weights and arithmetic; by default float32 for X of float32, else float64.
+    callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them, optional
+        Called as ``callback(estimator.trainer_, epoch, logs)`` after each epoch, see ``Trainer``.
+
+    Attributes
+    ----------
+    classes_ : array of shape (c,)
+        The labels, sorted.
+    coefs_, intercepts_ : list of array
+        Weights of shape (n_in, n_out) and biases of each layer. They are read-only; assign a whole
+        list to change the network.
+    loss_ : float
+        Loss of the last epoch, the mean over its batches, each before its update, with the penalty.
+    loss_curve_ : list of float
+        Loss of each epoch of ``fit``, ``partial_fit`` and warm starts.
+    best_loss_ : float or None
+        Smallest loss; None with early stopping.
+    validation_scores_, best_validation_score_ : list of float, and float
+        Scores of the held-out rows; None without early stopping.
+    n_iter_ : int
+        Epochs, or iterations of "lbfgs", of the last call.
+    t_ : int
+        Rows trained on.
+    n_layers_, n_outputs_ : int
+        Layers, those of the inputs and the outputs included; outputs.
+    out_activation_ : str
+        "softmax"; "logistic" for two classes and for several labels in a row.
+    n_features_in_ : int
+    feature_names_in_ : array of str
+        Names of the columns of X, if it was a table with names.
+    trainer_ : Trainer
+        The trainer that has been fitted: ``history``, ``summary()``, ``get_state()``. Changes of
+        its settings have no effect on the estimator.
+
+    Notes
+    -----
+    Differences from scikit-learn: the loss of a probability below 2e-16 (in float32 1e-7), which
+    scikit-learn clips there, is reported as it is; training is the same. Where the loss is no
+    longer finite, a fit ends at once, with the ValueError that scikit-learn raises after
+    ``max_iter`` epochs; with early stopping the best weights stay. A batch of rows of weight 0 is
+    passed over. float32 is used throughout, also by "lbfgs" and for targets in float64. Sparse X is
+    converted to a dense array, which needs 8 bytes (4 in float32) for each of its numbers.
+
+    Examples
+    --------
+    >>> import numpy as np, fastmlp
+    >>> X = np.random.default_rng(0).normal(size=(200, 4))
+    >>> classifier = fastmlp.MLPClassifier(random_state=0, tol=0.01).fit(X, X[:, 0] > 0)
+    >>> classifier.predict_proba(X[:5]).shape
+    (5, 2)
+    """
 
     classes_: Array
     class_weight: Any
@@ -32,8 +149,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     _kind: str
     _is_sparse: bool
 
-    _parameter_constraints = {
-        **BaseMLP._parameter_constraints,
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
@@ -85,8 +202,32 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y_val: npt.ArrayLike | None = None,
         sample_weight_val: npt.ArrayLike | None = None,
     ) -> MLPClassifier:
-        """TODO"""
-        return self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        """Fit the network to rows X and their targets y.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n, d)
+            Finite numbers.
+        y : array of shape (n,) or (n, c)
+            One label for each row, or rows of 0 and 1, a column for each label.
+        sample_weight : array of shape (n,), optional
+            The losses of a batch are divided by the sum of its weights.
+        X_val, y_val, sample_weight_val : arrays, optional
+            Rows that early stopping scores, in place of held-out ones.
+
+        Returns
+        -------
+        MLPClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            For unusable input, which leaves the estimator as it was; and when the weights are no
+            longer finite, see Notes.
+        """
+        self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        return self
 
     @available_if(lambda self: self._has_epochs())
     @fit_context(prefer_skip_nested_validation=True)
@@ -97,11 +238,32 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         sample_weight: npt.ArrayLike | None = None,
         classes: npt.ArrayLike | None = None,
     ) -> MLPClassifier:
-        """TODO"""
+        """Train one epoch on the rows of X, with the present state of the optimizer.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for ``fit``.
+        classes : array of shape (c,), optional
+            All labels; needed in the first call.
+
+        Returns
+        -------
+        MLPClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            As ``fit``, and with early stopping.
+        AttributeError
+            With the solver "lbfgs".
+        """
         if is_first_partial_fit(self, classes):
             is_multilabel = type_of_target(y, input_name="y").startswith("multilabel")
             self._learn_kind(y if is_multilabel else classes)
-        return self._fit((X, y, sample_weight), incremental=True)  # type: ignore[no-any-return]
+        self._fit((X, y, sample_weight), incremental=True)
+        return self
 
     def _learn_kind(self, y: Any) -> None:
         is_multilabel = type_of_target(y, input_name="y").startswith("multilabel")
@@ -134,7 +296,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 "`y` has classes not in `self.classes_`. `self.classes_` has "
                 f"{self.classes_}. 'y' has {unknown}."
             )
-        indices = np.searchsorted(self.classes_, y).astype(np.int32)
+        indices: Array = np.searchsorted(self.classes_, y).astype(np.int32)
         return indices if self._kind == "classes" else indices[:, None] > 0
 
     def _first_outputs(self, y: Array) -> Outputs:
@@ -158,7 +320,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return y if self._kind == "pair" else None
 
     def predict(self, X: npt.ArrayLike) -> Array:
-        """TODO"""
+        """Return the predicted label of each row, or rows of 0 and 1, as y of the fit."""
         outputs = self._outputs(X)
         if self._kind == "classes":
             return np.asarray(self.classes_[outputs.argmax(axis=1)])
@@ -169,12 +331,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return np.asarray(self.classes_[indices[:, 0] % len(self.classes_)])
 
     def predict_proba(self, X: npt.ArrayLike) -> Floats:
-        """TODO"""
+        """Return the probability of each class, or of each label, shape (n, c)."""
         outputs = self._outputs(X)
         return np.hstack([1 - outputs, outputs]) if self._kind == "pair" else outputs
 
     def predict_log_proba(self, X: npt.ArrayLike) -> Floats:
-        """TODO"""
+        """Return the logarithms of ``predict_proba``."""
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
 

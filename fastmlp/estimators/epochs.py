@@ -20,17 +20,19 @@ class Epochs(Parameters):
 
     loss_: float
     loss_curve_: list[float]
-    best_loss_: float | None
-    validation_scores_: list[float] | None
-    best_validation_score_: float | None
+    best_loss_: Any  # None with early stopping, the next two without it
+    validation_scores_: Any
+    best_validation_score_: Any
     n_iter_: int
     t_: int
     _no_improvement_count: int
-    _best: Network  # while there is a fit, as a pickle could not hold it
+    # The network of the best score, in a fit. None stands for the last one: in a warm start
+    # scikit-learn's copies of the best weights are the very weights that it trains.
+    _best: Network | None = None
 
     def _begin(self, network: Network, *, is_first: bool) -> None:
         """Begin a fit with ``network``; values of earlier fits stay, unless it is the first."""
-        self.n_iter_, self._best = 0, network
+        self.n_iter_, self._best = 0, network if is_first else None
         if is_first:
             self.loss_curve_, self._no_improvement_count = [], 0
         if is_first or (self.best_loss_ is None) != self.early_stopping:
@@ -40,7 +42,7 @@ class Epochs(Parameters):
             self.best_validation_score_ = -math.inf if stops else None
 
     def _end_diverged(self) -> None:
-        """Record an epoch whose loss is not finite."""
+        """Record an epoch whose loss is not finite, with early stopping."""
         self.n_iter_ += 1
         self.loss_ = math.nan
         self.loss_curve_.append(math.nan)
@@ -66,15 +68,12 @@ class Epochs(Parameters):
             self._end_of_improvement(trainer)
 
     def _judge_loss(self, loss: float) -> None:
-        assert self.best_loss_ is not None
         has_improved = not loss > self.best_loss_ - self.tol
         self._no_improvement_count = 0 if has_improved else self._no_improvement_count + 1
         if loss < self.best_loss_:
             self.best_loss_ = loss
 
     def _judge_score(self, score: float, trainer: Any) -> None:
-        assert self.validation_scores_ is not None
-        assert self.best_validation_score_ is not None
         self.validation_scores_.append(score)
         if self.verbose:
             print(f"Validation score: {score:f}")

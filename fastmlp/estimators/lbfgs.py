@@ -24,9 +24,7 @@ class Minimum(NamedTuple):
 
 
 @counted_as_fit()
-def minimized(
-    model: Model, data: FitData, *, max_fun: int, tol: float, verbose: bool
-) -> Minimum:
+def minimized(model: Model, data: FitData, *, max_fun: int, tol: float, verbose: bool) -> Minimum:
     """Minimize the loss of all rows from the weights of ``model`` on; warn if it has not converged.
 
     Limits are the settings ``epochs`` and ``time_budget``, besides ``max_fun`` evaluations.

@@ -16,6 +16,43 @@ _POSITIVE = Interval(Real, 0, None, closed="neither")
 _FRACTION = Interval(Real, 0, 1, closed="left")
 
 
+# What fit accepts of each, in the terms of scikit-learn's checks.
+CONSTRAINTS: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", _COUNT],
+    "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+    "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+    "alpha": [_NOT_NEGATIVE],
+    "batch_size": [StrOptions({"auto"}), _COUNT],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+    "learning_rate_init": [_POSITIVE],
+    "power_t": [_NOT_NEGATIVE],
+    "max_iter": [_COUNT],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [_NOT_NEGATIVE],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [_FRACTION],
+    "beta_1": [_FRACTION],
+    "beta_2": [_FRACTION],
+    "epsilon": [_POSITIVE],
+    "n_iter_no_change": [_COUNT, Options(Real, {np.inf})],
+    "max_fun": [_COUNT],
+    "dropout": [_FRACTION, "array-like"],
+    "scaling": [StrOptions({"auto", *LEARNED_SCALINGS}), _POSITIVE, "array-like", None],
+    "scoring": [str, callable, None],
+    "time_budget": [_POSITIVE, None],
+    "threads": [_COUNT, None],
+    "dtype": [
+        StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64}), None,
+    ],
+    "callbacks": [callable, HasMethods("for_fit"), "array-like", None],
+}  # fmt: skip
+
+
 class Parameters(BaseEstimator):
     """Base that stores the parameters as they are given; ``fit`` checks them."""
 
@@ -50,41 +87,6 @@ class Parameters(BaseEstimator):
     dtype: Any
     callbacks: Any
 
-    _parameter_constraints: dict[str, list[Any]] = {
-        "hidden_layer_sizes": ["array-like", _COUNT],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
-        "alpha": [_NOT_NEGATIVE],
-        "batch_size": [StrOptions({"auto"}), _COUNT],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-        "learning_rate_init": [_POSITIVE],
-        "power_t": [_NOT_NEGATIVE],
-        "max_iter": [_COUNT],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [_NOT_NEGATIVE],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [_FRACTION],
-        "beta_1": [_FRACTION],
-        "beta_2": [_FRACTION],
-        "epsilon": [_POSITIVE],
-        "n_iter_no_change": [_COUNT, Options(Real, {np.inf})],
-        "max_fun": [_COUNT],
-        "dropout": [_FRACTION, "array-like"],
-        "scaling": [StrOptions({"auto", *LEARNED_SCALINGS}), _POSITIVE, "array-like", None],
-        "scoring": [str, callable, None],
-        "time_budget": [_POSITIVE, None],
-        "threads": [_COUNT, None],
-        "dtype": [
-            StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64}), None,
-        ],
-        "callbacks": [callable, HasMethods("for_fit"), "array-like", None],
-    }  # fmt: skip
-
     def _store(self, given: Mapping[str, Any]) -> None:
         """Store the arguments of the constructor, from its ``locals()``."""
-        vars(self).update((name, value) for name, value in given.items() if name != "self")
+        self.__dict__.update((name, value) for name, value in given.items() if name != "self")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +15,42 @@ from ..losses import Poisson, SquaredError
 from ..network.packed_network import Floats
 from ..outputs import Outputs
 from .base import BaseMLP
+from .parameters import CONSTRAINTS
 from .scikit_learn import StrOptions, fit_context
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
-    """TODO"""
+    """scikit-learn's ``MLPRegressor``, trained by the kernels of ``Trainer``.
+
+    Parameters and attributes that are not listed here are those of ``MLPClassifier``, without
+    ``class_weight``; see there for what differs from scikit-learn.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "poisson"}
+        Half the squared error, the mean over the targets; or half the Poisson deviance, their sum,
+        for y >= 0, whose logarithms the network predicts.
+    scoring : str or callable, optional
+        As for ``MLPClassifier``; by default R².
+
+    Attributes
+    ----------
+    out_activation_ : str
+        "identity" or "exp".
+
+    Examples
+    --------
+    >>> import numpy as np, fastmlp
+    >>> X = np.random.default_rng(0).normal(size=(200, 4))
+    >>> regressor = fastmlp.MLPRegressor(random_state=0, tol=0.01).fit(X, X[:, 0])
+    >>> regressor.predict(X[:5]).shape
+    (5,)
+    """
 
     loss: str
 
-    _parameter_constraints = {
-        **BaseMLP._parameter_constraints,
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
         "loss": [StrOptions({"squared_error", "poisson"})],
     }
 
@@ -76,16 +102,59 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         y_val: npt.ArrayLike | None = None,
         sample_weight_val: npt.ArrayLike | None = None,
     ) -> MLPRegressor:
-        """TODO"""
-        return self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        """Fit the network to rows X and their targets y.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n, d)
+            Finite numbers.
+        y : array of shape (n,) or (n, c)
+            Numbers, a column for each target.
+        sample_weight : array of shape (n,), optional
+            The losses of a batch are divided by the sum of its weights.
+        X_val, y_val, sample_weight_val : arrays, optional
+            Rows that early stopping scores, in place of held-out ones.
+
+        Returns
+        -------
+        MLPRegressor
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            For unusable input, which leaves the estimator as it was; and when the weights are no
+            longer finite, see ``MLPClassifier``.
+        """
+        self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        return self
 
     @available_if(lambda self: self._has_epochs())
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> MLPRegressor:
-        """TODO"""
-        return self._fit((X, y, sample_weight), incremental=True)  # type: ignore[no-any-return]
+        """Train one epoch on the rows of X, with the present state of the optimizer.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for ``fit``.
+
+        Returns
+        -------
+        MLPRegressor
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            As ``fit``, and with early stopping.
+        AttributeError
+            With the solver "lbfgs".
+        """
+        self._fit((X, y, sample_weight), incremental=True)
+        return self
 
     def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
         X, y = self._check(X, y, reset=is_first, y_numeric=True)
@@ -105,6 +174,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return Outputs(loss, count, None, np.zeros(count), np.ones(count), count == 1)
 
     def predict(self, X: npt.ArrayLike) -> Floats:
-        """TODO"""
+        """Return predicted numbers, shape (n,), or (n, c) for several targets."""
         outputs = self._outputs(X)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs

@@ -12,7 +12,6 @@ from ..network.encoding import Encoding
 from ..network.model import Model
 from ..network.packed_network import Network
 from ..optimizers import SGD, Adam, Optimizer
-from ..outputs import Outputs
 from ..settings import FitSettings
 from ..trainer import Trainer
 from .parameters import Parameters
@@ -37,9 +36,10 @@ def trainer_of(given: Parameters, loss: Loss, dtype: np.dtype[Any]) -> Trainer:
     TypeError, ValueError
         For items of sequences, which scikit-learn's constraints do not check.
     """
+    hidden = hidden_units(given.hidden_layer_sizes)
     return Trainer(
-        hidden_units(given.hidden_layer_sizes),
-        activation=given.activation,
+        hidden,
+        activation=given.activation if hidden else (),
         dropout=given.dropout,
         loss=loss,
         optimizer=_optimizer(given),
@@ -75,14 +75,15 @@ def first_inputs(X: Array, weights: Array | None, settings: FitSettings) -> Inpu
 
 
 def first_model(
-    inputs: Inputs, outputs: Outputs, settings: FitSettings, random: np.random.RandomState
+    encoding: Encoding, settings: FitSettings, activation: str, random: np.random.RandomState
 ) -> Model:
     """A model with weights and biases drawn uniformly, layer by layer."""
-    factor = 2.0 if settings.activation == "logistic" else 6.0
+    inputs, outputs = encoding.inputs, encoding.outputs
+    factor = 2.0 if activation == "logistic" else 6.0
     weights = []
     for n_in, n_out in pairwise((inputs.count, *settings.hidden, outputs.count)):
         bound = np.sqrt(factor / (n_in + n_out))
         weights.append(random.uniform(-bound, bound, (n_in, n_out)))
         weights.append(random.uniform(-bound, bound, n_out))
     network = Network(weights, settings.dtype, settings.activations(len(settings.hidden)))
-    return Model(network, Encoding(inputs, outputs), settings.hidden)
+    return Model(network, encoding, settings.hidden)

@@ -1,0 +1,84 @@
+"""What a fitted estimator has: its network, as weights and as predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..inference.forward import predict
+from ..network.packed_network import Floats
+from ..trainer import Trainer
+from .parameters import Parameters
+
+
+class Fitted(Parameters):
+    """The part of an estimator that uses the network of its trainer."""
+
+    trainer_: Trainer
+
+    @property
+    def coefs_(self) -> list[Floats]:
+        """Weights of each layer, of shape (n_in, n_out), read-only; a list to assign others."""
+        return self._weights(0)
+
+    @coefs_.setter
+    def coefs_(self, arrays: Sequence[Any]) -> None:
+        self._set_weights(0, arrays)
+
+    @property
+    def intercepts_(self) -> list[Floats]:
+        """Biases of each layer, read-only; a list to assign others."""
+        return self._weights(1)
+
+    @intercepts_.setter
+    def intercepts_(self, arrays: Sequence[Any]) -> None:
+        self._set_weights(1, arrays)
+
+    def _weights(self, first: int) -> list[Floats]:
+        arrays = self.trainer_.get_weights()[first::2]
+        for array in arrays:
+            array.flags.writeable = False  # a change would not reach the network
+        return arrays
+
+    def _set_weights(self, first: int, arrays: Sequence[Any]) -> None:
+        weights = self.trainer_.get_weights()
+        weights[first::2] = arrays
+        self.trainer_.model_ = self.trainer_.model_.with_weights(weights)
+
+    def _has_epochs(self) -> bool:
+        if self.solver == "lbfgs":
+            raise AttributeError("partial_fit needs the solver 'sgd' or 'adam'; got 'lbfgs'")
+        return True
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "trainer_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _outputs(self, X: Any) -> Floats:
+        """Outputs of the network, activated, in the wider dtype of X and the weights."""
+        check_is_fitted(self)
+        X = self._check(X, reset=False)
+        network, encoding = self.trainer_.model_.network, self.trainer_.model_.encoding
+        scaling, loss = encoding.inputs.scaling, encoding.outputs.loss
+        rows = scaling.apply(X, network.dtype)
+        outputs = predict(network, rows, self.threads, scaling, loss.name)
+        return outputs.astype(np.result_type(X, network.dtype), copy=False)
+
+    def _check(self, X: Any, *y: Any, **checks: Any) -> Any:
+        """X, made dense, and y, if given, as scikit-learn checks them."""
+        if y:
+            checks["multi_output"] = True
+        checked = validate_data(
+            self, X, *y, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), **checks
+        )
+        X = checked[0] if y else checked
+        X = X.toarray() if issparse(X) else X
+        return (X, checked[1]) if y else X

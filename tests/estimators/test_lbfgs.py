@@ -1,0 +1,108 @@
+"""L-BFGS on all rows: scikit-learn's path and optimum, and its limits."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from fastmlp import MLPClassifier, MLPRegressor
+from tests.estimators.data import (
+    WEIGHTS,
+    X,
+    Y,
+    assert_close,
+    assert_same_network,
+    fitted,
+    not_converged,
+    pair,
+)
+from tests.helpers.basics import needs_compiler
+
+pytestmark = needs_compiler
+
+
+@not_converged
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("kind", Y)
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+def test_path(activation: str, kind: str, weights: Any) -> None:
+    """The same iterations, until rounding errors, or probabilities that scikit-learn clips, tell."""
+    options = {"solver": "lbfgs", "activation": activation, "alpha": 0.01, "max_iter": 2}
+    theirs, ours = fitted(kind, weights, **options)
+    assert ours.n_iter_ == theirs.n_iter_ == 2
+    assert_close(ours.loss_, theirs.loss_, 1e-9)
+    assert_same_network(theirs, ours, 1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", Y)
+def test_optimum(kind: str, dtype: Any) -> None:
+    """A linear model has one."""
+    options = {"solver": "lbfgs", "hidden_layer_sizes": (), "alpha": 1.0, "max_iter": 1000}
+    theirs, ours = fitted(kind, WEIGHTS, dtype, **options)
+    assert_close(ours.loss_, theirs.loss_, 1e-6)
+    for mine, its in zip(ours.coefs_, theirs.coefs_, strict=True):
+        assert_close(mine, its, 2e-3)
+    assert ours.coefs_[0].dtype == dtype
+
+
+def test_attributes() -> None:
+    model = MLPRegressor(solver="lbfgs", max_iter=300, tol=0.01, random_state=0)
+    model.fit(X, Y["number"])
+    assert (model.n_layers_, model.n_outputs_, model.t_) == (3, 1, 0)
+    assert 0 < model.n_iter_ < 300
+    for name in ("loss_curve_", "validation_scores_", "partial_fit"):
+        assert not hasattr(model, name)
+
+
+@pytest.mark.parametrize("limit", [{"max_iter": 3}, {"max_fun": 3}])
+def test_limits(limit: dict[str, int]) -> None:
+    model = MLPClassifier(solver="lbfgs", random_state=0, **limit)
+    with pytest.warns(ConvergenceWarning, match="lbfgs failed to converge after 3"):
+        model.fit(X, Y["pair"])
+    assert model.n_iter_ == 3
+
+
+def test_warm_start() -> None:
+    """It goes on from the weights, and costs no iteration where they are a minimum."""
+    for one in pair("number", solver="lbfgs", warm_start=True, max_iter=2000, tol=0.01, alpha=1):
+        first = one.fit(X, Y["number"]).n_iter_
+        again = one.fit(X, Y["number"]).n_iter_
+        assert again <= 1 < first
+
+
+def test_time_budget() -> None:
+    """It ends without a warning of convergence, as an end by time says nothing of it."""
+    model = MLPRegressor(
+        hidden_layer_sizes=(300, 300), solver="lbfgs", max_iter=10**6, time_budget=0.3, tol=0
+    )
+    start = time.perf_counter()
+    model.set_params(max_fun=10**7).fit(np.tile(X, (20, 1)), np.tile(Y["number"], 20))
+    assert time.perf_counter() - start < 20
+    assert model.n_iter_ > 0
+
+
+@not_converged
+def test_verbose(capsys: Any) -> None:
+    model = MLPClassifier(solver="lbfgs", max_iter=3, verbose=True, random_state=0)
+    model.fit(X, Y["pair"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == [f"Iteration {k}" for k in (1, 2, 3)]
+    assert float(lines[-1].split()[-1]) == pytest.approx(model.loss_)
+
+
+@pytest.mark.parametrize("option", [{"dropout": 0.5}, {"callbacks": print}], ids=repr)
+def test_what_has_no_effect(option: dict[str, Any]) -> None:
+    name = next(iter(option))
+    with pytest.raises(ValueError, match=f"{name} has no effect with solver='lbfgs'"):
+        MLPClassifier(solver="lbfgs", **option).fit(X, Y["pair"])
+
+
+def test_a_loss_that_overflows() -> None:
+    """As in scikit-learn, no step is taken."""
+    model = MLPRegressor(solver="lbfgs", random_state=0)
+    with pytest.warns(ConvergenceWarning, match="ABNORMAL"):
+        model.fit(X * 1e300, Y["number"])
+    assert model.n_iter_ == 0
