@@ -261,13 +261,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         if is_first_partial_fit(self, classes):
             is_multilabel = type_of_target(y, input_name="y").startswith("multilabel")
-            self._learn_kind(y if is_multilabel else classes)
+            known = y if is_multilabel else classes
+            self._learn_kind(known, unique_labels(known), is_multilabel=is_multilabel)
         self._fit((X, y, sample_weight), incremental=True)
         return self
 
-    def _learn_kind(self, y: Any) -> None:
-        is_multilabel = type_of_target(y, input_name="y").startswith("multilabel")
-        few = "pair" if len(unique_labels(y)) <= 2 else "classes"
+    def _learn_kind(self, y: Any, labels: Array, *, is_multilabel: bool) -> None:
+        few = "pair" if len(labels) <= 2 else "classes"
         self._kind, self._is_sparse = "labels" if is_multilabel else few, issparse(y)
 
     def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
@@ -276,7 +276,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         labels = unique_labels(y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self.classes_ = labels
-            self._learn_kind(y)
+            self._learn_kind(y, labels, is_multilabel=y.ndim == 2)
         elif self.warm_start and set(labels) != set(self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
