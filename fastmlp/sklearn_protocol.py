@@ -78,6 +78,10 @@ class SklearnProtocol:
         """Return the metadata that the methods take and ask for, as scikit-learn reads it."""
         return self._routing(self._requests)
 
+    @property
+    def _metadata_request(self) -> Any:  # scorers of scikit-learn 1.6 and 1.7 read it
+        return self._routing(self._requests)
+
     def _routing(self, requests: Requests) -> Any:
         from sklearn.utils.metadata_routing import MetadataRequest
 
@@ -95,10 +99,6 @@ class SklearnProtocol:
 
 class SklearnPredictor(SklearnProtocol, Predictor):
     """A trainer as an estimator: its settings are the parameters."""
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the settings as given, by name; none has parameters of its own, also ``deep``."""
-        return {name: getattr(self, name) for name in SETTINGS}
 
     def set_params(self: P, **settings: Any) -> P:
         """Assign settings by name, all of them or, where one is refused, none.

@@ -39,7 +39,7 @@ from .network.saved_state import (
     with_settings,
     without_settings,
 )
-from .settings import Choices, FitSettings, auto_values, choices, resolved
+from .settings import SETTINGS, Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.checks import as_tuple
 from .settings.combinations import check_open_ended
@@ -59,8 +59,8 @@ class Trainer(SklearnPredictor):
     Dense layers in compiled, multithreaded kernels. The result does not depend on the number of
     threads.
 
-    scikit-learn's tools take it as an estimator: with loss="auto" as a classifier, until a fit has
-    found numbers; pipelines, searches and ensembles of regressors need the name of the loss.
+    scikit-learn's pipelines, searches and ensembles take it as an estimator: with loss="auto" as a
+    classifier, until a fit has found numbers, so that ensembles of regressors need another loss.
 
     Parameters are also attributes. A new value takes effect at the next fit. Notes lists what
     "auto" becomes; ``auto_`` holds the values after a fit.
@@ -162,7 +162,8 @@ class Trainer(SklearnPredictor):
     dtype : {"float32", "float64"}
         Type of the weights and of all arithmetic.
     threads : int, optional
-        Maximum number of threads; by default as many as the process may use.
+        Maximum number of threads; by default as many as the process may use. Fits in several
+        threads of Python share these.
     seed : int, optional
         Seed of the initial weights, the held-out rows, the orders of rows and dropout.
     warm_start : bool, default False
@@ -196,7 +197,8 @@ class Trainer(SklearnPredictor):
     stop_training : bool
         Set by a callback to stop after the present epoch; False at the start of a fit.
     classes_ : array of shape (c,)
-        The labels, sorted; column k of probabilities belongs to ``classes_[k]``.
+        The labels, sorted; column k of probabilities belongs to ``classes_[k]``. For columns of
+        labels 0, 1, ...; for numbers there is no such attribute.
     scaling_ : Scaling
         The scaling of the features: ``kind``, ``reason`` (if "auto"), ``centre``, ``factor``.
     n_features_in_ : int
@@ -298,7 +300,7 @@ class Trainer(SklearnPredictor):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the settings as given, by name; none has parameters of its own, also ``deep``."""
-        params = super().get_params(deep)
+        params = {name: getattr(self, name) for name in SETTINGS}
         if self._fitting is not None:  # a callback may have set another rate, for this fit
             params["learning_rate"] = self._fitting.learning_rate
         return params

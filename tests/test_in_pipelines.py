@@ -46,8 +46,11 @@ from fastmlp.kernels.runs.threads import processors, usable_threads
 from tests.helpers.basics import Array, needs_compiler
 from tests.helpers.models import same_weights
 
-# Fits are short, and folds small.
-pytestmark = [needs_compiler, pytest.mark.filterwarnings("ignore::fastmlp.FitWarning")]
+pytestmark = [
+    needs_compiler,
+    pytest.mark.filterwarnings("ignore::fastmlp.FitWarning"),  # fits are short, and folds small
+    pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning"),  # of scikit-learn 1.6
+]
 
 _rng = np.random.default_rng(0)
 LABELS = np.array(["a", "b", "c"])[np.arange(90) % 3]
@@ -95,11 +98,12 @@ TABLE["kind"] = pd.Categorical(np.where(X[:, 3] > 0, "up", "down"))
 
 
 def test_tables_of_a_column_transformer() -> None:
-    """What it gives has names, with ``set_output``."""
+    """What it gives has names, with ``set_output`` around it and the trainer."""
     columns = make_column_transformer(
         (StandardScaler(), ["u", "v", "w"]), (OneHotEncoder(sparse_output=False), ["kind"])
-    ).set_output(transform="pandas")
+    )
     pipe = Pipeline([("columns", columns), ("trainer", classifier())])
+    pipe.set_output(transform="pandas")
     scores = cross_val_score(pipe, TABLE, LABELS, cv=FOLDS, error_score="raise")
     assert scores.tolist() == by_hand(pipe, TABLE, LABELS)
     assert scores.mean() > 0.6
@@ -324,10 +328,10 @@ def test_weights_are_passed_on() -> None:
     """Through a pipeline in a search, to ``fit`` and to ``score``."""
     model = classifier().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
     scaler = StandardScaler().set_fit_request(sample_weight=False)
-    search = GridSearchCV(
-        Pipeline([("scaler", scaler), ("mlp", model)]), {"mlp__hidden": [6]}, cv=FOLDS,
-        error_score="raise",
-    )  # fmt: skip
+    pipe = Pipeline([("scaler", scaler), ("mlp", model)])
+    if tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 8):
+        pipe.set_score_request(sample_weight=True)
+    search = GridSearchCV(pipe, {"mlp__hidden": [6]}, cv=FOLDS, error_score="raise")
     search.fit(X, LABELS, sample_weight=WEIGHTS)
     scaled = StandardScaler().fit_transform(X)
     wanted = classifier().fit(scaled, LABELS, sample_weight=WEIGHTS)

@@ -99,7 +99,8 @@ class BaseMLP(Epochs, Fitted):
         weights = None if given[2] is None else check_sample_weight(given[2], X)
         random = check_random_state(self.random_state)
         if old is None:
-            outputs, dtype = self._first_outputs(y), np.dtype(self.dtype or X.dtype)
+            dtype = np.dtype(self.dtype or X.dtype)
+            outputs = replace(self._first_outputs(y), least_probability=np.finfo(dtype).eps)
         else:
             outputs, dtype = old.model_.encoding.outputs, old.model_.network.dtype
         if y.ndim == 2 and y.shape[1] != outputs.count:

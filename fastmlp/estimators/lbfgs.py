@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.objective import Objective
+from ..kernels.runs.threads import counted_as_fit
 from ..network.model import Model
 
 
@@ -22,6 +23,7 @@ class Minimum(NamedTuple):
     n_iter: int
 
 
+@counted_as_fit()
 def minimized(model: Model, data: FitData, *, max_fun: int, tol: float, verbose: bool) -> Minimum:
     """Minimize the loss of all rows from the weights of ``model`` on; warn if it has not converged.
 

@@ -1,5 +1,7 @@
 """The memory of a fit: its plan, and the kernels' job on it."""
 
+import math
+
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.jobs import training_job
 from ..kernels.runs.launch import Job
@@ -10,8 +12,9 @@ from ..network.packed_network import Floats, Network
 from ..settings import FitSettings
 from .dataset import FitData
 
-# A chunk of less work takes less time than synchronizing a team.
-_TEAM_FLOPS = 1e6
+# A chunk of less work takes less time than synchronizing a team, and an epoch of less work less
+# than starting one; beside a busy process that may take 10 ms, a fit of 100 rows 0.7.
+_TEAM_FLOPS, _EPOCH_FLOPS = 1e6, 1e7
 
 
 def allocate(
@@ -24,7 +27,7 @@ def allocate(
     settings, scaling = data.settings, data.encoding.inputs.scaling
     before_rule = _before_rule(settings, keeps_gradient=keeps_gradient)
     batch_size = min(settings.batch_size, len(data.X))
-    plan = _plan(network, settings, batch_size, before_rule, skip_zeros=skip_zeros)
+    plan = _plan(network, settings, batch_size, len(data.X), before_rule, skip_zeros=skip_zeros)
     memory = aligned_zeros(plan.memory_size, network.dtype)
     memory[plan.runs["one"][0]] = 1
     job = training_job(
@@ -53,7 +56,8 @@ def reads_rows(network: Network, data: FitData) -> bool:
 
 def fit_bytes(network: Network, settings: FitSettings) -> int:
     """Bytes of memory of a fit, without its rows and targets."""
-    plan = _plan(network, settings, settings.batch_size, _before_rule(settings), skip_zeros=False)
+    batch_size, before_rule = settings.batch_size, _before_rule(settings)
+    plan = _plan(network, settings, batch_size, math.inf, before_rule, skip_zeros=False)
     return plan.memory_size * network.dtype.itemsize
 
 
@@ -63,15 +67,15 @@ def chunk_flops(network: Network, batch_size: int) -> int:
 
 
 def _plan(
-    network: Network, settings: FitSettings, batch_size: int, before_rule: set[str], *,
-    skip_zeros: bool,
+    network: Network, settings: FitSettings, batch_size: int, rows: float, before_rule: set[str],
+    *, skip_zeros: bool,
 ) -> Plan:  # fmt: skip
     return make_plan(
         network.layer_sizes,
         network.dtype,
         chunk=min(batch_size, MAX_CHUNK),
         batch_size=batch_size,
-        members=_team_size(network, batch_size, settings.threads),
+        members=_team_size(network, batch_size, rows, settings.threads),
         state_vectors=RULES[settings.optimizer.rule].state_vectors,
         skip_zeros=skip_zeros,
         keeps_gradient=not before_rule.isdisjoint({"clipping", "gradient"}),
@@ -79,9 +83,10 @@ def _plan(
     )
 
 
-def _team_size(network: Network, batch_size: int, threads: int | None) -> int:
+def _team_size(network: Network, batch_size: int, rows: float, threads: int | None) -> int:
     """Number of threads, at most one per panel, as others would only wait."""
-    if threads is None and chunk_flops(network, batch_size) < _TEAM_FLOPS:
+    work, most = chunk_flops(network, batch_size), 6 * rows * network.multiply_adds
+    if threads is None and (work < _TEAM_FLOPS or most < _EPOCH_FLOPS):
         return 1
     layers, _ = weight_layout(network.layer_sizes, network.dtype.itemsize)
     return min(usable_threads(threads), int(layers["panels"][1:].max()))

@@ -30,7 +30,10 @@ class Objective:
         settings = replace(
             data.settings, batch_size=len(data.X), dropout=0.0, clip_norm=None, optimizer=SGD()
         )
-        data = replace(data, settings=settings)
+        # A clipped loss contradicts its gradient: line searches on raw data end at the first step.
+        outputs = replace(data.encoding.outputs, least_probability=0.0)
+        encoding = replace(data.encoding, outputs=outputs)
+        data = replace(data, settings=settings, encoding=encoding)
         self._run = TrainingRun(network.restarted("sgd"), data, keeps_gradient=True)
 
     def __call__(self, packed: Floats) -> tuple[float, Floats]:

@@ -4,6 +4,7 @@ import time
 from typing import NamedTuple
 
 from ..callbacks import Logs
+from ..inference.forward import Evaluation
 from ..inference.predicted import Predicted
 from ..inference.scores import check_metrics, metric_values, scores
 from ..metrics import name_of
@@ -54,6 +55,7 @@ class Scorer:
                     f"validation_data, on which they are computed; got metrics={metrics!r}"
                 )
         self._data = data
+        self._validation: Evaluation | None = None
         self.seconds = 0.0
 
     @property
@@ -80,7 +82,12 @@ class Scorer:
             self._in_training, trained.metric, predictions, encoding.outputs, data.targets
         )
         if data.validation is not None:
-            validated, loss = scores(network, encoding, data.validation, metrics, threads)
+            if self._validation is None:
+                self._validation = Evaluation(network, encoding, data.validation, threads)
+            evaluated = self._validation.scores(network)
+            validated, loss = scores(
+                network, encoding, data.validation, metrics, threads, evaluated
+            )
             logs |= {f"val_{name}": value for name, value in validated.items()}
             scaled["val_loss"] = loss
         self.seconds = time.perf_counter() - start

@@ -84,7 +84,6 @@ def _borrow(network: Network, key: tuple[Any, ...]) -> tuple[Any, list[Any]]:
     except IndexError:
         kind, *arguments = key
         space = kind(network, *arguments)
-    space.hold(network.packed)
     return space, free
 
 
@@ -92,6 +91,7 @@ def _predict_row(
     network: Network, X: npt.NDArray[np.generic], scaling: Scaling, kernel: Any
 ) -> Floats:
     space, free = _borrow(network, (_RowWorkspace, X.shape[1], X.dtype, scaling, kernel))
+    space.hold(network.packed)
     outputs: Floats = space.run(X)
     free.append(space)
     return outputs
@@ -120,9 +120,13 @@ class _Rows:
         bounds = np.arange(n_threads + 1) * self.chunks // n_threads
         self.job.set(first=bounds[:-1], last=bounds[1:])
 
-    def run(self, **arrays: npt.NDArray[Any]) -> None:
-        self.job.point(**arrays)
+    def run(self, network: Network) -> None:
+        """Pass the rows through a network of the same shape."""
+        self._space.hold(network.packed)
         self.job.run()
+
+    def give_back(self) -> None:
+        """Return the workspace, after the last run."""
         self._free.append(self._space)
 
 
@@ -144,12 +148,54 @@ def predict(
         outputs = _predict_row(network, X, scaling, kernel)
     else:
         outputs = np.empty((len(X), network.layer_sizes[-1]), network.dtype)
-        _Rows(network, X, threads, scaling, kernel, False).run(predictions=outputs)
+        rows = _Rows(network, X, threads, scaling, kernel, False)
+        rows.job.point(predictions=outputs)
+        rows.run(network)
+        rows.give_back()
     if output != "softmax_cross_entropy":
         _check_finite(all_finite(outputs))
     else:  # if one probability of a row is NaN, all of that row are
         _check_finite(math.isfinite(outputs.item(0) if len(X) == 1 else outputs[:, 0].sum()))
     return outputs
+
+
+class Evaluation:
+    """Loss and metric of rows against their targets, for networks of one shape.
+
+    Parameters
+    ----------
+    network : Network
+        One of them.
+    encoding : Encoding
+    rows : (array, Targets)
+        Encoded rows.
+    threads : int, optional
+    """
+
+    def __init__(
+        self, network: Network, encoding: Encoding,
+        rows: tuple[npt.NDArray[np.generic], Targets], threads: int | None,
+    ) -> None:  # fmt: skip
+        (X, self._targets), self._outputs = rows, encoding.outputs
+        kernel = LOSSES[self._outputs.kernel(self._targets)].loss
+        self._rows = run = _Rows(network, X, threads, encoding.inputs.scaling, kernel, True)
+        shape = run.chunks, self._outputs.averaged, 2, int(run.job.runs["lanes"][0])
+        self._totals = np.zeros(shape)
+        self._arrays, numbers = self._outputs.run_fields(self._targets, run.order, network.dtype)
+        run.job.set(**numbers, sum_count=self._totals[0].size)
+        run.job.point(**self._arrays, totals=self._totals)
+
+    def scores(self, network: Network) -> Scores:
+        """Mean loss and metric of a network."""
+        self._totals.fill(0)
+        self._rows.run(network)
+        sums = self._totals.sum(axis=(0, 3))
+        _check_finite(all_finite(sums[:, 0]))
+        return self._outputs.summed_up(self._outputs.means(sums, self._targets))
+
+    def give_back(self) -> None:
+        """Return the workspace, after the last network."""
+        self._rows.give_back()
 
 
 def evaluate(
@@ -159,13 +205,7 @@ def evaluate(
     threads: int | None,
 ) -> Scores:
     """Mean loss and metric of rows against their targets."""
-    (X, targets), outputs = rows, encoding.outputs
-    kernel = LOSSES[outputs.kernel(targets)].loss
-    run = _Rows(network, X, threads, encoding.inputs.scaling, kernel, True)
-    totals = np.zeros((run.chunks, outputs.averaged, 2, int(run.job.runs["lanes"][0])))
-    arrays, numbers = outputs.run_fields(targets, run.order, network.dtype)
-    run.job.set(**numbers, sum_count=totals[0].size)
-    run.run(**arrays, totals=totals)
-    sums = totals.sum(axis=(0, 3))
-    _check_finite(all_finite(sums[:, 0]))
-    return outputs.summed_up(outputs.means(sums, targets))
+    evaluation = Evaluation(network, encoding, rows, threads)
+    scores = evaluation.scores(network)
+    evaluation.give_back()
+    return scores

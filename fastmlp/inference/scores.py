@@ -9,7 +9,7 @@ from ..data import Array, Numbers
 from ..metrics import METRICS, TOP_K, AnyMetric, name_of, takes_weights
 from ..network.encoding import Encoding
 from ..network.packed_network import Network
-from ..outputs import Outputs, Targets
+from ..outputs import Outputs, Scores, Targets
 from .forward import evaluate
 from .predicted import Predicted, Predictions
 
@@ -42,11 +42,12 @@ def check_metrics(metrics: Metrics, outputs: Outputs) -> None:
 
 
 def scores(
-    network: Network, encoding: Encoding, rows: Samples, metrics: Metrics, threads: int | None
-) -> tuple[dict[str, float], float]:
+    network: Network, encoding: Encoding, rows: Samples, metrics: Metrics, threads: int | None,
+    evaluated: Scores | None = None,
+) -> tuple[dict[str, float], float]:  # fmt: skip
     """Mean ``loss`` and ``metrics``, by default accuracy or r2, on rows and targets; and the loss
-    of the scaled targets."""
-    loss, score, scaled_loss = evaluate(network, encoding, rows, threads)
+    of the scaled targets. Loss and the outputs' own metric may be ``evaluated`` before."""
+    loss, score, scaled_loss = evaluated or evaluate(network, encoding, rows, threads)
     X, targets = rows
     predictions = Predicted(network, encoding, X, threads)
     values = metric_values(metrics, score, predictions, encoding.outputs, targets)

@@ -15,7 +15,7 @@ from .model import Model
 State = dict[str, Any]
 
 # Version of pickled states.
-FORMAT = 6
+FORMAT = 7
 # Attributes that describe the last fit.
 _OF_LAST_FIT = "n_iter_", "best_epoch_", "stop_reason_"
 

@@ -1,5 +1,6 @@
 """Outputs of a network: encoding of targets for kernels, decoding of outputs to predictions."""
 
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -38,6 +39,9 @@ class Outputs:
         Whether targets are 1-D, one for each row.
     label_smoothing : float
         Fraction of a label spread evenly over all classes.
+    least_probability : float
+        Cross-entropies are reported as if probabilities were clipped at this and at 1 minus this,
+        as scikit-learn does; gradients are not.
     """
 
     loss: Loss
@@ -47,6 +51,7 @@ class Outputs:
     spread: Numbers = field(default_factory=lambda: np.ones(1))
     flat: bool = True
     label_smoothing: float = 0.0
+    least_probability: float = 0.0
 
     def plain(self) -> dict[str, Any]:
         """The outputs as plain arrays and values."""
@@ -110,9 +115,10 @@ class Outputs:
         return self.loss.name + "_weighted" * self.is_weighted(targets)
 
     def is_weighted(self, targets: Targets) -> bool:
-        """Whether the loss kernel reads sample weights; not for plain labels of classes."""
+        """Whether the loss kernel reads sample weights; not for plain losses of labels."""
         simple = self.loss.targets == "classes" and targets.labels is not None
-        return not simple or targets.is_weighted or self.label_smoothing > 0
+        plain = self.label_smoothing == 0 and self.least_probability == 0
+        return not (simple and plain) or targets.is_weighted
 
     def continued(self, loss: Loss | None, label_smoothing: float) -> "Outputs":
         """A copy for a fit that continues, perhaps with another loss on the same outputs.
@@ -176,7 +182,12 @@ class Outputs:
         arrays = targets.gathered(order, dtype, weighted=self.is_weighted(targets))
         stride = arrays["targets"].shape[1] if "targets" in arrays else 0
         arrays["parameters"] = self._parameters.astype(dtype)
-        return arrays, {"target_stride": stride, "smoothing": self.label_smoothing}
+        least = self.least_probability
+        largest = -math.log(least) if least else math.inf
+        return arrays, {
+            "target_stride": stride, "smoothing": self.label_smoothing,
+            "least_loss": -math.log1p(-least), "largest_loss": largest,
+        }  # fmt: skip
 
     @cached_property
     def _parameters(self) -> Numbers:

@@ -11,6 +11,7 @@ from fastmlp.data import RawTargets
 from fastmlp.fitting import memory
 from fastmlp.fitting.dataset import FitData
 from fastmlp.fitting.epoch import TrainingRun
+from fastmlp.inference.forward import evaluate
 from fastmlp.inputs import Columns, Inputs
 from fastmlp.losses import LOSSES
 from fastmlp.network.encoding import Encoding
@@ -167,3 +168,25 @@ def test_orders_are_those_of_scikit_learn() -> None:
         assert np.array_equal(ours, order)
         assert key == theirs.randint(1 << 62)
         run.epoch(network, ours, np.zeros(1), key)
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "binary_cross_entropy"])
+@pytest.mark.parametrize("count", [2, 3])
+def test_losses_of_clipped_probabilities(loss: str, count: int, dtype: Any) -> None:
+    """Of rows that are certain, rightly or wrongly, and of others."""
+    logits = (
+        np.random.default_rng(0).normal(size=(33, count)) * 10.0 ** np.linspace(-1, 3, 33)[:, None]
+    )
+    logits, Y = logits.astype(dtype), targets_of(loss, 33, count)
+    eps = np.finfo(dtype).eps
+    outputs = replace(given_outputs(LOSSES[loss](), count), least_probability=eps)
+    network = Network([np.eye(count), np.zeros(count)], dtype, ())
+    encoding = Encoding(Inputs(Columns(count)), outputs)
+    rows = logits, outputs.encode(RawTargets(Y), dtype)
+    terms = reference.loss_terms(loss, logits.astype(float), Y)
+    clipped = np.clip(terms, -np.log1p(-eps), -np.log(eps))
+    assert (clipped != terms).any()
+    scores = evaluate(network, encoding, rows, 1)
+    assert scores.loss == pytest.approx(clipped.sum() / 33, rel=TOLERANCE[dtype.name] / 10)
+    free = replace(encoding, outputs=replace(outputs, least_probability=0.0))
+    assert evaluate(network, free, rows, 1).loss == pytest.approx(terms.sum() / 33, rel=1e-5)

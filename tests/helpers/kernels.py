@@ -34,7 +34,7 @@ def _numbers(arguments: tuple[Any, ...]) -> Iterator[int]:
 def a_run(**fields: Any) -> Array:
     """A record of a run, all zero but for ``fields``; arrays, which the caller keeps alive, stand
     for their addresses."""
-    return _record(RUN, fields)
+    return _record(RUN, {"largest_loss": np.inf} | fields)
 
 
 def a_layer(**fields: Any) -> Array:

@@ -377,7 +377,7 @@ def restored(state: Any) -> Trainer:
 @pytest.mark.parametrize("version", [None, 0, 1, 2, 3, 4, "5", 1.5])
 def test_an_unknown_format_is_an_error(version: Any) -> None:
     state = fitted().__getstate__() | {"format": version}
-    message = f"saved by another version of fastmlp: got format {version!r}, known is 6"
+    message = f"saved by another version of fastmlp: got format {version!r}, known is 7"
     with pytest.raises(ValueError, match=message):
         restored(state)
     with pytest.raises(ValueError, match="got format None"):

@@ -91,6 +91,7 @@ RUN = _record(
         ("totals", _I),  # address of the sums of each member or, predicted, of each chunk
         ("sum_count", _I),  # their number for one, see ``samples``
         ("smoothing", _F),  # fraction of a target spread evenly over all classes
+        ("least_loss", _F), ("largest_loss", _F),  # bounds of the cross-entropy that is summed up
         # The update rule's settings.
         ("plain", _I),  # whether the rule only adds multiples of the gradient
         ("momentum", _F), ("beta1", _F), ("beta2", _F), ("epsilon", _F),  # see ``update_rules``

@@ -99,8 +99,10 @@ def _generate(
     )
     parameters, target_stride = b.inttoptr(run("parameters"), pointer), run("target_stride")
     sums = b.inttoptr(run("sums"), ir.DoubleType().as_pointer())
-    scale = run("sample_scale")
-    scale = e.splat(b.fptrunc(scale, e.scalar) if e.itemsize == 4 else scale)
+    scale, least, largest = (
+        e.splat(b.fptrunc(number, e.scalar) if e.itemsize == 4 else number)
+        for number in map(run, ("sample_scale", "least_loss", "largest_loss"))
+    )
 
     def vector(row: Any, first: Any) -> None:
         counts = e.first_lanes(b.sub(m, first))  # what lies beyond the samples does not
@@ -127,6 +129,8 @@ def _generate(
             if not is_class:
                 add(k, loss, error, error)
                 return []
+            loss = b.select(b.fcmp_ordered(">", loss, largest), largest, loss)
+            loss = b.select(b.fcmp_ordered("<", loss, least), least, loss)
             # The score of a sample is 1 until an output is on the wrong side.
             right = b.fcmp_ordered("==", error, e.zeros())
             return [e.add(carried[0], loss), b.select(right, carried[1], e.zeros())]

@@ -194,7 +194,7 @@ def _row_margins(memory: Memory, run: Run, layer: Layer):
 @kernel
 def _add_losses(memory: Memory, run: Run, layer: Layer):
     """probabilities (c, m) = softmax(logits (c, m)), in place; adds the weighted losses,
-    log(sum of exponentials) - margins (m), in float64, block by block."""
+    log(sum of exponentials) - margins (m) within their bounds, in float64, block by block."""
     weights, m, row = elements_like(run.weights, memory), run.m, run.row
     margin = run.logits + (layer.n_out + 1) * run.samples
     total, loss, one = margin + run.samples, 0.0, as_element(1, memory)
@@ -203,6 +203,10 @@ def _add_losses(memory: Memory, run: Run, layer: Layer):
         of_block = 0.0
         for s in range(block, m if m - block < BLOCK else block + BLOCK):
             sample = math.log(1.0 * memory[total + s]) - memory[margin + s]
+            if sample > run.largest_loss:
+                sample = run.largest_loss
+            elif sample < run.least_loss:
+                sample = run.least_loss
             of_block += weights[row + s] * sample
         loss += of_block
     float64s(run.sums)[0] += loss

@@ -2,11 +2,19 @@
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from fastmlp.kernels.runs.threads import cpu_quota, processors, usable_threads
+from fastmlp.kernels.runs import threads
+from fastmlp.kernels.runs.threads import (
+    counted_as_fit,
+    cpu_quota,
+    free_threads,
+    processors,
+    usable_threads,
+)
 from tests.helpers.basics import needs_compiler
 from tests.helpers.processes import LAYERS, run
 
@@ -322,3 +330,57 @@ for mask in (1, 3, 4):
             raise AssertionError("not interrupted")
 """
     run(FITS + code, layer, NUMBA_NUM_THREADS="4")
+
+
+# ------------------------------------------------------------------------- fits of other threads
+
+
+def others_free(wanted: int) -> int:
+    """What another thread finds free."""
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(free_threads(wanted)))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_fits_of_other_threads_have_a_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "usable_threads", lambda number: 4)
+    assert others_free(4) == free_threads(4) == 4
+    with counted_as_fit():
+        assert free_threads(4) == 4  # its own
+        assert [others_free(n) for n in (1, 2, 3, 4, 8)] == [1, 2, 3, 3, 3]
+        with counted_as_fit():  # a fit in a callback
+            assert others_free(4) == 3
+        assert others_free(4) == 3
+    with pytest.raises(KeyError), counted_as_fit():
+        raise KeyError
+    assert others_free(4) == 4
+
+
+def test_there_is_one_thread_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "usable_threads", lambda number: 1)
+    with counted_as_fit():
+        assert others_free(4) == 1
+
+
+@pytest.mark.threading
+def test_a_child_has_no_fits_of_its_parent() -> None:
+    run(
+        """
+import os, threading
+from fastmlp.kernels.runs import threads
+threads.usable_threads = lambda number: 4
+
+def in_child():
+    os._exit(threads.free_threads(4))
+
+with threads.counted_as_fit():
+    pid = os.fork()
+    if pid == 0:
+        thread = threading.Thread(target=in_child)
+        thread.start()
+        thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 4
+"""
+    )
