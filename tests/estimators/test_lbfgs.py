@@ -28,7 +28,7 @@ pytestmark = needs_compiler
 @pytest.mark.parametrize("kind", Y)
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
 def test_path(activation: str, kind: str, weights: Any) -> None:
-    """The same iterations, until rounding errors or clipped probabilities tell."""
+    """The same iterations, until scikit-learn clips a probability, or rounding errors tell."""
     options = {"solver": "lbfgs", "activation": activation, "alpha": 0.01, "max_iter": 2}
     theirs, ours = fitted(kind, weights, **options)
     assert ours.n_iter_ == theirs.n_iter_ == 2
