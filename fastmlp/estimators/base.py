@@ -136,7 +136,7 @@ class BaseMLP(Epochs, Fitted):
         end_epoch = partial(self._end_epoch, len(samples.X), score)
         settings = replace(
             settings, by_batch=True, random_state=random,
-            callbacks=(*settings.callbacks, end_epoch),
+            callbacks=(end_epoch, *settings.callbacks),
             epochs=1 if incremental else settings.epochs,
         )  # fmt: skip
         targets = samples.targets(self._class_weights(samples.y))

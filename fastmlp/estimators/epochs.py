@@ -51,7 +51,7 @@ class Epochs(Parameters):
     def _end_epoch(
         self, n_rows: int, score: Score | None, trainer: Any, epoch: int, logs: Logs
     ) -> None:
-        """Record an epoch on ``n_rows`` rows; called by the trainer, last of its callbacks."""
+        """Record an epoch on ``n_rows`` rows; called by the trainer, first of its callbacks."""
         self.n_iter_ += 1
         self.t_ += n_rows
         self.loss_ = logs["loss"]

@@ -13,6 +13,7 @@ from ..fitting.dataset import FitData
 from ..fitting.objective import Objective
 from ..kernels.runs.threads import counted_as_fit
 from ..network.model import Model
+from .scikit_learn import threadpool_controller
 
 
 class Minimum(NamedTuple):
@@ -47,11 +48,17 @@ def minimized(model: Model, data: FitData, *, max_fun: int, tol: float, verbose:
         if time.perf_counter() >= deadline:
             raise StopIteration
 
-    result = minimize(
-        loss_and_gradient, network.packed.astype(np.float64), method="L-BFGS-B", jac=True,
-        callback=end_iteration,
-        options={"maxfun": max_fun, "maxiter": settings.epochs, "gtol": tol},
-    )  # fmt: skip
+    # BLAS would keep threads spinning on the cores that the objective needs: 10 evaluations of
+    # 2000-100-1 took 634 ms in place of 162, scikit-learn's 422 in place of 169.
+    with threadpool_controller().limit(limits=1, user_api="blas"):
+        result = minimize(
+            loss_and_gradient,
+            network.packed.astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
+            callback=end_iteration,
+            options={"maxfun": max_fun, "maxiter": settings.epochs, "gtol": tol},
+        )
     if result.status != 0 and time.perf_counter() < deadline:
         advice = "Increase max_iter" if result.nit >= settings.epochs else "Scale the data"
         message = f"lbfgs failed to converge after {result.nit} iteration(s): {result.message}"
