@@ -18,7 +18,7 @@ from ..outputs import Means, MeanWeight
 from .batches import Batches, OverAllRows, OverEachBatch
 from .contention import Contention
 from .dataset import FitData
-from .memory import allocate, chunk_flops, reads_rows
+from .memory import chunk_flops, keep_workspace, reads_rows, workspace_of
 from .zeros import has_many_zeros, scan
 
 # Length of a kernel call; Python handles interrupts between calls.
@@ -72,15 +72,16 @@ class TrainingRun:
         skip_zeros = (
             has_hidden and data.encoding.inputs.scaling.bins is None and has_many_zeros(data.X)
         )
-        self._memory, self._plan, self._job = allocate(
+        self._space = workspace_of(
             network, data, skip_zeros=skip_zeros, keeps_gradient=keeps_gradient
         )
+        self._plan, self._job, memory = self._space.plan, self._space.job, self._space.memory
         count = network.packed.size
-        self._trained = self._memory[: count + network.state.size]
+        self._trained = memory[: count + network.state.size]
         self._weights, self._state = self._trained[:count], self._trained[count:]
         self._left: Network | None = None  # whose weights and state are in memory
         # Empty where batches are not divided and gradients not kept.
-        whole = self._memory[self._plan.runs["gradient"][0] : self._plan.scratch_start]
+        whole = memory[self._plan.runs["gradient"][0] : self._plan.scratch_start]
         self._gradients = whole[:count]
         self._contention = Contention()
         optimizer = data.settings.optimizer
@@ -89,7 +90,7 @@ class TrainingRun:
         words = self._plan.runs["mask_words"][0] if skip_zeros else 0
         self._row_masks = np.zeros((self.rows, words), np.int64)
         if skip_zeros:
-            scan(data.X, self._plan, self._memory, self._row_masks)
+            scan(data.X, self._plan, memory, self._row_masks)
         chunk = int(self._plan.runs["chunk"][0])
         full, rest = divmod(self.rows, self._batch_size)
         self._n_steps = full * -(-self._batch_size // chunk) + -(-rest // chunk)
@@ -207,6 +208,10 @@ class TrainingRun:
         )  # fmt: skip
         self._left = network.trained(weights.copy(), state.copy(), done)
         return self._left, statistics
+
+    def end(self) -> None:
+        """Leave the memory to another fit, after the last epoch."""
+        keep_workspace(self._space)
 
     def loss_and_gradient(self, packed: Floats) -> tuple[float, Floats]:
         """Return loss and gradient of all rows, which must be one batch, at packed weights.

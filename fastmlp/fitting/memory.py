@@ -1,14 +1,18 @@
 """The memory of a fit: its plan, and the kernels' job on it."""
 
 import math
+import os
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.jobs import training_job
-from ..kernels.runs.launch import Job
 from ..kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
 from ..kernels.runs.threads import usable_threads
 from ..network.input_reader import copying_reader, reads_in_place, set_scaling
-from ..network.packed_network import Floats, Network
+from ..network.packed_network import Network
 from ..settings import FitSettings
 from .dataset import FitData
 
@@ -17,34 +21,113 @@ from .dataset import FitData
 _TEAM_FLOPS, _EPOCH_FLOPS = 1e6, 1e7
 
 
-def allocate(
+class Shape(NamedTuple):
+    """What determines the memory of a fit, its plan and its kernels."""
+
+    layer_sizes: tuple[int, ...]
+    dtype: np.dtype[Any]
+    activations: tuple[str, ...]
+    batch_size: int
+    chunk: int
+    members: int
+    reader: str
+    loss: str
+    rule: str
+    dropout: tuple[float, ...]
+    before_rule: frozenset[str]
+    weighs: bool
+    skip_zeros: bool
+
+    def plan(self) -> Plan:
+        """A plan of the memory."""
+        return make_plan(
+            self.layer_sizes, self.dtype, chunk=self.chunk, batch_size=self.batch_size,
+            members=self.members, state_vectors=RULES[self.rule].state_vectors,
+            skip_zeros=self.skip_zeros, activations=self.activations,
+            keeps_gradient=not self.before_rule.isdisjoint({"clipping", "gradient"}),
+        )  # fmt: skip
+
+
+class Workspace:
+    """The memory of a fit, its plan and its job, as if they were new after :meth:`clear`."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape, self.plan = shape, shape.plan()
+        self.memory = aligned_zeros(self.plan.memory_size, shape.dtype)
+        self.job = training_job(
+            self.plan, self.memory, reader=shape.reader, loss=shape.loss,
+            activations=shape.activations, rule=shape.rule, masked=shape.skip_zeros,
+            dropout=shape.dropout, before_rule=shape.before_rule, weighs=shape.weighs,
+        )  # fmt: skip
+        self._records = [
+            (records.view(np.uint8), records.view(np.uint8).copy())
+            for records in (self.plan.runs, self.plan.layers)
+        ]
+        self._one = int(self.plan.runs["one"][0])
+        self.memory[self._one] = 1
+
+    def clear(self) -> None:
+        """Remove what a fit has left."""
+        self.memory.fill(0)
+        self.memory[self._one] = 1
+        for records, first in self._records:
+            records[:] = first
+
+
+# Workspaces for the next fits of their shapes, each of at most 4 MB: a new one takes 0.1 ms of the
+# 0.5 of a short fit. A fit takes one out, so that two never share it; a child process has none.
+_KEPT, _KEPT_BYTES = 16, 4 << 20
+_kept: OrderedDict[Shape, Workspace] = OrderedDict()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_kept.clear)
+
+
+def take_workspace(shape: Shape) -> Workspace:
+    """A workspace for one fit."""
+    workspace = _kept.pop(shape, None)
+    if workspace is None:
+        return Workspace(shape)
+    workspace.clear()
+    return workspace
+
+
+def keep_workspace(workspace: Workspace) -> None:
+    """Keep a workspace for another fit, if it is small."""
+    if workspace.memory.nbytes <= _KEPT_BYTES:
+        _kept[workspace.shape] = workspace
+        while len(_kept) > _KEPT:
+            _kept.popitem(last=False)
+
+
+def workspace_of(
     network: Network, data: FitData, *, skip_zeros: bool, keeps_gradient: bool = False
-) -> tuple[Floats, Plan, Job]:
-    """Allocate the memory of a fit; return it with its plan and the training job.
+) -> Workspace:
+    """Prepare the memory of a fit, with the training job.
 
     With ``keeps_gradient`` the job updates nothing.
     """
     settings, scaling = data.settings, data.encoding.inputs.scaling
-    before_rule = _before_rule(settings, keeps_gradient=keeps_gradient)
     batch_size = min(settings.batch_size, len(data.X))
-    plan = _plan(network, settings, batch_size, len(data.X), before_rule, skip_zeros=skip_zeros)
-    memory = aligned_zeros(plan.memory_size, network.dtype)
-    memory[plan.runs["one"][0]] = 1
-    job = training_job(
-        plan,
-        memory,
-        reader="scattered" if reads_rows(network, data) else copying_reader(data.X.dtype, scaling),
-        loss=data.encoding.outputs.kernel(data.targets),
-        activations=network.activations,
-        rule=network.rule,
-        masked=skip_zeros,
-        dropout=settings.dropouts(len(network.activations)),
-        before_rule=before_rule,
-        weighs=settings.by_batch and settings.l2 > 0,
-    )
-    set_scaling(job, scaling, network.dtype)
-    job.set(**settings.optimizer.numbers, clip_norm=settings.clip_norm or 0.0)
-    return memory, plan, job
+    workspace = take_workspace(
+        Shape(
+            network.layer_sizes, network.dtype, network.activations, batch_size,
+            chunk=min(batch_size, MAX_CHUNK),
+            members=_team_size(network, batch_size, len(data.X), settings.threads),
+            reader=(
+                "scattered" if reads_rows(network, data)
+                else copying_reader(data.X.dtype, scaling)
+            ),
+            loss=data.encoding.outputs.kernel(data.targets),
+            rule=network.rule,
+            dropout=settings.dropouts(len(network.activations)),
+            before_rule=_before_rule(settings, keeps_gradient=keeps_gradient),
+            weighs=settings.by_batch and settings.l2 > 0,
+            skip_zeros=skip_zeros,
+        )
+    )  # fmt: skip
+    set_scaling(workspace.job, scaling, network.dtype)
+    workspace.job.set(**settings.optimizer.numbers, clip_norm=settings.clip_norm or 0.0)
+    return workspace
 
 
 def reads_rows(network: Network, data: FitData) -> bool:
@@ -55,32 +138,21 @@ def reads_rows(network: Network, data: FitData) -> bool:
 
 
 def fit_bytes(network: Network, settings: FitSettings) -> int:
-    """Bytes of memory of a fit, without its rows and targets."""
-    batch_size, before_rule = settings.batch_size, _before_rule(settings)
-    plan = _plan(network, settings, batch_size, math.inf, before_rule, skip_zeros=False)
-    return plan.memory_size * network.dtype.itemsize
+    """Bytes of memory of a fit of many rows, without its rows and targets."""
+    batch_size = settings.batch_size
+    shape = Shape(
+        network.layer_sizes, network.dtype, network.activations, batch_size,
+        chunk=min(batch_size, MAX_CHUNK),
+        members=_team_size(network, batch_size, math.inf, settings.threads),
+        reader="", loss="", rule=settings.optimizer.rule, dropout=(),
+        before_rule=_before_rule(settings), weighs=False, skip_zeros=False,
+    )  # fmt: skip
+    return shape.plan().memory_size * network.dtype.itemsize
 
 
 def chunk_flops(network: Network, batch_size: int) -> int:
     """Floating-point operations of a chunk of rows, forward and backward."""
     return 6 * min(batch_size, MAX_CHUNK) * network.multiply_adds
-
-
-def _plan(
-    network: Network, settings: FitSettings, batch_size: int, rows: float, before_rule: set[str],
-    *, skip_zeros: bool,
-) -> Plan:  # fmt: skip
-    return make_plan(
-        network.layer_sizes,
-        network.dtype,
-        chunk=min(batch_size, MAX_CHUNK),
-        batch_size=batch_size,
-        members=_team_size(network, batch_size, rows, settings.threads),
-        state_vectors=RULES[settings.optimizer.rule].state_vectors,
-        skip_zeros=skip_zeros,
-        keeps_gradient=not before_rule.isdisjoint({"clipping", "gradient"}),
-        activations=network.activations,
-    )
 
 
 def _team_size(network: Network, batch_size: int, rows: float, threads: int | None) -> int:
@@ -92,11 +164,11 @@ def _team_size(network: Network, batch_size: int, rows: float, threads: int | No
     return min(usable_threads(threads), int(layers["panels"][1:].max()))
 
 
-def _before_rule(settings: FitSettings, *, keeps_gradient: bool = False) -> set[str]:
+def _before_rule(settings: FitSettings, *, keeps_gradient: bool = False) -> frozenset[str]:
     chosen = {
         "penalties": settings.l2 > 0 or settings.l1 > 0,
         "decay": settings.optimizer.decay > 0,
         "clipping": settings.clip_norm is not None,
         "gradient": keeps_gradient,
     }
-    return {name for name, is_chosen in chosen.items() if is_chosen}
+    return frozenset(name for name, is_chosen in chosen.items() if is_chosen)

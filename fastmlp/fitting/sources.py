@@ -22,6 +22,9 @@ class Source(Protocol):
     def runs(self, network: Network) -> Iterator[TrainingRun]:
         """The runs that make up an epoch; the first one begins with ``network``."""
 
+    def end(self) -> None:
+        """Leave the memory to another fit, after the last epoch."""
+
     def planned_updates(self, network: Network, epochs: int) -> int:
         """The network's number of updates after further ``epochs``; 0 if unknown."""
 
@@ -40,6 +43,12 @@ class InMemory:
         if self._run is None:
             self._run = TrainingRun(network, self._data)
         yield self._run
+
+    def end(self) -> None:
+        """End the run."""
+        if self._run is not None:
+            self._run.end()
+            self._run = None
 
     def planned_updates(self, network: Network, epochs: int) -> int:
         """Updates so far, and the mini-batches of the epochs."""
@@ -65,12 +74,17 @@ class Streamed:
         """A run for each part; a ValueError if there is none."""
         data = None
         for data in self._parts():
-            yield TrainingRun(network, data)
+            run = TrainingRun(network, data)
+            yield run
+            run.end()
         if data is None:
             raise ValueError(
                 "chunks must hold at least one (X, Y) in every epoch; got none: a callable must "
                 "return a new iterable each time"
             )
+
+    def end(self) -> None:
+        """Nothing, as each run has ended."""
 
     def planned_updates(self, network: Network, epochs: int) -> int:
         """0, as the number of rows is unknown."""

@@ -9,6 +9,7 @@ import ctypes
 import mmap
 import os
 import sys
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from fastmlp.fitting import memory as fitting
 from fastmlp.kernels.runs import jobs, plan
 from fastmlp.outputs.targets import PADDING
 from tests.helpers.basics import Array
@@ -157,6 +159,7 @@ def fences(place: str, shortened: str = "") -> Iterator[None]:
         patch.setattr(plan, "_Allocator", _SpacedAllocator)
         patch.setattr(plan.Plan, "table", table)
         patch.setattr(jobs, "Job", _FencedJob)
+        patch.setattr(fitting, "_kept", OrderedDict())
         patch.setattr(_FencedJob, "place", place, raising=False)
         patch.setattr(_FencedJob, "shortened", shortened)
         yield
