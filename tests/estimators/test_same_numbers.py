@@ -12,6 +12,7 @@ from tests.estimators.data import (
     assert_close,
     assert_same,
     fitted,
+    needs_weights,
     not_converged,
     pair,
 )
@@ -91,6 +92,7 @@ def test_warm_start(kind: str, solver: str) -> None:
         assert len(history) == n_epochs > 7
 
 
+@needs_weights
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("kind", Y)
 def test_partial_fit(kind: str, solver: str) -> None:
