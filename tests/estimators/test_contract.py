@@ -35,7 +35,11 @@ OTHERS = [
 
 
 # As by ``parametrize_with_checks``, which in scikit-learn 1.6 makes what pytest refuses.
-CHECKS = [case for model in ESTIMATORS for case in estimator_checks_generator(model)]
+CHECKS = [
+    pytest.param(*case, marks=[pytest.mark.full] if model.solver == "lbfgs" else [])
+    for model in ESTIMATORS
+    for case in estimator_checks_generator(model)
+]
 
 
 def name(value: Any) -> str:

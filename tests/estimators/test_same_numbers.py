@@ -42,7 +42,9 @@ BATCHES = [(1, None), (50, None), (50, WEIGHTS), ("auto", WEIGHTS), (230, None),
 @pytest.mark.parametrize("kind", Y)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_fits(solver: str, kind: str, batch_size: Any, weights: Any) -> None:
-    assert_same(*fitted(kind, weights, batch_size=batch_size, **SOLVERS[solver]))
+    max_iter = 5 if batch_size == 1 else 20
+    options = {"batch_size": batch_size, "max_iter": max_iter, **SOLVERS[solver]}
+    assert_same(*fitted(kind, weights, **options))
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
