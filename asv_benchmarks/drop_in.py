@@ -18,10 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import datasets, neural_network
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import scale
-from threadpoolctl import threadpool_limits
 
 import fastmlp
 from asv_benchmarks import options
@@ -49,6 +45,9 @@ def made(n: int, d: int, classes: int) -> tuple[Array, Array]:
 
 
 def cases() -> Iterator[Case]:
+    from sklearn import datasets
+    from sklearn.preprocessing import scale
+
     digits, digit = datasets.load_digits(return_X_y=True)
     cancer, is_benign = datasets.load_breast_cancer(return_X_y=True)
     diabetes, progression = datasets.load_diabetes(return_X_y=True)
@@ -80,6 +79,8 @@ def best_of(rounds: int, *functions: Callable[[], Any]) -> tuple[list[float], li
 
 def fits(case: Case, dtype: str) -> tuple[float, float, int]:
     """Seconds of a fit of ours and of theirs, and its epochs."""
+    from sklearn import neural_network
+
     X, settings = case.X.astype(dtype), {"random_state": 0, **case.settings}
     ours = getattr(fastmlp, case.estimator)(**settings, threads=1)
     theirs = getattr(neural_network, case.estimator)(**settings)
@@ -110,6 +111,8 @@ def mean_ratio(ratios: list[float]) -> str:
 
 
 def short_calls() -> None:
+    from sklearn import neural_network
+
     X, Y = made(100, 20, 2)
     for dtype in ("float64", "float32"):
         rows = X.astype(dtype)
@@ -128,6 +131,9 @@ def short_calls() -> None:
 
 
 def main() -> None:
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
     parser = options.parser_of(__file__, __doc__)
     options.add_names(parser, "--dtypes", TOLERANCE, TOLERANCE)
     options.add_names(parser, "--solvers", ("adam", "sgd", "lbfgs"), ("adam", "sgd", "lbfgs"))

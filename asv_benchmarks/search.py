@@ -28,7 +28,7 @@ import numpy as np
 
 from asv_benchmarks import as_they_come, options
 from asv_benchmarks.neighbours import in_turn, processes, seconds
-from fastmlp import MLPClassifier, Trainer, fit_many
+from fastmlp import Trainer, fit_many
 
 SEARCH_EPOCHS, ROUNDS, NETWORKS, EPOCHS = 20, 3, 8, 60
 GRID: dict[str, list[Any]] = {
@@ -76,6 +76,8 @@ def searches() -> None:
     from joblib.externals.loky import get_reusable_executor
     from sklearn import neural_network
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+    from fastmlp import MLPClassifier
 
     X, Y = digits()
     folds = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, Y))

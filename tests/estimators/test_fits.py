@@ -220,7 +220,7 @@ def test_an_end_by_a_callback_is_no_failure(recwarn: Any) -> None:
         trainer.stop_training = True
 
     classifier(callbacks=stop).fit(X, Y["pair"])
-    classifier().partial_fit(X, Y["pair"], classes=["no", "yes"])
+    classifier().partial_fit(X, Y["pair"], classes=[2, 5])
     assert [str(warning.message) for warning in recwarn] == []
 
 
@@ -249,6 +249,18 @@ def test_early_stopping_that_comes_and_goes() -> None:
     assert model.validation_scores_ is None
     model.set_params(solver="lbfgs").fit(X, Y["number"])
     model.set_params(solver="adam").fit(X, Y["number"])
+
+
+def test_names_of_classes() -> None:
+    """Strings, in arrays and lists, train as numbers do."""
+    for kind, names in (("pair", "ab"), ("classes", "abcd")):
+        values, indices = np.unique(Y[kind], return_inverse=True)
+        names = np.array([f"class {letter}" for letter in names])
+        for y in (names[indices], names[indices].astype(object), names[indices].tolist()):
+            model = classifier(early_stopping=True).fit(X, y)
+            other = classifier(early_stopping=True).fit(X, Y[kind])
+            assert model.validation_scores_ == other.validation_scores_
+            assert (model.predict(X) == names[np.searchsorted(values, other.predict(X))]).all()
 
 
 def test_sparse() -> None:

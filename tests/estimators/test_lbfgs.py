@@ -20,7 +20,8 @@ from tests.estimators.data import (
 )
 from tests.helpers.basics import needs_compiler
 
-pytestmark = needs_compiler
+# An older scikit-learn gives scipy an option that it no longer takes.
+pytestmark = [needs_compiler, pytest.mark.filterwarnings("ignore:.*iprint:DeprecationWarning")]
 
 
 @not_converged

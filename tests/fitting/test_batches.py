@@ -18,7 +18,8 @@ from fastmlp.network.encoding import Encoding
 from fastmlp.network.packed_network import Network
 from fastmlp.outputs import Targets, given_outputs
 from fastmlp.outputs.weights import Weights
-from tests.helpers import reference
+from fastmlp.settings import choices, resolved
+from tests.helpers import models, reference
 from tests.helpers.basics import Array, needs_compiler
 from tests.helpers.fences import fences
 from tests.helpers.models import fit_settings
@@ -190,3 +191,16 @@ def test_losses_of_clipped_probabilities(loss: str, count: int, dtype: Any) -> N
     assert scores.loss == pytest.approx(clipped.sum() / 33, rel=TOLERANCE[dtype.name] / 10)
     free = replace(encoding, outputs=replace(outputs, least_probability=0.0))
     assert evaluate(network, free, rows, 1).loss == pytest.approx(terms.sum() / 33, rel=1e-5)
+
+
+def test_a_trainer_fits_encoded_rows() -> None:
+    """As it goes on with the same rows itself."""
+    given, own = (models.fitted(warm_start=True) for _ in range(2))
+    model = given.model_
+    targets = model.encoding.outputs.encode(RawTargets(models.Y), model.network.dtype)
+    settings = resolved(choices(given), len(models.X), validated=False)
+    given.fit_encoded(FitData(models.X, targets, model.encoding, settings), model, given.history)
+    own.fit(models.X, models.Y)
+    assert given.n_iter_ == own.n_iter_ == 6
+    assert models.same_weights(given.get_weights(), own.get_weights())
+    assert models.numbers(given.history) == models.numbers(own.history)

@@ -59,8 +59,8 @@ def test_after_an_interrupt_the_training_goes_on(
         monkeypatch.setattr("fastmlp.fitting.epoch._FIRST_SLICE_FLOPS", 1.0)
         monkeypatch.setattr("fastmlp.fitting.epoch.SLICE_SECONDS", 1e-9)
     else:
-        scores = Evaluation.scores
-        monkeypatch.setattr(Evaluation, "scores", lambda *args: third(scores, *args))
+        score = Evaluation.scores
+        monkeypatch.setattr(Evaluation, "scores", lambda *args: third(score, *args))
     with pytest.raises(error, match="third"):
         model.fit(X, Y)
     monkeypatch.undo()
