@@ -76,11 +76,14 @@ class Scorer:
         data = self._data
         encoding, metrics, threads = data.encoding, data.settings.metrics, data.settings.threads
         trained = encoding.outputs.summed_up(statistics.means)
-        predictions = Predicted(network, encoding, data.X, threads)
         logs, scaled = {"loss": trained.loss}, {"loss": trained.scaled_loss}
-        logs |= metric_values(
-            self._in_training, trained.metric, predictions, encoding.outputs, data.targets
-        )
+        if self._in_training is None:
+            logs[encoding.outputs.metric] = trained.metric
+        else:
+            predictions = Predicted(network, encoding, data.X, threads)
+            logs |= metric_values(
+                self._in_training, trained.metric, predictions, encoding.outputs, data.targets
+            )
         if data.validation is not None:
             if self._validation is None:
                 self._validation = Evaluation(network, encoding, data.validation, threads)
