@@ -75,14 +75,15 @@ class Scorer:
         start = time.perf_counter()
         data = self._data
         encoding, metrics, threads = data.encoding, data.settings.metrics, data.settings.threads
-        trained = encoding.outputs.summed_up(statistics.means)
+        outputs = encoding.outputs
+        trained = outputs.summed_up(statistics.means)
         logs, scaled = {"loss": trained.loss}, {"loss": trained.scaled_loss}
         if self._in_training is None:
-            logs[encoding.outputs.metric] = trained.metric
+            logs[outputs.metric] = trained.metric
         else:
             predictions = Predicted(network, encoding, data.X, threads)
             logs |= metric_values(
-                self._in_training, trained.metric, predictions, encoding.outputs, data.targets
+                self._in_training, trained.metric, predictions, outputs, data.targets
             )
         if data.validation is not None:
             if self._validation is None:
@@ -94,7 +95,7 @@ class Scorer:
             logs |= {f"val_{name}": value for name, value in validated.items()}
             scaled["val_loss"] = loss
         self.seconds = time.perf_counter() - start
-        logs |= {"learning_rate": statistics.learning_rate, "seconds": statistics.seconds}
+        logs["learning_rate"], logs["seconds"] = statistics.learning_rate, statistics.seconds
         return EpochScores(logs, logs | scaled)
 
     def rehearse(self, network: Network) -> None:
