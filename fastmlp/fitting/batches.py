@@ -19,7 +19,6 @@ class Batches(Protocol):
     """Factors of the batches of an epoch, and means of its losses."""
 
     targets: Targets
-    penalties: Numbers  # penalties of the weights, by panel, that kernels sum up in an epoch
 
     def begin(self, factors: Arrays, arrays: Arrays, before: MeanWeight) -> MeanWeight:
         """Set the ``factors`` of each batch, and the weights in ``arrays`` of the rows, for an
@@ -31,8 +30,6 @@ class Batches(Protocol):
 
 class OverAllRows:
     """Losses of a batch divided by its rows times the mean weight of all rows trained on."""
-
-    penalties = np.zeros(0)
 
     def __init__(self, targets: Targets, outputs: Outputs, batch_rows: Array) -> None:
         self.targets, self._outputs = targets, outputs

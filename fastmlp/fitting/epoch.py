@@ -18,7 +18,7 @@ from ..outputs import Means, MeanWeight
 from .batches import Batches, OverAllRows, OverEachBatch
 from .contention import Contention
 from .dataset import FitData
-from .memory import chunk_flops, keep_workspace, reads_rows, workspace_of
+from .memory import chunk_flops, keep_workspace, workspace_of
 from .zeros import has_many_zeros, scan
 
 # Length of a kernel call; Python handles interrupts between calls.
@@ -87,10 +87,11 @@ class TrainingRun:
         optimizer = data.settings.optimizer
         self._numbers, self._decay = optimizer.numbers, optimizer.decay
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
-        words = self._plan.runs["mask_words"][0] if skip_zeros else 0
-        self._row_masks = np.zeros((self.rows, words), np.int64)
         if skip_zeros:
+            words = self._plan.runs["mask_words"][0]
+            self._row_masks = np.zeros((self.rows, words), np.int64)
             scan(data.X, self._plan, memory, self._row_masks)
+            self._job.point(row_masks=self._row_masks)
         chunk = int(self._plan.runs["chunk"][0])
         full, rest = divmod(self.rows, self._batch_size)
         self._n_steps = full * -(-self._batch_size // chunk) + -(-rest // chunk)
@@ -102,35 +103,33 @@ class TrainingRun:
         """Pass the kernels the addresses of the arrays of an epoch, which are updated in place."""
         data, job = self._data, self._job
         settings, outputs = data.settings, data.encoding.outputs
-        layers = self._plan.layers
-        ends = np.cumsum(layers["panels"][0, 1:])
-        self._batches: Batches = (
-            OverEachBatch(data.targets, outputs, self._batch_rows, settings, int(ends[-1]))
-            if settings.by_batch
-            else OverAllRows(data.targets, outputs, self._batch_rows)
-        )
-        starts = self._batches.penalties.ctypes.data + 8 * (ends - layers["panels"][0, 1:])
-        layers["penalties"][:, 1:] = starts
+        self._batches: Batches = OverAllRows(data.targets, outputs, self._batch_rows)
+        if settings.by_batch:
+            layers = self._plan.layers
+            ends = np.cumsum(layers["panels"][0, 1:])
+            by_batch = OverEachBatch(
+                data.targets, outputs, self._batch_rows, settings, int(ends[-1])
+            )
+            starts = by_batch.penalties.ctypes.data + 8 * (ends - layers["panels"][0, 1:])
+            layers["penalties"][:, 1:] = starts
+            self._batches = by_batch
         self._order = np.arange(self.rows)
         self._updates = np.arange(self.updates_per_epoch, dtype=np.float64)
-        self._factors = {  # batch by batch
-            "rates": self._updates.copy(),
-            "sample_scales": self._updates.copy(),
-            "decays": np.zeros_like(self._updates),
-            "l2s": np.full_like(self._updates, settings.l2),
-            "l1s": np.full_like(self._updates, settings.l1),
-        }
+        # Batch by batch; an address takes 2 us, so only those that kernels read.
+        self._factors = {"rates": self._updates.copy(), "sample_scales": self._updates.copy()}
+        if settings.by_batch or settings.l2 > 0 or settings.l1 > 0:
+            self._factors["l2s"] = np.full_like(self._updates, settings.l2)
+            self._factors["l1s"] = np.full_like(self._updates, settings.l1)
+        if self._decay > 0:
+            self._factors["decays"] = self._updates.copy()
         targets = self._batches.targets
         self._targets, numbers = outputs.run_fields(targets, self._order, network.dtype)
-        job.set_rows(data.X, self._order, in_place=reads_rows(network, data))
+        job.set_rows(data.X, self._order, in_place=self._space.shape.reader == "scattered")
         lanes, members = int(job.runs["lanes"][0]), len(job.runs)
         # In whole cache lines, as each member of a team writes to its own sums.
         shape = members, outputs.averaged, 2, lanes
         self._totals = aligned_zeros(math.prod(shape), np.dtype(np.float64)).reshape(shape)
-        job.point(
-            **self._targets, **self._factors, team=self._team, row_masks=self._row_masks,
-            totals=self._totals,
-        )  # fmt: skip
+        job.point(**self._targets, **self._factors, team=self._team, totals=self._totals)
         job.set(**numbers, credit=CREDIT, sum_count=self._totals[0].size)
         self._first, self._last = job.runs["first"], job.runs["last"]
 

@@ -114,7 +114,7 @@ def workspace_of(
             chunk=min(batch_size, MAX_CHUNK),
             members=_team_size(network, batch_size, len(data.X), settings.threads),
             reader=(
-                "scattered" if reads_rows(network, data)
+                "scattered" if _reads_rows(network, data)
                 else copying_reader(data.X.dtype, scaling)
             ),
             loss=data.encoding.outputs.kernel(data.targets),
@@ -130,7 +130,7 @@ def workspace_of(
     return workspace
 
 
-def reads_rows(network: Network, data: FitData) -> bool:
+def _reads_rows(network: Network, data: FitData) -> bool:
     """Whether kernels read the rows in place; with dropout of features they copy them."""
     drops_features = any(data.settings.dropouts(len(network.activations))[:1])
     scaling = data.encoding.inputs.scaling

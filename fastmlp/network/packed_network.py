@@ -1,5 +1,6 @@
 """Weights of a multilayer perceptron, as users see them and packed for the kernels."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -109,7 +110,8 @@ class Network:
 
     def _first_state(self, rule: str) -> Floats:
         state = aligned_zeros(RULES[rule].state_vectors * self._weight_count, self.dtype)
-        state += RULES[rule].first_state
+        if RULES[rule].first_state:
+            state += RULES[rule].first_state
         return state
 
     def _pack(self, weights: Sequence[npt.NDArray[Any]]) -> Floats:
@@ -145,4 +147,4 @@ class Network:
             rows = packed[start : start + n_out * layer["stride"]].reshape(n_out, -1)
             return rows, packed[layer["bias"] :][:n_out]
         shape = (layer["panels"], n_in + 1, layer["panel"])
-        return packed[start : start + np.prod(shape)].reshape(shape), None
+        return packed[start : start + math.prod(shape)].reshape(shape), None

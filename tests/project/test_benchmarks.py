@@ -49,6 +49,7 @@ SMALL = {
     "asv_benchmarks.fma_limit._STEPS": 1_000,
     "asv_benchmarks.memory.N_ROWS": 512,
     "asv_benchmarks.prediction.N_ROWS": 1_000,
+    "asv_benchmarks.short_fits.EPOCHS": 3,
     "asv_benchmarks.prediction.SINGLE_ROWS": 10,
 }
 READERS_OF_MNIST = ("asv_benchmarks.epochs", "asv_benchmarks.limits", "asv_benchmarks.race.jobs")
