@@ -94,6 +94,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Type of weights and arithmetic; by default float32 for X of float32, else float64.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them, optional
         Called as ``callback(estimator.trainer_, epoch, logs)`` after each epoch, see ``Trainer``.
+        Those of scikit-learn 1.9 are for ``set_callbacks``; they see each epoch, of "lbfgs" and
+        ``partial_fit`` none.
 
     Attributes
     ----------
@@ -127,12 +129,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     Notes
     -----
-    Differences from scikit-learn: the loss of a probability below 2e-16 (in float32 1e-7), which
-    scikit-learn clips there, is reported as it is; training is the same. Where the loss is no
-    longer finite, a fit ends at once, with the ValueError that scikit-learn raises after
-    ``max_iter`` epochs; with early stopping the best weights stay. A batch of rows of weight 0 is
-    passed over. float32 is used throughout, also by "lbfgs" and for targets in float64. Sparse X is
-    converted to a dense array, which needs 8 bytes (4 in float32) for each of its numbers.
+    Differences from scikit-learn: where the loss is no longer finite, a fit ends at once, with the
+    ValueError that scikit-learn raises after ``max_iter`` epochs; with early stopping the best
+    weights stay. A batch of rows of weight 0 is passed over. "lbfgs" minimizes the loss without
+    clipping probabilities at 2e-16 (in float32 1e-7), as reported losses are. float32 is used
+    throughout, also by "lbfgs" and for targets in float64. Sparse X is converted to a dense array,
+    which needs 8 bytes (4 in float32) for each of its numbers.
 
     Examples
     --------
