@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..data import all_finite
 from ..kernels.plugins.update_rules import RULES
-from ..kernels.runs.plan import aligned_zeros
+from ..kernels.runs.layout import aligned_zeros
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
 from ..network.packed_network import Floats, Network
 from ..outputs import Means, MeanWeight
