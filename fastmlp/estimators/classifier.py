@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -143,7 +144,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     (5, 2)
     """
 
-    classes_: Array
     class_weight: Any
     # "classes"; "pair", of at most two classes; "labels", of which a row may have several.
     _kind: str
@@ -259,8 +259,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         AttributeError
             With the solver "lbfgs".
         """
-        is_first_partial_fit(self, classes)  # sets classes_
-        self._fit((X, y, sample_weight), incremental=True)
+        if isinstance(self.class_weight, str):
+            raise ValueError(f"partial_fit needs a dict as class_weight; got {self.class_weight!r}")
+        first = partial(is_first_partial_fit, self, classes)  # sets classes_
+        self._fit((X, y, sample_weight), incremental=True, first=first)
         return self
 
     def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
@@ -311,9 +313,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if self.class_weight is None:
             return None
         labels = y.astype(np.int64)
+        every = np.array([[0], [1]]).repeat(labels.shape[-1], axis=1)
         if self._kind != "labels":
-            labels = self.classes_[labels.ravel()]
-        return np.asarray(compute_sample_weight(self.class_weight, labels))
+            labels, every = self.classes_[labels.ravel()], self.classes_
+        if not isinstance(self.class_weight, str):  # these rows may lack a class that is named
+            labels = np.concatenate([labels, every])
+        weights = np.asarray(compute_sample_weight(self.class_weight, labels)[: len(y)])
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError(f"class_weight must be finite and >= 0; got {self.class_weight}")
+        return weights
 
     def _strata(self, y: Array) -> Array | None:
         return y if self._kind == "pair" else None
