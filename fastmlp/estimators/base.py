@@ -25,6 +25,7 @@ from ..settings import choices, resolved
 from ..trainer import Trainer
 from .epochs import Epochs, Score
 from .fitted import Fitted
+from .hooks import CallbackSupportMixin, Hooks
 from .lbfgs import Minimum, minimize
 from .samples import Samples, held_out
 from .scikit_learn import check_sample_weight, rows_of
@@ -48,8 +49,14 @@ class Fit(NamedTuple):
     known: Model
     before: Mapping[str, list[float]]  # the history that it continues
 
+    def calling(self, callback: Any) -> Fit:
+        """The fit with one more callback."""
+        settings = self.data.settings
+        settings = replace(settings, callbacks=(*settings.callbacks, callback))
+        return self._replace(data=replace(self.data, settings=settings))
 
-class BaseMLP(Epochs, Fitted):
+
+class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
     """Fits, weights and predictions of an estimator, by a trainer of its own."""
 
     classes_: Array  # of a classifier
@@ -93,10 +100,22 @@ class BaseMLP(Epochs, Fitted):
             self.__dict__.update(before)
             raise
         self.trainer_ = fit.trainer
+        is_watched = hasattr(self, "_skl_callbacks") and not incremental  # by set_callbacks
+        hooks = self._hooks(given) if is_watched else None
         if self.solver == "lbfgs":
             self._minimize(fit)
         else:
-            self._train(fit, incremental=incremental)
+            self._train(fit if hooks is None else fit.calling(hooks), incremental=incremental)
+        if hooks is not None:
+            hooks.close(fit.trainer)
+
+    def _hooks(self, given: Given) -> Hooks:
+        """Begin the task of a fit for scikit-learn's callbacks."""
+        X, y, weights = given
+        n_tasks = 0 if self.solver == "lbfgs" else self.max_iter
+        context = self._init_callback_context(max_subtasks=n_tasks)
+        metadata = {} if weights is None else {"sample_weight": weights}
+        return Hooks(self, context, X=X, y=y, metadata=metadata)
 
     def _prepared(self, given: Given, validation: Given, *, incremental: bool) -> Fit:
         """Check and encode everything; return the fit."""
@@ -216,7 +235,7 @@ class BaseMLP(Epochs, Fitted):
                 network = trainer.model_.network
                 network = network.trained(self._best.packed, network.state, 0)
                 trainer.model_ = replace(trainer.model_, network=network)
-            del self._best
+            vars(self).pop("_best", None)
         if trainer.stop_reason_ == "epochs" and not incremental:
             warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "

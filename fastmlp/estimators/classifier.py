@@ -95,6 +95,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Type of weights and arithmetic; by default float32 for X of float32, else float64.
     callbacks : callable or object of ``fastmlp.callbacks``, or a sequence of them, optional
         Called as ``callback(estimator.trainer_, epoch, logs)`` after each epoch, see ``Trainer``.
+        Those of scikit-learn 1.9 are for ``set_callbacks``; they see each epoch, of "lbfgs" and
+        ``partial_fit`` none.
 
     Attributes
     ----------

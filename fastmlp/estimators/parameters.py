@@ -1,5 +1,6 @@
 """Parameters of both estimators: their names, and the values that ``fit`` accepts."""
 
+import copy
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..settings.checks import LEARNED_SCALINGS
-from .scikit_learn import HasMethods, Interval, Options, StrOptions
+from .scikit_learn import HasMethods, Interval, Options, StrOptions, clone_parametrized
 
 _COUNT = Interval(Integral, 1, None, closed="left")
 _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
@@ -86,6 +87,12 @@ class Parameters(BaseEstimator):
     threads: int | None
     dtype: Any
     callbacks: Any
+
+    def __sklearn_clone__(self) -> Any:
+        """A copy that is not fitted, and shares the callbacks, as copies of a trainer do."""
+        new = clone_parametrized(copy.copy(self).set_params(callbacks=None))
+        new.callbacks = self.callbacks
+        return new
 
     def _store(self, given: Mapping[str, Any]) -> None:
         """Store the arguments of the constructor, from its ``locals()``."""

@@ -166,6 +166,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise TypeError("y must be dense; got a sparse matrix")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if y.dtype.kind not in "fiub":
+            raise ValueError(f"y must hold numbers; got {y.dtype}")
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(f"loss='poisson' requires y >= 0; got {y.min()}")
         return np.asarray(y.reshape(len(y), -1))

@@ -1,5 +1,6 @@
 """Private names of scikit-learn that its estimators are made of; no other module imports any."""
 
+from sklearn.base import _clone_parametrized as clone_parametrized
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as rows_of
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
@@ -13,6 +14,7 @@ __all__ = [
     "Options",
     "StrOptions",
     "check_sample_weight",
+    "clone_parametrized",
     "fit_context",
     "is_first_partial_fit",
     "rows_of",

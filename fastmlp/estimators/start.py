@@ -1,6 +1,7 @@
 """The trainer of a fit, and the first model, as scikit-learn draws it."""
 
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,19 @@ _BATCH = 200
 
 
 def hidden_units(sizes: Any) -> tuple[int, ...]:
-    """Units of the hidden layers; a ValueError unless all are positive."""
-    units = list(sizes) if np.iterable(sizes) else [sizes]
-    if np.any(np.array(units) <= 0):
-        raise ValueError(f"hidden_layer_sizes must be > 0, got {units}.")
-    return tuple(units)
+    """Units of the hidden layers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless all are integers > 0.
+    """
+    units = tuple(sizes) if np.iterable(sizes) else (sizes,)
+    if not all(isinstance(count, Integral) for count in units):
+        raise TypeError(f"hidden_layer_sizes must be integers, got {list(units)}.")
+    if any(count <= 0 for count in units):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {list(units)}.")
+    return units
 
 
 def trainer_of(given: Parameters, loss: Loss, dtype: np.dtype[Any]) -> Trainer:

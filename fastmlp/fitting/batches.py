@@ -35,12 +35,12 @@ class OverAllRows:
         self.targets, self._outputs = targets, outputs
         self._terms = batch_rows * outputs.averaged
         total, self._unit = targets.totals[0]
-        self._own_mean = total / len(targets)  # in that unit
+        self._own = MeanWeight(len(targets), total / len(targets) * self._unit)
         self._mean = 0.0
 
     def begin(self, factors: Arrays, arrays: Arrays, before: MeanWeight) -> MeanWeight:
         """Set the sample scales, unless they are those of the epoch before."""
-        mean_weight = before.after(len(self.targets), self._own_mean * self._unit)
+        mean_weight = before.after(*self._own) if before.rows else self._own
         mean = mean_weight.mean / self._unit
         if mean != self._mean:
             factors["sample_scales"][:] = 1 / (self._terms * mean)
@@ -99,8 +99,12 @@ class OverEachBatch:
         losses = sums[:, 0] / rows
         if outputs.kind == "counts":
             losses = (losses + _of_perfect_counts(arrays, rows)) * len(losses)
-        losses = losses + self.penalties.sum() / rows
-        return outputs.means(sums, seen)._replace(losses=losses, loss_weight=float(rows))
+        if self._l2 > 0:
+            losses = losses + np.add.reduce(self.penalties) / rows
+        own = outputs.means(sums, seen)
+        return Means(
+            losses, own.scores, own.targets, own.variances, float(rows), own.score_weight
+        )  # fmt: skip
 
 
 def _of_perfect_counts(arrays: Arrays, rows: int) -> Numbers:

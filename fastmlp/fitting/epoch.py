@@ -233,8 +233,10 @@ class TrainingRun:
 
     def _means(self, done: int) -> Means:
         """Means over the rows of the first ``done`` mini-batches."""
-        order = self._order[: self._rows(done)]
-        return self._batches.means(np.add.reduce(self._totals[0], -1), order, self._targets)
+        sums, order = np.add.reduce(self._totals[0], -1), self._order
+        if done < self.updates_per_epoch:
+            order = order[: self._rows(done)]
+        return self._batches.means(sums, order, self._targets)
 
     def _rows(self, updates: int) -> int:
         """Rows of the first ``updates`` mini-batches."""

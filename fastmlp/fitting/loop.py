@@ -230,10 +230,12 @@ class Fit:
 
     def _rate(self) -> LearningRate:
         """The rate set by a callback, else the fit's; None stands for the optimizer's."""
-        rate = self.trainer.learning_rate
-        if rate is None and self.learning_rate.source == "given":
+        rate, own = self.trainer.learning_rate, self.learning_rate
+        if rate is None and own.source == "given":
             rate = self.data.settings.optimizer.rate
-        return self.learning_rate if rate is None else LearningRate(float(rate), "given")
+        if rate is None or (own.source == "given" and rate == own.value):
+            return own
+        return LearningRate(float(rate), "given")
 
     def _publish(
         self, epoch: int, model: Model, scores: EpochScores, mean_weight: MeanWeight

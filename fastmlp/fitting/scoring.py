@@ -75,12 +75,16 @@ class Scorer:
         start = time.perf_counter()
         data = self._data
         encoding, metrics, threads = data.encoding, data.settings.metrics, data.settings.threads
-        trained = encoding.outputs.summed_up(statistics.means)
-        predictions = Predicted(network, encoding, data.X, threads)
+        outputs = encoding.outputs
+        trained = outputs.summed_up(statistics.means)
         logs, scaled = {"loss": trained.loss}, {"loss": trained.scaled_loss}
-        logs |= metric_values(
-            self._in_training, trained.metric, predictions, encoding.outputs, data.targets
-        )
+        if self._in_training is None:
+            logs[outputs.metric] = trained.metric
+        else:
+            predictions = Predicted(network, encoding, data.X, threads)
+            logs |= metric_values(
+                self._in_training, trained.metric, predictions, outputs, data.targets
+            )
         if data.validation is not None:
             if self._validation is None:
                 self._validation = Evaluation(network, encoding, data.validation, threads)
@@ -91,7 +95,7 @@ class Scorer:
             logs |= {f"val_{name}": value for name, value in validated.items()}
             scaled["val_loss"] = loss
         self.seconds = time.perf_counter() - start
-        logs |= {"learning_rate": statistics.learning_rate, "seconds": statistics.seconds}
+        logs["learning_rate"], logs["seconds"] = statistics.learning_rate, statistics.seconds
         return EpochScores(logs, logs | scaled)
 
     def rehearse(self, network: Network) -> None:

@@ -87,10 +87,14 @@ class Model:
         further changes."""
         extremes = dict(self.extremes)
         for name, value in logs.items():
-            low, high = extremes.get(name, (math.inf, -math.inf))
-            # False for NaN.
-            if (value < low or value > high) and name != "seconds":
-                extremes[name] = min(low, value), max(high, value)
+            known = extremes.get(name)
+            if known is None:
+                if name != "seconds" and not math.isnan(value):
+                    extremes[name] = value, value
+            elif value < known[0]:
+                extremes[name] = value, known[1]
+            elif value > known[1]:
+                extremes[name] = known[0], value
         return changed(self, extremes=extremes, **changes)
 
     @property

@@ -357,6 +357,16 @@ def test_partial_fit_without_classes() -> None:
         classifier().partial_fit(X, Y["pair"])
 
 
+def test_strings_are_no_numbers() -> None:
+    with pytest.raises(ValueError, match="y must hold numbers; got <U"):
+        regressor().fit(X, Y["number"].astype(str))
+
+
+def test_units_are_integers() -> None:
+    with pytest.raises(TypeError, match=r"hidden_layer_sizes must be integers, got \[3.0\]"):
+        regressor(hidden_layer_sizes=[3.0]).fit(X, Y["number"])
+
+
 def test_counts_below_zero() -> None:
     with pytest.raises(ValueError, match="loss='poisson' requires y >= 0; got -"):
         regressor(loss="poisson").fit(X, Y["number"])
@@ -370,11 +380,14 @@ def test_fits_in_threads() -> None:
     assert [state(model) for model in models] == [state(alone)] * 8
 
 
-def test_a_search() -> None:
-    """It finds what scikit-learn's would."""
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.costly)])
+def test_a_search(n_jobs: int) -> None:
+    """It finds what scikit-learn's would, also in processes."""
     grid = {"alpha": [1e-4, 10.0], "solver": ["adam", "sgd"], "early_stopping": [False, True]}
     results = [
-        GridSearchCV(one, grid, cv=3).fit(X, Y["classes"]).cv_results_["mean_test_score"]
+        GridSearchCV(one, grid, cv=3, n_jobs=n_jobs)
+        .fit(X, Y["classes"])
+        .cv_results_["mean_test_score"]
         for one in pair("classes", max_iter=5)
     ]
     np.testing.assert_allclose(*results)

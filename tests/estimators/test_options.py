@@ -1,13 +1,16 @@
 """What the estimators have beyond scikit-learn's: parameters, rows to validate on, the trainer."""
 
 import time
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import pytest
 import sklearn
 from scipy.sparse import coo_matrix
+from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score, get_scorer, log_loss
+from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import compute_sample_weight
@@ -251,6 +254,27 @@ def test_callbacks(tmp_path: Any) -> None:
     assert model.n_iter_ == 4
     assert len(path.read_text().splitlines()) == 5
     assert model.trainer_.callbacks == [watch, CSVLog(path)]
+
+
+class Watch:
+    """A callback that cannot be copied."""
+
+    def __init__(self) -> None:
+        self.epochs: list[int] = []
+        self.lock = Lock()
+
+    def __call__(self, trainer: Any, epoch: int, logs: Any) -> None:
+        self.epochs.append(epoch)
+
+
+def test_clones_share_callbacks() -> None:
+    model = classifier(callbacks=[Watch()], max_iter=2).fit(X, Y["pair"])
+    other = clone(model)
+    assert other.callbacks is model.callbacks
+    assert not hasattr(other, "classes_")
+    other.fit(X, Y["pair"])
+    cross_val_score(model, X, Y["pair"], cv=2)
+    assert model.callbacks[0].epochs == [0, 1] * 4
 
 
 def test_callbacks_that_change_weights() -> None:

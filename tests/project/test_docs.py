@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import pytest
 
 import fastmlp
-from fastmlp import Trainer
+from fastmlp import MLPClassifier, MLPRegressor, Trainer
 from fastmlp.callbacks import Checkpoint, CSVLog, EarlyStopping
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.losses import LOSSES
@@ -93,6 +93,24 @@ def check_default(item: "Field[Any]", text: str) -> None:
     names, values = line.partition(" : ")[0].split(", "), said[1].split(" and ")
     value = eval(values[names.index(item.name)] if len(values) > 1 else values[0])
     assert value == item.default
+
+
+def test_the_classifier_documents_its_parameters() -> None:
+    """In order; ``MLPRegressor`` refers to it."""
+    documented, signature = parameters(MLPClassifier), inspect.signature(MLPClassifier).parameters
+    assert list(documented) == list(signature)
+    for name, parameter in signature.items():
+        line = documented[name].splitlines()[0]
+        if said := re.search(r", default (.*)$", line):
+            values = said[1].split(" and ")
+            names = line.partition(" : ")[0].split(", ")
+            assert eval(values[names.index(name) if len(values) > 1 else 0]) == parameter.default
+        elif ", optional" in line:
+            assert parameter.default is None
+        elif choice := re.search(r"\{(.*?),", line):
+            assert eval(choice[1]) == parameter.default
+    further = set(parameters(MLPRegressor)) - set(documented)
+    assert further == {"loss"}
 
 
 def shown_lines() -> list[str]:
