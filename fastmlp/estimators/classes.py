@@ -19,7 +19,6 @@ _ACTIVATIONS = {"classes": "softmax", "pair": "logistic", "labels": "logistic"}
 class OfClasses(BaseMLP):
     """An estimator whose targets are classes, or any number of labels in a row."""
 
-    classes_: Array
     class_weight: Any
     # "classes"; "pair", of at most two classes; "labels", of which a row may have several.
     _kind: str
@@ -73,9 +72,15 @@ class OfClasses(BaseMLP):
         if self.class_weight is None:
             return None
         labels = y.astype(np.int64)
+        every = np.array([[0], [1]]).repeat(labels.shape[-1], axis=1)
         if self._kind != "labels":
-            labels = self.classes_[labels.ravel()]
-        return np.asarray(compute_sample_weight(self.class_weight, labels))
+            labels, every = self.classes_[labels.ravel()], self.classes_
+        if not isinstance(self.class_weight, str):  # these rows may lack a class that is named
+            labels = np.concatenate([labels, every])
+        weights = np.asarray(compute_sample_weight(self.class_weight, labels)[: len(y)])
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError(f"class_weight must be finite and >= 0; got {self.class_weight}")
+        return weights
 
     def _strata(self, y: Array) -> Array | None:
         return y if self._kind == "pair" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -248,8 +249,10 @@ class MLPClassifier(ClassifierMixin, OfClasses):
         AttributeError
             With the solver "lbfgs".
         """
-        is_first_partial_fit(self, classes)  # sets classes_
-        self._fit((X, y, sample_weight), incremental=True)
+        if isinstance(self.class_weight, str):
+            raise ValueError(f"partial_fit needs a dict as class_weight; got {self.class_weight!r}")
+        first = partial(is_first_partial_fit, self, classes)  # sets classes_
+        self._fit((X, y, sample_weight), incremental=True, first=first)
         return self
 
     def predict(self, X: npt.ArrayLike) -> Array:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
@@ -161,6 +162,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return X, self._encoded(y)
 
     def _encoded(self, y: Any) -> Array:
+        if issparse(y):
+            raise TypeError("y must be dense; got a sparse matrix")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if y.dtype.kind not in "fiub":
