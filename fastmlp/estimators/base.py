@@ -18,6 +18,8 @@ from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.start import check_continues
 from ..inputs import Scaling
+from ..kernels.runs.threads import counted_as_fit
+from ..losses import Loss
 from ..network.encoding import Encoding
 from ..network.model import Model
 from ..outputs import Outputs
@@ -76,6 +78,9 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         """The outputs of a network for encoded y."""
         raise NotImplementedError
 
+    def _check_loss(self, loss: Loss) -> None:
+        """Raise a ValueError if the loss of a network to be continued is another one now."""
+
     def _class_weights(self, y: Array) -> Array | None:
         """Weights of rows of encoded y in the loss, by their classes."""
         return None
@@ -129,7 +134,9 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
             dtype = np.dtype(self.dtype or X.dtype)
             outputs = replace(self._first_outputs(y), least_probability=np.finfo(dtype).eps)
         else:
-            outputs, dtype = old.model_.encoding.outputs, old.model_.network.dtype
+            outputs = old.model_.encoding.outputs
+            dtype = np.dtype(self.dtype or old.model_.network.dtype)
+            self._check_loss(outputs.loss)
         if y.ndim == 2 and y.shape[1] != outputs.count:
             raise ValueError(f"y must have {outputs.count} columns; got {y.shape[1]}")
         trainer = trainer_of(self, outputs.loss, dtype)
@@ -143,6 +150,7 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         else:
             known = old.model_
             check_continues(known, chosen)
+            known.encoding.inputs.check_scaling(settings.scaling)
         if not incremental:  # the optimizer starts anew
             network = known.network.restarted(settings.optimizer.rule)
             known = Model(network, known.encoding, known.hidden)
@@ -252,7 +260,8 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
             fit.trainer.model_, self.loss_, self.n_iter_ = minimum
 
         self.n_iter_ = 0
-        minimize(
-            fit.known, fit.data, publish, max_fun=self.max_fun, tol=self.tol,
-            verbose=bool(self.verbose),
-        )  # fmt: skip
+        with counted_as_fit():
+            minimize(
+                fit.known, fit.data, publish, max_fun=self.max_fun, tol=self.tol,
+                verbose=bool(self.verbose),
+            )  # fmt: skip

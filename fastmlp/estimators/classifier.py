@@ -72,7 +72,7 @@ class MLPClassifier(ClassifierMixin, OfClasses):
         Maximum number of evaluations of the loss by "lbfgs".
     class_weight : dict, list of dict or "balanced", optional
         Weights of classes in the loss, as in ``sklearn.utils.compute_sample_weight``, computed from
-        the training rows. Scores are not weighted by class.
+        the training rows; a dict for ``partial_fit``. Scores are not weighted by class.
     dropout : float or sequence of float, default 0.0
     scaling : str, float or sequence of float, optional
         As for ``Trainer``. A scaling is learned from all rows given to ``fit``; ``coefs_[0]``
@@ -126,7 +126,8 @@ class MLPClassifier(ClassifierMixin, OfClasses):
     Differences from scikit-learn: where the loss is no longer finite, a fit ends at once, with the
     ValueError that scikit-learn raises after ``max_iter`` epochs; with early stopping the best
     weights stay. A batch of rows of weight 0 is passed over. "lbfgs" minimizes the loss without
-    clipping probabilities at 2e-16 (in float32 1e-7), as reported losses are. float32 is used
+    clipping probabilities at 2e-16 (in float32 1e-7), as reported losses are. ``partial_fit`` uses
+    the present settings of the optimizer, scikit-learn those of the first call. float32 is used
     throughout, also by "lbfgs" and for targets in float64. Sparse X is converted to a dense array,
     which needs 8 bytes (4 in float32) for each of its numbers.
 

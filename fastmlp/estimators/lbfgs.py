@@ -14,7 +14,6 @@ from sklearn.exceptions import ConvergenceWarning
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.objective import Objective
-from ..kernels.runs.threads import counted_as_fit
 from ..network.model import Model
 from .scikit_learn import threadpool_controller
 
@@ -45,7 +44,6 @@ class Minimum(NamedTuple):
     n_iter: int
 
 
-@counted_as_fit()
 def minimize(
     model: Model, data: FitData, publish: Callable[[Minimum], None], *, max_fun: int, tol: float,
     verbose: bool,

@@ -12,9 +12,10 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from ..data import Array
-from ..losses import Poisson, SquaredError
+from ..losses import Loss, Poisson, SquaredError
 from ..network.packed_network import Floats
 from ..outputs import Outputs
+from ..settings.combinations import other_network
 from .base import BaseMLP
 from .parameters import CONSTRAINTS
 from .scikit_learn import StrOptions, fit_context
@@ -171,6 +172,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(f"loss='poisson' requires y >= 0; got {y.min()}")
         return np.asarray(y.reshape(len(y), -1))
+
+    def _check_loss(self, loss: Loss) -> None:
+        if loss.name != self.loss:
+            raise other_network(f"loss={self.loss!r}, but the network is of {loss.name!r}")
 
     def _first_outputs(self, y: Array) -> Outputs:
         count = y.shape[1]

@@ -79,16 +79,19 @@ def test_unusable_input_changes_nothing(case: str, call: str) -> None:
     [
         ({"hidden_layer_sizes": 7}, "hidden="),
         ({"activation": "tanh"}, "activation="),
+        ({"dtype": "float32"}, "dtype='float32', but the network is of float64"),
+        ({"scaling": "standard"}, "scaling='standard', but the network has"),
+        ({"loss": "poisson"}, "loss='poisson', but the network is of 'squared_error'"),
     ],
 )
 def test_another_network(changed: dict[str, Any], message: str, call: str) -> None:
     """Neither a warm start nor ``partial_fit`` can change the network."""
-    model = classifier(warm_start=True).fit(X, Y["pair"])
+    model = regressor(warm_start=True).fit(X, Y["counts"])
     before = state(model)
     with pytest.raises(ValueError, match=message):
-        getattr(model.set_params(**changed), call)(X, Y["pair"])
+        getattr(model.set_params(**changed), call)(X, Y["counts"])
     assert state(model) == before
-    model.set_params(warm_start=False).fit(X, Y["pair"])
+    model.set_params(warm_start=False).fit(X, Y["counts"])
 
 
 @pytest.mark.parametrize("call", ["fit", "partial_fit"])

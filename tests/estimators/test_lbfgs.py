@@ -128,8 +128,9 @@ def test_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert 1 < model.n_iter_ < 12
     shorter = MLPRegressor(solver="lbfgs", random_state=0, max_iter=model.n_iter_)
-    with pytest.warns(ConvergenceWarning):
+    with pytest.warns(ConvergenceWarning) as warned:
         shorter.fit(X, Y["number"])
+    assert warned[0].filename == __file__
     assert model.loss_ == shorter.loss_
     assert (model.predict(X) == shorter.predict(X)).all()
 
