@@ -23,7 +23,7 @@ from ..network.model import Model
 from ..outputs import Outputs
 from ..settings import choices, resolved
 from ..trainer import Trainer
-from .epochs import Epochs, Score
+from .epochs import Epochs, Judge, Score
 from .fitted import Fitted
 from .hooks import CallbackSupportMixin, Hooks
 from .lbfgs import minimized
@@ -48,6 +48,7 @@ class Fit(NamedTuple):
     data: FitData
     known: Model
     before: Mapping[str, list[float]]  # the history that it continues
+    judge: Judge | None  # for early stopping
 
     def calling(self, callback: Any) -> Fit:
         """The fit with one more callback."""
@@ -140,27 +141,27 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
             known = Model(network, known.encoding, known.hidden)
         trainer.model_ = known
         scaling = known.encoding.inputs.scaling
-        samples, score, validated = Samples(scaling.apply(X, dtype), y, weights), None, None
-        if not is_scored:
-            held = None
-        elif validation[0] is None:
+        before = {} if old is None else old.history
+        samples, held, judge = Samples(scaling.apply(X, dtype), y, weights), None, None
+        if is_scored and validation[0] is None:
             train, rows = held_out(len(X), self.validation_fraction, self._strata(y), random)
             samples, held = samples.part(train), samples.part(rows)
             validation = _part(given, rows)
-        else:
+        elif is_scored:
             held = self._read_held(validation, scaling, dtype)
         if held is not None:
-            score, validated = self._score_of(validation), (held.X, held.targets())
+            judge = Judge(self._score_of(validation), None if before else known.network)
         self._check_batch_size(len(samples.X))
-        end_epoch = partial(self._end_epoch, len(samples.X), score)
+        end_epoch = partial(self._end_epoch, len(samples.X), judge)
         settings = replace(
             settings, by_batch=True, random_state=random,
             callbacks=(end_epoch, *settings.callbacks),
             epochs=1 if incremental else settings.epochs,
         )  # fmt: skip
         targets = samples.targets(self._class_weights(samples.y))
+        validated = None if held is None else (held.X, held.targets())
         data = FitData(samples.X, targets, known.encoding, settings, validated)
-        return Fit(trainer, data, known, {} if old is None else old.history)
+        return Fit(trainer, data, known, before, judge)
 
     def _stops_early(self, validation: Given, *, incremental: bool) -> bool:
         """Whether rows are scored; a ValueError for arguments that contradict each other."""
@@ -208,21 +209,20 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
     def _train(self, fit: Fit, *, incremental: bool) -> None:
         """Run the epochs of the trainer."""
         trainer = fit.trainer
-        self._begin(fit.known.network, is_first=not fit.before)
+        self._begin(is_first=not fit.before)
         try:
             trainer.fit_encoded(fit.data, fit.known, fit.before)
         except KeyboardInterrupt:
             warn("Training interrupted by user.", UserWarning)
         except FloatingPointError as error:
-            if not self.early_stopping:
+            if fit.judge is None:
                 raise ValueError(_NOT_FINITE) from error
             self._end_diverged()
         finally:
-            if self._best is not None and self.early_stopping:
+            if fit.judge is not None and fit.judge.best is not None:
                 network = trainer.model_.network
-                network = network.trained(self._best.packed, network.state, 0)
+                network = network.trained(fit.judge.best.packed, network.state, 0)
                 trainer.model_ = replace(trainer.model_, network=network)
-            del self._best  # pickles cannot hold it
         if trainer.stop_reason_ == "epochs" and not incremental:
             warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
