@@ -59,6 +59,7 @@ def minimized(model: Model, data: FitData, *, max_fun: int, tol: float, verbose:
             callback=end_iteration,
             options={"maxfun": max_fun, "maxiter": settings.epochs, "gtol": tol},
         )
+    objective.end()
     if result.status != 0 and time.perf_counter() < deadline:
         advice = "Increase max_iter" if result.nit >= settings.epochs else "Scale the data"
         message = f"lbfgs failed to converge after {result.nit} iteration(s): {result.message}"

@@ -90,6 +90,18 @@ def test_a_fit_within_a_fit_has_its_own() -> None:
     assert same(within[-1], trainer(epochs=1).fit(X, Y))
 
 
+def test_gradients_share_it(kept: OrderedDict[Any, Workspace]) -> None:
+    model = trainer().fit(X, Y)
+    kept.clear()
+    loss, gradient = model.loss_and_gradient(X, Y)
+    (space,) = kept.values()
+    space.memory.fill(np.nan)
+    again, same_gradient = model.loss_and_gradient(X, Y)
+    assert list(kept.values()) == [space]
+    assert again == loss
+    assert same_weights(same_gradient, gradient)
+
+
 def test_threads_never_share_one(kept: OrderedDict[Any, Workspace]) -> None:
     trainer().fit(X, Y)
     (shape,) = kept
