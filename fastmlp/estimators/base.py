@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,13 +11,15 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, indexable
 
 from ..data import Array
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.start import check_continues
 from ..inputs import Scaling
+from ..kernels.runs.threads import counted_as_fit
+from ..losses import Loss
 from ..network.encoding import Encoding
 from ..network.model import Model
 from ..outputs import Outputs
@@ -26,7 +28,7 @@ from ..trainer import Trainer
 from .epochs import Epochs, Score
 from .fitted import Fitted
 from .hooks import CallbackSupportMixin, Hooks
-from .lbfgs import minimized
+from .lbfgs import Minimum, minimize
 from .samples import Samples, held_out
 from .scikit_learn import check_sample_weight, rows_of
 from .start import first_inputs, first_model, hidden_units, trainer_of
@@ -59,6 +61,7 @@ class Fit(NamedTuple):
 class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
     """Fits, weights and predictions of an estimator, by a trainer of its own."""
 
+    classes_: Array  # of a classifier
     n_layers_: int
     n_outputs_: int
     out_activation_: str
@@ -75,6 +78,9 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         """The outputs of a network for encoded y."""
         raise NotImplementedError
 
+    def _check_loss(self, loss: Loss) -> None:
+        """Raise a ValueError if the loss of a network to be continued is another one now."""
+
     def _class_weights(self, y: Array) -> Array | None:
         """Weights of rows of encoded y in the loss, by their classes."""
         return None
@@ -83,9 +89,16 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         """What held-out rows are stratified by."""
         return None
 
-    def _fit(self, given: Given, validation: Given = _NONE, *, incremental: bool = False) -> None:
+    def _fit(
+        self, given: Given, validation: Given = _NONE, *, incremental: bool = False,
+        first: Callable[[], Any] = lambda: None,
+    ) -> None:  # fmt: skip
+        """Fit; ``first`` is called before anything else."""
+        if "_best" in vars(self):
+            raise RuntimeError("this estimator is being fitted: a callback may fit a copy of it")
         before = dict(self.__dict__)
         try:
+            first()
             fit = self._prepared(given, validation, incremental=incremental)
         except BaseException:  # nothing has changed
             self.__dict__.clear()
@@ -121,7 +134,9 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
             dtype = np.dtype(self.dtype or X.dtype)
             outputs = replace(self._first_outputs(y), least_probability=np.finfo(dtype).eps)
         else:
-            outputs, dtype = old.model_.encoding.outputs, old.model_.network.dtype
+            outputs = old.model_.encoding.outputs
+            dtype = np.dtype(self.dtype or old.model_.network.dtype)
+            self._check_loss(outputs.loss)
         if y.ndim == 2 and y.shape[1] != outputs.count:
             raise ValueError(f"y must have {outputs.count} columns; got {y.shape[1]}")
         trainer = trainer_of(self, outputs.loss, dtype)
@@ -135,22 +150,22 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         else:
             known = old.model_
             check_continues(known, chosen)
+            known.encoding.inputs.check_scaling(settings.scaling)
         if not incremental:  # the optimizer starts anew
             network = known.network.restarted(settings.optimizer.rule)
             known = Model(network, known.encoding, known.hidden)
         trainer.model_ = known
         scaling = known.encoding.inputs.scaling
         samples, score, validated = Samples(scaling.apply(X, dtype), y, weights), None, None
-        if not is_scored:
-            held = None
-        elif validation[0] is None:
-            train, rows = held_out(len(X), self.validation_fraction, self._strata(y), random)
-            samples, held = samples.part(train), samples.part(rows)
-            validation = _part(given, rows)
-        else:
-            held = self._read_held(validation, scaling, dtype)
-        if held is not None:
-            score, validated = self._score_of(validation), (held.X, held.targets())
+        if is_scored:
+            if validation[0] is None:
+                train, rows = held_out(len(X), self.validation_fraction, self._strata(y), random)
+                samples, held = samples.part(train), samples.part(rows)
+                score = self._score_of(held, given, rows)
+            else:
+                held = self._read_held(validation, scaling, dtype)
+                score = self._score_of(held, validation)
+            validated = held.X, held.targets()
         self._check_batch_size(len(samples.X))
         end_epoch = partial(self._end_epoch, len(samples.X), score)
         settings = replace(
@@ -171,13 +186,17 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
             raise ValueError(f"{there} is provided, but {missing} was not provided.")
         if validation[0] is not None and not self.early_stopping:
             raise ValueError("X_val and y_val need early_stopping=True; got False")
+        if validation[2] is not None and validation[0] is None:
+            raise ValueError("sample_weight_val is provided, but X_val was not provided.")
         if self.solver == "lbfgs":
             given = {
                 "dropout": np.any(self.dropout), "callbacks": self.callbacks is not None,
-                "X_val": validation[0] is not None,
+                "X_val": validation[0] is not None, "scoring": self.scoring is not None,
             }  # fmt: skip
             for name in filter(given.get, given):
                 raise ValueError(f"{name} has no effect with solver='lbfgs'")
+        elif self.scoring is not None and not self.early_stopping:
+            raise ValueError("scoring needs early_stopping=True; got False")
         return self.early_stopping and self.solver != "lbfgs"
 
     def _read_held(self, validation: Given, scaling: Scaling, dtype: np.dtype[Any]) -> Samples:
@@ -185,17 +204,19 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         weights = None if validation[2] is None else check_sample_weight(validation[2], X)
         return Samples(scaling.apply(X, dtype, "X_val"), self._encoded(y), weights)
 
-    def _score_of(self, held: Given) -> Score:
-        """The function that scores an epoch on held-out rows."""
-        if self.scoring is None:
-            name = "val_accuracy" if is_classifier(self) else "val_r2"
-            return lambda trainer, logs: logs[name]
+    def _score_of(self, held: Samples, given: Given, rows: Array | None = None) -> Score:
+        """The function that scores an epoch on held-out rows, those ``rows`` of what is given."""
         if self.scoring == "loss":
             return lambda trainer, logs: -logs["val_loss"]
-        X, y, weights = held
-        scorer = check_scoring(self, self.scoring)
-        options = {} if weights is None else {"sample_weight": weights}
-        return lambda trainer, logs: float(scorer(self, X, y, **options))
+        if self.scoring is not None:
+            X, y = given[:2] if rows is None else (rows_of(a, rows) for a in indexable(*given[:2]))
+            scorer = check_scoring(self, self.scoring)
+            options = {} if held.weights is None else {"sample_weight": held.weights}
+            return lambda trainer, logs: float(scorer(self, X, y, **options))
+        if not is_classifier(self):
+            return lambda trainer, logs: logs["val_r2"]
+        # A single class has one name for both outputs.
+        return lambda trainer, logs: logs["val_accuracy"] if len(self.classes_) > 1 else 1.0
 
     def _check_batch_size(self, n_rows: int) -> None:
         if self.solver == "lbfgs" or isinstance(self.batch_size, str) or self.batch_size <= n_rows:
@@ -208,8 +229,8 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
     def _train(self, fit: Fit, *, incremental: bool) -> None:
         """Run the epochs of the trainer."""
         trainer = fit.trainer
-        self._begin(fit.known.network, is_first=not fit.before)
         try:
+            self._begin(fit.known.network, is_first=not fit.before)
             trainer.fit_encoded(fit.data, fit.known, fit.before)
         except KeyboardInterrupt:
             warn("Training interrupted by user.", UserWarning)
@@ -222,7 +243,7 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
                 network = trainer.model_.network
                 network = network.trained(self._best.packed, network.state, 0)
                 trainer.model_ = replace(trainer.model_, network=network)
-            del self._best  # pickles cannot hold it
+            self.__dict__.pop("_best", None)
         if trainer.stop_reason_ == "epochs" and not incremental:
             warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
@@ -231,16 +252,16 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
             )
 
     def _minimize(self, fit: Fit) -> None:
-        """Minimize the loss of all rows."""
-        model, self.loss_, self.n_iter_ = minimized(
-            fit.known, fit.data, max_fun=self.max_fun, tol=self.tol, verbose=bool(self.verbose)
-        )
-        if not np.isfinite(model.network.packed).all():
-            raise ValueError(_NOT_FINITE)
-        fit.trainer.model_ = model
+        """Minimize the loss of all rows; an error leaves the weights of the last iteration."""
 
+        def publish(minimum: Minimum) -> None:
+            if not np.isfinite(minimum.model.network.packed).all():
+                raise ValueError(_NOT_FINITE)
+            fit.trainer.model_, self.loss_, self.n_iter_ = minimum
 
-def _part(given: Given, rows: Array) -> Given:
-    """Some of the rows as they were given."""
-    X, y, weights = (None if a is None else rows_of(a, rows) for a in given)
-    return X, y, weights
+        self.n_iter_ = 0
+        with counted_as_fit():
+            minimize(
+                fit.known, fit.data, publish, max_fun=self.max_fun, tol=self.tol,
+                verbose=bool(self.verbose),
+            )  # fmt: skip

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import unique_labels
 
 from ..data import Array
-from ..losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from ..network.packed_network import Floats
-from ..outputs import Outputs
-from .base import BaseMLP
+from .classes import OfClasses
 from .parameters import CONSTRAINTS
 from .scikit_learn import StrOptions, fit_context, is_first_partial_fit
 
-# The activation of the output layer, by the kind of targets.
-_ACTIVATIONS = {"classes": "softmax", "pair": "logistic", "labels": "logistic"}
 
-
-class MLPClassifier(ClassifierMixin, BaseMLP):
+class MLPClassifier(ClassifierMixin, OfClasses):
     """scikit-learn's ``MLPClassifier``, trained by the kernels of ``Trainer``.
 
     The same numbers in float64, up to rounding: initial weights, orders of rows, loss curve,
@@ -78,7 +72,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Maximum number of evaluations of the loss by "lbfgs".
     class_weight : dict, list of dict or "balanced", optional
         Weights of classes in the loss, as in ``sklearn.utils.compute_sample_weight``, computed from
-        the training rows. Scores are not weighted by class.
+        the training rows; a dict for ``partial_fit``. Scores are not weighted by class.
     dropout : float or sequence of float, default 0.0
     scaling : str, float or sequence of float, optional
         As for ``Trainer``. A scaling is learned from all rows given to ``fit``; ``coefs_[0]``
@@ -132,7 +126,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     Differences from scikit-learn: where the loss is no longer finite, a fit ends at once, with the
     ValueError that scikit-learn raises after ``max_iter`` epochs; with early stopping the best
     weights stay. A batch of rows of weight 0 is passed over. "lbfgs" minimizes the loss without
-    clipping probabilities at 2e-16 (in float32 1e-7), as reported losses are. float32 is used
+    clipping probabilities at 2e-16 (in float32 1e-7), as reported losses are. ``partial_fit`` uses
+    the present settings of the optimizer, scikit-learn those of the first call. float32 is used
     throughout, also by "lbfgs" and for targets in float64. Sparse X is converted to a dense array,
     which needs 8 bytes (4 in float32) for each of its numbers.
 
@@ -144,12 +139,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     >>> classifier.predict_proba(X[:5]).shape
     (5, 2)
     """
-
-    classes_: Array
-    class_weight: Any
-    # "classes"; "pair", of at most two classes; "labels", of which a row may have several.
-    _kind: str
-    _is_sparse: bool
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
@@ -261,64 +250,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         AttributeError
             With the solver "lbfgs".
         """
-        is_first_partial_fit(self, classes)  # sets classes_
-        self._fit((X, y, sample_weight), incremental=True)
+        if isinstance(self.class_weight, str):
+            raise ValueError(f"partial_fit needs a dict as class_weight; got {self.class_weight!r}")
+        first = partial(is_first_partial_fit, self, classes)  # sets classes_
+        self._fit((X, y, sample_weight), incremental=True, first=first)
         return self
-
-    def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
-        X, y = self._check(X, y, reset=is_first)
-        y = _flat(y)
-        labels = _distinct(y)
-        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self.classes_ = labels
-        elif self.warm_start and set(labels) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {self.classes_}, `y` has {labels}"
-            )
-        if is_first:
-            few = "pair" if len(self.classes_) <= 2 else "classes"
-            self._kind, self._is_sparse = "labels" if y.ndim == 2 else few, issparse(y)
-        return X, self._indices(y, labels)
-
-    def _encoded(self, y: Any) -> Array:
-        y = _flat(y)
-        return self._indices(y, _distinct(y))
-
-    def _indices(self, y: Any, labels: Array) -> Array:
-        """Indices of classes, or columns of flags, for the distinct ``labels`` of y."""
-        if (y.ndim == 2) != (self._kind == "labels"):
-            wanted = "a column for each label" if y.ndim == 1 else "one class for each row"
-            raise ValueError(f"y must have {wanted}, as in the first fit; got shape {y.shape}")
-        if not np.isin(labels, self.classes_).all():
-            raise ValueError(
-                "`y` has classes not in `self.classes_`. `self.classes_` has "
-                f"{self.classes_}. 'y' has {labels}."
-            )
-        if self._kind == "labels":
-            return np.asarray((y.toarray() if issparse(y) else y) != 0)
-        indices: Array = np.searchsorted(self.classes_, y).astype(np.int32)
-        return indices if self._kind == "classes" else indices[:, None] > 0
-
-    def _first_outputs(self, y: Array) -> Outputs:
-        self.out_activation_ = _ACTIVATIONS[self._kind]
-        if self._kind == "labels":
-            return Outputs(BinaryCrossEntropy(), len(self.classes_), flat=False)
-        classes = self.classes_ if len(self.classes_) > 1 else None
-        if self._kind == "pair":
-            return Outputs(BinaryCrossEntropy(), 1, classes)
-        return Outputs(SoftmaxCrossEntropy(), len(self.classes_), classes)
-
-    def _class_weights(self, y: Array) -> Array | None:
-        if self.class_weight is None:
-            return None
-        labels = y.astype(np.int64)
-        if self._kind != "labels":
-            labels = self.classes_[labels.ravel()]
-        return np.asarray(compute_sample_weight(self.class_weight, labels))
-
-    def _strata(self, y: Array) -> Array | None:
-        return y if self._kind == "pair" else None
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """Return the predicted label of each row, or rows of 0 and 1, as y of the fit."""
@@ -345,15 +281,3 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _flat(y: Any) -> Any:
-    """A single column as one dimension, with scikit-learn's warning."""
-    is_column = y.ndim == 2 and y.shape[1] == 1
-    return column_or_1d(y, warn=True) if is_column else y
-
-
-def _distinct(y: Any) -> Array:
-    """Distinct labels; of whole numbers and strings without the checks of others, 0.1 ms."""
-    is_plain = y.ndim == 1 and y.dtype.kind in "biuU"
-    return np.unique(y) if is_plain else np.asarray(unique_labels(y))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,13 @@ from ..inference.forward import predict
 from ..network.packed_network import Floats
 from ..trainer import Trainer
 from .parameters import Parameters
+
+
+class _Arrays(list[Floats]):
+    """Arrays whose change would not reach the network."""
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError("arrays are assigned as a whole list: model.coefs_ = [...]")
 
 
 class Fitted(Parameters):
@@ -41,8 +49,8 @@ class Fitted(Parameters):
     def _weights(self, first: int) -> list[Floats]:
         arrays = self.trainer_.get_weights()[first::2]
         for array in arrays:
-            array.flags.writeable = False  # a change would not reach the network
-        return arrays
+            array.flags.writeable = False
+        return _Arrays(arrays)
 
     def _set_weights(self, first: int, arrays: Sequence[Any]) -> None:
         weights = self.trainer_.get_weights()
@@ -53,6 +61,13 @@ class Fitted(Parameters):
         if self.solver == "lbfgs":
             raise AttributeError("partial_fit needs the solver 'sgd' or 'adam'; got 'lbfgs'")
         return True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Attributes of a copy, also of one made by a callback: it is not being fitted."""
+        state = {**super().__getstate__()}
+        state.pop("_best", None)
+        own = {"trainer_", "loss_curve_", "validation_scores_"} & state.keys()
+        return state | {name: copy.copy(state[name]) for name in own}
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "trainer_")

@@ -6,14 +6,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from ..data import Array
-from ..losses import Poisson, SquaredError
+from ..losses import Loss, Poisson, SquaredError
 from ..network.packed_network import Floats
 from ..outputs import Outputs
+from ..settings.combinations import other_network
 from .base import BaseMLP
 from .parameters import CONSTRAINTS
 from .scikit_learn import StrOptions, fit_context
@@ -161,6 +163,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return X, self._encoded(y)
 
     def _encoded(self, y: Any) -> Array:
+        if issparse(y):
+            raise TypeError("y must be dense; got a sparse matrix")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if y.dtype.kind not in "fiub":
@@ -168,6 +172,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(f"loss='poisson' requires y >= 0; got {y.min()}")
         return np.asarray(y.reshape(len(y), -1))
+
+    def _check_loss(self, loss: Loss) -> None:
+        if loss.name != self.loss:
+            raise other_network(f"loss={self.loss!r}, but the network is of {loss.name!r}")
 
     def _first_outputs(self, y: Array) -> Outputs:
         count = y.shape[1]

@@ -81,9 +81,9 @@ class OverEachBatch:
             weights = arrays["weights"][: len(self.targets)]
             totals = np.add.reduceat(weights, self._starts, dtype=np.float64)
             means, l2s = np.zeros((2, len(totals)))
-            np.divide(self._rows, totals, out=means, where=totals > 0)
+            np.divide(self._rows, totals, out=means, where=totals != 0)
             weights *= np.repeat(means, self._rows)
-            np.divide(self._l2, totals * self.targets.loss_weights.unit, out=l2s, where=totals > 0)
+            np.divide(self._l2, totals * self.targets.loss_weights.unit, out=l2s, where=totals != 0)
             factors["l2s"][:] = l2s
         elif not self._is_set:
             factors["l2s"][:] = self._l2 / self._rows

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..data import all_finite
 from ..kernels.plugins.update_rules import RULES
-from ..kernels.runs.plan import aligned_zeros
+from ..kernels.runs.layout import aligned_zeros
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
 from ..network.packed_network import Floats, Network
 from ..outputs import Means, MeanWeight
@@ -25,6 +25,8 @@ from .zeros import has_many_zeros, scan
 SLICE_SECONDS = 0.1
 # Work of the first call, before its speed has been measured.
 _FIRST_SLICE_FLOPS = 1e9
+# For all fits whose threads are not given: of short ones, each would try a team in vain.
+_contention = Contention()
 # Overhead of a chunk beside its products: about a microsecond.
 _FLOPS_BESIDE = 1e4
 
@@ -83,7 +85,7 @@ class TrainingRun:
         # Empty where batches are not divided and gradients not kept.
         whole = memory[self._plan.runs["gradient"][0] : self._plan.scratch_start]
         self._gradients = whole[:count]
-        self._contention = Contention()
+        self._contention = _contention if data.settings.threads is None else Contention()
         optimizer = data.settings.optimizer
         self._numbers, self._decay = optimizer.numbers, optimizer.decay
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)

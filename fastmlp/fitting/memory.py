@@ -9,7 +9,8 @@ import numpy as np
 
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.jobs import training_job
-from ..kernels.runs.plan import MAX_CHUNK, Plan, aligned_zeros, make_plan, weight_layout
+from ..kernels.runs.layout import aligned_zeros, weight_layout
+from ..kernels.runs.plan import MAX_CHUNK, Plan, make_plan
 from ..kernels.runs.threads import usable_threads
 from ..network.input_reader import copying_reader, reads_in_place, set_scaling
 from ..network.packed_network import Network

@@ -10,7 +10,8 @@ from ..data import all_finite
 from ..inputs import Scaling
 from ..kernels.plugins.losses import LOSSES, OUTPUTS
 from ..kernels.runs.jobs import prediction_job
-from ..kernels.runs.plan import aligned_zeros, make_plan
+from ..kernels.runs.layout import aligned_zeros
+from ..kernels.runs.plan import make_plan
 from ..kernels.runs.threads import usable_threads
 from ..network.encoding import Encoding
 from ..network.input_reader import copying_reader, reads_in_place, set_scaling

@@ -6,7 +6,7 @@ Folders, each of which imports only from those above it::
     language  how kernels are written: the interface to Numba, records, vectors, the target
     products  matrix products: tiles, hidden layer, output layer, updates
     plugins   kernels that a run selects by name: activations, losses, update rules, readers
-    runs      memory plan, teams of threads, training, prediction, launch
+    runs      layout and plan of memory, teams of threads, training, prediction, launch
 
 A kernel opens with the shapes that it reads and writes. Their letters, and those of indices::
 
@@ -24,7 +24,8 @@ Products in general, in ``products.tiles`` and ``products.inner``, sum over i; j
 column of the result. Formulas in ``plugins`` keep the letters of their sources. A member of a team
 computes its own panels alone, unless a kernel says otherwise.
 
-Layouts, all in vectors that start on a 64-byte boundary (offsets are planned in ``runs.plan``):
+Layouts, all in vectors that start on a 64-byte boundary (offsets are planned in ``runs.layout``
+and ``runs.plan``):
 
 * Weights of a hidden layer (n_in, n_out): panels of ``panel`` columns, each panel n_in + 1 rows
   with the biases last. The member that owns a panel computes these units and updates them.

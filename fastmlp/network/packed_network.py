@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..frozen import changed
 from ..kernels.plugins.update_rules import RULES
-from ..kernels.runs.plan import aligned_zeros, weight_layout
+from ..kernels.runs.layout import aligned_zeros, weight_layout
 from ..settings import check_setting
 from .given_weights import check_weights
 

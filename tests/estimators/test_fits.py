@@ -15,7 +15,16 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from fastmlp import MLPClassifier, MLPRegressor, Trainer
-from tests.estimators.data import X, Y, assert_same, fitted, not_converged, pair
+from tests.estimators.data import (
+    WEIGHTS,
+    X,
+    Y,
+    assert_same,
+    fitted,
+    needs_weights,
+    not_converged,
+    pair,
+)
 from tests.helpers.basics import NAN, needs_compiler
 
 pytestmark = [not_converged, needs_compiler]
@@ -70,16 +79,19 @@ def test_unusable_input_changes_nothing(case: str, call: str) -> None:
     [
         ({"hidden_layer_sizes": 7}, "hidden="),
         ({"activation": "tanh"}, "activation="),
+        ({"dtype": "float32"}, "dtype='float32', but the network is of float64"),
+        ({"scaling": "standard"}, "scaling='standard', but the network has"),
+        ({"loss": "poisson"}, "loss='poisson', but the network is of 'squared_error'"),
     ],
 )
 def test_another_network(changed: dict[str, Any], message: str, call: str) -> None:
     """Neither a warm start nor ``partial_fit`` can change the network."""
-    model = classifier(warm_start=True).fit(X, Y["pair"])
+    model = regressor(warm_start=True).fit(X, Y["counts"])
     before = state(model)
     with pytest.raises(ValueError, match=message):
-        getattr(model.set_params(**changed), call)(X, Y["pair"])
+        getattr(model.set_params(**changed), call)(X, Y["counts"])
     assert state(model) == before
-    model.set_params(warm_start=False).fit(X, Y["pair"])
+    model.set_params(warm_start=False).fit(X, Y["counts"])
 
 
 @pytest.mark.parametrize("call", ["fit", "partial_fit"])
@@ -113,6 +125,14 @@ def test_weights_are_read_only_and_assigned_as_lists() -> None:
         model.coefs_ = theirs.coefs_[::-1]
     with pytest.raises(ValueError, match="size 1"):
         model.coefs_ = theirs.coefs_[:1]
+
+
+def test_single_weights_cannot_be_assigned() -> None:
+    """They would not reach the network."""
+    model = classifier().fit(X, Y["classes"])
+    with pytest.raises(TypeError, match="as a whole list"):
+        model.coefs_[0] = model.coefs_[0] / 2
+    assert type(pickle.loads(pickle.dumps(model.coefs_))) is type(model.coefs_)
 
 
 def test_training_goes_on_from_assigned_weights() -> None:
@@ -150,6 +170,34 @@ def test_copies(kind: str) -> None:
         model.fit(X, Y[kind])
         assert [state(one) for one in copies] == [state(model)] * 2
     assert not hasattr(clone(model), "trainer_")
+
+
+def test_shallow_copies() -> None:
+    """Weights of a copy, and its fits, leave the original alone."""
+    model = classifier(warm_start=True).fit(X, Y["pair"])
+    before = state(model)
+    other = copy.copy(model)
+    other.coefs_ = [array / 2 for array in other.coefs_]
+    other.fit(X, Y["pair"])
+    assert state(model) == before != state(other)
+
+
+def test_fits_in_callbacks() -> None:
+    """A callback may fit a copy of the estimator, which is as far as the fit, but not itself."""
+    copies, errors = [], []
+
+    def fit_again(trainer: Any, epoch: int, logs: Any) -> None:
+        copies.append(copy.deepcopy(model).set_params(callbacks=None).partial_fit(X, Y["pair"]))
+        with pytest.raises(RuntimeError, match="is being fitted") as caught:
+            model.fit(X, Y["pair"])
+        errors.append(caught)
+
+    model = classifier(callbacks=fit_again, max_iter=3, random_state=np.random.RandomState(0))
+    model.fit(X, Y["pair"])
+    plain = classifier(max_iter=3, random_state=np.random.RandomState(0)).fit(X, Y["pair"])
+    assert state(model) == state(plain)
+    assert len(errors) == 3
+    assert copies[1].loss_curve_[:2] == model.loss_curve_[:2]
 
 
 def test_a_fit_that_diverges() -> None:
@@ -277,6 +325,34 @@ def test_one_class() -> None:
         one.fit(X, np.full(len(X), "only"))
         assert set(one.predict(X)) == {"only"}
         assert one.predict_proba(X).shape == (len(X), 2)
+
+
+def test_scores_of_one_class() -> None:
+    """All predictions are right, as in scikit-learn."""
+    for one in pair("pair", early_stopping=True):
+        one.fit(X, np.full(len(X), "only"))
+        assert set(one.validation_scores_) == {1.0}
+
+
+def test_a_first_partial_fit_that_fails() -> None:
+    """It leaves no classes, which a later warm start would have to have."""
+    model = classifier(warm_start=True)
+    with pytest.raises(ValueError, match="NaN"):
+        model.partial_fit(X * NAN, Y["pair"], classes=[2, 5, 9])
+    assert vars(model) == model.get_params()
+    model.fit(X, Y["pair"])
+
+
+@needs_weights
+def test_weights_below_zero() -> None:
+    """They divide a batch as in scikit-learn, also where their sum is below 0."""
+    theirs, ours = fitted("classes", -WEIGHTS, batch_size=50)
+    assert_same(theirs, ours)
+
+
+def test_sparse_numbers() -> None:
+    with pytest.raises(TypeError, match="y must be dense"):
+        regressor().fit(X, csr_matrix(Y["numbers"]))
 
 
 def test_partial_fit_without_classes() -> None:

@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_info
 
 from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp.estimators.lbfgs import one_blas_thread
+from fastmlp.fitting.objective import Objective
 from tests.estimators.data import (
     WEIGHTS,
     X,
@@ -107,3 +110,42 @@ def test_a_loss_that_overflows() -> None:
     with pytest.warns(ConvergenceWarning, match="ABNORMAL"):
         model.fit(X * 1e300, Y["number"])
     assert model.n_iter_ == 0
+
+
+def test_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They pass, as in scikit-learn, and the weights of the last iteration stay."""
+    objective, calls = Objective.__call__, iter(range(100))
+
+    def interrupted(self: Any, packed: Any) -> Any:
+        if next(calls) == 12:
+            raise KeyboardInterrupt
+        return objective(self, packed)
+
+    model = MLPRegressor(solver="lbfgs", random_state=0).fit(X[:50], Y["number"][:50])
+    monkeypatch.setattr(Objective, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y["number"])
+    monkeypatch.undo()
+    assert 1 < model.n_iter_ < 12
+    shorter = MLPRegressor(solver="lbfgs", random_state=0, max_iter=model.n_iter_)
+    with pytest.warns(ConvergenceWarning) as warned:
+        shorter.fit(X, Y["number"])
+    assert warned[0].filename == __file__
+    assert model.loss_ == shorter.loss_
+    assert (model.predict(X) == shorter.predict(X)).all()
+
+
+def test_threads_of_blas_after_overlapping_fits() -> None:
+    """The first of two to end leaves the limit, the last one removes it."""
+
+    def limits() -> list[int]:
+        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+    before = limits()
+    first, second = one_blas_thread(), one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert set(limits()) == {1}
+    second.__exit__(None, None, None)
+    assert limits() == before

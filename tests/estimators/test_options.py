@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn
+from scipy.sparse import coo_matrix
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score, get_scorer, log_loss
 from sklearn.model_selection import cross_val_score
@@ -92,9 +93,20 @@ def test_scoring_of_tables() -> None:
     assert model.validation_scores_ == plain.validation_scores_
 
 
+@pytest.mark.parametrize("form", [coo_matrix, list, np.asfortranarray])
+def test_scoring_of_held_out_rows(form: Any) -> None:
+    """Of rows in any form, with one weight for all."""
+    options = {**STOPPING, "scoring": "accuracy"}
+    models = [classifier(**options).fit(rows, list(Y["classes"]), 2.0) for rows in (X, form(X))]
+    plain = classifier(**STOPPING).fit(form(X), Y["classes"], 2.0)
+    assert models[0].validation_scores_ == models[1].validation_scores_
+    assert models[0].validation_scores_ == plain.validation_scores_
+
+
 VALIDATION_ERRORS = {
     "y_val was not provided": {"X_val": X},
     "X_val was not provided": {"y_val": Y["pair"]},
+    "sample_weight_val is provided, but X_val was not": {"sample_weight_val": WEIGHTS},
     "need early_stopping=True": {"X_val": X, "y_val": Y["pair"]},
 }
 
@@ -143,6 +155,34 @@ def test_class_weight_of_the_training_rows() -> None:
     other = classifier(**STOPPING).fit(X[TRAIN], Y["pair"][TRAIN], factors, **rows)
     assert one.validation_scores_ == other.validation_scores_
     assert one.best_validation_score_ == one.score(X[HELD], Y["pair"][HELD])
+
+
+def test_class_weight_of_a_part() -> None:
+    """``partial_fit`` needs a dict, whose classes its rows may lack."""
+    rows = Y["pair"] == 2
+    one = classifier(class_weight={5: 3.0}).partial_fit(X[rows], Y["pair"][rows], classes=[2, 5])
+    other = classifier().partial_fit(X[rows], Y["pair"][rows], classes=[2, 5])
+    assert weights(one) == weights(other)
+    one.partial_fit(X[~rows], Y["pair"][~rows])
+    other.partial_fit(X[~rows], Y["pair"][~rows], np.full((~rows).sum(), 3.0))
+    assert weights(one) == weights(other)
+    labels = classifier(class_weight=[{1: 2}, {0: 3}, {}])
+    labels.partial_fit(X, np.zeros((len(X), 3)), classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="needs a dict as class_weight; got 'balanced'"):
+        one.set_params(class_weight="balanced").partial_fit(X, Y["pair"])
+
+
+@pytest.mark.parametrize("weight", [-1.0, np.nan])
+def test_wrong_class_weight(weight: float) -> None:
+    with pytest.raises(ValueError, match="class_weight must be finite and >= 0"):
+        classifier(class_weight={5: weight}).fit(X, Y["pair"])
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_scoring_without_effect(solver: str) -> None:
+    model = classifier(scoring="f1", solver=solver, early_stopping=solver == "lbfgs")
+    with pytest.raises(ValueError, match=r"scoring (needs early_stopping=True|has no effect with)"):
+        model.fit(X, Y["pair"])
 
 
 def test_dropout() -> None:

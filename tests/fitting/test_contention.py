@@ -128,6 +128,26 @@ def test_teams_that_fail_and_those_that_do_not(monkeypatch: pytest.MonkeyPatch) 
     assert same(fitted, small(threads=1).fit(X, Y))
 
 
+@needs_compiler
+def test_a_failure_counts_for_the_next_fit(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless its threads are given."""
+    teams: list[bool] = []
+
+    def run(job: launch.Job, *, alone: bool = False) -> bool:
+        teams.append(not alone)
+        return original(job, alone=True)
+
+    original = launch.Job.run
+    monkeypatch.setattr(launch.Job, "run", run)
+    monkeypatch.setattr(epoch, "_contention", Contention())
+    for failed in (False, True):
+        if failed:
+            epoch._contention.report(complete=False)
+        for threads in (None, 2):
+            small(threads=threads, epochs=1).fit(X, Y)
+    assert teams == [True, True, False, True]
+
+
 @pytest.mark.threading
 @needs_compiler
 def test_nobody_waits_for_somebody_elses_region(monkeypatch: pytest.MonkeyPatch) -> None:

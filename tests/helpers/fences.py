@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pytest
 
 from fastmlp.fitting import memory as fitting
-from fastmlp.kernels.runs import jobs, plan
+from fastmlp.kernels.runs import jobs, layout, plan
 from fastmlp.outputs.targets import PADDING
 from tests.helpers.basics import Array
 
@@ -49,7 +49,7 @@ def fenced(count: int, dtype: Any, place: str) -> Array:
     return np.ndarray(count, dtype, block, offset)
 
 
-class _SpacedAllocator(plan._Allocator):
+class _SpacedAllocator(layout.Allocator):
     """Leaves a gap behind everything it hands out."""
 
     made: list["_SpacedAllocator"] = []  # noqa: RUF012 - of the class on purpose
@@ -149,14 +149,15 @@ def fences(place: str, shortened: str = "") -> Iterator[None]:
         self.tables[-1][...] = words
         return self.tables[-1].ctypes.data
 
-    weight_layout = plan.weight_layout.__wrapped__  # without a layout of another allocator
+    weight_layout = layout.weight_layout.__wrapped__  # without a layout of another allocator
     with pytest.MonkeyPatch.context() as patch:
         for name, module in list(sys.modules.items()):
             for function in (aligned_zeros, weight_layout):
                 if name.startswith("fastmlp.") and hasattr(module, function.__name__):
                     patch.setattr(module, function.__name__, function)
+        for module in (layout, plan):
+            patch.setattr(module, "Allocator", _SpacedAllocator)
         patch.setattr(plan, "_planned", plan._planned.__wrapped__)
-        patch.setattr(plan, "_Allocator", _SpacedAllocator)
         patch.setattr(plan.Plan, "table", table)
         patch.setattr(jobs, "Job", _FencedJob)
         patch.setattr(fitting, "_kept", OrderedDict())

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..language.records import LAYER, RUN
-from ..language.simd import LINE_BYTES, TILE_ROWS, TILE_VECTORS, lanes
+from ..language.simd import TILE_ROWS, lanes
 from ..plugins.activations import ACTIVATIONS
 from ..plugins.zeros import mask_words
 from ..products.block_sizes import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
+from .layout import SHAPES, Allocator, aligned_zeros, round_up, row_stride, weight_layout
 
 # Copies of the activations: a thread may compute those of the next chunk while another one still
 # reads those of the present chunk.
@@ -27,32 +28,7 @@ SLOTS = 2
 # (784-512-10, batches of 4096).
 MAX_CHUNK = 1024
 
-# A narrow layer with fewer weights stays one panel, as threads would wait for one another longer
-# than they work. Halved, 784-64-10 takes 0.64 of the time on two threads (1.15 on one), but
-# 28-64-64-2 takes 1.24.
-_SHARED_WEIGHTS = 16_384
-# The larger of two threads' parts must be smaller by more than this factor for panels of 3 vectors:
-# their tiles take 1.02 to 1.10 times as long as those of 4, for each vector.
-_NARROW_COST = 1.05
-
-# Shapes whose layouts and plans are kept, some kB each: making a plan takes 0.1 ms, three layouts
-# per fit 0.05.
-_SHAPES = 32
-
 Table = npt.NDArray[np.int64]
-
-
-class _Allocator:
-    """Hands out consecutive offsets, each at the start of a cache line."""
-
-    def __init__(self, itemsize: int) -> None:
-        self.line = LINE_BYTES // itemsize
-        self.used = 0
-
-    def take(self, count: int) -> int:
-        offset = self.used
-        self.used += _round_up(count, self.line)
-        return offset
 
 
 @dataclass
@@ -125,7 +101,7 @@ def make_plan(
     return plan
 
 
-@lru_cache(maxsize=_SHAPES)
+@lru_cache(maxsize=SHAPES)
 def _planned(
     layer_sizes: tuple[int, ...], itemsize: int, chunk: int, batch_size: int, members: int,
     together: bool, state_vectors: int, consecutive: bool, keeps_gradient: bool,
@@ -139,12 +115,12 @@ def _planned(
         plan.layers["stride"][:, 0] = layer_sizes[0]
     plan.layers["kept"] = 1
     runs = plan.runs
-    memory, own = _Allocator(itemsize), _Allocator(itemsize)
+    memory, own = Allocator(itemsize), Allocator(itemsize)
     memory.take((1 + state_vectors) * weight_count)
     runs["gradient"] = memory.take(weight_count if keeps_gradient or batch_size > chunk else 0)
     plan.scratch_start = memory.used
 
-    samples = _round_up(chunk, memory.line)
+    samples = round_up(chunk, memory.line)
     runs["member"], runs["lanes"] = np.arange(members), lanes(itemsize)
     runs["n_layers"], runs["weight_count"] = len(layers) - 1, weight_count
     runs["chunk"], runs["samples"], runs["asked"] = chunk, samples, members
@@ -159,39 +135,8 @@ def _planned(
     return plan
 
 
-@lru_cache(maxsize=_SHAPES)
-def weight_layout(layer_sizes: tuple[int, ...], itemsize: int) -> tuple[npt.NDArray[Any], int]:
-    """Records of the input and the layers with their panels and weights, which are the same in all
-    runs, read-only; and the number of elements of all weights.
-    """
-    layers = np.zeros(len(layer_sizes), LAYER)
-    vector = lanes(itemsize)
-    for index, units in enumerate(layer_sizes):
-        neighbours = sum(layer_sizes[max(index - 1, 0) : index + 2]) - units
-        panel = _panel_vectors(-(-units // vector), units * neighbours) * vector
-        panels = -(-units // panel)
-        last = _round_up(units - (panels - 1) * panel, vector) // vector
-        layer = layers[index]
-        layer["n_in"] = layer_sizes[index - 1] if index else 0
-        layer["n_out"], layer["panel"], layer["panels"] = units, panel, panels
-        layer["last_vectors"] = last
-        layer["stride"] = _row_stride((panels - 1) * panel + last * vector, itemsize)
-    # The rows of the output layer run along its inputs.
-    inputs = ["panel", "panels", "last_vectors", "stride"]
-    layers[inputs][-1] = layers[inputs][-2]
-    memory = _Allocator(itemsize)
-    for layer in layers[1:-1]:
-        layer["weight_panel"] = (layer["n_in"] + 1) * layer["panel"]
-        layer["weights"] = memory.take(layer["panels"] * layer["weight_panel"])
-    output = layers[-1]
-    output["weights"] = memory.take(output["n_out"] * output["stride"])
-    output["bias"] = memory.take(output["n_out"])
-    layers.flags.writeable = False
-    return layers, memory.used
-
-
 def _plan_scratch(
-    plan: Plan, memory: _Allocator, own: _Allocator, together: bool, itemsize: int
+    plan: Plan, memory: Allocator, own: Allocator, together: bool, itemsize: int
 ) -> None:
     """Offsets of activations, deltas and logits, and of the scratch memory of each member."""
     runs, layers = plan.runs, plan.layers
@@ -203,7 +148,7 @@ def _plan_scratch(
         layer["slot"] = chunk * layer["stride"]
         layer["activations"] = shared.take(copies * layer["slot"])
         if together:
-            layer["delta_panel"] = _row_stride(int(chunk * layer["panel"]), itemsize)
+            layer["delta_panel"] = row_stride(int(chunk * layer["panel"]), itemsize)
             layer["deltas"] = memory.take(layer["panels"] * layer["delta_panel"])
     classes, widest = int(first["n_out"][-1]), int(first["panel"].max())
     runs["zeros"], runs["one"] = memory.take(widest), memory.take(1)
@@ -228,7 +173,7 @@ def _plan_scratch(
         layers["activations"][:, 1:-1] += starts[:, None]
 
 
-def _plan_slopes(plan: Plan, memory: _Allocator, activations: tuple[str, ...]) -> None:
+def _plan_slopes(plan: Plan, memory: Allocator, activations: tuple[str, ...]) -> None:
     """Offsets of the slopes of layers whose activations keep them."""
     for index, name in enumerate(activations, 1):
         if ACTIVATIONS[name].keeps_slopes:
@@ -281,48 +226,6 @@ def _plan_own_tables(plan: Plan, skip_zeros: bool) -> None:
             run["feature_masks"] = table(np.zeros(-(-chunk // TILE_ROWS) * feature_words))
             run["sample_masks"] = table(np.zeros(64 * group_words * -(-chunk // 64)))
             run["bit_block"] = table(np.zeros(64))
-
-
-def _round_up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple
-
-
-def _row_stride(width: int, itemsize: int) -> int:
-    """``width``, and a vector more where rows would fall into few sets of the cache.
-
-    With it 1024-2048-10 trained 1.46 times as fast on one machine, and as fast on another (EPYC).
-    """
-    return width + lanes(itemsize) if width * itemsize % 512 == 0 else width
-
-
-def _panel_vectors(vectors: int, weights: int) -> int:
-    """Vectors in a panel of a layer of ``vectors``, with ``weights`` to and from it.
-
-    Panels are what threads share, and two threads are the most common team. The number of threads
-    itself must not count: a sum over panels would depend on it.
-    """
-    if vectors <= TILE_VECTORS:
-        return -(-vectors // 2) if weights >= _SHARED_WEIGHTS else vectors
-
-    def larger_part(width: int) -> int:
-        first = -(-vectors // width) // 2 * width
-        return max(first, vectors - first)
-
-    narrower = TILE_VECTORS - 1
-    if _NARROW_COST * larger_part(narrower) < larger_part(TILE_VECTORS):
-        return narrower
-    return TILE_VECTORS
-
-
-def aligned_zeros(count: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """A flat array of zeros that starts on a 64-byte boundary.
-
-    A 64-byte vector that crosses cache lines costs two loads: 0.60 instead of 0.79 of the FMA
-    limit in the forward tile.
-    """
-    raw = np.zeros(count * dtype.itemsize + LINE_BYTES, np.uint8)
-    start = -raw.ctypes.data % LINE_BYTES
-    return raw[start : start + count * dtype.itemsize].view(dtype)
 
 
 def _aligned_copy(records: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -13,7 +13,7 @@ import pytest
 from fastmlp.kernels.language.simd import TILE_ROWS
 from fastmlp.kernels.products.inner import inner as inner_tile
 from fastmlp.kernels.products.tiles import OUTER, OUTER_MASKED
-from fastmlp.kernels.runs.plan import aligned_zeros
+from fastmlp.kernels.runs.layout import aligned_zeros
 from tests.helpers.basics import INF, NAN, Array, needs_compiler
 from tests.helpers.kernels import (
     COUNTS,
