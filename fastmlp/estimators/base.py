@@ -65,7 +65,6 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
     classes_: Array  # of a classifier
     n_layers_: int
     n_outputs_: int
-    _fitting: bool  # there is one during a fit alone
     out_activation_: str
 
     def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
@@ -96,7 +95,7 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         first: Callable[[], Any] = lambda: None,
     ) -> None:  # fmt: skip
         """Fit; ``first`` is called before anything else."""
-        if "_fitting" in vars(self):
+        if "_is_fitting" in vars(self):
             raise RuntimeError("this estimator is being fitted: a callback may fit a copy of it")
         before = dict(self.__dict__)
         try:
@@ -106,11 +105,11 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
-        self.trainer_, self._fitting = fit.trainer, True
+        self.trainer_, self._is_fitting = fit.trainer, True
         try:
             self._run(fit, given, incremental=incremental)
         finally:
-            del self._fitting
+            self.__dict__.pop("_is_fitting", None)
 
     def _run(self, fit: Fit, given: Given, *, incremental: bool) -> None:
         is_watched = hasattr(self, "_skl_callbacks") and not incremental  # by set_callbacks

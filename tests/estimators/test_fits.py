@@ -383,8 +383,7 @@ def test_fits_in_threads() -> None:
     assert [state(model) for model in models] == [state(alone)] * 8
 
 
-def test_rows_of_another_width_than_the_network() -> None:
-    """As two fits in threads may leave; kernels would read beyond the rows."""
+def test_a_number_of_features_that_is_set() -> None:
     model = classifier().fit(X[:, :3], Y["pair"])
     model.n_features_in_ = 7
     with pytest.raises(ValueError, match="X must have 3 features"):
