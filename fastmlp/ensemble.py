@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .checks import COUNT
 from .data import Array
 from .inference.averaged import averaged_scores
 from .inference.exists_if import exists_if
@@ -40,8 +41,7 @@ class Ensemble(SklearnProtocol):
     def __init__(self, trainer: Trainer, k: int = 8) -> None:
         if not isinstance(trainer, Trainer):
             raise TypeError(f"trainer must be a Trainer; got {type(trainer).__name__}")
-        if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-            raise ValueError(f"k must be an integer >= 1; got {k!r}")
+        k = COUNT["check"]("k", k)
         self._trainer = copy.copy(trainer)  # the given one may change
         self.members = [copy.deepcopy(trainer) for _ in range(k)]
         if trainer.seed is not None:

@@ -87,7 +87,8 @@ class SklearnProtocol:
 
         routing = MetadataRequest(owner=type(self).__name__)
         for method in filter(lambda name: hasattr(self, name), ("fit", "partial_fit", "score")):
-            _, _, *names = inspect.signature(getattr(self, method)).parameters  # without X, Y
+            _, _, *rest = inspect.signature(getattr(self, method)).parameters.values()  # X, Y
+            names = [known.name for known in rest if known.kind != known.VAR_KEYWORD]
             asked = requests.get(method, {})
             if unknown := set(asked) - set(names):
                 wanted = f"arguments among {', '.join(names)}"
@@ -120,6 +121,13 @@ class SklearnPredictor(SklearnProtocol, Predictor):
         for name, value in settings.items():
             setattr(self, name, value)
         return self
+
+    def __sklearn_clone__(self: P) -> P:
+        # Not by the constructor: those of subclasses take other arguments, which stay.
+        new = object.__new__(type(self))
+        vars(new).update(vars(self) | self.get_params())
+        new.__post_init__()
+        return new
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._model is not None

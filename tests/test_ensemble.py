@@ -128,8 +128,8 @@ def test_an_ensemble_of_regressions(loss: str) -> None:
 def test_bad_ensembles() -> None:
     with pytest.raises(TypeError, match="trainer must be a Trainer; got str"):
         Ensemble("trainer")  # type: ignore[arg-type]
-    for k in (0, 2.0, True):
-        with pytest.raises(ValueError, match="k must be an integer >= 1"):
+    for k, error in ((0, ValueError), (2.0, TypeError), (True, TypeError)):
+        with pytest.raises(error, match="k must be an integer >= 1"):
             Ensemble(trainer(), k)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no weights yet"):
         Ensemble(trainer(), 2).predict(X)

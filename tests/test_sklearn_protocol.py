@@ -106,6 +106,19 @@ def test_clones_have_the_settings_alone() -> None:
     assert np.array_equal(new.fit(X, Y).predict_proba(X), model.predict_proba(X))
 
 
+def test_clones_of_subclasses_keep_what_their_constructors_have_set() -> None:
+    class Narrow(Trainer):
+        def __init__(self, width: int = 3, *, tag: str = "") -> None:
+            super().__init__(width, epochs=2)
+            self.tag_ = tag
+
+    model = Narrow(5, tag="a").set_params(l2=0.5)
+    for new in (clone(model), Ensemble(model, 1).set_params(k=2).members[1]):
+        assert isinstance(new, Narrow)
+        assert (repr(new), new.tag_) == ("Narrow(hidden=5, l2=0.5, epochs=2)", "a")
+    assert clone(Ensemble(model, 1)).members[0].tag_ == "a"
+
+
 @needs_compiler
 def test_an_ensemble_has_parameters() -> None:
     ensemble = Ensemble(trainer(callbacks=nothing), 2).fit(X, Y)
@@ -117,7 +130,8 @@ def test_an_ensemble_has_parameters() -> None:
     assert new.members[0].callbacks is nothing
     with pytest.raises(NotFittedError):
         check_is_fitted(new)
-    assert new.set_params(k=3, trainer__hidden=2, trainer__seed=5) is new
+    # As searches draw it.
+    assert new.set_params(k=np.int64(3), trainer__hidden=2, trainer__seed=5) is new
     wanted = Ensemble(trainer(2, callbacks=nothing, seed=5), 3)
     assert repr(new) == repr(wanted)
     assert [repr(member) for member in new.members] == [repr(m) for m in wanted.members]
@@ -306,6 +320,18 @@ def test_requests() -> None:
         routing = clone(ensemble).get_metadata_routing()
         assert routing.fit.requests == {"sample_weight": True, "validation_data": None}
         assert routing.partial_fit.requests == {}
+
+
+def test_requests_of_a_subclass_that_passes_arguments_on() -> None:
+    class Own(Trainer):
+        def fit(self, X: Any, Y: Any, costs: Any = None, **others: Any) -> Trainer:  # type: ignore
+            return super().fit(X, Y, **others)
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        requests = Own().set_fit_request(costs=True).get_metadata_routing().fit.requests
+        assert requests == {"costs": True}
+        with pytest.raises(TypeError, match=r"arguments among costs; got \['others'\]"):
+            Own().set_fit_request(others=True)
 
 
 def test_a_state_has_no_requests() -> None:

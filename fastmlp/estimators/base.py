@@ -25,7 +25,7 @@ from ..network.model import Model
 from ..outputs import Outputs
 from ..settings import choices, resolved
 from ..trainer import Trainer
-from .epochs import Epochs, Score
+from .epochs import Epochs, Judge, Score
 from .fitted import Fitted
 from .hooks import CallbackSupportMixin, Hooks
 from .lbfgs import Minimum, minimize
@@ -50,6 +50,7 @@ class Fit(NamedTuple):
     data: FitData
     known: Model
     before: Mapping[str, list[float]]  # the history that it continues
+    judge: Judge | None  # for early stopping
 
     def calling(self, callback: Any) -> Fit:
         """The fit with one more callback."""
@@ -156,7 +157,8 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
             known = Model(network, known.encoding, known.hidden)
         trainer.model_ = known
         scaling = known.encoding.inputs.scaling
-        samples, score, validated = Samples(scaling.apply(X, dtype), y, weights), None, None
+        before = {} if old is None else old.history
+        samples, validated, judge = Samples(scaling.apply(X, dtype), y, weights), None, None
         if is_scored:
             if validation[0] is None:
                 train, rows = held_out(len(X), self.validation_fraction, self._strata(y), random)
@@ -166,8 +168,9 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
                 held = self._read_held(validation, scaling, dtype)
                 score = self._score_of(held, validation)
             validated = held.X, held.targets()
+            judge = Judge(score, None if before else known.network)
         self._check_batch_size(len(samples.X))
-        end_epoch = partial(self._end_epoch, len(samples.X), score)
+        end_epoch = partial(self._end_epoch, len(samples.X), judge)
         settings = replace(
             settings, by_batch=True, random_state=random,
             callbacks=(end_epoch, *settings.callbacks),
@@ -175,7 +178,7 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         )  # fmt: skip
         targets = samples.targets(self._class_weights(samples.y))
         data = FitData(samples.X, targets, known.encoding, settings, validated)
-        return Fit(trainer, data, known, {} if old is None else old.history)
+        return Fit(trainer, data, known, before, judge)
 
     def _stops_early(self, validation: Given, *, incremental: bool) -> bool:
         """Whether rows are scored; a ValueError for arguments that contradict each other."""
@@ -230,20 +233,19 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         """Run the epochs of the trainer."""
         trainer = fit.trainer
         try:
-            self._begin(fit.known.network, is_first=not fit.before)
+            self._begin(is_first=not fit.before)
             trainer.fit_encoded(fit.data, fit.known, fit.before)
         except KeyboardInterrupt:
             warn("Training interrupted by user.", UserWarning)
         except FloatingPointError as error:
-            if not self.early_stopping:
+            if fit.judge is None:
                 raise ValueError(_NOT_FINITE) from error
             self._end_diverged()
         finally:
-            if self._best is not None and self.early_stopping:
+            if fit.judge is not None and fit.judge.best is not None:
                 network = trainer.model_.network
-                network = network.trained(self._best.packed, network.state, 0)
+                network = network.trained(fit.judge.best.packed, network.state, 0)
                 trainer.model_ = replace(trainer.model_, network=network)
-            self.__dict__.pop("_best", None)
         if trainer.stop_reason_ == "epochs" and not incremental:
             warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "

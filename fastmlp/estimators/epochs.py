@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..callbacks import Logs
@@ -15,6 +16,22 @@ Score = Callable[[Any, Logs], float]
 _SMALLEST_RATE = 1e-6
 
 
+@dataclass
+class Judge:
+    """How early stopping judges the epochs of a fit.
+
+    Parameters
+    ----------
+    score : callable
+    best : Network, optional
+        That of the best score. None stands for the last one: in a warm start scikit-learn's copies
+        of the best weights are the very weights that it trains.
+    """
+
+    score: Score
+    best: Network | None
+
+
 class Epochs(Parameters):
     """The part of an estimator that follows the epochs of its trainer."""
 
@@ -26,13 +43,10 @@ class Epochs(Parameters):
     n_iter_: int
     t_: int
     _no_improvement_count: int
-    # The network of the best score, in a fit. None stands for the last one: in a warm start
-    # scikit-learn's copies of the best weights are the very weights that it trains.
-    _best: Network | None = None
 
-    def _begin(self, network: Network, *, is_first: bool) -> None:
-        """Begin a fit with ``network``; values of earlier fits stay, unless it is the first."""
-        self.n_iter_, self._best = 0, network if is_first else None
+    def _begin(self, *, is_first: bool) -> None:
+        """Begin a fit; values of earlier fits stay, unless it is the first."""
+        self.n_iter_ = 0
         if is_first:
             self.loss_curve_, self._no_improvement_count = [], 0
         if is_first or (self.best_loss_ is None) != self.early_stopping:
@@ -49,7 +63,7 @@ class Epochs(Parameters):
         self.validation_scores_.append(math.nan)
 
     def _end_epoch(
-        self, n_rows: int, score: Score | None, trainer: Any, epoch: int, logs: Logs
+        self, n_rows: int, judge: Judge | None, trainer: Any, epoch: int, logs: Logs
     ) -> None:
         """Record an epoch on ``n_rows`` rows; called by the trainer, first of its callbacks."""
         self.n_iter_ += 1
@@ -58,10 +72,10 @@ class Epochs(Parameters):
         self.loss_curve_.append(self.loss_)
         if self.verbose:
             print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
-        if score is None:
+        if judge is None:
             self._judge_loss(self.loss_)
         else:
-            self._judge_score(score(trainer, logs), trainer)
+            self._judge_score(judge, trainer, logs)
         if self.solver == "sgd" and self.learning_rate == "invscaling":
             trainer.learning_rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
         if self._no_improvement_count > self.n_iter_no_change:
@@ -73,7 +87,8 @@ class Epochs(Parameters):
         if loss < self.best_loss_:
             self.best_loss_ = loss
 
-    def _judge_score(self, score: float, trainer: Any) -> None:
+    def _judge_score(self, judge: Judge, trainer: Any, logs: Logs) -> None:
+        score = judge.score(trainer, logs)
         self.validation_scores_.append(score)
         if self.verbose:
             print(f"Validation score: {score:f}")
@@ -81,7 +96,7 @@ class Epochs(Parameters):
         self._no_improvement_count = 0 if has_improved else self._no_improvement_count + 1
         if score > self.best_validation_score_:
             self.best_validation_score_ = score
-            self._best = trainer.model_.network
+            judge.best = trainer.model_.network
 
     def _end_of_improvement(self, trainer: Any) -> None:
         """Stop, or lower an adaptive rate."""

@@ -83,6 +83,8 @@ class Fitted(Parameters):
         X = self._check(X, reset=False)
         network, encoding = self.trainer_.model_.network, self.trainer_.model_.encoding
         scaling, loss = encoding.inputs.scaling, encoding.outputs.loss
+        if X.shape[1] != encoding.inputs.columns.n_given:  # two fits of one estimator at a time
+            raise ValueError(f"X must have {encoding.inputs.columns.n_given} features")
         rows = scaling.apply(X, network.dtype)
         outputs = predict(network, rows, self.threads, scaling, loss.name)
         return outputs.astype(np.result_type(X, network.dtype), copy=False)

@@ -87,6 +87,7 @@ def minimize(
             callback=end_iteration,
             options={"maxfun": max_fun, "maxiter": settings.epochs, "gtol": tol},
         )
+    objective.end()
     publish_at(result)
     if result.status != 0 and time.perf_counter() < deadline:
         advice = "Increase max_iter" if result.nit >= settings.epochs else "Scale the data"

@@ -64,6 +64,8 @@ class Workspace:
             (records.view(np.uint8), records.view(np.uint8).copy())
             for records in (self.plan.runs, self.plan.layers)
         ]
+        tables = sum(table.nbytes for table in self.plan.tables)
+        self.nbytes = self.memory.nbytes + tables
         self._one = int(self.plan.runs["one"][0])
         self.memory[self._one] = 1
 
@@ -94,7 +96,7 @@ def take_workspace(shape: Shape) -> Workspace:
 
 def keep_workspace(workspace: Workspace) -> None:
     """Keep a workspace for another fit, if it is small."""
-    if workspace.memory.nbytes <= _KEPT_BYTES:
+    if workspace.nbytes <= _KEPT_BYTES:
         _kept[workspace.shape] = workspace
         while len(_kept) > _KEPT:
             _kept.popitem(last=False)

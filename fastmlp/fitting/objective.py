@@ -40,6 +40,10 @@ class Objective:
         """Return loss and gradient at packed weights, whose layout the gradient has."""
         return self._run.loss_and_gradient(packed)
 
+    def end(self) -> None:
+        """Leave the memory to another one, after the last call."""
+        self._run.end()
+
 
 def loss_and_gradient(
     model: Model, choices: Choices, X: Any, Y: Any, sample_weight: Any
@@ -61,7 +65,9 @@ def loss_and_gradient(
     encoding = Encoding(model.encoding.inputs, outputs.unscaled(), model.encoding.fitted)
     rows, targets = encoding.rows_and_targets(X, Y, sample_weight, dtype)
     settings = resolved(replace(choices, l1=0.0, l2=0.0), len(rows), validated=True)
-    loss, packed = Objective(network, FitData(rows, targets, encoding, settings))(network.packed)
+    objective = Objective(network, FitData(rows, targets, encoding, settings))
+    loss, packed = objective(network.packed)
+    objective.end()
     if not (math.isfinite(loss) and np.isfinite(packed).all()):
         raise FloatingPointError(
             f"the loss or its gradient is not finite, as weights or values of X are too large; got "
