@@ -95,6 +95,8 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         first: Callable[[], Any] = lambda: None,
     ) -> None:  # fmt: skip
         """Fit; ``first`` is called before anything else."""
+        if "_is_fitting" in vars(self):
+            raise RuntimeError("this estimator is being fitted: a callback may fit a copy of it")
         before = dict(self.__dict__)
         try:
             first()
@@ -103,7 +105,13 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
-        self.trainer_ = fit.trainer
+        self.trainer_, self._is_fitting = fit.trainer, True
+        try:
+            self._run(fit, given, incremental=incremental)
+        finally:
+            self.__dict__.pop("_is_fitting", None)
+
+    def _run(self, fit: Fit, given: Given, *, incremental: bool) -> None:
         is_watched = hasattr(self, "_skl_callbacks") and not incremental  # by set_callbacks
         hooks = self._hooks(given) if is_watched else None
         if self.solver == "lbfgs":

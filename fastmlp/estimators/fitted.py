@@ -65,7 +65,7 @@ class Fitted(Parameters):
     def __getstate__(self) -> dict[str, Any]:
         """Attributes of a copy, also of one made by a callback: it is not being fitted."""
         state = {**super().__getstate__()}
-        state.pop("_best", None)
+        state.pop("_is_fitting", None)
         own = {"trainer_", "loss_curve_", "validation_scores_"} & state.keys()
         return state | {name: copy.copy(state[name]) for name in own}
 

@@ -383,20 +383,8 @@ def test_fits_in_threads() -> None:
     assert [state(model) for model in models] == [state(alone)] * 8
 
 
-def test_a_fit_within_a_fit() -> None:
-    """Of the same estimator, by a callback, with another network: the last to end stays whole."""
-    others = []
-
-    def nested(trainer: Any, epoch: int, logs: Any) -> None:
-        if not others:
-            others.append(epoch)
-            model.set_params(hidden_layer_sizes=(5,)).fit(X[:, :3], Y["classes"])
-            others.append(model.trainer_)
-
-    model = classifier(early_stopping=True, callbacks=nested)
-    model.fit(X, Y["pair"])
-    assert others == [0, model.trainer_]
-    assert model.predict(X[:, :3]).shape == (len(X),)
+def test_a_number_of_features_that_is_set() -> None:
+    model = classifier().fit(X[:, :3], Y["pair"])
     model.n_features_in_ = 7
     with pytest.raises(ValueError, match="X must have 3 features"):
         model.predict(X)
