@@ -8,6 +8,7 @@ ends with an error if numbers of epochs or losses differ: in float64 by more tha
 Needs scikit-learn, and threadpoolctl, which comes with it.
 """
 
+import itertools
 import math
 import sys
 import time
@@ -114,10 +115,11 @@ def short_calls() -> None:
     from sklearn import neural_network
 
     X, Y = made(100, 20, 2)
-    for dtype in ("float64", "float32"):
+    kinds = "MLPClassifier", "MLPRegressor"
+    for kind, dtype in itertools.product(kinds, ("float64", "float32")):
         rows = X.astype(dtype)
-        ours = fastmlp.MLPClassifier(max_iter=1, threads=1)
-        theirs = neural_network.MLPClassifier(max_iter=1)
+        ours = getattr(fastmlp, kind)(max_iter=1, threads=1)
+        theirs = getattr(neural_network, kind)(max_iter=1)
         calls = {
             "one epoch": [partial(model.fit, rows, Y) for model in (ours, theirs)],
             "partial_fit": [partial(model.partial_fit, rows, Y) for model in (ours, theirs)],
@@ -125,7 +127,7 @@ def short_calls() -> None:
         for name, functions in calls.items():
             (our_time, their_time), _ = best_of(SHORT_ROUNDS, *functions)
             print(
-                f"{name} of 100 rows, {dtype}: {1e3 * our_time:.2f} ms, scikit-learn "
+                f"{kind}, {name} of 100 rows, {dtype}: {1e3 * our_time:.2f} ms, scikit-learn "
                 f"{1e3 * their_time:.2f} ms, {their_time / our_time:.1f} times as long"
             )
 

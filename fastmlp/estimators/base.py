@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state, indexable
 from ..data import Array
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
+from ..fitting.loop import DivergedError
 from ..fitting.start import check_continues
 from ..inputs import Scaling
 from ..kernels.runs.threads import counted_as_fit
@@ -23,7 +24,7 @@ from ..losses import Loss
 from ..network.encoding import Encoding
 from ..network.model import Model
 from ..outputs import Outputs
-from ..settings import FitSettings, choices, resolved
+from ..settings import FitSettings, resolved
 from ..trainer import Trainer
 from .epochs import Epochs, Judge, Score
 from .fitted import Fitted
@@ -179,8 +180,7 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
             self._check_loss(outputs.loss)
         if rows.y.ndim == 2 and rows.y.shape[1] != outputs.count:
             raise ValueError(f"y must have {outputs.count} columns; got {rows.y.shape[1]}")
-        trainer = trainer_of(self, outputs.loss, dtype)
-        chosen = choices(trainer)
+        trainer, chosen = trainer_of(self, outputs.loss, dtype)
         settings = resolved(chosen, len(rows.X), validated=False)
         if old is not None:
             check_continues(old.model_, chosen)
@@ -249,7 +249,7 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
             trainer.fit_encoded(fit.data, fit.known, fit.before)
         except KeyboardInterrupt:
             warn("Training interrupted by user.", UserWarning)
-        except FloatingPointError as error:
+        except DivergedError as error:
             if fit.judge is None:
                 raise ValueError(_NOT_FINITE) from error
             self._end_diverged()

@@ -19,7 +19,7 @@ def of_one_fit(callbacks: Iterable[Any]) -> list[Callable[..., Any]]:
     member = current_member()
     locks = {} if member is None else member.group.locks
     return [
-        callback.for_fit() if isinstance(callback, Callback)
+        callback.for_fit() if hasattr(callback, "for_fit")  # isinstance takes 17 us
         else _locked(callback, locks[id(callback)]) if id(callback) in locks
         else callback
         for callback in callbacks

@@ -50,8 +50,12 @@ class Fitted(Protocol):
     model_: Model
 
 
+class DivergedError(FloatingPointError):
+    """Training diverged, and does not start again; a callback may raise others."""
+
+
 class _DivergedError(Exception):
-    """Training diverged, with the FloatingPointError that says so; a callback may raise others."""
+    """Training diverged, with the FloatingPointError that says so."""
 
 
 @dataclass
@@ -159,7 +163,7 @@ class Fit:
             except _DivergedError as diverged:
                 error = diverged.args[0]
             if not self._may_slow_down():
-                raise error
+                raise DivergedError(*error.args)
             self._slow_down()
 
     def _run_epochs(self) -> str:

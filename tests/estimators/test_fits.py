@@ -200,6 +200,17 @@ def test_fits_in_callbacks() -> None:
     assert copies[1].loss_curve_[:2] == model.loss_curve_[:2]
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_callback_that_divides_by_zero(early_stopping: bool) -> None:
+    """Its error is not taken for a training that diverges."""
+
+    def divide(*args: Any) -> None:
+        raise FloatingPointError("divide by zero")
+
+    with pytest.raises(FloatingPointError, match="divide by zero"):
+        classifier(early_stopping=early_stopping, callbacks=divide).fit(X, Y["pair"])
+
+
 def test_a_fit_that_diverges() -> None:
     """The weights are those of the last epoch whose loss was finite."""
     model = regressor(solver="sgd", learning_rate_init=1e3)
