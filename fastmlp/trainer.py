@@ -669,7 +669,7 @@ class Trainer(SklearnPredictor):
         FloatingPointError
             When the loss is not finite.
         """
-        return loss_and_gradient(self.model_, choices(self), X, Y, sample_weight)
+        return loss_and_gradient(self.model_, self.threads, X, Y, sample_weight)
 
     def summary(self) -> str:
         """Text that lists the layers, their parameters, and the memory of weights and of a fit.

@@ -23,7 +23,7 @@ from ..losses import Loss
 from ..network.encoding import Encoding
 from ..network.model import Model
 from ..outputs import Outputs
-from ..settings import choices, resolved
+from ..settings import FitSettings, choices, resolved
 from ..trainer import Trainer
 from .epochs import Epochs, Judge, Score
 from .fitted import Fitted
@@ -137,32 +137,12 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         X, y = self._read(*given[:2], is_first=old is None, incremental=incremental)
         weights = None if given[2] is None else check_sample_weight(given[2], X)
         random = check_random_state(self.random_state)
-        if old is None:
-            dtype = np.dtype(self.dtype or X.dtype)
-            outputs = replace(self._first_outputs(y), least_probability=np.finfo(dtype).eps)
-        else:
-            outputs = old.model_.encoding.outputs
-            dtype = np.dtype(self.dtype or old.model_.network.dtype)
-            self._check_loss(outputs.loss)
-        if y.ndim == 2 and y.shape[1] != outputs.count:
-            raise ValueError(f"y must have {outputs.count} columns; got {y.shape[1]}")
-        trainer = trainer_of(self, outputs.loss, dtype)
-        chosen = choices(trainer)
-        settings = resolved(chosen, len(X), validated=False)
-        if old is None:
-            encoding = Encoding(first_inputs(X, weights, settings), outputs)
-            known = first_model(encoding, settings, self.activation, random)
-            self.t_, self.n_outputs_ = 0, outputs.count
-            self.n_layers_ = len(known.network.layer_sizes)
-        else:
-            known = old.model_
-            check_continues(known, chosen)
-            known.encoding.inputs.check_scaling(settings.scaling)
+        trainer, settings, known = self._start(Samples(X, y, weights), random, old)
         if not incremental:  # the optimizer starts anew
             network = known.network.restarted(settings.optimizer.rule)
             known = Model(network, known.encoding, known.hidden)
         trainer.model_ = known
-        scaling = known.encoding.inputs.scaling
+        scaling, dtype = known.encoding.inputs.scaling, known.network.dtype
         before = {} if old is None else old.history
         samples, validated, judge = Samples(scaling.apply(X, dtype), y, weights), None, None
         if is_scored:
@@ -185,6 +165,32 @@ class BaseMLP(CallbackSupportMixin, Epochs, Fitted):
         targets = samples.targets(self._class_weights(samples.y))
         data = FitData(samples.X, targets, known.encoding, settings, validated)
         return Fit(trainer, data, known, before, judge)
+
+    def _start(
+        self, rows: Samples, random: np.random.RandomState, old: Trainer | None
+    ) -> tuple[Trainer, FitSettings, Model]:
+        """The trainer of a fit, its settings, and its model: that of ``old``, else a first one."""
+        if old is None:
+            dtype = np.dtype(self.dtype or rows.X.dtype)
+            outputs = replace(self._first_outputs(rows.y), least_probability=np.finfo(dtype).eps)
+        else:
+            outputs = old.model_.encoding.outputs
+            dtype = np.dtype(self.dtype or old.model_.network.dtype)
+            self._check_loss(outputs.loss)
+        if rows.y.ndim == 2 and rows.y.shape[1] != outputs.count:
+            raise ValueError(f"y must have {outputs.count} columns; got {rows.y.shape[1]}")
+        trainer = trainer_of(self, outputs.loss, dtype)
+        chosen = choices(trainer)
+        settings = resolved(chosen, len(rows.X), validated=False)
+        if old is not None:
+            check_continues(old.model_, chosen)
+            old.model_.encoding.inputs.check_scaling(settings.scaling)
+            return trainer, settings, old.model_
+        encoding = Encoding(first_inputs(rows.X, rows.weights, settings), outputs)
+        known = first_model(encoding, settings, self.activation, random)
+        self.t_, self.n_outputs_ = 0, outputs.count
+        self.n_layers_ = len(known.network.layer_sizes)
+        return trainer, settings, known
 
     def _stops_early(self, validation: Given, *, incremental: bool) -> bool:
         """Whether rows are scored; a ValueError for arguments that contradict each other."""

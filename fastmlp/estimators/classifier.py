@@ -140,6 +140,8 @@ class MLPClassifier(ClassifierMixin, OfClasses):
     (5, 2)
     """
 
+    loss = "log_loss"  # as in scikit-learn, where it is no parameter either
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
         "class_weight": [dict, list, StrOptions({"balanced"}), None],

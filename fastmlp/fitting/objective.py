@@ -10,7 +10,7 @@ from ..network.encoding import Encoding
 from ..network.model import Model
 from ..network.packed_network import Floats, Network
 from ..optimizers import SGD
-from ..settings import Choices, resolved
+from ..settings import Settings, choices, resolved
 from .dataset import FitData
 from .epoch import TrainingRun
 
@@ -46,7 +46,7 @@ class Objective:
 
 
 def loss_and_gradient(
-    model: Model, choices: Choices, X: Any, Y: Any, sample_weight: Any
+    model: Model, threads: int | None, X: Any, Y: Any, sample_weight: Any
 ) -> tuple[float, list[Floats]]:
     """Loss of a model in the unit of the targets, and its gradient by the weights in that unit.
 
@@ -64,7 +64,8 @@ def loss_and_gradient(
     network = Network(weights, dtype, model.network.activations)
     encoding = Encoding(model.encoding.inputs, outputs.unscaled(), model.encoding.fitted)
     rows, targets = encoding.rows_and_targets(X, Y, sample_weight, dtype)
-    settings = resolved(replace(choices, l1=0.0, l2=0.0), len(rows), validated=True)
+    # Neither penalties nor dropout; contradictions among those of a trainer do not matter.
+    settings = resolved(choices(Settings(threads=threads)), len(rows), validated=True)
     objective = Objective(network, FitData(rows, targets, encoding, settings))
     loss, packed = objective(network.packed)
     objective.end()

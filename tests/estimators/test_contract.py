@@ -112,6 +112,12 @@ def test_arguments_are_stored_as_they_are(ours: Any) -> None:
     assert clone(ours(alpha="a lot").set_params(solver=3)).get_params()["solver"] == 3
 
 
+def test_the_loss_of_the_classifier() -> None:
+    """An attribute that is no parameter, as there."""
+    assert MLPClassifier().loss == neural_network.MLPClassifier().loss
+    assert "loss" not in MLPClassifier().get_params()
+
+
 def run(code: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
 

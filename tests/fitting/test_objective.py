@@ -111,6 +111,16 @@ def test_its_minimum_is_where_the_gradient_is_zero() -> None:
     assert previous < first / 2
 
 
+def test_settings_of_later_fits_do_not_matter() -> None:
+    trainer = models.fitted()
+    wanted = trainer.loss_and_gradient(models.X, models.Y)
+    trainer.refit = True  # without early stopping
+    trainer.hidden, trainer.dropout = (), 0.3
+    loss, gradient = trainer.loss_and_gradient(models.X, models.Y)
+    assert loss == wanted[0]
+    assert models.same_weights(gradient, wanted[1])
+
+
 def test_bad_input() -> None:
     with pytest.raises(ValueError, match="no weights yet"):
         Trainer().loss_and_gradient(models.X, models.Y)
