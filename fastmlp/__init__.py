@@ -3,6 +3,7 @@
 # First: below other imports, that of Numba took 0.1 s longer in Python 3.11.
 from .kernels.language import backend as _backend  # noqa: F401, I001
 
+from importlib.util import find_spec as _find_spec
 from typing import TYPE_CHECKING, Any
 
 from . import presets
@@ -23,8 +24,6 @@ __all__ = [
     "Ensemble",
     "FitWarning",
     "History",
-    "MLPClassifier",
-    "MLPRegressor",
     "NotFittedError",
     "Trainer",
     "__version__",
@@ -32,6 +31,10 @@ __all__ = [
     "presets",
     "warmup",
 ]
+
+# Without scikit-learn they are not listed: help(fastmlp) and import * read all that is.
+if TYPE_CHECKING or _find_spec("sklearn"):
+    __all__ += ["MLPClassifier", "MLPRegressor"]
 
 __version__ = "0.1.0"
 
@@ -49,4 +52,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ESTIMATORS})
+    return sorted({*globals(), *__all__})

@@ -142,6 +142,18 @@ def test_without_scikit_learn() -> None:
     )
 
 
+@pytest.mark.costly
+def test_without_scikit_learn_help_and_stars_work() -> None:
+    """Both read each name that the package lists."""
+    code = (
+        "import sys; sys.modules['sklearn'] = None; import pydoc, fastmlp; "
+        "from fastmlp import *; assert fit_many is fastmlp.fit_many; "
+        "assert 'fit_many' in pydoc.render_doc(fastmlp)"
+    )
+    ran = run(code)
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_other_names() -> None:
     with pytest.raises(AttributeError, match="'fastmlp' has no attribute 'MLP'"):
         fastmlp.MLP  # noqa: B018
