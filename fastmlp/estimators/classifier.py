@@ -15,6 +15,7 @@ from ..data import Array
 from ..network.packed_network import Floats
 from .classes import OfClasses
 from .parameters import CONSTRAINTS
+from .preparation import Given
 from .scikit_learn import StrOptions, fit_context, is_first_partial_fit
 
 
@@ -127,9 +128,9 @@ class MLPClassifier(ClassifierMixin, OfClasses):
     ValueError that scikit-learn raises after ``max_iter`` epochs; with early stopping the best
     weights stay. A batch of rows of weight 0 is passed over. "lbfgs" minimizes the loss without
     clipping probabilities at 2e-16 (in float32 1e-7), as reported losses are. ``partial_fit`` uses
-    the present settings of the optimizer, scikit-learn those of the first call. float32 is used
-    throughout, also by "lbfgs" and for targets in float64. Sparse X is converted to a dense array,
-    which needs 8 bytes (4 in float32) for each of its numbers.
+    the present settings of the optimizer, scikit-learn those of the first call. For X of
+    float32 all is float32, also "lbfgs" and targets of float64. Sparse X is converted to a dense
+    array, which needs 8 bytes (4 in float32) for each of its numbers.
 
     Examples
     --------
@@ -219,7 +220,7 @@ class MLPClassifier(ClassifierMixin, OfClasses):
             For unusable input, which leaves the estimator as it was; and when the weights are no
             longer finite, see Notes.
         """
-        self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        self._fit(Given(X, y, sample_weight), Given(X_val, y_val, sample_weight_val))
         return self
 
     @available_if(lambda self: self._has_epochs())
@@ -255,7 +256,7 @@ class MLPClassifier(ClassifierMixin, OfClasses):
         if isinstance(self.class_weight, str):
             raise ValueError(f"partial_fit needs a dict as class_weight; got {self.class_weight!r}")
         first = partial(is_first_partial_fit, self, classes)  # sets classes_
-        self._fit((X, y, sample_weight), incremental=True, first=first)
+        self._fit(Given(X, y, sample_weight), incremental=True, first=first)
         return self
 
     def predict(self, X: npt.ArrayLike) -> Array:

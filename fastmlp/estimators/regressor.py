@@ -18,6 +18,7 @@ from ..outputs import Outputs
 from ..settings.combinations import other_network
 from .base import BaseMLP
 from .parameters import CONSTRAINTS
+from .preparation import Given
 from .scikit_learn import StrOptions, fit_context
 
 
@@ -128,7 +129,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             For unusable input, which leaves the estimator as it was; and when the weights are no
             longer finite, see ``MLPClassifier``.
         """
-        self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+        self._fit(Given(X, y, sample_weight), Given(X_val, y_val, sample_weight_val))
         return self
 
     @available_if(lambda self: self._has_epochs())
@@ -155,7 +156,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         AttributeError
             With the solver "lbfgs".
         """
-        self._fit((X, y, sample_weight), incremental=True)
+        self._fit(Given(X, y, sample_weight), incremental=True)
         return self
 
     def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:

@@ -40,6 +40,16 @@ def hidden_units(sizes: Any) -> tuple[int, ...]:
     return units
 
 
+def check_hidden_units(units: tuple[int, ...], model: Model) -> None:
+    """Raise a ValueError unless they are those of a model to be continued."""
+    known = model.network.layer_sizes[1:-1]
+    if units != known:
+        raise ValueError(
+            f"hidden_layer_sizes must be those of the network that is trained further, {known}; "
+            f"got {units}"
+        )
+
+
 def trainer_of(given: Parameters, loss: Loss, dtype: np.dtype[Any]) -> tuple[Trainer, Choices]:
     """A trainer with the parameters of an estimator, and its checked settings.
 

@@ -145,6 +145,7 @@ class Fit:
         finally:
             self.finish(reason)
         self._source.end()
+        self._scorer.end()
         stopping = self.data.settings.early_stopping
         if stopping is not None and self._model.best is None:
             name = monitored_name(stopping.monitor, self._scorer.names)

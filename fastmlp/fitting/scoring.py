@@ -98,6 +98,12 @@ class Scorer:
         logs["learning_rate"], logs["seconds"] = statistics.learning_rate, statistics.seconds
         return EpochScores(logs, logs | scaled)
 
+    def end(self) -> None:
+        """Leave the memory to other predictions, after the last epoch."""
+        if self._validation is not None:
+            self._validation.give_back()
+            self._validation = None
+
     def rehearse(self, network: Network) -> None:
         """Estimate the time of validation from a few rows."""
         if self._data.validation is None:

@@ -77,7 +77,7 @@ def test_unusable_input_changes_nothing(case: str, call: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"hidden_layer_sizes": 7}, "hidden="),
+        ({"hidden_layer_sizes": 7}, "hidden_layer_sizes must be those of the network"),
         ({"activation": "tanh"}, "activation="),
         ({"dtype": "float32"}, "dtype='float32', but the network is of float64"),
         ({"scaling": "standard"}, "scaling='standard', but the network has"),
@@ -333,7 +333,7 @@ def test_sparse() -> None:
 
 def test_one_class() -> None:
     for one in pair("pair"):
-        one.fit(X, np.full(len(X), 3))  # scikit-learn 1.7's fails for a string
+        one.fit(X, np.full(len(X), "only"))
         assert set(one.predict(X)) == {"only"}
         assert one.predict_proba(X).shape == (len(X), 2)
 
