@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.objective import Objective
+from ..frozen import changed
 from ..network.model import Model
 from .scikit_learn import threadpool_controller
 
@@ -60,7 +60,7 @@ def minimize(
 
     def publish_at(found: optimize.OptimizeResult) -> None:
         trained = network.trained(found.x.astype(dtype), network.state, 0)
-        publish(Minimum(replace(model, network=trained), float(found.fun), n_iter))
+        publish(Minimum(changed(model, network=trained), float(found.fun), n_iter))
 
     def loss_and_gradient(x: Any) -> tuple[float, Any]:
         loss, gradient = objective(x.astype(dtype))

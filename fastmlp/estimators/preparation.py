@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,12 +15,13 @@ from ..data import Array
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.start import check_continues
+from ..frozen import changed
 from ..inputs import Scaling
 from ..losses import Loss
 from ..network.encoding import Encoding
 from ..network.model import Model
 from ..outputs import Outputs
-from ..settings import FitSettings, resolved
+from ..settings import FitSettings
 from ..trainer import Trainer
 from .epochs import Epochs, Judge, Score
 from .fitted import Fitted
@@ -53,8 +53,8 @@ class PreparedFit(NamedTuple):
     def calling(self, callback: Any) -> PreparedFit:
         """The fit with one more callback."""
         settings = self.data.settings
-        settings = replace(settings, callbacks=(*settings.callbacks, callback))
-        return self._replace(data=replace(self.data, settings=settings))
+        settings = changed(settings, callbacks=(*settings.callbacks, callback))
+        return self._replace(data=changed(self.data, settings=settings))
 
 
 class Preparation(Epochs, Fitted):
@@ -118,7 +118,7 @@ class Preparation(Epochs, Fitted):
             judge = Judge(score, None if before else known.network)
         self._check_batch_size(len(samples.X))
         end_epoch = partial(self._end_epoch, len(samples.X), judge)
-        settings = replace(
+        settings = changed(
             settings, by_batch=True, random_state=random,
             callbacks=(end_epoch, *settings.callbacks),
             epochs=1 if incremental else settings.epochs,
@@ -133,18 +133,17 @@ class Preparation(Epochs, Fitted):
         """The trainer of a fit, its settings, and its model: that of ``old``, else a first one."""
         if old is None:
             dtype = np.dtype(self.dtype or rows.X.dtype)
-            outputs = replace(self._first_outputs(rows.y), least_probability=np.finfo(dtype).eps)
+            outputs = changed(self._first_outputs(rows.y), least_probability=np.finfo(dtype).eps)
         else:
             outputs = old.model_.encoding.outputs
             dtype = np.dtype(self.dtype or old.model_.network.dtype)
             self._check_loss(outputs.loss)
         if rows.y.ndim == 2 and rows.y.shape[1] != outputs.count:
             raise ValueError(f"y must have {outputs.count} columns; got {rows.y.shape[1]}")
-        trainer, chosen = trainer_of(self, outputs.loss, dtype)
-        settings = resolved(chosen, len(rows.X), validated=False)
+        trainer, settings = trainer_of(self, outputs.loss, dtype)
         if old is not None:
-            check_hidden_units(chosen.hidden, old.model_)
-            check_continues(old.model_, chosen)
+            check_hidden_units(settings.hidden, old.model_)
+            check_continues(old.model_, settings)
             old.model_.encoding.inputs.check_scaling(settings.scaling)
             return trainer, settings, old.model_
         encoding = Encoding(first_inputs(rows.X, rows.weights, settings), outputs)

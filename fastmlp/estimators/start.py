@@ -1,7 +1,6 @@
 """The trainer of a fit, and the first model, as scikit-learn draws it."""
 
 import copy
-from collections.abc import Hashable
 from functools import lru_cache
 from itertools import pairwise
 from numbers import Integral
@@ -16,7 +15,7 @@ from ..network.encoding import Encoding
 from ..network.model import Model
 from ..network.packed_network import Network
 from ..optimizers import SGD, Adam, Optimizer
-from ..settings import Choices, FitSettings, choices
+from ..settings import FitSettings, choices, resolved
 from ..trainer import Trainer
 from .parameters import Parameters
 
@@ -50,8 +49,8 @@ def check_hidden_units(units: tuple[int, ...], model: Model) -> None:
         )
 
 
-def trainer_of(given: Parameters, loss: Loss, dtype: np.dtype[Any]) -> tuple[Trainer, Choices]:
-    """A trainer with the parameters of an estimator, and its checked settings.
+def trainer_of(given: Parameters, loss: Loss, dtype: np.dtype[Any]) -> tuple[Trainer, FitSettings]:
+    """A trainer with the parameters of an estimator, and its settings, for any number of rows.
 
     Raises
     ------
@@ -78,19 +77,23 @@ def trainer_of(given: Parameters, loss: Loss, dtype: np.dtype[Any]) -> tuple[Tra
         dtype=dtype,
         threads=given.threads,
     )
-    if given.callbacks is None and all(isinstance(value, Hashable) for value in settings.values()):
-        trainer, chosen = _made(**settings)
-        return copy.copy(trainer), chosen
-    return _made.__wrapped__(
-        **settings, callbacks=() if given.callbacks is None else given.callbacks
-    )
+    if given.callbacks is not None:
+        return _made(callbacks=given.callbacks, **settings)
+    try:
+        hash(tuple(settings.values()))
+    except TypeError:  # arrays or lists
+        return _made(**settings)
+    trainer, chosen = _kept(**settings)
+    return copy.copy(trainer), chosen
+
+
+def _made(**given: Any) -> tuple[Trainer, FitSettings]:
+    trainer = Trainer(**given)
+    return trainer, resolved(choices(trainer), 1, validated=False)
 
 
 # Without callbacks, which may hold data of the user. Of a fit of 100 rows it saves 0.1 ms.
-@lru_cache(maxsize=16, typed=True)
-def _made(**settings: Any) -> tuple[Trainer, Choices]:
-    trainer = Trainer(**settings)
-    return trainer, choices(trainer)
+_kept = lru_cache(maxsize=16, typed=True)(_made)
 
 
 def _optimizer(given: Parameters) -> Optimizer:

@@ -7,13 +7,13 @@ from ..frozen import changed
 from ..network.initializers import initial_weights
 from ..network.model import Model
 from ..network.packed_network import Network
-from ..settings import Choices
+from ..settings import Choices, FitSettings
 from ..settings.combinations import other_network
 from ..settings.fit_settings import for_each_layer
 from .dataset import FitData
 
 
-def check_continues(model: Model, choices: Choices) -> None:
+def check_continues(model: Model, choices: Choices | FitSettings) -> None:
     """Raise a ValueError for settings that differ from the network to be continued."""
     network, dropout = model.network, choices.dropout
     count = len(network.activations)
@@ -66,9 +66,11 @@ def start(data: FitData, known: Model | None) -> tuple[Model, np.random.Generato
         if known.random is not None and known.random[0] == settings.seed:
             bits.state = known.random[1]
         model = _under(known, rule, averages=settings.weight_averaging > 0)
+    # Estimators decide themselves what goes on.
+    digest = 0 if settings.by_batch else data.digest
     return changed(
         model, encoding=encoding, hidden=settings.hidden, random=None,
-        split=data.split or model.split, digest=data.digest,
+        split=data.split or model.split, digest=digest,
     ), rng  # fmt: skip
 
 
