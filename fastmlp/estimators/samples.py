@@ -1,4 +1,4 @@
-"""Rows of a fit, and those that early stopping goes by."""
+"""Rows of a fit, and the rows that early stopping scores."""
 
 from typing import Any, NamedTuple
 

@@ -117,7 +117,7 @@ class TrainingRun:
             self._batches = by_batch
         self._order = np.arange(self.rows)
         self._updates = np.arange(self.updates_per_epoch, dtype=np.float64)
-        # Batch by batch; an address takes 2 us, so only those that kernels read.
+        # Batch by batch; an address takes 2 us, so only what kernels read.
         self._factors = {"rates": self._updates.copy(), "sample_scales": self._updates.copy()}
         if settings.by_batch or settings.l2 > 0 or settings.l1 > 0:
             self._factors["l2s"] = np.full_like(self._updates, settings.l2)
