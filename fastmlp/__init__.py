@@ -32,8 +32,16 @@ __all__ = [
     "warmup",
 ]
 
+
+def _has_scikit_learn() -> bool:
+    try:
+        return _find_spec("sklearn") is not None
+    except ImportError:  # from a finder of the user's own
+        return False
+
+
 # Without scikit-learn they are not listed: help(fastmlp) and import * read all that is.
-if TYPE_CHECKING or _find_spec("sklearn"):
+if TYPE_CHECKING or _has_scikit_learn():
     __all__ += ["MLPClassifier", "MLPRegressor"]
 
 __version__ = "0.1.0"
