@@ -55,7 +55,8 @@ class DivergedError(FloatingPointError):
 
 
 class _DivergedError(Exception):
-    """Training diverged, with the FloatingPointError that says so."""
+    """This fit diverged, with the FloatingPointError that says so; a fit within a callback raises
+    a DivergedError, which is not caught here."""
 
 
 @dataclass

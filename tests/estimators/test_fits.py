@@ -200,6 +200,17 @@ def test_fits_in_callbacks() -> None:
     assert copies[1].loss_curve_[:2] == model.loss_curve_[:2]
 
 
+def test_trainers_are_not_shared() -> None:
+    """Fits of equal parameters have trainers of their own, and a change of one stays there."""
+    one, other = (classifier().fit(X, Y["pair"]) for _ in range(2))
+    one.trainer_.epochs, one.trainer_.l2 = 1, 1e3
+    one.trainer_.set_weights([0 * w for w in one.trainer_.get_weights()])
+    again = classifier().fit(X, Y["pair"])
+    assert one.trainer_ is not other.trainer_
+    assert state(other) == state(again)
+    assert other.trainer_.get_params() == again.trainer_.get_params()
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_a_callback_that_divides_by_zero(early_stopping: bool) -> None:
     """Its error is not taken for a training that diverges."""
