@@ -14,6 +14,16 @@ def dtype(request: pytest.FixtureRequest) -> Any:
     return np.dtype(request.param)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--times", type=int, default=1, help="factor of the trials of repeated tests")
+
+
+@pytest.fixture(scope="session")
+def times(pytestconfig: pytest.Config) -> int:
+    """Factor of the number of random trials, in tests marked ``repeated``."""
+    return int(pytestconfig.getoption("--times"))
+
+
 # A list of cases as long as this may hold one of each kind: all of them are taken.
 SMALL_GRID = 24
 
