@@ -18,6 +18,8 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 5)) * [1, 10, 0.1, 1e3, 1e6] + [0, 5, 0, 0, 1.7e9]
 LABELS = np.array(["no", "perhaps", "sì"])[(X[:, 0] > 0) * 1 + (X[:, 1] > 5)]
 
+NUMBERS = X[:, 0] + np.sin(X[:, 1]) + 0.5
+
 
 def trainer(hidden: Any = (16, 8), **settings: Any) -> Trainer:
     return Trainer(hidden, **{"epochs": 8, "learning_rate": 0.02, "seed": 0, **settings})
@@ -26,8 +28,10 @@ def trainer(hidden: Any = (16, 8), **settings: Any) -> Trainer:
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_activations(activation: str, dtype: Any, tmp_path: Path) -> None:
     """Also of arguments far from zero, on both sides."""
-    model = trainer(activation=activation, dtype=dtype.name).fit(X, LABELS)
+    options = {"activation": activation, "dtype": dtype.name}
+    agree(trainer(**options).fit(X, LABELS), X, tmp_path)
+    model = trainer(**options).fit(X, NUMBERS)
     agree(model, X, tmp_path)
     W, b, *rest = model.get_weights()
-    model.set_weights([100 * W, b, *(w / 100 for w in rest)])
+    model.set_weights([100 * W, 100 * b, *rest])
     agree(model, X, tmp_path)
