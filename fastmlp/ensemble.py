@@ -14,8 +14,9 @@ from .checks import COUNT
 from .data import Array
 from .inference.averaged import averaged_scores
 from .inference.exists_if import exists_if
-from .network.model_files import save_model, warn_of_callbacks
+from .network.model_files import content_of, save_model, warn_of_callbacks
 from .network.state_types import check_ensemble
+from .onnx import write_onnx
 from .outputs import Outputs
 from .settings import check_setting
 from .settings.checks import as_tuple
@@ -55,11 +56,14 @@ class Ensemble(SklearnProtocol):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that predictions and further training need to a file, see ``Trainer.save``."""
+        save_model(path, self._file_content)
+        warn_of_callbacks(as_tuple(self._trainer.callbacks))
+
+    def _file_content(self) -> bytes:
         members = [member.file_state() for member in self.members]
         own = {k: v for k, v in vars(self).items() if k not in ("members", "_trainer")}
         values = {"attributes": own, "trainer": self._trainer.file_state(), "members": members}
-        save_model(path, self, Ensemble, values)
-        warn_of_callbacks(as_tuple(self._trainer.callbacks))
+        return content_of(self, Ensemble, values)
 
     @classmethod
     def from_file_state(cls, values: dict[str, Any], callbacks: Any) -> Ensemble:
@@ -172,6 +176,10 @@ class Ensemble(SklearnProtocol):
         """Return the accuracy, or R² for numbers; raises as ``evaluate``."""
         scores = averaged_scores(self.members, X, Y, sample_weight, None)
         return scores[self._outputs().metric]
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write one ONNX file that averages the members; raises as ``Trainer.to_onnx``."""
+        write_onnx([member.model_ for member in self.members], path)
 
     def _outputs(self) -> Outputs:
         return self.members[0].model_.encoding.outputs

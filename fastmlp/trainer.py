@@ -32,7 +32,7 @@ from .inputs import Scaling
 from .kernels.language.jit import announcing
 from .kernels.runs.threads import counted_as_fit
 from .network.model import Model, given_model
-from .network.model_files import save_model, warn_of_callbacks
+from .network.model_files import content_of, save_model, warn_of_callbacks
 from .network.packed_network import Floats
 from .network.saved_state import (
     check_picklable,
@@ -42,6 +42,7 @@ from .network.saved_state import (
     without_settings,
 )
 from .network.state_types import check_types
+from .onnx import write_onnx
 from .settings import SETTINGS, Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.checks import as_tuple
@@ -690,6 +691,28 @@ class Trainer(SklearnPredictor):
             settings = replace(settings, batch_size=batch_size)
         return summary(model, settings)
 
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the network as an ONNX file, for programs without fastmlp; see ``docs/onnx.md``.
+
+        Raw rows go in: as one tensor ``X`` of float64, or, where some columns are categories, as
+        a tensor for each column. ``label`` and ``probabilities`` come out, or ``predictions``.
+
+        Parameters
+        ----------
+        path : path
+            A file that is there is replaced once the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            Before there are weights.
+        ValueError
+            For names of columns, categories or labels that ONNX cannot hold.
+        ImportError
+            Without the package onnx: ``pip install 'fastmlp[onnx]'``.
+        """
+        write_onnx([self.model_], path)
+
     def get_state(self) -> dict[str, Any]:
         """Return weights, optimizer state, history and encoding as arrays and plain values.
 
@@ -732,9 +755,13 @@ class Trainer(SklearnPredictor):
         OSError
             If the file cannot be written; an earlier one stays.
         """
-        save_model(path, self, Trainer, self.file_state())
+        save_model(path, self.file_content)
         if self._fitting is None:
             warn_of_callbacks(as_tuple(self.callbacks))
+
+    def file_content(self) -> bytes:
+        """Return what ``save`` writes; raises the same errors."""
+        return content_of(self, Trainer, self.file_state())
 
     def file_state(self) -> dict[str, Any]:
         """Return the state as a file holds it: with settings, without callbacks."""
