@@ -49,7 +49,7 @@ def content_of(model: Any, wanted: type, values: State) -> bytes:
 def warn_of_callbacks(callbacks: Sequence[Any]) -> None:
     """Warn of callbacks, which a file leaves out."""
     if callbacks:
-        names = ", ".join(reprlib.repr(callback) for callback in callbacks)
+        names = ", ".join(getattr(each, "__qualname__", reprlib.repr(each)) for each in callbacks)
         again = "fastmlp.load(path, callbacks=...) sets them again"
         warn(f"the file is without the callbacks, {names}: {again}", UserWarning)
 
