@@ -218,7 +218,7 @@ def test_names_that_are_refused(names: list[str], said: str, tmp_path: Path) -> 
     ("values", "said"),
     [
         ([1, "one"], "categories of X\\['kind'\\] must be all strings or all numbers"),
-        ([2**53, 2**53 + 1], "categories of X\\['kind'\\] must be exact as float64.*9007199254740993"),
+        ([2**53, 2**53 + 1], "X\\['kind'\\] must be exact as float64; got 9007199254740993"),
     ],
 )  # fmt: skip
 def test_categories_that_are_refused(values: list[Any], said: str, tmp_path: Path) -> None:
