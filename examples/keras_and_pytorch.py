@@ -103,7 +103,7 @@ def main() -> None:
             print(f"{name} is not installed")
         else:
             networks[name] = kind(args.seed)
-    accuracies: list[tuple[str, list[float]]] = []
+    accuracies: list[tuple[str, float]] = []
     differences: dict[str, Array] = {}
     previous = None
     for name in ("Keras", "fastmlp", "PyTorch", "fastmlp", "Keras"):
@@ -115,31 +115,32 @@ def main() -> None:
             gaps = network.predict_proba(X_test) - networks[previous].predict_proba(X_test)
             differences[f"{previous} to {name}"] = gaps = np.abs(gaps)
             print(f"{previous} to {name}: largest difference of probabilities {gaps.max():.1e}")
-        accuracies.append((name, []))
         for _ in range(EPOCHS[name]):
             network.fit(X, Y) if name == "fastmlp" else network.train(X, Y)
             right = network.predict_proba(X_test).argmax(axis=1) == Y_test
-            accuracies[-1][1].append(right.mean())
-        print(f"{name}: test accuracy {accuracies[-1][1][-1]:.2%}")
+            accuracies.append((name, float(right.mean())))
+        print(f"{name}: test accuracy {accuracies[-1][1]:.2%}")
         previous = name
 
     def draw(*axes: Any) -> None:
-        epoch = 0
-        for k, (name, values) in enumerate(accuracies):
-            epochs = np.arange(len(values)) + epoch + 1
-            axes[0].plot(epochs, values, "o-", color=f"C{k}", label=name)
-            epoch += len(values)
+        systems, values = zip(*accuracies, strict=True)
+        epochs = np.arange(len(values)) + 1
+        axes[0].plot(epochs, values, color="0.7", zorder=1)
+        for k, name in enumerate(networks):
+            own = np.array(systems) == name
+            axes[0].plot(epochs[own], np.array(values)[own], "o", color=f"C{k}", label=name)
         axes[0].set(xlabel="epoch", ylabel="test accuracy", title="One training, in turn")
-        axes[0].yaxis.set_major_formatter("{x:.0%}")
+        axes[0].yaxis.set_major_formatter("{x:.1%}")
         axes[0].legend(frameon=False)
-        bins = np.logspace(-12, -5, 43)
+        bins = np.logspace(-9, -5, 33)
         for name, gaps in differences.items():
-            axes[1].hist(gaps.clip(bins[0]).ravel(), bins, histtype="step", label=name)
+            largest = gaps.max(axis=1).clip(bins[0])
+            axes[1].hist(largest, bins, histtype="step", linewidth=1.5, label=name)
         axes[1].set(
-            xscale="log", xlabel="difference of a probability", ylabel="count",
+            xscale="log", xlabel="largest difference of a row's probabilities", ylabel="test rows",
             title="The same weights in two systems",
         )  # fmt: skip
-        axes[1].legend(frameon=False, loc="upper left")
+        axes[1].legend(frameon=False, loc="upper right")
 
     write(args.plot, draw, 2)
 
