@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..kernels.plugins.given_rows import KINDS
 from ..kernels.runs.c_functions import c_functions, python_function
-from ..kernels.runs.numba_type import register
+from ..kernels.runs.numba_type import network_type
 from ..network.encoding import Encoding
 from ..network.packed_network import Network
 from .call_records import CallRecords
@@ -39,6 +39,8 @@ class CompiledPredictor:
         Numbers in a row of x.
     n_columns : int
         Numbers in a row of the result: one for each class or label, or for each column of Y.
+    numba_type : numba.types.Type
+        Its type in signatures, which depends on ``dtype`` alone.
     network : int
         Address of the network for the C function at ``address``, valid while this object exists.
 
@@ -53,13 +55,13 @@ class CompiledPredictor:
         if columns.categories or columns.medians is not None:
             got = "categories" if columns.categories else "missing='impute'"
             raise ValueError(f"compiled predictions need a network of numbers alone; got {got}")
-        register(CompiledPredictor)
         self._network, self._encoding = network, encoding
         self.dtype = np.dtype(np.float64) if outputs.loss.is_numeric else network.dtype
         self.n_features_in_ = columns.n_given
         self.n_columns = 2 if outputs.kind == "pair" else outputs.count
         self._records = CallRecords(network, encoding, self.n_columns)
         self.network = self._records.address
+        self.numba_type = network_type(CompiledPredictor, self.dtype)
         self._call = partial(python_function(), self.network)
 
     def __repr__(self) -> str:

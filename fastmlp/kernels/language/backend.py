@@ -278,17 +278,14 @@ def tbb_launcher() -> Callable[[int], None] | None:
 # ------------------------------------------------------------------------- types of other code
 
 
-def register_type(
-    python_type: type, numba_type: type, numba_type_of: Callable[[Any], Any],
-    pinned_address: Callable[[Any], int], call: Callable[..., Any],
-) -> None:  # fmt: skip
+def register_type(python_type: type, numba_type: type, call: Callable[..., Any]) -> None:
     """Let compiled code take objects of a Python type, as arguments and as constants, and call
     them: ``call`` is an overload, whose first argument is the object.
 
-    An argument is kept alive while compiled code holds it; its attribute ``network`` is the address
-    that :func:`address_of` gives. ``pinned_address`` of a constant keeps the object for ever.
+    The object has attributes ``numba_type`` and ``network``, the address that :func:`address_of`
+    gives. An argument is kept alive while compiled code holds it, a constant by ``pin()``.
     """
-    typeof_impl.register(python_type)(lambda value, _: numba_type_of(value))
+    typeof_impl.register(python_type)(lambda value, _: value.numba_type)
     overload_method(numba_type, "__call__")(call)
 
     @lower_builtin(numba_type, numba_type, types.VarArg(types.Any))
@@ -315,7 +312,7 @@ def register_type(
     def constant(context: Any, builder: Any, kind: Any, value: Any) -> Any:
         made = cgutils.create_struct_proxy(kind)(context, builder)
         # Numba then refuses to keep the caller on disk, where the address would be an old one.
-        pointer = context.add_dynamic_addr(builder, pinned_address(value), info="a network")
+        pointer = context.add_dynamic_addr(builder, value.pin(), info="a network")
         made.address = builder.ptrtoint(pointer, ir.IntType(64))
         made.owner = cgutils.get_null_value(made.owner.type)
         return made._getvalue()

@@ -35,13 +35,16 @@ class NetworkType(types.Type):
 
 
 @cache
-def register(python_type: type) -> None:
-    """Let Numba take objects of a Python type that has attributes ``dtype``, ``network`` and a
-    method ``pin``."""
-    register_type(
-        python_type, NetworkType, lambda value: NetworkType(from_dtype(value.dtype)),
-        lambda value: value.pin(), _call,
-    )  # fmt: skip
+def network_type(python_type: type, dtype: np.dtype[Any]) -> NetworkType:
+    """The Numba type of networks with results of a dtype, as objects of a Python type with
+    attributes ``numba_type``, ``network`` and a method ``pin``."""
+    _register(python_type)
+    return NetworkType(from_dtype(dtype))
+
+
+@cache
+def _register(python_type: type) -> None:
+    register_type(python_type, NetworkType, _call)
 
 
 def _call(network, x, out=None):
@@ -53,7 +56,8 @@ def _call(network, x, out=None):
         names = ", ".join(map(str, KINDS))
         raise NumbaTypeError(f"x must have one of the dtypes {names}; got {x.dtype}")
     if isinstance(out, types.Array):
-        if not (out.layout == "C" and out.mutable and (out.dtype, out.ndim) == (network.dtype, x.ndim)):
+        same = (out.dtype, out.ndim) == (network.dtype, x.ndim)
+        if not (same and out.layout in "CA" and out.mutable and out.aligned):
             wanted = types.Array(network.dtype, x.ndim, "C")
             raise NumbaTypeError(f"out must be {wanted}; got {out}")
         return lambda network, x, out=None: _filled(network, x, out, kind)
@@ -73,10 +77,15 @@ def _filled(network, x, result, kind):
     """Fill the result of a call."""
     address = address_of(network)
     fields = int64s(address)
+    # Numbers as further arguments: a formatted message would double the time of compilation.
     if x.shape[-1] != fields[FEATURES]:
-        raise ValueError("x must have the features of the fit; got:", x.shape[-1])
-    if result.shape != x.shape[:-1] + (fields[COLUMNS],):
-        raise ValueError("out must have a row for each row of x, and the columns of the result")
+        raise ValueError("features of x: got, wanted", x.shape[-1], fields[FEATURES])
+    shape = x.shape[:-1] + (fields[COLUMNS],)
+    if result.shape != shape:
+        raise ValueError("shape of out: got, wanted", result.shape, shape)
+    size, steps = result.itemsize, result.strides
+    if steps[-1] != size or steps[0] * len(result) != size * result.size:
+        raise ValueError("out must be C-contiguous; its strides are", steps)
     # Callers hold the arrays until this function returns.
     failed = call_at_address(
         fields[ENTRY], address, x.ctypes.data, kind, result.size // fields[COLUMNS],
