@@ -137,22 +137,31 @@ def serve(system: str, folder: str, port: int, workers: int) -> None:
     module.serve(server.app, "127.0.0.1", port, workers)
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server answers, or has ended."""
+    while process.poll() is None:
+        with suppress(ConnectionError):
+            ask(port, "GET", "/health")
+            break
+        time.sleep(0.01)
+
+
 @contextmanager
 def running(system: str, folder: Path, workers: int = 1) -> Iterator[tuple[int, int]]:
     """A server; its port and its process, whose children are the workers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     arguments = system, str(folder), port, workers
     code = f"from asv_benchmarks.served import serve; serve(*{arguments})"
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-c", code], cwd=options.ROOT, env=environment)
     try:
-        while process.poll() is None:
-            with suppress(ConnectionError):
-                ask(port, "GET", "/health")
-                break
-            time.sleep(0.01)
+        wait_for(port, process)
         yield port, process.pid
     finally:
         process.terminate()
@@ -172,16 +181,13 @@ def ask(port: int, method: str, path: str) -> Any:
     return json.loads(body)
 
 
-def workers_of(process: int) -> list[Path]:
-    """Folders in /proc of the workers of a server."""
+def workers_of(process: int) -> list[int]:
+    """The processes of the workers of a server."""
     children = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
-    return [Path("/proc", child) for child in children.split()]
+    return [int(child) for child in children.split()]
 
 
 def processor_seconds(process: int) -> float:
-    """User and system time of the workers."""
-    stats = [
-        (folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        for folder in workers_of(process)
-    ]
-    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
+    """User and system time of a process."""
+    stat = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")

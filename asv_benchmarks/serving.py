@@ -28,7 +28,16 @@ from threading import Event, Thread
 import numpy as np
 
 from asv_benchmarks import options
-from asv_benchmarks.served import FILES, VERSIONS, Load, Served, ask, processor_seconds, running
+from asv_benchmarks.served import (
+    FILES,
+    VERSIONS,
+    Load,
+    Served,
+    ask,
+    processor_seconds,
+    running,
+    workers_of,
+)
 
 CLIENTS = 8
 TOLERANCE = 1e-5  # of probabilities
@@ -126,9 +135,10 @@ class Bench:
         """Let all clients send requests, and add to the result."""
         name = CASES[case][0]
         port, process = self._servers[name, system]
+        [worker] = workers_of(process)
         with ExitStack() as stack:
             refitted = stack.enter_context(refits(self._served[name], port)) if refit else []
-            start, before = time.monotonic() + 0.3, processor_seconds(process)
+            start, before = time.monotonic() + 0.3, processor_seconds(worker)
             arguments = port, self._loads[case], start, start + seconds
             tasks = [self._pool.submit(client, *arguments) for _ in range(CLIENTS)]
             for task in tasks:
@@ -137,7 +147,7 @@ class Bench:
                 result.versions += versions
             result.refits += len(refitted)
         result.elapsed += time.monotonic() - start
-        result.processor += processor_seconds(process) - before
+        result.processor += processor_seconds(worker) - before
 
 
 def results(

@@ -37,6 +37,7 @@ import fastmlp
 from fastmlp import Trainer
 
 LARGEST = 16 << 20  # bytes of a request
+SECONDS = 1.0  # after which a model file that was replaced is seen
 # Smaller requests are answered in the event loop: another thread costs more than their prediction.
 SMALL = 64 << 10
 BYTES = "application/octet-stream"
@@ -155,7 +156,7 @@ class Server:
 
     def follow(self) -> None:
         """Take over models that other processes save."""
-        while not self.ending.wait(1.0):
+        while not self.ending.wait(SECONDS):
             try:
                 if self.stamp() != self.seen:
                     self.read()
