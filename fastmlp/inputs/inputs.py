@@ -16,6 +16,7 @@ from ..data import (
     is_ready,
     open_features,
     some,
+    taken,
 )
 from ..settings import FitSettings, check_setting
 from ..settings.combinations import other_network
@@ -154,7 +155,7 @@ def learn_inputs(
     constant: list[int] = []
     if scaling is None:
         scaling = learn_scaling(
-            str(settings.scaling), rows[train], weights, linear=len(settings.hidden) == 0,
+            str(settings.scaling), taken(rows, train), weights, linear=len(settings.hidden) == 0,
             open_ended=settings.open_ended,
         )  # fmt: skip
         constant = scaling.constant
