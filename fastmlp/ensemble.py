@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from .checks import COUNT
 from .data import Array
 from .inference.averaged import averaged_scores
 from .inference.exists_if import exists_if
+from .onnx import write_onnx
 from .outputs import Outputs
 from .settings import check_setting
 from .several_fits import fit_many
@@ -148,6 +150,10 @@ class Ensemble(SklearnProtocol):
         """Return the accuracy, or R² for numbers; raises as ``evaluate``."""
         scores = averaged_scores(self.members, X, Y, sample_weight, None)
         return scores[self._outputs().metric]
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write one ONNX file that averages the members; raises as ``Trainer.to_onnx``."""
+        write_onnx([member.model_ for member in self.members], path)
 
     def _outputs(self) -> Outputs:
         return self.members[0].model_.encoding.outputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ from .network.saved_state import (
     with_settings,
     without_settings,
 )
+from .onnx import write_onnx
 from .settings import SETTINGS, Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.checks import as_tuple
@@ -686,6 +688,28 @@ class Trainer(SklearnPredictor):
             batch_size = self.auto_.get("batch_size", LARGEST_BATCH)
             settings = replace(settings, batch_size=batch_size)
         return summary(model, settings)
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the network as an ONNX file, for programs without fastmlp; see ``docs/onnx.md``.
+
+        Raw rows go in: as one tensor ``X`` of float64, or, where some columns are categories, as
+        a tensor for each column. ``label`` and ``probabilities`` come out, or ``predictions``.
+
+        Parameters
+        ----------
+        path : path
+            A file that is there is replaced once the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            Before there are weights.
+        ValueError
+            For names of columns, categories or labels that ONNX cannot hold.
+        ImportError
+            Without the package onnx: ``pip install 'fastmlp[onnx]'``.
+        """
+        write_onnx([self.model_], path)
 
     def get_state(self) -> dict[str, Any]:
         """Return weights, optimizer state, history and encoding as arrays and plain values.

@@ -19,7 +19,7 @@ LAYERS = (
     {"fastmlp.ensemble", "fastmlp.warmup", "fastmlp.presets"},
     {"fastmlp.several_fits"},
     {"fastmlp.trainer"},
-    {"fastmlp.fitting", "fastmlp.sklearn_protocol"},
+    {"fastmlp.fitting", "fastmlp.sklearn_protocol", "fastmlp.onnx"},
     {"fastmlp.inference"},
     {"fastmlp.network"},
     {"fastmlp.outputs", "fastmlp.inputs"},
