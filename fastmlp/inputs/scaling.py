@@ -7,6 +7,7 @@ import numpy as np
 
 from ..cached import cached_property
 from ..data import Array, Numbers, finite, some
+from ..member import check_interrupt
 from ..settings.checks import LEARNED_SCALINGS
 from .bins import Bins
 
@@ -127,6 +128,7 @@ class Scaling:
         result = np.empty(rows.shape, dtype)
         step = max(1, _BLOCK_VALUES // rows.shape[1])
         for start in range(0, len(rows), step):
+            check_interrupt()
             block = slice(start, start + step)
             self._change(rows[block], result[block])
         return result
