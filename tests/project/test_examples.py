@@ -209,4 +209,4 @@ def test_no_plot_leaves_no_file(tmp_path: Path) -> None:
 
 def test_every_script_is_tested() -> None:
     names = {path.stem for path in FOLDER.glob("*.py")}
-    assert names == {*SCRIPTS, "streaming", "mnist", "picture"}
+    assert names == {*SCRIPTS, "streaming", "mnist", "picture", "server"}
