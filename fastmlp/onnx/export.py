@@ -2,18 +2,17 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ..files.replace import replace_file
 from ..network.model import Model
 from . import inputs, outputs
 from .graph import Graph
 from .network import activated, logits
 
 
-def write_onnx(models: Sequence[Model], path: Any) -> None:
+def write_onnx(models: Sequence[Model], path: str | os.PathLike[str]) -> None:
     """Write the models as one graph, with raw rows as inputs and predictions as outputs.
 
     Raises
@@ -23,11 +22,7 @@ def write_onnx(models: Sequence[Model], path: Any) -> None:
     ValueError
         For names, categories or labels that no tensor can hold.
     """
-    file = Path(path)
-    data = _graph(models).model().SerializeToString()
-    new = file.with_name(f"{file.name}.{os.getpid()}.new")
-    new.write_bytes(data)
-    os.replace(new, file)
+    replace_file(path, _graph(models).model().SerializeToString())
 
 
 def _graph(models: Sequence[Model]) -> Graph:

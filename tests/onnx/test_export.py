@@ -35,11 +35,11 @@ def test_a_file_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     first.to_onnx(file)
     before = file.read_bytes()
 
-    def full(self: Path, data: bytes) -> int:
+    def full(descriptor: int) -> None:
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
+        patch.setattr("os.fsync", full)
         with pytest.raises(OSError, match="disk full"):
             second.to_onnx(file)
     assert file.read_bytes() == before
