@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..files.replace import replace_file
+from ..checks import PATH
+from ..files import replace_file
 from ..network.model import Model
 from . import inputs, outputs
 from .graph import Graph
@@ -19,10 +20,10 @@ def write_onnx(models: Sequence[Model], path: str | os.PathLike[str]) -> None:
     ------
     ImportError
         Without the package onnx.
-    ValueError
-        For names, categories or labels that no tensor can hold.
+    TypeError, ValueError
+        For something else than a path; for names, categories or labels that no tensor can hold.
     """
-    replace_file(path, _graph(models).model().SerializeToString())
+    replace_file(PATH["check"]("path", path), _graph(models).model().SerializeToString())
 
 
 def _graph(models: Sequence[Model]) -> Graph:
