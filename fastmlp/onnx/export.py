@@ -23,7 +23,13 @@ def write_onnx(models: Sequence[Model], path: str | os.PathLike[str]) -> None:
     TypeError, ValueError
         For something else than a path; for names, categories or labels that no tensor can hold.
     """
-    replace_file(PATH["check"]("path", path), _graph(models).model().SerializeToString())
+    PATH["check"]("path", path)
+    try:
+        model = _graph(models).model()
+    except UnicodeEncodeError as error:
+        wanted = "classes_, categories and names must be valid Unicode for ONNX"
+        raise ValueError(f"{wanted}; got {error.object!r}") from error
+    replace_file(path, model.SerializeToString())
 
 
 def _graph(models: Sequence[Model]) -> Graph:

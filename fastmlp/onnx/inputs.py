@@ -140,10 +140,14 @@ def _interpolated(graph: Graph, rows: Tensor, points: Numbers, levels: Numbers) 
 
 
 def _beside(graph: Graph, rows: Tensor, bins: Bins, dtype: np.dtype[Any]) -> Tensor:
-    """Rows, and the inputs of their bins."""
+    """Rows, and the inputs of their bins.
+
+    A product with a matrix of slopes, mostly zeros, takes a third of the time of gathered features.
+    """
     arrays = bins.arrays(dtype)
     features = np.repeat(np.arange(bins.n_features), np.diff(bins.ends))
-    values = graph("Mul", graph("Gather", rows, features, axis=1), arrays["bin_slopes"])
-    values = graph("Add", values, arrays["bin_offsets"])
+    slopes = np.zeros((bins.n_features, bins.count), dtype)
+    slopes[features, np.arange(bins.count)] = arrays["bin_slopes"]
+    values = graph("Gemm", rows, slopes, arrays["bin_offsets"])
     clipped = graph("Clip", values, dtype.type(-REACH), dtype.type(REACH))
     return graph("Concat", rows, clipped, axis=1)
