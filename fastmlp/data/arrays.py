@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..member import check_interrupt
 from .messages import (
     MISSING_TYPES,
     describe,
@@ -111,18 +112,24 @@ def finite(source: Array, dtype: npt.DTypeLike, name: str) -> Array:
 
 def with_gaps(source: Array, dtype: npt.DTypeLike, name: str) -> tuple[Array, bool]:
     """Convert to C order and `dtype`; return also whether there are NaNs. Infinity is an error."""
-    has_gaps = False
+    has_gaps, dtype = False, np.dtype(dtype)
+    stays = source.dtype == dtype and source.flags.c_contiguous and source.flags.aligned
+    array = source if stays else np.empty(source.shape, dtype)
+    # In blocks, between which Python handles interrupts.
+    step = max(1, _BLOCK_BYTES * len(array) // max(1, array.nbytes))
     with np.errstate(all="ignore"):  # a sum of finite values may overflow; each value is checked
-        array = np.require(source, dtype, ["C", "ALIGNED"])
-        if array.dtype.kind != "f":
-            return array, False
-        flat, step = array.reshape(-1), _BLOCK_BYTES // array.itemsize
-        for start in range(0, len(flat), step):
-            bad, found = first_infinite(flat[start : start + step])
-            has_gaps |= found
-            if bad is not None:
-                index = tuple(map(int, np.unravel_index(start + bad, array.shape)))
-                raise not_finite(element(name, index), source[index], array.dtype)
+        for start in range(0, len(array), step):
+            check_interrupt()
+            block = array[start : start + step]
+            if not stays:
+                block[...] = source[start : start + step]
+            if dtype.kind == "f":
+                bad, found = first_infinite(block)
+                has_gaps |= found
+                if bad is not None:
+                    row, *rest = map(int, np.unravel_index(bad, block.shape))
+                    index = start + row, *rest
+                    raise not_finite(element(name, index), source[index], dtype)
     return array, has_gaps
 
 

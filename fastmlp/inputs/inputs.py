@@ -17,6 +17,7 @@ from ..data import (
     of_lists,
     open_features,
     some,
+    taken,
 )
 from ..settings import FitSettings, check_setting
 from ..settings.combinations import other_network
@@ -155,7 +156,7 @@ def learn_inputs(
     constant: list[int] = []
     if scaling is None:
         scaling = learn_scaling(
-            str(settings.scaling), rows[train], weights, linear=len(settings.hidden) == 0,
+            str(settings.scaling), taken(rows, train), weights, linear=len(settings.hidden) == 0,
             open_ended=settings.open_ended,
         )  # fmt: skip
         constant = scaling.constant
