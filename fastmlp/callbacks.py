@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from .checks import FLAG, MONITOR, NOT_NEGATIVE, WHOLE, Checked, one_of, rule
+from .checks import FLAG, MONITOR, NOT_NEGATIVE, PATH, WHOLE, Checked, one_of
 from .files import is_model_file, need_safetensors, replace_file
 from .fit_warning import warn
 from .member import current_member
@@ -31,7 +31,6 @@ Logs = dict[str, float]
 _MODE = one_of(("auto", "min", "max"))
 # Stands for the number of a fit in a path.
 _MEMBER = "{member}"
-_PATH = rule(os.fspath, "a path", (str, os.PathLike), lambda value: bool(os.fspath(value)))
 
 
 @runtime_checkable
@@ -80,7 +79,7 @@ class EarlyStopping(Checked):
 class WritesFile(Checked):
     """Settings of a callback that writes a file."""
 
-    path: Any = field(default="", metadata=_PATH)
+    path: Any = field(default="", metadata=PATH)
 
     def file(self, number: int | None) -> Path:
         """Path of the file for one of several fits, by its number, or for a single one (None).

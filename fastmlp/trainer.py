@@ -700,16 +700,19 @@ class Trainer(SklearnPredictor):
         Parameters
         ----------
         path : path
-            A file that is there is replaced once the new one is complete.
+            A file that is there is replaced at once, when the new one is complete.
 
         Raises
         ------
         NotFittedError
             Before there are weights.
-        ValueError
-            For names of columns, categories or labels that ONNX cannot hold.
+        TypeError, ValueError
+            For something else than a path; for names of columns, categories or labels that ONNX
+            cannot hold.
         ImportError
             Without the package onnx: ``pip install 'fastmlp[onnx]'``.
+        OSError
+            If the file cannot be written; an earlier one stays.
         """
         write_onnx([self.model_], path)
 

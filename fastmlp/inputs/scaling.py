@@ -7,6 +7,7 @@ import numpy as np
 
 from ..cached import cached_property
 from ..data import Array, Numbers, finite, some
+from ..member import check_interrupt
 from ..settings.checks import LEARNED_SCALINGS
 from .bins import Bins
 
@@ -72,6 +73,11 @@ class Scaling:
         return not learned and self.points is None
 
     @property
+    def clips(self) -> bool:
+        """Whether scaled features are smoothly clipped."""
+        return self.kind in ("robust", "piecewise")
+
+    @property
     def reads_as_is(self) -> bool:
         """Whether kernels change nothing when they read rows."""
         return self.kernel_factor == 1 and self.bins is None
@@ -122,6 +128,7 @@ class Scaling:
         result = np.empty(rows.shape, dtype)
         step = max(1, _BLOCK_VALUES // rows.shape[1])
         for start in range(0, len(rows), step):
+            check_interrupt()
             block = slice(start, start + step)
             self._change(rows[block], result[block])
         return result
@@ -139,7 +146,7 @@ class Scaling:
         if self.centre is not None:
             rows -= self.centre
         rows *= self.factor
-        return _smooth_clip(rows) if self.kind in ("robust", "piecewise") else rows
+        return _smooth_clip(rows) if self.clips else rows
 
     def _to_normal(self, rows: Numbers) -> Numbers:
         columns = [
