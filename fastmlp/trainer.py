@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ from .inputs import Scaling
 from .kernels.language.jit import announcing
 from .kernels.runs.threads import counted_as_fit
 from .network.model import Model, given_model
+from .network.model_files import content_of, save_model, warn_of_callbacks
 from .network.packed_network import Floats
 from .network.saved_state import (
     check_picklable,
@@ -39,6 +41,8 @@ from .network.saved_state import (
     with_settings,
     without_settings,
 )
+from .network.state_types import check_types
+from .onnx import write_onnx
 from .settings import SETTINGS, Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.checks import as_tuple
@@ -687,6 +691,31 @@ class Trainer(SklearnPredictor):
             settings = replace(settings, batch_size=batch_size)
         return summary(model, settings)
 
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the network as an ONNX file, for programs without fastmlp; see ``docs/onnx.md``.
+
+        Raw rows go in: as one tensor ``X`` of float64, or, where some columns are categories, as
+        a tensor for each column. ``label`` and ``probabilities`` come out, or ``predictions``.
+
+        Parameters
+        ----------
+        path : path
+            A file that is there is replaced at once, when the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            Before there are weights.
+        TypeError, ValueError
+            For something else than a path; for names of columns, categories or labels that ONNX
+            cannot hold.
+        ImportError
+            Without the package onnx: ``pip install 'fastmlp[onnx]'``.
+        OSError
+            If the file cannot be written; an earlier one stays.
+        """
+        write_onnx([self.model_], path)
+
     def get_state(self) -> dict[str, Any]:
         """Return weights, optimizer state, history and encoding as arrays and plain values.
 
@@ -705,6 +734,58 @@ class Trainer(SklearnPredictor):
             If it is something else, or damaged; the trainer then stays unchanged.
         """
         self._restore(with_settings(state, self._plain_state()))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all that predictions and further training need to a file of safetensors.
+
+        ``fastmlp.load(path)`` returns a trainer that goes on bit for bit as this one. The file has
+        no code: it may come from anyone. A file that is there is replaced at once, when the new one
+        is complete.
+
+        Parameters
+        ----------
+        path : path
+            It must end in ".safetensors".
+
+        Raises
+        ------
+        ImportError
+            Without safetensors.
+        TypeError, ValueError
+            For another path; for a trainer of a subclass; and for a setting or attribute that a
+            file cannot hold, such as a function in ``metrics`` or ``schedule``. Callbacks are left
+            out, with a warning, unless it is a callback that saves.
+        OSError
+            If the file cannot be written; an earlier one stays.
+        """
+        save_model(path, self.file_content)
+        if self._fitting is None:
+            warn_of_callbacks(as_tuple(self.callbacks))
+
+    def file_content(self) -> bytes:
+        """Return what ``save`` writes; raises the same errors."""
+        return content_of(self, Trainer, self.file_state())
+
+    def file_state(self) -> dict[str, Any]:
+        """Return the state as a file holds it: with settings, without callbacks."""
+        state = self._plain_state()
+        state["attributes"]["callbacks"] = ()
+        return state
+
+    @classmethod
+    def from_file_state(cls, state: dict[str, Any], callbacks: Any) -> Trainer:
+        """Return the trainer of a state from a file, with the setting ``callbacks``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``state`` is anything else.
+        """
+        check_types(state, cls)
+        state["attributes"]["callbacks"] = callbacks
+        new = cls.__new__(cls)
+        new._restore(state)
+        return new
 
     def _plain_state(self) -> dict[str, Any]:
         attributes = dict(vars(self))  # one step: another thread may be fitting

@@ -3,13 +3,13 @@
 Error messages name the argument, what it must be, and what it is.
 """
 
-from .arrays import Array, Numbers, Rows, all_finite, finite, is_ready
+from .arrays import Array, Numbers, Rows, all_finite, finite, is_ready, of_lists
 from .categories import Key
 from .features import ArrayFeatures, Features, open_features
 from .messages import shown, some
 from .names import Names, are_numbers, check_names, check_row_order
 from .pandas_polars_arrow import gather_rows
-from .sampling import sample_rows
+from .sampling import sample_rows, taken
 from .splits import Split, choose_split, split_rows
 from .tables import blocks
 from .targets import RawTargets, as_samples, check_classes, read_targets, rescaled
@@ -35,6 +35,7 @@ __all__ = [
     "finite",
     "gather_rows",
     "is_ready",
+    "of_lists",
     "open_features",
     "read_targets",
     "rescaled",
@@ -42,4 +43,5 @@ __all__ = [
     "shown",
     "some",
     "split_rows",
+    "taken",
 ]

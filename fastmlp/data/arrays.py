@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..member import check_interrupt
 from .messages import (
     MISSING_TYPES,
     describe,
@@ -34,6 +35,7 @@ _UNMIX = (
     "then a category"
 )
 _BLOCK_BYTES = 1 << 20
+_LIST_VALUES = 1 << 12
 # Exceptions of conversions. An interrupt, a time limit raised by a signal handler, or a lack of
 # memory is unrelated to the data and passes through.
 _UNREADABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError)
@@ -57,6 +59,17 @@ def is_ready(X: Any, n_features: int) -> bool:
         and flags.aligned
         and (X.dtype is _UINT8 or all_finite(X))
     )
+
+
+def of_lists(X: Any, n_features: int) -> Any:
+    """A few rows of floats in lists, as a server reads them, as an array; others as they are.
+
+    The checks of :func:`as_array` would take 12 of 20 us for a row of 20.
+    """
+    with suppress(*_UNREADABLE):
+        if type(X) is list and type(X[0][0]) is float and len(X) * n_features <= _LIST_VALUES:
+            return np.asarray(X)
+    return X
 
 
 def element(name: str, index: Index) -> str:
@@ -99,18 +112,24 @@ def finite(source: Array, dtype: npt.DTypeLike, name: str) -> Array:
 
 def with_gaps(source: Array, dtype: npt.DTypeLike, name: str) -> tuple[Array, bool]:
     """Convert to C order and `dtype`; return also whether there are NaNs. Infinity is an error."""
-    has_gaps = False
+    has_gaps, dtype = False, np.dtype(dtype)
+    stays = source.dtype == dtype and source.flags.c_contiguous and source.flags.aligned
+    array = source if stays else np.empty(source.shape, dtype)
+    # In blocks, between which Python handles interrupts.
+    step = max(1, _BLOCK_BYTES * len(array) // max(1, array.nbytes))
     with np.errstate(all="ignore"):  # a sum of finite values may overflow; each value is checked
-        array = np.require(source, dtype, ["C", "ALIGNED"])
-        if array.dtype.kind != "f":
-            return array, False
-        flat, step = array.reshape(-1), _BLOCK_BYTES // array.itemsize
-        for start in range(0, len(flat), step):
-            bad, found = first_infinite(flat[start : start + step])
-            has_gaps |= found
-            if bad is not None:
-                index = tuple(map(int, np.unravel_index(start + bad, array.shape)))
-                raise not_finite(element(name, index), source[index], array.dtype)
+        for start in range(0, len(array), step):
+            check_interrupt()
+            block = array[start : start + step]
+            if not stays:
+                block[...] = source[start : start + step]
+            if dtype.kind == "f":
+                bad, found = first_infinite(block)
+                has_gaps |= found
+                if bad is not None:
+                    row, *rest = map(int, np.unravel_index(bad, block.shape))
+                    index = start + row, *rest
+                    raise not_finite(element(name, index), source[index], dtype)
     return array, has_gaps
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .arrays import NUMBERS, Array
 from .categories import Coded, of_arrow, of_pandas, of_polars, of_values
+from .sampling import taken
 from .tables import Part, Table, ToArray, columns_of, dtype_name
 
 # Column types of PyArrow and Polars that NumPy has too.
@@ -185,7 +186,8 @@ def gather_rows(data: Any, rows: Any) -> Any:
         return data.iloc[rows]
     table = open_table(data, "X")
     if table is None and not any(_is_a(data, *kind) for kind in _COLUMNS):
-        return np.asarray(data)[rows]
+        array, chosen = np.asarray(data), np.asarray(rows)
+        return array[chosen] if chosen.dtype == bool else taken(array, chosen)
     indices = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
     return data.take(indices) if hasattr(data, "take") else data[indices]
 

@@ -1,11 +1,14 @@
-"""Random samples of rows."""
+"""Random samples of rows, and copies of some rows."""
 
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Numbers, Rows
+from ..member import check_interrupt
+from .arrays import Array, Numbers, Rows
+
+_BLOCK_BYTES = 1 << 24
 
 
 def sample_rows(n_rows: int, count: int, weights: Numbers | None = None) -> Rows:
@@ -28,3 +31,15 @@ def _without_weights(n_rows: int, count: int) -> npt.NDArray[np.intp]:
     rows.sort()
     rows.flags.writeable = False
     return rows
+
+
+def taken(array: Array, rows: Rows) -> Array:
+    """``array[rows]``; copied in blocks, between which Python handles interrupts."""
+    if isinstance(rows, slice):
+        return array[rows]
+    result = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    step = max(1, _BLOCK_BYTES * len(rows) // max(1, result.nbytes))
+    for start in range(0, len(rows), step):
+        check_interrupt()
+        result[start : start + step] = array[rows[start : start + step]]
+    return result

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import all_finite
+from ..inference.forward import SLICE_SECONDS
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.layout import aligned_zeros
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
@@ -21,8 +22,6 @@ from .dataset import FitData
 from .memory import chunk_flops, keep_workspace, workspace_of
 from .zeros import has_many_zeros, scan
 
-# Length of a kernel call; Python handles interrupts between calls.
-SLICE_SECONDS = 0.1
 # Work of the first call, before its speed has been measured.
 _FIRST_SLICE_FLOPS = 1e9
 # For all fits whose threads are not given: of short ones, each would try a team in vain.

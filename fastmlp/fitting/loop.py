@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from ..callbacks import Checkpointer, Logs
 from ..fit_warning import warn
 from ..history import History
+from ..inference.forward import SLICE_SECONDS
 from ..member import check_interrupt
 from ..metrics import monitored_name, monitored_value
 from ..network.model import Best, Model
@@ -19,7 +20,7 @@ from ..settings import LearningRate
 from .callables import of_one_fit
 from .dataset import FitData
 from .diagnostics import Seen, warn_of
-from .epoch import SLICE_SECONDS, Statistics
+from .epoch import Statistics
 from .learning_rates import Rates, learning_rates, monitored_by
 from .progress import Progress, say
 from .scoring import EpochScores, Scorer

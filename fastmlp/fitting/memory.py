@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..kernels.plugins.update_rules import RULES
+from ..kernels.products.block_sizes import MANY_SAMPLES
 from ..kernels.runs.jobs import training_job
 from ..kernels.runs.layout import aligned_zeros, weight_layout
 from ..kernels.runs.plan import MAX_CHUNK, Plan, make_plan
@@ -20,6 +21,9 @@ from .dataset import FitData
 # A chunk of less work takes less time than synchronizing a team, and an epoch of less work less
 # than starting one; beside a busy process that may take 10 ms, a fit of 100 rows 0.7.
 _TEAM_FLOPS, _EPOCH_FLOPS = 1e6, 1e7
+# The most work of a chunk, as Python handles interrupts between chunks: 0.3 s on two AVX-512 cores.
+# With fewer rows than MANY_SAMPLES an epoch of 20000-4096-10 took 1.5 times as long.
+_CHUNK_FLOPS, _LEAST_CHUNK = 1e11, MANY_SAMPLES
 
 
 class Shape(NamedTuple):
@@ -114,7 +118,7 @@ def workspace_of(
     workspace = take_workspace(
         Shape(
             network.layer_sizes, network.dtype, network.activations, batch_size,
-            chunk=min(batch_size, MAX_CHUNK),
+            chunk=_chunk(network, batch_size),
             members=_team_size(network, batch_size, len(data.X), settings.threads),
             reader=(
                 "scattered" if _reads_rows(network, data)
@@ -145,7 +149,7 @@ def fit_bytes(network: Network, settings: FitSettings) -> int:
     batch_size = settings.batch_size
     shape = Shape(
         network.layer_sizes, network.dtype, network.activations, batch_size,
-        chunk=min(batch_size, MAX_CHUNK),
+        chunk=_chunk(network, batch_size),
         members=_team_size(network, batch_size, math.inf, settings.threads),
         reader="", loss="", rule=settings.optimizer.rule, dropout=(),
         before_rule=_before_rule(settings), weighs=False, skip_zeros=False,
@@ -155,7 +159,13 @@ def fit_bytes(network: Network, settings: FitSettings) -> int:
 
 def chunk_flops(network: Network, batch_size: int) -> int:
     """Floating-point operations of a chunk of rows, forward and backward."""
-    return 6 * min(batch_size, MAX_CHUNK) * network.multiply_adds
+    return 6 * _chunk(network, batch_size) * network.multiply_adds
+
+
+def _chunk(network: Network, batch_size: int) -> int:
+    """Rows of a chunk."""
+    affordable = int(_CHUNK_FLOPS / (6 * network.multiply_adds))
+    return min(batch_size, MAX_CHUNK, max(affordable, _LEAST_CHUNK))
 
 
 def _team_size(network: Network, batch_size: int, rows: float, threads: int | None) -> int:

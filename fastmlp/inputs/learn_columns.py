@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import Array, Features, Numbers, Rows
+from ..member import check_interrupt
 from .categories_and_gaps import Columns
 
 # More one-hot columns than this are an error.
@@ -47,6 +48,7 @@ def learn_columns(
     rows, has_gaps = features.numbers(dtype, categories, columns.n_inputs - columns.n_numbers)
     medians, gaps = np.zeros(columns.n_numbers), []
     for k in range(columns.n_numbers):
+        check_interrupt()
         medians[k], found = _median(rows[train, k], weights)
         gaps += [k] * found
     columns = Columns(columns.n_given, categories, medians, tuple(gaps))

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..cached import cached_property
 from ..data import Array, Numbers, finite, some
+from ..member import check_interrupt
 from ..settings.checks import LEARNED_SCALINGS
 from .bins import Bins
 
@@ -15,8 +16,8 @@ _BLOCK_VALUES = 1 << 14
 _UINT8 = np.dtype(np.uint8)
 # Limit of the smooth clip, and a value that reaches it in float32; squares of larger values might
 # overflow.
-_CLIP = 3.0
-_BEYOND = 1e6
+CLIP = 3.0
+BEYOND = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +128,7 @@ class Scaling:
         result = np.empty(rows.shape, dtype)
         step = max(1, _BLOCK_VALUES // rows.shape[1])
         for start in range(0, len(rows), step):
+            check_interrupt()
             block = slice(start, start + step)
             self._change(rows[block], result[block])
         return result
@@ -179,8 +181,8 @@ class Scaling:
 
 def _smooth_clip(z: Numbers) -> Numbers:
     """z / sqrt(1 + (z / 3)^2), between -3 and 3, in place (arXiv 2407.04491, section 3.1)."""
-    np.clip(z, -_BEYOND, _BEYOND, out=z)
-    root = z * (1 / _CLIP)
+    np.clip(z, -BEYOND, BEYOND, out=z)
+    root = z * (1 / CLIP)
     root *= root
     root += 1
     np.sqrt(root, out=root)

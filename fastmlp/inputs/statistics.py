@@ -4,6 +4,7 @@ import numpy as np
 
 from ..cached import cached_property
 from ..data import Array, Numbers, sample_rows
+from ..member import check_interrupt
 
 # Quantiles are those of a random sample of rows: the fraction below one then has a standard error
 # of at most 0.004, and a bin holds at least 0.06 of the rows.
@@ -39,6 +40,7 @@ class Statistics:
         weights = self._weights if len(self.sample) == len(self.rows) else None
         result = np.empty((len(fractions), self.rows.shape[1]))
         for block in self._column_blocks(self.sample):
+            check_interrupt()
             # The only method of NumPy with weights.
             result[:, block] = np.quantile(
                 self.sample[:, block].astype(np.float64), fractions, axis=0, weights=weights,
@@ -51,6 +53,7 @@ class Statistics:
         """Mean and standard deviation of all rows."""
         means, spreads = np.empty((2, self.rows.shape[1]))
         for block in self._column_blocks(self.rows):
+            check_interrupt()
             values = self.rows[:, block].astype(np.float64)
             # Divide by the largest value, so that squares do not overflow.
             unit = np.abs(values).max(axis=0)

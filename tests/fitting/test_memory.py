@@ -162,3 +162,22 @@ def test_a_forked_child_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
         os._exit(len(memory._kept))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert memory._kept
+
+
+def test_chunks_of_a_large_network_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They sum up the gradient of a batch, so that an interrupt need not wait for all of it."""
+    model = trainer(batch_size=64, threads=1, epochs=20)
+    whole = model.fit(X, Y).get_weights()
+    monkeypatch.setattr(memory, "_LEAST_CHUNK", 8)
+    monkeypatch.setattr(memory, "_CHUNK_FLOPS", 6 * model.model_.network.multiply_adds * 16.5)
+    found = []
+    monkeypatch.setattr(
+        memory, "take_workspace", lambda shape: found.append(shape) or Workspace(shape)
+    )
+    parts = model.fit(X, Y).get_weights()
+    assert found[0].chunk == 16
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+    monkeypatch.setattr(memory, "_CHUNK_FLOPS", 1)
+    model.fit(X, Y)
+    assert found[1].chunk == 8
