@@ -41,7 +41,7 @@ def problem(name: str) -> tuple[Trainer, npt.NDArray[np.float32], npt.NDArray[np
 class CompiledCall:
     """A thousand calls for one row each, from compiled code."""
 
-    params = list(SIZES)
+    params = (list(SIZES),)
     param_names = ("sizes",)
 
     def setup(self, name: str) -> None:
