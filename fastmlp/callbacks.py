@@ -30,7 +30,11 @@ Logs = dict[str, float]
 _MODE = one_of(("auto", "min", "max"))
 # Stands for the number of a fit in a path.
 _MEMBER = "{member}"
-_PATH = rule(os.fspath, "a path", (str, os.PathLike), lambda value: bool(os.fspath(value)))
+_PATH = rule(os.fspath, "a path", (str, os.PathLike), lambda path: _is_path(os.fspath(path)))
+
+
+def _is_path(text: str) -> bool:
+    return text != "" and "\0" not in text
 
 
 @runtime_checkable
