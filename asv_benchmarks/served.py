@@ -19,8 +19,6 @@ import numpy.typing as npt
 
 from asv_benchmarks import as_they_come, options
 from fastmlp import Trainer
-import sys
-
 
 VERSIONS, N_QUERIES = 4, 64
 FILES = {

@@ -50,7 +50,7 @@ CASES = {  # network, and type of the requests
 
 @dataclass
 class Result:
-    """Seconds of each request, those of the worker's processor, and what was served and refitted."""
+    """Seconds of requests and of the worker's processor; versions that answered; refits."""
 
     seconds: list[float] = field(default_factory=list)
     versions: Counter[str] = field(default_factory=Counter)
@@ -67,11 +67,12 @@ class Result:
         ) + f", {self.refits / self.elapsed:.1f} refits/s" * (self.refits > 0)
 
 
-def client(port: int, load: Load, start: float, end: float) -> tuple[list[float], Counter[str]]:
-    """Send one request after another from ``start`` to ``end``, by the monotonic clock."""
+def client(port: int, load: Load, start: float, span: float) -> tuple[list[float], Counter[str]]:
+    """Send one request after another for some seconds from ``start``, by the monotonic clock."""
     seconds, versions, headers = list[float](), Counter[str](), {"Content-Type": load.kind}
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     time.sleep(max(0, start - time.monotonic()))
+    end = time.monotonic() + span
     while (sent := time.monotonic()) < end:
         index = len(seconds) % len(load.bodies)
         connection.request("POST", "/predict_proba", load.bodies[index], headers)
@@ -139,15 +140,15 @@ class Bench:
         with ExitStack() as stack:
             refitted = stack.enter_context(refits(self._served[name], port)) if refit else []
             start, before = time.monotonic() + 0.3, processor_seconds(worker)
-            arguments = port, self._loads[case], start, start + seconds
+            arguments = port, self._loads[case], start, seconds
             tasks = [self._pool.submit(client, *arguments) for _ in range(CLIENTS)]
             for task in tasks:
                 times, versions = task.result()
                 result.seconds += times
                 result.versions += versions
-            result.refits += len(refitted)
-        result.elapsed += time.monotonic() - start
-        result.processor += processor_seconds(worker) - before
+            result.elapsed += time.monotonic() - start
+            result.processor += processor_seconds(worker) - before
+        result.refits += len(refitted)
 
 
 def results(

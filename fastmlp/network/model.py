@@ -204,7 +204,7 @@ class Model:
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Model":
         """The model restored from :meth:`plain`; raises some exception for anything else."""
-        networks = {
+        networks: dict[str, Any] = {
             name: None if plain[name] is None else Network.from_plain(plain[name])
             for name in _NETWORKS
         }

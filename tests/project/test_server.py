@@ -121,7 +121,7 @@ def test_numbers(server: ModuleType, path: Path) -> None:
         (b'{"rows": [[1.5, null, 3]]}', "X[0, 1]"),
         (b'{"rows": [["a", "b", "c"]]}', "X must hold real numbers"),
         (b'{"rows": ' + b"[" * 100_000, "recursion"),
-        (b"\xff\xfe", "codec"),
+        (b'{"rows": \xff}', "codec"),
     ],
 )
 def test_a_bad_body_is_an_error(client: Any, body: bytes, error: str) -> None:
@@ -131,7 +131,10 @@ def test_a_bad_body_is_an_error(client: Any, body: bytes, error: str) -> None:
 
 
 def test_bytes_that_are_no_rows(client: Any) -> None:
-    for body, error in ((b"12345", "rows of 3 float32 numbers; got 5 bytes"), (b"", "X must be 2-D")):
+    for body, error in (
+        (b"12345", "rows of 3 float32 numbers; got 5 bytes"),
+        (b"", "X must be 2-D"),
+    ):
         answer = client.post("/predict", content=body, headers=BYTES)
         assert answer.status_code == 400
         assert error in answer.json()["error"]
@@ -228,7 +231,8 @@ def test_a_request_that_has_begun_is_answered(path: Path, ending: int) -> None:
         connection.send(body[100:])
         answer = connection.getresponse()
         assert answer.status == 200
-        assert json.loads(answer.read())["predictions"] == trainer().fit(X, LABELS).predict(X).tolist()
+        predictions = json.loads(answer.read())["predictions"]
+        assert predictions == trainer().fit(X, LABELS).predict(X).tolist()
         connection.close()
 
 
@@ -243,13 +247,14 @@ def test_a_worker_that_dies_is_replaced(path: Path) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("case", serving.CASES)
-def test_under_load(case: str) -> None:
-    """The benchmark checks every answer; all versions answer, each system does."""
+def test_under_load() -> None:
+    """The benchmark ends with an error where an answer is not right."""
     for name in ("onnxruntime", "sklearn", "onnx"):
         pytest.importorskip(name)
+    case = "20-64-3, JSON"
     results = serving.results([case], [*served.FILES], seconds=3, rounds=1)
-    assert len(results) == 4
-    for (_, system, refit), result in results.items():
-        assert len(result.seconds) > 100
-        assert (len(result.versions) > 1) == (result.refits > 1) == refit, system
+    for result in results.values():
+        assert len(result.seconds) >= serving.CLIENTS
+    quiet, refitted = (results[case, "fastmlp", refit] for refit in (False, True))
+    assert len(quiet.versions) == 1 < len(refitted.versions) <= served.VERSIONS
+    assert (quiet.refits, refitted.refits > 1) == (0, True)
