@@ -28,7 +28,8 @@ def always(value: Any) -> Callable[[Generator, Any], Any]:
 NOT_ARRAYS = {
     "None": always(None), "a dict": always({"a": 1}), "a set": always({1, 2}),
     "text": always("abc"), "bytes": always(b"abc"), "a function": always(len),
-    "a class": always(int), "an object": always(object()), "a generator": lambda rng, good: iter(good),
+    "a class": always(int), "an object": always(object()),
+    "a generator": lambda rng, good: iter(good),
     "a number": always(3.0), "a range of dates": lambda rng, good: good.astype("datetime64[s]"),
     "complex": lambda rng, good: good + 1j, "ragged": lambda rng, good: [[1, 2], [3]],
     "nothing": always([]), "deep": always([[[[1.0]]]]),
