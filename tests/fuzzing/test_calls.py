@@ -6,6 +6,7 @@ import pickle
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numba
@@ -21,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from fastmlp import Ensemble, Trainer, fit_many
+from fastmlp import Ensemble, Trainer, fit_many, load
 from tests.fuzzing import values
 from tests.fuzzing.trials import attempt, flat, only_warnings_for_users, snapshot, trials
 from tests.fuzzing.values import N_FEATURES, NUMBERS, SETTINGS, TARGETS, Rows
@@ -201,6 +202,18 @@ class Calls(RuleBasedStateMachine):
         self.model.set_state(state)
         assert snapshot(self.model) == snapshot(self.twin)
         done["state"] += 1
+
+    @precondition(is_fitted)
+    @rule()
+    def go_on_with_a_file(self) -> None:
+        with TemporaryDirectory() as folder:
+            path = f"{folder}/model.safetensors"
+            if attempt(lambda: self.model.save(path)) is None:
+                self.model = load(path)
+                done["file"] += 1
+            else:
+                assert callable(self.model.schedule)
+        assert snapshot(self.model) == snapshot(self.twin)
 
     # ----------------------------------------------------------------------------- what is learned
 
