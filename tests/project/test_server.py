@@ -3,6 +3,9 @@
 import importlib.util
 import json
 import os
+import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +34,9 @@ client_of = pytest.importorskip("starlette.testclient").TestClient
 pytestmark = needs_compiler
 
 SCRIPT = ROOT / "examples" / "server.py"
+# The script imports the very fastmlp that the tests import, installed or not.
+PATHS = filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(PATHS)}
 BYTES = {"Content-Type": "application/octet-stream"}
 X = np.random.default_rng(0).uniform(-1, 1, (300, 3)).astype(np.float32)
 LABELS = np.where(X[:, 0] > X[:, 1], "right", "left")
@@ -202,17 +208,23 @@ def wait_until(condition: Any) -> None:
 
 
 @contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A server, which must end without an error."""
+    try:
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+@contextmanager
 def process(path: Path, workers: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The server as it is started from a shell; it must end without an error."""
+    """The server as it is started from a shell, and its port."""
     port = served.free_port()
     command = [sys.executable, str(SCRIPT), str(path), f"--port={port}", f"--workers={workers}"]
-    started = subprocess.Popen(command)
-    try:
+    with ended(subprocess.Popen(command, env=ENVIRONMENT)) as started:
         served.wait_for(port, started)
         yield started, port
-    finally:
-        started.terminate()
-        assert started.wait(30) == 0
 
 
 @pytest.mark.costly
@@ -234,6 +246,31 @@ def test_a_request_that_has_begun_is_answered(path: Path, ending: int) -> None:
         predictions = json.loads(answer.read())["predictions"]
         assert predictions == trainer().fit(X, LABELS).predict(X).tolist()
         connection.close()
+
+
+@pytest.mark.full
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the docs use curl")
+def test_the_commands_of_the_docs(tmp_path: Path) -> None:
+    """As a reader would type them, but for the port."""
+    text = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
+    assert [language for language, _ in blocks] == ["python", "sh", "sh", "dockerfile"]
+    (_, save), (_, start), (_, requests), _ = blocks
+    subprocess.run([sys.executable, "-c", save], cwd=tmp_path, check=True, env=ENVIRONMENT)
+    port = served.free_port()
+    start = start.replace("examples/server.py", str(SCRIPT)).replace("8000", str(port))
+    command = [sys.executable, *start.split()[1:]]
+    with ended(subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT)) as started:
+        served.wait_for(port, started)
+        answers = []
+        for line in requests.replace("8000", str(port)).splitlines():
+            done = subprocess.run(shlex.split(line), capture_output=True, check=True)
+            answers.append(json.loads(done.stdout))
+    predicted, probable, refitted, _ = answers
+    assert predicted["predictions"] == ["same sign", "opposite"]
+    assert probable["classes"] == ["opposite", "same sign"]
+    assert probable["probabilities"][0][1] > 0.9
+    assert refitted["model"] == predicted["model"]  # of the same rows
 
 
 @pytest.mark.full
