@@ -14,7 +14,7 @@ from .checks import COUNT
 from .data import Array
 from .inference.averaged import averaged_scores
 from .inference.exists_if import exists_if
-from .network.model_files import save_model, warn_of_callbacks
+from .network.model_files import content_of, save_model, warn_of_callbacks
 from .network.state_types import check_ensemble
 from .onnx import write_onnx
 from .outputs import Outputs
@@ -56,11 +56,14 @@ class Ensemble(SklearnProtocol):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that predictions and further training need to a file, see ``Trainer.save``."""
+        save_model(path, self._file_content)
+        warn_of_callbacks(as_tuple(self._trainer.callbacks))
+
+    def _file_content(self) -> bytes:
         members = [member.file_state() for member in self.members]
         own = {k: v for k, v in vars(self).items() if k not in ("members", "_trainer")}
         values = {"attributes": own, "trainer": self._trainer.file_state(), "members": members}
-        save_model(path, self, Ensemble, values)
-        warn_of_callbacks(as_tuple(self._trainer.callbacks))
+        return content_of(self, Ensemble, values)
 
     @classmethod
     def from_file_state(cls, values: dict[str, Any], callbacks: Any) -> Ensemble:

@@ -32,7 +32,7 @@ from .inputs import Scaling
 from .kernels.language.jit import announcing
 from .kernels.runs.threads import counted_as_fit
 from .network.model import Model, given_model
-from .network.model_files import save_model, warn_of_callbacks
+from .network.model_files import content_of, save_model, warn_of_callbacks
 from .network.packed_network import Floats
 from .network.saved_state import (
     check_picklable,
@@ -700,16 +700,19 @@ class Trainer(SklearnPredictor):
         Parameters
         ----------
         path : path
-            A file that is there is replaced once the new one is complete.
+            A file that is there is replaced at once, when the new one is complete.
 
         Raises
         ------
         NotFittedError
             Before there are weights.
-        ValueError
-            For names of columns, categories or labels that ONNX cannot hold.
+        TypeError, ValueError
+            For something else than a path; for names of columns, categories or labels that ONNX
+            cannot hold.
         ImportError
             Without the package onnx: ``pip install 'fastmlp[onnx]'``.
+        OSError
+            If the file cannot be written; an earlier one stays.
         """
         write_onnx([self.model_], path)
 
@@ -755,9 +758,13 @@ class Trainer(SklearnPredictor):
         OSError
             If the file cannot be written; an earlier one stays.
         """
-        save_model(path, self, Trainer, self.file_state())
+        save_model(path, self.file_content)
         if self._fitting is None:
             warn_of_callbacks(as_tuple(self.callbacks))
+
+    def file_content(self) -> bytes:
+        """Return what ``save`` writes; raises the same errors."""
+        return content_of(self, Trainer, self.file_state())
 
     def file_state(self) -> dict[str, Any]:
         """Return the state as a file holds it: with settings, without callbacks."""

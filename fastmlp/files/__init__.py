@@ -2,6 +2,14 @@
 
 from .errors import ModelFileError
 from .replace import replace_file
-from .safetensors_file import need_safetensors, read_file, write_file
+from .safetensors_file import SUFFIX, is_model_file, need_safetensors, read_file, to_bytes
 
-__all__ = ["ModelFileError", "need_safetensors", "read_file", "replace_file", "write_file"]
+__all__ = [
+    "SUFFIX",
+    "ModelFileError",
+    "is_model_file",
+    "need_safetensors",
+    "read_file",
+    "replace_file",
+    "to_bytes",
+]

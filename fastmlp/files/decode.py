@@ -131,7 +131,7 @@ class Decoder:
     def _tuple_value(self, value: Any, path: Path) -> tuple[Any, ...]:
         return tuple(self._list_of(value, path))
 
-    def _list_of(self, value: Any, path: Path) -> list[Any]:
+    def _list_of(self, value: Any, path: Path) -> Any:
         """A list, in the document or in a tensor."""
         if isinstance(value, list):
             return self._items(value, path)

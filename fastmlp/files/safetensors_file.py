@@ -10,12 +10,17 @@ import numpy as np
 from .decode import Decoder, parse_json
 from .encode import NATIVE, Encoder, Kinds, Tensors
 from .errors import HEADER_BYTES, HEADER_ITEMS, ModelFileError, damaged
-from .replace import replace_file
 
+SUFFIX = ".safetensors"
 # Key of the document in the metadata.
 _KEY = "fastmlp"
 _DTYPES = {code: dtype for dtype, code in NATIVE.items()}
 _LENGTH_BYTES = 8
+
+
+def is_model_file(path: str | os.PathLike[str]) -> bool:
+    """Whether the name of a file is that of a model file."""
+    return os.fspath(path).endswith(SUFFIX)
 
 
 def need_safetensors() -> Any:
@@ -55,13 +60,8 @@ def to_bytes(values: dict[str, Any], kinds: Kinds) -> bytes:
     return data
 
 
-def write_file(path: str | os.PathLike[str], values: dict[str, Any], kinds: Kinds) -> None:
-    """Write plain values to a file, which is replaced atomically; raises as :func:`to_bytes`."""
-    replace_file(path, to_bytes(values, kinds))
-
-
 def read_file(path: str | os.PathLike[str], kinds: Kinds, newest: int) -> dict[str, Any]:
-    """Read what :func:`write_file` has written.
+    """Read a file of the content that :func:`to_bytes` has made.
 
     Parameters
     ----------

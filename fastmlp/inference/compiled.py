@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,10 @@ from ..kernels.runs.numba_type import network_type
 from ..network.encoding import Encoding
 from ..network.packed_network import Network
 from .call_records import CallRecords
+
+_Integrand = ctypes.CFUNCTYPE(
+    ctypes.c_double, ctypes.c_int, ctypes.POINTER(ctypes.c_double), ctypes.c_void_p
+)
 
 # Those of which the address is a constant in compiled code, for ever.
 _pinned: dict[int, CompiledPredictor] = {}
@@ -65,8 +70,8 @@ class CompiledPredictor:
         self._call = partial(python_function(), self.network)
 
     def __repr__(self) -> str:
-        sizes, outputs = self._network.layer_sizes, self._encoding.outputs
-        return f"<CompiledPredictor: {'-'.join(map(str, sizes))}, {outputs}, {self.dtype}>"
+        outputs = self._encoding.outputs
+        return f"<CompiledPredictor: {self.n_features_in_} features to {outputs}, {self.dtype}>"
 
     def __call__(
         self, x: npt.ArrayLike, out: npt.NDArray[np.floating] | None = None
@@ -107,12 +112,54 @@ class CompiledPredictor:
             got = getattr(out, "dtype", type(out).__name__)
             raise TypeError(f"out must be an array of {self.dtype}; got {got}")
         elif out.shape != shape or not out.flags.carray:
-            raise ValueError(f"out must be writeable, in C order, of shape {shape}; got {out.shape}")
+            raise ValueError(
+                f"out must be writeable, in C order, of shape {shape}; got {out.shape}"
+            )
         rows = out.size // self.n_columns
         steps = x.strides[0], x.strides[-1]
         if self._call(x.ctypes.data, KINDS[x.dtype], rows, *steps, out.ctypes.data, 0):
             raise MemoryError("there is no memory for a call of the network")
         return out
+
+    @property
+    def address(self) -> int:
+        """Address of ``int f(void *network, const double *x, int64_t n_rows, double *out)``.
+
+        For x of shape (n_rows, n_features_in_) and out of shape (n_rows, n_columns), both
+        C-contiguous doubles. It returns 0, or 1 if there is no memory, and is valid until the
+        process ends.
+        """
+        return c_functions().rows
+
+    def low_level_callable(self) -> Any:
+        """Return a ``scipy.LowLevelCallable``, ``double f(int n, double *x, void *network)``.
+
+        Its value is the number that is predicted for the n features at x, or of two classes the
+        probability of the second one; NaN for another n. SciPy's integrators call it without
+        Python.
+
+        Raises
+        ------
+        ImportError
+            Without SciPy.
+        ValueError
+            For a network with more outputs.
+        """
+        outputs = self._encoding.outputs
+        if self.n_columns > (2 if outputs.kind in ("classes", "pair") else 1):
+            raise ValueError(
+                "low_level_callable needs a network that predicts one number or two classes; got "
+                f"{outputs}"
+            )
+        try:
+            from scipy import LowLevelCallable
+        except ImportError as error:
+            raise ImportError(
+                "low_level_callable needs SciPy: pip install 'fastmlp[sklearn]'"
+            ) from error
+        pointer = ctypes.c_void_p(self.network)
+        pointer.owner = self  # type: ignore[attr-defined]  # SciPy keeps the pointer
+        return LowLevelCallable(_Integrand(c_functions().integrand), pointer)
 
     def pin(self) -> int:
         """Keep this object for ever, as compiled code has its address; return that."""

@@ -2,19 +2,18 @@
 
 import os
 import reprlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from ..callbacks import EarlyStopping
-from ..files import ModelFileError, read_file, write_file
+from ..files import SUFFIX, ModelFileError, is_model_file, read_file, replace_file, to_bytes
 from ..fit_warning import warn
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
 from ..schedules import SCHEDULES
 from .saved_state import FORMAT, State
 
-SUFFIX = ".safetensors"
 # The objects that settings may be.
 _KINDS = {
     kind.__name__: kind
@@ -22,31 +21,29 @@ _KINDS = {
 }
 
 
-def save_model(path: str | os.PathLike[str], model: Any, wanted: type, values: State) -> None:
-    """Write the values of a model, an object of the very class that is wanted, to a file.
+def save_model(path: str | os.PathLike[str], content: Callable[[], bytes]) -> None:
+    """Write the content of a model file; raises as ``Trainer.save``."""
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise TypeError(f"path must be a string or a path; got {path!r}")
+    if not is_model_file(path):
+        raise ValueError(f"path must end in {SUFFIX!r}; got {os.fspath(path)!r}")
+    replace_file(path, content())
+
+
+def content_of(model: Any, wanted: type, values: State) -> bytes:
+    """The content of a file with the values of a model, an object of the very class ``wanted``.
 
     Raises
     ------
     TypeError, ValueError
-        For another path, an object of a subclass, or a value that cannot be written.
-    OSError
-        If the file cannot be written; an old one stays.
+        For an object of a subclass, or a value that cannot be written.
     """
-    check_path(path)
     if type(model) is not wanted:
         raise TypeError(
             f"only objects of {wanted.__name__} itself can be saved, as a file has no code; "
             f"got a {type(model).__name__}"
         )
-    write_file(path, {"format": FORMAT, "kind": wanted.__name__, **values}, _KINDS)
-
-
-def check_path(path: Any) -> None:
-    """Raise a TypeError or ValueError unless it is the path of a model file."""
-    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
-        raise TypeError(f"path must be a string or a path; got {path!r}")
-    if not os.fspath(path).endswith(SUFFIX):
-        raise ValueError(f"path must end in {SUFFIX!r}; got {os.fspath(path)!r}")
+    return to_bytes({"format": FORMAT, "kind": wanted.__name__, **values}, _KINDS)
 
 
 def warn_of_callbacks(callbacks: Sequence[Any]) -> None:

@@ -105,8 +105,10 @@ def test_settings(times: int) -> None:
     outcomes: Counter[str] = Counter()
 
     @trials(60, times)
-    @given(name=st.sampled_from(SETTINGS), value=st.sampled_from(ANYTHING), seed=seeds)
-    def run(name: str, value: Any, seed: int) -> None:
+    @given(name=st.sampled_from(SETTINGS), value=st.sampled_from(ANYTHING))
+    def run(name: str, value: Any) -> None:
+        if callable(value) and name in ("metrics", "schedule", "callbacks"):
+            return  # called by the fit, its errors are its own
         model = fitted(epochs=2)
         before = snapshot(model)
         error = attempt(lambda: setattr(model, name, value))
@@ -186,12 +188,12 @@ def test_paths(times: int, tmp_path: Path) -> None:
     run()
 
 
-# scikit-learn takes dates for numbers, and fits rows of float64 in float64.
+# scikit-learn takes dates and digits for numbers, and fits rows of float64 in float64.
 ESTIMATOR_WRONG = [
     (argument, kind, way)
     for argument, kind in [("X", "first rows"), ("y", "targets")]
     for way in WRONG[kind]
-    if way not in ("a range of dates", "durations", "a value of 1e+39")
+    if way not in ("a range of dates", "durations", "a value of 1e+39", "a value of -1e+300", "text in all")
 ]
 
 

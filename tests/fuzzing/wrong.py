@@ -35,6 +35,12 @@ NOT_ARRAYS = {
     "records": lambda rng, good: np.zeros(len(good), [("a", float), ("b", "U3")]),
 }  # fmt: skip
 
+
+def of_the_first(ways: dict[str, Callable[[Generator, Any], Any]]) -> dict[str, Any]:
+    """For sequences of arrays: what is made of the first array takes the place of all."""
+    return {k: lambda rng, good, way=way: way(rng, np.asarray(good[0])) for k, way in ways.items()}
+
+
 ROWS = {
     **NOT_ARRAYS,
     **{f"a value of {v}": with_value(v) for v in (NAN, INF, -INF, 1e39, -1e300, "text", b"b", None)},
@@ -46,7 +52,7 @@ ROWS = {
     "a column more": lambda rng, good: np.hstack([good, good]),
     "3-D": lambda rng, good: good[..., None],
     "text in all": lambda rng, good: good.astype(str),
-    "objects": lambda rng, good: np.full(good.shape, [], object),
+    "objects": lambda rng, good: np.full(good.shape, object(), object),
     "durations": lambda rng, good: good.astype("timedelta64[s]"),
 }
 WRONG: dict[str, dict[str, Callable[[Generator, Any], Any]]] = {
@@ -76,20 +82,20 @@ WRONG: dict[str, dict[str, Callable[[Generator, Any], Any]]] = {
         "all 0": lambda rng, good: 0 * good,
     },
     "network": {
-        **{k: v for k, v in NOT_ARRAYS.items() if k not in ("a generator",)},
+        **of_the_first(NOT_ARRAYS),
         "one less": lambda rng, good: good[:-1],
         "one more": lambda rng, good: [*good, good[-1]],
         "reversed": lambda rng, good: good[::-1],
         "a wrong one": lambda rng, good: _replaced(rng, good, _wrong_weights(rng)),
     },
     "classes": {
-        **{k: v for k, v in NOT_ARRAYS.items() if k != "None"},
+        **{k: v for k, v in of_the_first(NOT_ARRAYS).items() if k != "None"},
         "twice": lambda rng, good: [good[0], *good[:-1]],
         "reversed": lambda rng, good: good[::-1],
         "one less": lambda rng, good: good[:-1],
     },
     "pair": {
-        **{k: v for k, v in NOT_ARRAYS.items() if k not in ("None",)},
+        **{k: v for k, v in of_the_first(NOT_ARRAYS).items() if k != "None"},
         "X alone": lambda rng, good: good[:1],
         "four": lambda rng, good: (*good, None, None),
         "bad rows": lambda rng, good: (_any(rng, "rows", good[0]), good[1]),

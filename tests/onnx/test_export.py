@@ -1,5 +1,6 @@
 """Files of ONNX: of trainers in any state, ensembles and estimators."""
 
+import copy
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import onnx
 import pytest
 from sklearn.exceptions import NotFittedError as SklearnNotFitted
 
+import fastmlp
 from fastmlp import Ensemble, MLPClassifier, MLPRegressor, Trainer
 from fastmlp.inference.predictor import NotFittedError
 from fastmlp.losses import Quantile
@@ -35,17 +37,24 @@ def test_a_file_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     first.to_onnx(file)
     before = file.read_bytes()
 
-    def full(self: Path, data: bytes) -> int:
+    def full(descriptor: int) -> None:
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
+        patch.setattr("os.fsync", full)
         with pytest.raises(OSError, match="disk full"):
             second.to_onnx(file)
     assert file.read_bytes() == before
     second.to_onnx(file)
     assert file.read_bytes() != before
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.parametrize(("path", "error"), [(5, TypeError), (None, TypeError), ("", ValueError)])
+def test_paths_that_are_none(path: Any, error: type[Exception]) -> None:
+    model = trainer(epochs=1).fit(X, LABELS)
+    with pytest.raises(error, match=f"path must be a path; got {path!r}"):
+        model.to_onnx(path)
 
 
 def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +93,17 @@ def test_a_deep_network(tmp_path: Path) -> None:
 def test_many_rows(tmp_path: Path) -> None:
     model = trainer().fit(X, LABELS)
     agree(model, np.tile(X, (200, 1)), tmp_path)
+
+
+def test_saved_and_loaded(tmp_path: Path) -> None:
+    """The same bytes, also of copies."""
+    model = trainer(missing="impute").fit(pandas_table("impute"), TARGET)
+    model.save(tmp_path / "model.safetensors")
+    files = [tmp_path / f"{name}.onnx" for name in ("model", "loaded", "copied")]
+    loaded = fastmlp.load(tmp_path / "model.safetensors")
+    for one, file in zip((model, loaded, copy.deepcopy(model)), files, strict=True):
+        one.to_onnx(file)
+    assert files[0].read_bytes() == files[1].read_bytes() == files[2].read_bytes()
 
 
 def test_what_a_fit_leaves(tmp_path: Path) -> None:

@@ -167,6 +167,9 @@ def test_tables_of_categories_alone(tmp_path: Path) -> None:
     table = pandas_table()[["city", "floor"]]
     model = trainer().fit(table, TARGET)
     agree(model, table, tmp_path, tensors(table, session_of(model, tmp_path)))
+    one = table[["floor"]].set_axis(["X"], axis=1)
+    model.fit(one, TARGET)
+    agree(model, one, tmp_path, tensors(one, session_of(model, tmp_path)))
 
 
 def test_tables_of_numbers_go_in_as_one_tensor(tmp_path: Path) -> None:

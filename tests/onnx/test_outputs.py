@@ -110,10 +110,15 @@ def test_ties_go_to_the_first_class(tmp_path: Path) -> None:
         assert not model.predict(X).any()
 
 
-def test_classes_that_are_refused(tmp_path: Path) -> None:
-    names = np.array([1, 2**63 + 5], np.uint64)
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (np.array([1, 2**63 + 5], np.uint64), "classes_ must fit into int64 for ONNX; got 92233"),
+        (np.array(["a", "\udc80"]), r"classes_, .* must be valid Unicode for ONNX; got '\\udc80'"),
+    ],
+)
+def test_classes_that_are_refused(names: Any, said: str, tmp_path: Path) -> None:
     model = trainer(epochs=1).fit(X, names[(X[:, 0] > 0) * 1])
-    with pytest.raises(
-        ValueError, match="classes_ must fit into int64 for ONNX; got 9223372036854775813"
-    ):
+    with pytest.raises(ValueError, match=said):
         model.to_onnx(tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ _BYTES = ir.IntType(8).as_pointer()
 
 @intrinsic
 def on_stack(typing_context, size):
-    """Address of ``size`` bytes that the kernel has until it returns, on a cache line of their own."""
+    """Address of ``size`` bytes, from a cache line on, which are the kernel's until it returns."""
 
     def emit(context, builder, sig, args):
         block = builder.alloca(ir.IntType(8), size=args[0])

@@ -166,8 +166,8 @@ LAYER = _record(
     ]
 )  # fmt: skip
 
-# A network as other compiled code calls it, see ``runs.calls``. It is followed by the records of the
-# run and of the layers; a call works on a copy of all these. A distance is in bytes.
+# A network as other compiled code calls it, see ``runs.calls``. The records of the run and of the
+# layers follow; a call works on a copy of all these. A distance is in bytes.
 CALL = _record(
     [
         # What the caller reads.
@@ -179,7 +179,7 @@ CALL = _record(
         ("predict", _I),  # address of the kernel that predicts
         ("records", _I),  # bytes of all records
         ("run", _I), ("layers", _I),  # distances to those of the run and of the input
-        ("finite", _I),  # distance to a table of the rows of a chunk: whether all numbers are finite
+        ("finite", _I),  # distance to a table: whether the numbers of a row are finite
         ("row", _I),  # distance to a row of float64 numbers
         ("scratch", _I),  # distance to the scratch memory, and
         ("scratch_start", _I),  # where its offsets begin

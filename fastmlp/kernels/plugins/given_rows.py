@@ -22,7 +22,9 @@ from .readers import add_bins
 # The kinds of numbers, by dtype, and their LLVM types; bool is read as uint8.
 KINDS = {
     np.dtype(name): kind
-    for kind, names in enumerate((["float64"], ["float32"], ["int64"], ["int32"], ["uint8", "bool"]))
+    for kind, names in enumerate(
+        (["float64"], ["float32"], ["int64"], ["int32"], ["uint8", "bool"])
+    )
     for name in names
 }
 _SOURCES: list[Any] = [ir.DoubleType(), ir.FloatType(), INT, ir.IntType(32), ir.IntType(8)]
@@ -142,7 +144,11 @@ def to_normal(row: Memory, points: int, levels: int, n_points: int, count: int):
 def read_given(memory: Memory, run: Run, layer: Layer):
     """copy (m, d) = the rows that were given, scaled, and the bins of their features."""
     call = call_at(run.call, 0)
-    row, d, factor = float64s(run.call + call.row), call.features, as_element(run.input_factor, memory)
+    row, d, factor = (
+        float64s(run.call + call.row),
+        call.features,
+        as_element(run.input_factor, memory),
+    )
     for s in range(run.m):
         target, source = run.copy + s * layer.stride, run.input + (run.row + s) * call.row_step
         flag = run.call + call.finite + 8 * s

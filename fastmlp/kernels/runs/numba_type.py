@@ -21,12 +21,14 @@ from .calls import call_at_address
 # Counts changes of the fields that callers read and of the arguments of ``call_network``: callers
 # that Numba has kept on disk with another number are compiled anew.
 PROTOCOL = 1
-ENTRY, FEATURES, COLUMNS = (CALL.names.index(name) for name in ("entry", "features", "columns"))
+ENTRY, FEATURES, COLUMNS = (
+    list(CALL.fields or ()).index(n) for n in ("entry", "features", "columns")
+)
 
 _KINDS = {from_dtype(dtype): kind for dtype, kind in KINDS.items()}
 
 
-class NetworkType(types.Type):
+class NetworkType(types.Type):  # type: ignore[misc]
     """The type of a network by the dtype of its results, so that callers serve all networks."""
 
     def __init__(self, dtype: Any) -> None:
@@ -67,7 +69,7 @@ def _call(network, x, out=None):
 
     def made(network, x, out=None):
         columns = int64s(address_of(network))[COLUMNS]
-        return _filled(network, x, np.empty(x.shape[:-1] + (columns,), dtype), kind)
+        return _filled(network, x, np.empty(x.shape[:-1] + (columns,), dtype), kind)  # noqa: RUF005
 
     return made
 
@@ -80,7 +82,7 @@ def _filled(network, x, result, kind):
     # Numbers as further arguments: a formatted message would double the time of compilation.
     if x.shape[-1] != fields[FEATURES]:
         raise ValueError("features of x: got, wanted", x.shape[-1], fields[FEATURES])
-    shape = x.shape[:-1] + (fields[COLUMNS],)
+    shape = x.shape[:-1] + (fields[COLUMNS],)  # noqa: RUF005
     if result.shape != shape:
         raise ValueError("shape of out: got, wanted", result.shape, shape)
     size, steps = result.itemsize, result.strides
