@@ -42,9 +42,9 @@ from asv_benchmarks.served import (
 CLIENTS = 8
 TOLERANCE = 1e-5  # of probabilities
 CASES = {  # network, and type of the requests
-    "784-128-10, bytes": ("784-128-10", "application/octet-stream"),
-    "784-128-10, JSON": ("784-128-10", "application/json"),
-    "20-64-3, JSON": ("20-64-3", "application/json"),
+    "784-128-10 bytes": ("784-128-10", "application/octet-stream"),
+    "784-128-10 JSON": ("784-128-10", "application/json"),
+    "20-64-3 JSON": ("20-64-3", "application/json"),
 }
 
 
@@ -175,7 +175,7 @@ def main() -> None:
     args: argparse.Namespace = parser.parse_args()
     for key, result in results(args.cases, args.systems, args.seconds, args.rounds).items():
         case, system, refit = key
-        print(f"{case:17}  {'refitting' if refit else system:12}  {result}")
+        print(f"{case:16}  {'refitting' if refit else system:12}  {result}")
 
 
 if __name__ == "__main__":

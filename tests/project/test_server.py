@@ -288,7 +288,7 @@ def test_under_load() -> None:
     """The benchmark ends with an error where an answer is not right."""
     for name in ("onnxruntime", "sklearn", "onnx"):
         pytest.importorskip(name)
-    case = "20-64-3, JSON"
+    case = "20-64-3 JSON"
     results = serving.results([case], [*served.FILES], seconds=3, rounds=1)
     for result in results.values():
         assert len(result.seconds) >= serving.CLIENTS
