@@ -289,9 +289,9 @@ def test_under_load() -> None:
     for name in ("onnxruntime", "sklearn", "onnx"):
         pytest.importorskip(name)
     case = "20-64-3 JSON"
-    results = serving.results([case], [*served.FILES], seconds=3, rounds=1)
-    for result in results.values():
-        assert len(result.seconds) >= serving.CLIENTS
-    quiet, refitted = (results[case, "fastmlp", refit] for refit in (False, True))
+    turns = serving.results([case], [*serving.SYSTEMS], seconds=3, rounds=1)
+    for [turn] in turns.values():
+        assert len(turn.seconds) >= serving.CLIENTS
+    [quiet], [refitted] = (turns[case, system] for system in ("fastmlp", "refitting"))
     assert len(quiet.versions) == 1 < len(refitted.versions) <= served.VERSIONS
     assert (quiet.refits, refitted.refits > 1) == (0, True)
