@@ -88,7 +88,7 @@ def test_answers_are_those_of_the_trainer(client: Any) -> None:
 def test_many_rows(client: Any, server: ModuleType) -> None:
     """They are answered in another thread."""
     rows = np.tile(X, (100, 1))
-    assert rows.nbytes > server.SMALL
+    assert rows.nbytes > server.SMALL_BODY
     answer = client.post("/predict", content=rows.tobytes(), headers=BYTES).json()
     assert answer["predictions"] == trainer().fit(X, LABELS).predict(rows).tolist()
     rows[-1, 2] = np.nan
@@ -149,7 +149,7 @@ def test_bytes_that_are_no_rows(client: Any) -> None:
 def test_a_large_body_is_refused(
     client: Any, server: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "LARGEST", 100)
+    monkeypatch.setattr(server, "MAX_BODY", 100)
     assert client.post("/predict", content=bytes(96), headers=BYTES).status_code == 200
     assert client.post("/predict", content=bytes(108), headers=BYTES).status_code == 413
 
@@ -179,11 +179,24 @@ def test_a_refit_replaces_the_model_and_its_file(client: Any, path: Path) -> Non
     assert client.get("/health").json()["model"] == version != before
 
 
+def test_a_refit_that_fails_leaves_the_model(server: ModuleType, path: Path) -> None:
+    np.savez(path.with_name("data.npz"), X=X * np.nan, y=LABELS)
+    app = server.Server(path, path.with_name("data.npz")).app
+    with client_of(app, raise_server_exceptions=False) as client:
+        before, content = client.get("/health").json(), path.read_bytes()
+        assert client.post("/refit").status_code == 500
+        assert client.get("/health").json() == before
+        assert path.read_bytes() == content
+        np.savez(path.with_name("data.npz"), X=X, y=LABELS[::-1])
+        assert client.post("/refit").status_code == 200
+        assert client.get("/health").json() != before
+
+
 def test_a_file_that_is_replaced_is_taken_over(
     server: ModuleType, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     """Not one that is damaged."""
-    monkeypatch.setattr(server, "SECONDS", 0.01)
+    monkeypatch.setattr(server, "POLL_SECONDS", 0.01)
     with client_of(server.Server(path).app) as client:
 
         def version() -> Any:
