@@ -608,7 +608,9 @@ class Trainer(SklearnPredictor):
     def _announcing(self) -> AbstractContextManager[None]:
         if not self.verbose:
             return nullcontext()
-        return announcing(lambda: say("compiling kernels, once on this machine: a few seconds"))
+        return announcing(
+            lambda: say("compiling kernels for these settings, once on this machine: a few seconds")
+        )
 
     def set_weights(
         self,
