@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from . import presets
 from .callbacks import EarlyStopping
 from .ensemble import Ensemble
+from .files import ModelFileError
 from .fit_warning import FitWarning
 from .history import History
 from .inference.predictor import NotFittedError
+from .load import load
 from .several_fits import fit_many
 from .trainer import Trainer
 from .warmup import warmup
@@ -24,10 +26,12 @@ __all__ = [
     "Ensemble",
     "FitWarning",
     "History",
+    "ModelFileError",
     "NotFittedError",
     "Trainer",
     "__version__",
     "fit_many",
+    "load",
     "presets",
     "warmup",
 ]

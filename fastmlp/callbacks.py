@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from .checks import FLAG, MONITOR, NOT_NEGATIVE, WHOLE, Checked, one_of, rule
+from .checks import FLAG, MONITOR, NOT_NEGATIVE, PATH, WHOLE, Checked, one_of
+from .files import is_model_file, need_safetensors, replace_file
 from .fit_warning import warn
 from .member import current_member
 from .metrics import monitored_name, monitored_value
@@ -30,7 +31,6 @@ Logs = dict[str, float]
 _MODE = one_of(("auto", "min", "max"))
 # Stands for the number of a fit in a path.
 _MEMBER = "{member}"
-_PATH = rule(os.fspath, "a path", (str, os.PathLike), lambda value: bool(os.fspath(value)))
 
 
 @runtime_checkable
@@ -79,7 +79,7 @@ class EarlyStopping(Checked):
 class WritesFile(Checked):
     """Settings of a callback that writes a file."""
 
-    path: Any = field(default="", metadata=_PATH)
+    path: Any = field(default="", metadata=PATH)
 
     def file(self, number: int | None) -> Path:
         """Path of the file for one of several fits, by its number, or for a single one (None).
@@ -105,18 +105,21 @@ class WritesFile(Checked):
 
 @dataclass(frozen=True)
 class Checkpoint(WritesFile):
-    """Pickle the trainer to a file after each epoch that is the best so far, or after all.
+    """Write the trainer to a file after each epoch that is the best so far, or after all.
 
     A trainer from that file predicts with the weights of the epoch, even if an earlier one was
     better, and ``fit`` with ``warm_start=True`` goes on from there.
 
-    The file is replaced atomically: an earlier one stays until the new one is written.
+    The file is replaced atomically, also if the machine stops: an earlier one stays until the new
+    one is on the disk.
 
     Parameters
     ----------
     path : path
-        File to write; ``pickle.load`` reads it. In ``fit_many`` and ``Ensemble``, ``{member}`` in
-        it stands for the index of the trainer: each fit needs a file of its own.
+        File to write: a model file, as ``Trainer.save`` writes it, without the callbacks, if it
+        ends in ".safetensors"; else a pickle, with them, which ``pickle.load`` reads. In
+        ``fit_many`` and ``Ensemble``, ``{member}`` in it stands for the index of the trainer: each
+        fit needs a file of its own.
     monitor : str, default "auto"
         As for :class:`EarlyStopping`, but as it is recorded: losses in the unit of the targets.
     best_only : bool, default True
@@ -155,17 +158,23 @@ class CSVLog(WritesFile):
 
 
 class Checkpointer:
-    """Pickles the trainer to a file after epochs, after all other callbacks have changed it."""
+    """Writes the trainer to a file after epochs, after all other callbacks have changed it."""
 
     def __init__(self, settings: Checkpoint) -> None:
         self._settings, self._path = settings, settings.own_file()
+        self._is_model_file = is_model_file(self._path)
+        if self._is_model_file:
+            need_safetensors()
         self._best = math.inf
+
+    def on_fit_begin(self, trainer: Any) -> None:
+        if self._is_model_file:
+            trainer.file_content()  # an error now, rather than after an epoch
 
     def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
         if self._is_best(trainer.model_.extremes, logs) or not self._settings.best_only:
-            new = self._path.with_name(self._path.name + ".new")
-            new.write_bytes(pickle.dumps(trainer))
-            os.replace(new, self._path)
+            content = trainer.file_content() if self._is_model_file else pickle.dumps(trainer)
+            replace_file(self._path, content)
 
     def _is_best(self, extremes: Mapping[str, tuple[float, float]], logs: Logs) -> bool:
         """Whether the value is better than all others of this fit, and none of earlier fits is."""

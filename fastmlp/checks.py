@@ -1,6 +1,7 @@
 """Checks of single values that users give, and dataclasses that check their fields."""
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -71,6 +72,7 @@ FRACTION = rule(float, "a number >= 0 and < 1", Real, lambda value: 0 <= value <
 RATIO = rule(float, "a number >= 0 and <= 1", Real, lambda value: 0 <= value <= 1)
 POSITIVE_RATIO = rule(float, "a number > 0 and <= 1", Real, lambda value: 0 < value <= 1)
 MONITOR = rule(str, "'auto' or the name of a recorded value", str, bool)
+PATH = rule(os.fspath, "a path", (str, os.PathLike), lambda value: bool(os.fspath(value)))
 FLAG = rule(bool, "True or False", (bool, np.bool_), lambda value: True)
 
 

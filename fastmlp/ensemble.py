@@ -14,9 +14,12 @@ from .checks import COUNT
 from .data import Array
 from .inference.averaged import averaged_scores
 from .inference.exists_if import exists_if
+from .network.model_files import content_of, save_model, warn_of_callbacks
+from .network.state_types import check_ensemble
 from .onnx import write_onnx
 from .outputs import Outputs
 from .settings import check_setting
+from .settings.checks import as_tuple
 from .several_fits import fit_many
 from .sklearn_protocol import SklearnProtocol
 from .trainer import Trainer
@@ -50,6 +53,29 @@ class Ensemble(SklearnProtocol):
             drawn = np.random.SeedSequence(trainer.seed).spawn(k)
             for member, sequence in zip(self.members, drawn, strict=True):
                 member.seed = int(sequence.generate_state(1)[0])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all that predictions and further training need to a file, see ``Trainer.save``."""
+        save_model(path, self._file_content)
+        warn_of_callbacks(as_tuple(self._trainer.callbacks))
+
+    def _file_content(self) -> bytes:
+        members = [member.file_state() for member in self.members]
+        own = {k: v for k, v in vars(self).items() if k not in ("members", "_trainer")}
+        values = {"attributes": own, "trainer": self._trainer.file_state(), "members": members}
+        return content_of(self, Ensemble, values)
+
+    @classmethod
+    def from_file_state(cls, values: dict[str, Any], callbacks: Any) -> Ensemble:
+        """Return the ensemble of the values in a file; raises as ``Trainer.from_file_state``."""
+        check_ensemble(values, cls)
+        new = cls.__new__(cls)
+        trainer, *members = (
+            Trainer.from_file_state(state, callbacks)
+            for state in (values["trainer"], *values["members"])
+        )
+        vars(new).update(values["attributes"], _trainer=trainer, members=members)
+        return new
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._trainer!r}, k={len(self.members)})"

@@ -32,6 +32,7 @@ from .inputs import Scaling
 from .kernels.language.jit import announcing
 from .kernels.runs.threads import counted_as_fit
 from .network.model import Model, given_model
+from .network.model_files import content_of, save_model, warn_of_callbacks
 from .network.packed_network import Floats
 from .network.saved_state import (
     check_picklable,
@@ -40,6 +41,7 @@ from .network.saved_state import (
     with_settings,
     without_settings,
 )
+from .network.state_types import check_types
 from .onnx import write_onnx
 from .settings import SETTINGS, Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
@@ -700,16 +702,19 @@ class Trainer(SklearnPredictor):
         Parameters
         ----------
         path : path
-            A file that is there is replaced once the new one is complete.
+            A file that is there is replaced at once, when the new one is complete.
 
         Raises
         ------
         NotFittedError
             Before there are weights.
-        ValueError
-            For names of columns, categories or labels that ONNX cannot hold.
+        TypeError, ValueError
+            For something else than a path; for names of columns, categories or labels that ONNX
+            cannot hold.
         ImportError
             Without the package onnx: ``pip install 'fastmlp[onnx]'``.
+        OSError
+            If the file cannot be written; an earlier one stays.
         """
         write_onnx([self.model_], path)
 
@@ -731,6 +736,58 @@ class Trainer(SklearnPredictor):
             If it is something else, or damaged; the trainer then stays unchanged.
         """
         self._restore(with_settings(state, self._plain_state()))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all that predictions and further training need to a file of safetensors.
+
+        ``fastmlp.load(path)`` returns a trainer that goes on bit for bit as this one. The file has
+        no code: it may come from anyone. A file that is there is replaced at once, when the new one
+        is complete.
+
+        Parameters
+        ----------
+        path : path
+            It must end in ".safetensors".
+
+        Raises
+        ------
+        ImportError
+            Without safetensors.
+        TypeError, ValueError
+            For another path; for a trainer of a subclass; and for a setting or attribute that a
+            file cannot hold, such as a function in ``metrics`` or ``schedule``. Callbacks are left
+            out, with a warning, unless it is a callback that saves.
+        OSError
+            If the file cannot be written; an earlier one stays.
+        """
+        save_model(path, self.file_content)
+        if self._fitting is None:
+            warn_of_callbacks(as_tuple(self.callbacks))
+
+    def file_content(self) -> bytes:
+        """Return what ``save`` writes; raises the same errors."""
+        return content_of(self, Trainer, self.file_state())
+
+    def file_state(self) -> dict[str, Any]:
+        """Return the state as a file holds it: with settings, without callbacks."""
+        state = self._plain_state()
+        state["attributes"]["callbacks"] = ()
+        return state
+
+    @classmethod
+    def from_file_state(cls, state: dict[str, Any], callbacks: Any) -> Trainer:
+        """Return the trainer of a state from a file, with the setting ``callbacks``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``state`` is anything else.
+        """
+        check_types(state, cls)
+        state["attributes"]["callbacks"] = callbacks
+        new = cls.__new__(cls)
+        new._restore(state)
+        return new
 
     def _plain_state(self) -> dict[str, Any]:
         attributes = dict(vars(self))  # one step: another thread may be fitting

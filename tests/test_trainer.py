@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fastmlp import NotFittedError, Trainer
+from fastmlp.kernels.language.jit import Kernel
 from tests.helpers.basics import INF, NAN, Array, needs_compiler
 from tests.helpers.models import X, Y, fitted, numbers, random_weights, same_weights, state, trainer
 
@@ -309,6 +310,7 @@ def test_bad_labels(kind: str) -> None:
     labels, error, message = BAD_LABELS[kind]
     assert_fit_rejects(X, labels, error, f"Y{message}")
     assert_fit_rejects(X, Y, error, f"validation Y{message}", validation_data=(X, labels))
+    assert_rejected(lambda model: model.partial_fit(X, labels), error, f"Y{message}")
     assert_rejected(lambda model: model.evaluate(X, labels), error, f"Y{message}")
     assert_rejected(lambda model: model.score(X, labels), error, f"Y{message}")
 
@@ -317,6 +319,7 @@ def test_bad_labels(kind: str) -> None:
 def test_unknown_labels(kind: str) -> None:
     labels, message = UNKNOWN_LABELS[kind]
     assert_rejected(lambda model: model.evaluate(X, labels), ValueError, f"Y has {message}")
+    assert_rejected(lambda model: model.partial_fit(X, labels), ValueError, f"Y has {message}")
     assert_rejected(
         lambda model: model.fit(X, labels), ValueError, f"Y has {message}", warm_start=True
     )
@@ -485,6 +488,23 @@ def test_layouts(layout: str, dtype: str) -> None:
     assert np.array_equal(model.predict_proba(rows), wanted.predict_proba(plain))
     assert model.evaluate(rows, Y) == wanted.evaluate(plain, Y)
     assert np.array_equal(rows, copy)
+
+
+def test_layouts_share_their_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kernel is compiled for two types at most, those of the weights."""
+    linked: dict[Kernel, set[Any]] = {}
+    address = Kernel.address
+
+    def counted(kernel: Kernel, dtype: Any = None) -> int:
+        linked.setdefault(kernel, set()).add(kernel.symbol(dtype))
+        return address(kernel, dtype)
+
+    monkeypatch.setattr(Kernel, "address", counted)
+    for layout in LAYOUTS.values():
+        for dtype in ("float32", "float64"):
+            trainer(7, dtype=dtype, epochs=1).fit(layout(), Y).predict_proba(layout())
+    assert len(linked) > 10
+    assert {len(symbols) for symbols in linked.values()} == {1, 2}
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "uint8"])

@@ -3,7 +3,7 @@
 Error messages name the argument, what it must be, and what it is.
 """
 
-from .arrays import Array, Numbers, Rows, all_finite, finite, is_ready
+from .arrays import Array, Numbers, Rows, all_finite, finite, is_ready, of_lists
 from .categories import Key
 from .features import ArrayFeatures, Features, open_features
 from .messages import shown, some
@@ -35,6 +35,7 @@ __all__ = [
     "finite",
     "gather_rows",
     "is_ready",
+    "of_lists",
     "open_features",
     "read_targets",
     "rescaled",

@@ -35,6 +35,7 @@ _UNMIX = (
     "then a category"
 )
 _BLOCK_BYTES = 1 << 20
+_LIST_VALUES = 1 << 12
 # Exceptions of conversions. An interrupt, a time limit raised by a signal handler, or a lack of
 # memory is unrelated to the data and passes through.
 _UNREADABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError)
@@ -58,6 +59,17 @@ def is_ready(X: Any, n_features: int) -> bool:
         and flags.aligned
         and (X.dtype is _UINT8 or all_finite(X))
     )
+
+
+def of_lists(X: Any, n_features: int) -> Any:
+    """A few rows of floats in lists, as a server reads them, as an array; others as they are.
+
+    The checks of :func:`as_array` would take 12 of 20 us for a row of 20.
+    """
+    with suppress(*_UNREADABLE):
+        if type(X) is list and type(X[0][0]) is float and len(X) * n_features <= _LIST_VALUES:
+            return np.asarray(X)
+    return X
 
 
 def element(name: str, index: Index) -> str:

@@ -15,6 +15,7 @@ from ..kernels.runs.threads import counted_as_fit
 from .hooks import CallbackSupportMixin, Hooks
 from .lbfgs import Minimum, minimize
 from .preparation import NOTHING, Given, Preparation, PreparedFit
+from .saved import Saved
 
 _NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
@@ -22,7 +23,7 @@ _NOT_FINITE = (
 )
 
 
-class BaseMLP(CallbackSupportMixin, Preparation):
+class BaseMLP(CallbackSupportMixin, Saved, Preparation):
     """Fits of an estimator, by a trainer of its own."""
 
     def _fit(

@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils.multiclass import unique_labels
 
-from ..data import Array
+from ..data import Array, some
 from ..losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from ..outputs import Outputs
 from .base import BaseMLP
@@ -81,6 +81,18 @@ class OfClasses(BaseMLP):
         if not (np.isfinite(weights).all() and (weights >= 0).all()):
             raise ValueError(f"class_weight must be finite and >= 0; got {self.class_weight}")
         return weights
+
+    def _check_fitted(self) -> None:
+        super()._check_fitted()
+        own, outputs = vars(self), self.trainer_.model_.encoding.outputs
+        labels = np.arange(outputs.count) if outputs.kind == "labels" else outputs.labels
+        classes = own.get("classes_")
+        if not isinstance(classes, np.ndarray) or own.get("_kind") != outputs.kind:
+            raise ValueError("its classes_ are not those of a network")
+        if not (len(classes) == 1 or np.array_equal(classes, labels)) or classes.ndim != 1:
+            raise ValueError(f"its classes_ are {some(classes)}, of a network {some(labels)}")
+        if type(own.get("_is_sparse")) is not bool:
+            raise ValueError("it does not say whether y was sparse")
 
     def _strata(self, y: Array) -> Array | None:
         return y if self._kind == "pair" else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..data import some
 from ..inference.forward import predict
 from ..network.packed_network import Floats
 from ..trainer import Trainer
@@ -45,6 +47,19 @@ class Fitted(Parameters):
     @intercepts_.setter
     def intercepts_(self, arrays: Sequence[Any]) -> None:
         self._set_weights(1, arrays)
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the network as an ONNX file, as ``Trainer.to_onnx`` does, which see.
+
+        Raises
+        ------
+        ValueError
+            If all rows of the fit had the same label; and as ``Trainer.to_onnx``.
+        """
+        check_is_fitted(self)
+        if len(labels := getattr(self, "classes_", "ab")) == 1:
+            raise ValueError(f"classes_ must be at least two for ONNX; got {some(labels)}")
+        self.trainer_.to_onnx(path)
 
     def _weights(self, first: int) -> list[Floats]:
         arrays = self.trainer_.get_weights()[first::2]

@@ -11,6 +11,7 @@ from ..inputs import Scaling
 from ..network.model import Model
 from ..network.packed_network import Floats
 from ..settings import Settings, check_setting
+from .compiled import CompiledPredictor
 from .exists_if import exists_if
 from .forward import predict
 from .scores import Metrics, check_metrics, scores
@@ -163,6 +164,21 @@ class Predictor(Settings):
         rows = encoding.rows_and_targets(X, Y, sample_weight, network.dtype)
         check_metrics(metrics, encoding.outputs)
         return scores(network, encoding, rows, metrics, self.threads)[0]
+
+    def compiled(self) -> CompiledPredictor:
+        """Return the network as a function for code that Numba compiles: ``p = predict(x)``.
+
+        It gives what ``predict_proba`` gives, or for numbers ``predict``, for one row or several.
+        It has the present weights: later fits do not change it. See ``docs/compiled-calls.md``.
+
+        Raises
+        ------
+        ValueError
+            Before there are weights; for a network with columns of categories, or medians for
+            missing numbers.
+        """
+        model = self.model_
+        return CompiledPredictor(model.network, model.encoding)
 
     def get_weights(self) -> list[Floats]:
         """Return copies of the weights [W1, b1, W2, b2, ...], W of shape (n_in, n_out).

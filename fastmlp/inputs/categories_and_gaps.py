@@ -71,7 +71,7 @@ class Columns:
         gaps = tuple(map(int, plain["gaps"]))
         medians = plain["medians"]
         columns = cls(int(plain["n_given"]), categories, medians, gaps)
-        if not set(categories) <= set(range(columns.n_given)):
+        if columns.n_given < 1 or not all(0 <= j < columns.n_given for j in categories):
             raise ValueError(f"{columns.n_given} columns, of which {list(categories)} are special")
         if not all(isinstance(key, Key) for keys in categories.values() for key in keys):
             raise ValueError("categories must be numbers or strings")
@@ -80,7 +80,7 @@ class Columns:
         medians = np.array(medians, np.float64)
         if medians.shape != (columns.n_numbers,) or not np.isfinite(medians).all():
             raise ValueError(f"medians {medians} of {columns.n_numbers} columns of numbers")
-        if not set(gaps) <= set(range(columns.n_numbers)):
+        if len(set(gaps)) < len(gaps) or not all(0 <= j < columns.n_numbers for j in gaps):
             raise ValueError(f"gaps {gaps} in {columns.n_numbers} columns of numbers")
         return cls(columns.n_given, categories, medians, gaps)
 

@@ -14,6 +14,7 @@ from ..data import (
     are_numbers,
     check_names,
     is_ready,
+    of_lists,
     open_features,
     some,
     taken,
@@ -70,8 +71,8 @@ class Inputs:
         """Open and encode rows like those of the fit; raises as :meth:`open`."""
         columns = self.columns
         special = columns.categories or columns.gaps or (named and self.names is not None)
-        if not special and is_ready(X, columns.n_given):
-            return self.scaling.apply(X, dtype, name)
+        if not special and is_ready(rows := of_lists(X, columns.n_given), columns.n_given):
+            return self.scaling.apply(rows, dtype, name)
         return self.encode(self.open(X, name, named=named), dtype)
 
     def encode(self, features: Features, dtype: np.dtype[Any]) -> Array:

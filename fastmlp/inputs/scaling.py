@@ -73,6 +73,11 @@ class Scaling:
         return not learned and self.points is None
 
     @property
+    def clips(self) -> bool:
+        """Whether scaled features are smoothly clipped."""
+        return self.kind in ("robust", "piecewise")
+
+    @property
     def reads_as_is(self) -> bool:
         """Whether kernels change nothing when they read rows."""
         return self.kernel_factor == 1 and self.bins is None
@@ -141,7 +146,7 @@ class Scaling:
         if self.centre is not None:
             rows -= self.centre
         rows *= self.factor
-        return _smooth_clip(rows) if self.kind in ("robust", "piecewise") else rows
+        return _smooth_clip(rows) if self.clips else rows
 
     def _to_normal(self, rows: Numbers) -> Numbers:
         columns = [

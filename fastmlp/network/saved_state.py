@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..checks import WHOLE, one_of
 from ..history import History
 from ..settings import SETTINGS
 from .model import Model
@@ -16,8 +17,15 @@ State = dict[str, Any]
 
 # Version of pickled states.
 FORMAT = 7
-# Attributes that describe the last fit.
-_OF_LAST_FIT = "n_iter_", "best_epoch_", "stop_reason_"
+_REASONS = (
+    "", "epochs", "early_stopping", "time_budget", "callback", "interrupted", "exception",
+)  # fmt: skip
+# Attributes that describe the last fit, and their checks.
+_OF_LAST_FIT = {
+    "n_iter_": WHOLE["check"],
+    "best_epoch_": WHOLE["check"],
+    "stop_reason_": one_of(_REASONS)["check"],
+}
 
 
 def plain_state(model: Model | None, history: History, attributes: Mapping[str, Any]) -> State:
@@ -61,16 +69,19 @@ def restored(state: Any) -> tuple[dict[str, Any], History, Model | None]:
         If the state has an unknown format, or is damaged.
     """
     got = state.get("format") if isinstance(state, dict) else None
-    if got != FORMAT:
+    if type(got) is not int or got != FORMAT:
         raise ValueError(
             f"this trainer was saved by another version of fastmlp: got format {got!r}, "
             f"known is {FORMAT}"
         )
     try:
-        attributes, history = dict(state["attributes"]), History(state["history"])
+        attributes = dict(state["attributes"])
+        history = History({name: [*map(float, v)] for name, v in state["history"].items()})
         model = state["model"] and Model.from_plain(state["model"])
         if missing := {*SETTINGS, "n_iter_", "stop_training"} - set(attributes):
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        for name, check in _OF_LAST_FIT.items():
+            attributes[name] = check(name, attributes[name])
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"the saved state of this trainer is damaged: {what}") from error

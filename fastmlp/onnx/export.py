@@ -2,32 +2,34 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ..checks import PATH
+from ..files import replace_file
 from ..network.model import Model
 from . import inputs, outputs
 from .graph import Graph
 from .network import activated, logits
 
 
-def write_onnx(models: Sequence[Model], path: Any) -> None:
+def write_onnx(models: Sequence[Model], path: str | os.PathLike[str]) -> None:
     """Write the models as one graph, with raw rows as inputs and predictions as outputs.
 
     Raises
     ------
     ImportError
         Without the package onnx.
-    ValueError
-        For names, categories or labels that no tensor can hold.
+    TypeError, ValueError
+        For something else than a path; for names, categories or labels that no tensor can hold.
     """
-    file = Path(path)
-    data = _graph(models).model().SerializeToString()
-    new = file.with_name(f"{file.name}.{os.getpid()}.new")
-    new.write_bytes(data)
-    os.replace(new, file)
+    PATH["check"]("path", path)
+    try:
+        model = _graph(models).model()
+    except UnicodeEncodeError as error:
+        wanted = "classes_, categories and names must be valid Unicode for ONNX"
+        raise ValueError(f"{wanted}; got {error.object!r}") from error
+    replace_file(path, model.SerializeToString())
 
 
 def _graph(models: Sequence[Model]) -> Graph:

@@ -30,7 +30,7 @@ def declare(graph: Graph, members: Sequence[Inputs]) -> list[Tensor]:
     """
     first = members[0]
     count = first.columns.n_given
-    if not any(member.columns.categories for member in members):
+    if not first.columns.categories:
         graph.inputs["X"] = _DOUBLE, count
         return ["X"]
     names = list(map(str, range(count) if first.names is None else first.names))
@@ -63,11 +63,8 @@ def encoded(graph: Graph, inputs: Inputs, given: list[Tensor], dtype: np.dtype[A
 
 def _numbers(graph: Graph, columns: Columns, given: list[Tensor]) -> Tensor:
     """Columns of numbers, one-hot columns, and columns that mark gaps; in float64."""
-    if given == ["X"]:
-        parts = given
-    else:
-        numbers = [name for j, name in enumerate(given) if j not in columns.categories]
-        parts = [graph("Concat", *numbers, axis=1)] if numbers else []
+    numbers = [name for j, name in enumerate(given) if j not in columns.categories]
+    parts = [_joined(graph, numbers)] if numbers else []
     marks = []
     if columns.medians is not None and parts:
         gaps = graph("IsNaN", parts[0])
@@ -75,10 +72,12 @@ def _numbers(graph: Graph, columns: Columns, given: list[Tensor]) -> Tensor:
         if columns.gaps:
             which = graph("Gather", gaps, np.array(columns.gaps), axis=1)
             marks = [graph.cast(which, _DOUBLE)]
-    parts = parts + [
-        _one_hot(graph, given[j], keys) for j, keys in columns.categories.items() if keys
-    ]
-    parts += marks
+    one_hot = [_one_hot(graph, given[j], keys) for j, keys in columns.categories.items() if keys]
+    return _joined(graph, parts + one_hot + marks)
+
+
+def _joined(graph: Graph, parts: list[Tensor]) -> Tensor:
+    """Columns side by side."""
     return parts[0] if len(parts) == 1 else graph("Concat", *parts, axis=1)
 
 
@@ -141,10 +140,14 @@ def _interpolated(graph: Graph, rows: Tensor, points: Numbers, levels: Numbers) 
 
 
 def _beside(graph: Graph, rows: Tensor, bins: Bins, dtype: np.dtype[Any]) -> Tensor:
-    """Rows, and the inputs of their bins."""
+    """Rows, and the inputs of their bins.
+
+    A product with a matrix of slopes, mostly zeros, takes a third of the time of gathered features.
+    """
     arrays = bins.arrays(dtype)
     features = np.repeat(np.arange(bins.n_features), np.diff(bins.ends))
-    values = graph("Mul", graph("Gather", rows, features, axis=1), arrays["bin_slopes"])
-    values = graph("Add", values, arrays["bin_offsets"])
+    slopes = np.zeros((bins.n_features, bins.count), dtype)
+    slopes[features, np.arange(bins.count)] = arrays["bin_slopes"]
+    values = graph("Gemm", rows, slopes, arrays["bin_offsets"])
     clipped = graph("Clip", values, dtype.type(-REACH), dtype.type(REACH))
     return graph("Concat", rows, clipped, axis=1)

@@ -74,7 +74,8 @@ def _gelu(graph: Graph, x: Tensor, number: Number) -> Tensor:
 
 
 def _silu(graph: Graph, x: Tensor, number: Number) -> Tensor:
-    return graph("Mul", x, graph("Sigmoid", x))
+    """x / (1 + e^-x): onnxruntime 1.18 fuses x and Sigmoid to an operator that lacks float64."""
+    return graph("Div", x, graph("Add", graph("Exp", graph("Neg", x)), number(1)))
 
 
 def _mish(graph: Graph, x: Tensor, number: Number) -> Tensor:

@@ -140,7 +140,7 @@ def metrics(name: str, value: Any) -> tuple[Any, ...] | None:
         return None
     items = (value,) if isinstance(value, str) or callable(value) else as_tuple(value)
     for item in items:
-        if not callable(item) and item not in METRICS:
+        if not callable(item) and not (isinstance(item, str) and item in METRICS):
             names = ", ".join(map(repr, METRICS))
             wanted = f"'auto', names among {names}, or functions (y_true, y_pred)"
             error = ValueError if isinstance(item, str) else TypeError

@@ -392,7 +392,7 @@ def refit(index):
     right.append(np.array_equal(fitted.predict_proba(MANY), predictions[index]))
 
 def mixed(index):
-    for turn in range(20):
+    for turn in range(turns):
         kind = (index + turn) % 5
         if kind == 0:
             refit(turn % 4)
@@ -410,15 +410,16 @@ at_once(2, refit)
 assert right == [True] * 4
 right = []
 at_once(16, mixed)
-assert len(right) == 16 * 24 and all(right)
+assert len(right) == 16 * turns * 6 // 5 and all(right)
 """
 
 
 @pytest.mark.costly
 @needs_compiler
+@pytest.mark.parametrize("turns", [20, 200])
 @pytest.mark.parametrize("layer", LAYERS)
-def test_fits_and_predictions_at_once(layer: str) -> None:
-    run(AT_ONCE, layer, NUMBA_NUM_THREADS="4")
+def test_fits_and_predictions_at_once(layer: str, turns: int) -> None:
+    run(f"turns = {turns}\n{AT_ONCE}", layer, timeout=300, NUMBA_NUM_THREADS="4")
 
 
 # Another library's parallel function in another thread, all the time.

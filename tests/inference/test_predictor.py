@@ -1,6 +1,7 @@
 """Predictions of arrays that need no reading are those of the same rows, read."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -192,3 +193,23 @@ def test_rows_of_several_threads() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("given", ["uint8", "float32"])
+def test_rows_beyond_31_bits(given: str, tmp_path: Path) -> None:
+    """Of a file with holes, or of memory, that takes none where it is zero; a 32-bit index cannot
+    count the numbers."""
+    n, d = 2**19 + 3, 4096
+    assert n * d > 2**31
+    file = np.memmap(tmp_path / "X", "uint8", "w+", shape=(n, d))
+    X = file if given == "uint8" else np.zeros((n, d), np.float32)
+    rows = [0, 1, 2**18, 2**19 - 1, 2**19, n - 1]
+    X[rows] = np.random.default_rng(0).integers(1, 9, (len(rows), d))
+    model = Trainer((), scaling=None, loss="squared_error")
+    model.set_weights(random_weights(d, 1))
+    predicted = model.predict(X)
+    assert np.array_equal(predicted[rows], model.predict(np.array(X[rows])))
+    others = np.delete(predicted, rows)
+    assert (others == model.get_weights()[1]).all()
+    assert not np.isin(predicted[rows], others[:1]).any()

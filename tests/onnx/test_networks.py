@@ -9,7 +9,7 @@ import pytest
 from fastmlp import Trainer
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from tests.helpers.basics import needs_compiler
-from tests.helpers.onnx import RELATIVE, agree, session_of
+from tests.helpers.onnx import agree
 
 pytestmark = needs_compiler
 

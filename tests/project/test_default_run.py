@@ -32,6 +32,8 @@ TABLES: dict[str, Collection[str]] = {
     "test_rules.py::test_rule": rules.RULES,
     "test_training.py::test_run": rules.RULES,
     "test_metrics.py::test_metric": METRICS,
+    "test_networks.py::test_activations": ACTIVATIONS,
+    "test_outputs.py::test_losses": LOSSES,
     "test_settings.py::test_a_fit_leaves_settings_as_they_are": SETTINGS,
 }
 # What a process must survive.

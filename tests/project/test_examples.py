@@ -14,7 +14,10 @@ import fastmlp
 from tests.helpers.basics import needs_compiler
 
 FOLDER = Path(__file__).parents[2] / "examples"
-SCRIPTS = ("regression", "imbalanced", "overfitting", "early_stopping", "search", "resume")
+SCRIPTS = (
+    "regression", "imbalanced", "overfitting", "early_stopping", "search", "resume",
+    "keras_and_pytorch",
+)  # fmt: skip
 
 
 def run(script: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -145,6 +148,25 @@ def test_an_interrupted_fit_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.full
 @needs_compiler
+def test_weights_move_between_systems(tmp_path: Path) -> None:
+    text = printed("keras_and_pytorch", tmp_path)
+    systems = ["Keras", "fastmlp", "PyTorch", "fastmlp", "Keras"]
+    if find_spec("torch") is None:
+        assert "PyTorch is not installed" in text
+        systems[2:4] = []
+    lines = text.splitlines()
+    accuracies = [line.split(":") for line in lines if "accuracy" in line]
+    assert [name for name, _ in accuracies] == systems
+    found = [numbers(said)[0] for _, said in accuracies]
+    assert found[0] > 88
+    assert min(found[1:]) > found[0]
+    gaps = [float(line.rpartition(" ")[2]) for line in lines if "difference" in line]
+    assert len(gaps) == len(systems) - 1
+    assert max(gaps) < 1e-5
+
+
+@pytest.mark.full
+@needs_compiler
 def test_a_stream_needs_little_memory(tmp_path: Path) -> None:
     result = run("streaming", tmp_path, "--chunks", "15")
     assert result.returncode == 0, result.stderr
@@ -187,4 +209,4 @@ def test_no_plot_leaves_no_file(tmp_path: Path) -> None:
 
 def test_every_script_is_tested() -> None:
     names = {path.stem for path in FOLDER.glob("*.py")}
-    assert names == {*SCRIPTS, "streaming", "mnist", "picture"}
+    assert names == {*SCRIPTS, "streaming", "mnist", "picture", "server"}

@@ -15,6 +15,7 @@ ROOT = Path(fastmlp.__file__).parent
 # Top first; modules of one layer do not import each other.
 LAYERS = (
     {"fastmlp", "fastmlp.__main__"},
+    {"fastmlp.load"},
     {"fastmlp.estimators"},
     {"fastmlp.ensemble", "fastmlp.warmup", "fastmlp.presets"},
     {"fastmlp.several_fits"},
@@ -26,7 +27,7 @@ LAYERS = (
     {"fastmlp.history", "fastmlp.data"},
     {"fastmlp.settings"},
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
-    {"fastmlp.metrics"},
+    {"fastmlp.metrics", "fastmlp.files"},
     {"fastmlp.checks", "fastmlp.cached", "fastmlp.frozen", "fastmlp.fit_warning", "fastmlp.figure"},
     {"fastmlp.did_you_mean", "fastmlp.member"},
     {"fastmlp.kernels"},

@@ -60,7 +60,6 @@ def _generate(
     e: Emitter, formula: Any, numbers: Numbers, starts: dict[str, Any], count: Any
 ) -> None:
     """The formula on whole vectors, and on the first lanes of what is left."""
-    b = e.builder
 
     def vector(first: Any, mask: Any = None) -> None:
         pointers = {name: e.at(start, first) for name, start in starts.items()}
@@ -68,12 +67,19 @@ def _generate(
         for name, value in new.items():
             e.store(value, pointers[name], mask)
 
+    in_vectors(e, count, vector)
+
+
+def in_vectors(e: Emitter, count: Any, body: Callable[..., None]) -> None:
+    """``body(first)`` for whole vectors of ``count`` elements, and ``body(first, mask)`` for what
+    is left."""
+    b = e.builder
     vectors = b.sdiv(count, ir.Constant(INT, e.lanes))
-    each(b, vectors, lambda v: vector(multiple(b, v, e.lanes)))
+    each(b, vectors, lambda v: body(multiple(b, v, e.lanes)))
     first = multiple(b, vectors, e.lanes)
     rest = b.sub(count, first)
     with b.if_then(b.icmp_signed(">", rest, ZERO)):
-        vector(first, e.first_lanes(rest))
+        body(first, e.first_lanes(rest))
 
 
 def elementwise(formula: Callable[..., dict[str, Any]]) -> Any:

@@ -54,20 +54,27 @@ def copy_uint8(memory: Memory, run: Run, layer: Layer):
 
 @kernel
 def copy_bins(memory: Memory, run: Run, layer: Layer):
-    """copy (m, d + bins) = X[order] and the bins of its features, X of the network's dtype: lines,
-    clipped to -reach and reach. ``run.features`` is d."""
+    """copy (m, d + bins) = X[order] and the bins of its features, X of the network's dtype.
+    ``run.features`` is d."""
     numbers, order, d = elements_like(run.input, memory), int64s(run.order), run.features
-    ends, slopes = int64s(run.bin_ends), elements_like(run.bin_slopes, memory)
-    offsets, reach = elements_like(run.bin_offsets, memory), as_element(run.bin_reach, memory)
     for s in range(run.m):
         source, row = order[run.row + s] * d, run.copy + s * layer.stride
         for j in range(d):
-            x = numbers[source + j]
-            memory[row + j] = x
-            for i in range(ends[j], ends[j + 1]):
-                y = slopes[i] * x + offsets[i]
-                y = -reach if y < -reach else y
-                memory[row + d + i] = reach if y > reach else y
+            memory[row + j] = numbers[source + j]
+        add_bins(memory, run, row)
+
+
+@kernel
+def add_bins(memory: Memory, run: Run, row: int):
+    """The bins (bins) behind the features (d) of a row: lines, clipped to -reach and reach."""
+    d, ends, slopes = run.features, int64s(run.bin_ends), elements_like(run.bin_slopes, memory)
+    offsets, reach = elements_like(run.bin_offsets, memory), as_element(run.bin_reach, memory)
+    for j in range(d):
+        x = memory[row + j]
+        for i in range(ends[j], ends[j + 1]):
+            y = slopes[i] * x + offsets[i]
+            y = -reach if y < -reach else y
+            memory[row + d + i] = reach if y > reach else y
 
 
 READERS = {

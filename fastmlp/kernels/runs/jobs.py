@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 from ..plugins import regularisation
 from ..plugins.activations import ACTIVATIONS
+from ..plugins.decoding import keep_decoded
 from ..plugins.dropout import drop_deltas, drop_inputs, drop_outputs, thresholds
+from ..plugins.given_rows import read_given
 from ..plugins.losses import LOSSES
 from ..plugins.readers import READERS
 from ..plugins.update_rules import RULES
@@ -16,6 +18,7 @@ from ..plugins.zeros import mask_chunk, scan
 from ..products import dense, output
 from ..products.block_sizes import MANY_SAMPLES
 from ..products.tiles import OUTER, OUTER_MASKED
+from .calls import call_network
 from .gradients import keep_gradient, update_clipped, weigh
 from .launch import Job
 from .plan import Plan
@@ -112,6 +115,15 @@ def prediction_job(
     score of each chunk, a loss."""
     job = Job(predict, plan, memory)
     job.choose(read=READERS[reader], loss=kernel, finish=keep_totals if totals else keep_outputs)
+    _choose_forward(job, activations, training=False)
+    job.set(outer=_tiles(job, OUTER, plan.layers[0, 1:-1]))
+    return job
+
+
+def called_job(plan: Plan, memory: Floats, *, kernel: Any, activations: tuple[str, ...]) -> Job:
+    """A job that other compiled code calls; ``kernel`` is an output function."""
+    job = Job(call_network, plan, memory)
+    job.choose(read=read_given, loss=kernel, finish=keep_decoded)
     _choose_forward(job, activations, training=False)
     job.set(outer=_tiles(job, OUTER, plan.layers[0, 1:-1]))
     return job

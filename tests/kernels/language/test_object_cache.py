@@ -145,11 +145,12 @@ def test_damaged_files_do_no_harm_and_are_replaced(filled: tuple[Path, str], cac
 
 
 @pytest.mark.costly
+@pytest.mark.repeated
 @pytest.mark.parametrize(("processes", "turns"), [(2, 1), (8, 2)])
 def test_many_processes_at_once(
-    processes: int, turns: int, filled: tuple[Path, str], tmp_path: Path
+    processes: int, turns: int, times: int, filled: tuple[Path, str], tmp_path: Path
 ) -> None:
-    for turn in range(turns):
+    for turn in range(turns * times):
         environment = {
             **os.environ,
             "NUMBA_CACHE_DIR": str(tmp_path / str(turn)),
@@ -217,6 +218,21 @@ def test_where_nothing_can_be_kept(failure: str, filled: tuple[Path, str], tmp_p
     assert done.stdout == filled[1]
     assert done.stderr.count("RuntimeWarning: compiled kernels cannot be kept on disk") == 1
     assert not files(tmp_path)
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("home", [None, os.devnull])
+def test_a_read_only_package_and_no_home(
+    home: str | None, filled: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that nobody can write into, and no folder of the user: HOME is unset, or a file."""
+    pack(archive := tmp_path / "fastmlp.zip")
+    monkeypatch.delenv("HOME", raising=False)
+    environment = {"NUMBA_CACHE_DIR": "", "XDG_CACHE_HOME": f"{os.devnull}/cache"}
+    done = process(PREDICT, package=archive, **environment, **({"HOME": home} if home else {}))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == filled[1]
+    assert done.stderr.count("RuntimeWarning: compiled kernels cannot be kept on disk") == 1
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])

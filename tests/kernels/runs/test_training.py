@@ -285,11 +285,16 @@ def test_cutting_an_epoch_into_calls_changes_nothing(monkeypatch: pytest.MonkeyP
     assert_bitwise_same(whole, Trainer(**options).fit(X, labels))
 
 
+@pytest.mark.threading
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_seed_gives_one_result(dtype: str) -> None:
     _, X, labels = problem((31, 4), n=80)
-    options: dict[str, Any] = {"optimizer": "adam", "epochs": 2, "batch_size": 13}
-    runs = [Trainer((200, 150), dtype=dtype, seed=9, **options).fit(X, labels) for _ in range(20)]
+    options: dict[str, Any] = {"optimizer": "adam", "epochs": 2, "batch_size": 13, "seed": 9}
+    runs = [
+        Trainer((200, 150), dtype=dtype, threads=threads, **options).fit(X, labels)
+        for threads in (1, 2, 4, 8)
+        for _ in range(20)
+    ]
     for run in runs[1:]:
         assert_bitwise_same(runs[0], run)
 

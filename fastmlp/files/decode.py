@@ -1,0 +1,256 @@
+"""Plain values from a JSON document and tensors; everything is checked."""
+
+import json
+import math
+import re
+import sys
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from .encode import AS_BYTES, LONG, NATIVE, SCALARS, Kinds, Path, Tensors, key_parts, list_bytes
+from .errors import DEPTH, HEADER_ITEMS, INTEGER_BITS, LIST_BYTES, damaged
+
+_DTYPES = {dtype.name: dtype for dtype in NATIVE}
+_SCALARS: dict[str, Any] = {name: kind for kind, name in SCALARS.items()}
+_AS_BYTES = re.compile(rf"[<>|][{AS_BYTES}]\d{{1,9}}(\[\d{{0,6}}[a-zA-Z]{{1,2}}\])?")
+_FLOATS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+_LARGEST_CHARACTER = 0x10FFFF
+# Digits of the largest integer, with a sign.
+_DIGITS = math.ceil(INTEGER_BITS * math.log10(2)) + 1
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON of a limited number of items, with distinct keys and numbers of limited size."""
+    items = sum(map(text.count, ",[{"))
+    if items > HEADER_ITEMS:
+        damaged(f"its header has {items} items, more than {HEADER_ITEMS}")
+    try:
+        return json.loads(
+            text, object_pairs_hook=_distinct, parse_int=_integer, parse_float=_finite,
+            parse_constant=_finite,
+        )  # fmt: skip
+    except RecursionError:
+        damaged("its header is nested too deeply")
+    except json.JSONDecodeError as error:
+        damaged(f"its header is no JSON, {error}")
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = {sys.intern(name): value for name, value in pairs}
+    if len(found) < len(pairs):
+        damaged("its header has a name twice")
+    return found
+
+
+def _integer(text: str) -> int:
+    if len(text) > _DIGITS:
+        damaged(f"its header has an integer of {len(text)} digits")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        damaged(f"its header has the number {text[:20]}")
+    return value
+
+
+class Decoder:
+    """Restores plain values from a document and tensors of :class:`~.encode.Encoder`.
+
+    Parameters
+    ----------
+    tensors : dict
+        Decoded ones are taken out.
+    kinds : mapping
+        The dataclasses whose objects may occur, by name.
+    """
+
+    def __init__(self, tensors: Tensors, kinds: Kinds) -> None:
+        self._tensors, self._kinds = tensors, kinds
+        self._list_bytes = 0
+
+    def decode(self, document: Any, path: Path = ()) -> Any:
+        """Decode a value; raises a ModelFileError for anything that an encoder does not write."""
+        if len(path) > DEPTH:
+            damaged("its values are nested too deeply")
+        if isinstance(document, list):
+            return self._items(document, path)
+        if isinstance(document, str):
+            return sys.intern(document)
+        if not isinstance(document, dict):
+            return document
+        tag = next(iter(document), "")
+        if tag[:1] != "$":
+            if any(key[:1] == "$" for key in document):
+                self._wrong(path)
+            names = list(document)
+            return self._dict(names, list(document.values()), key_parts(names), path)
+        decode = getattr(self, f"_{tag[1:]}_value", None) if tag in _TAGS else None
+        if decode is None or len(document) != 1:
+            self._wrong(path)
+        return decode(document[tag], path)
+
+    def _wrong(self, path: Path) -> NoReturn:
+        damaged(f"{'/'.join(path) or 'the header'} holds something else than it should")
+
+    def _pair(self, value: Any, kind: type, path: Path) -> tuple[Any, Any]:
+        """Two items, of which the first is of a kind."""
+        if not isinstance(value, list) or len(value) != 2 or type(value[0]) is not kind:
+            self._wrong(path)
+        return value[0], value[1]
+
+    def _items(self, values: list[Any], path: Path) -> list[Any]:
+        return [self.decode(value, (*path, str(i))) for i, value in enumerate(values)]
+
+    def _dict(self, keys: list[Any], values: list[Any], parts: list[str], path: Path) -> Any:
+        found: dict[Any, Any]
+        try:
+            found = dict.fromkeys(keys)
+        except TypeError:  # keys that cannot be hashed
+            self._wrong(path)
+        if len(found) < len(keys):
+            self._wrong(path)
+        for key, part, value in zip(keys, parts, values, strict=True):
+            found[key] = self.decode(value, (*path, part))
+        return found
+
+    def _dict_value(self, value: Any, path: Path) -> Any:
+        if not isinstance(value, list) or any(type(p) is not list or len(p) != 2 for p in value):
+            self._wrong(path)
+        names, values = ([pair[k] for pair in value] for k in (0, 1))
+        parts = key_parts(names)
+        keys = [
+            self.decode(name, (*path, "$keys", part))
+            for name, part in zip(names, parts, strict=True)
+        ]
+        return self._dict(keys, values, parts, path)
+
+    def _tuple_value(self, value: Any, path: Path) -> tuple[Any, ...]:
+        return tuple(self._list_of(value, path))
+
+    def _list_of(self, value: Any, path: Path) -> Any:
+        """A list, in the document or in a tensor."""
+        if isinstance(value, list):
+            return self._items(value, path)
+        if not isinstance(value, dict) or list(value) != ["$list"]:
+            self._wrong(path)
+        return self._list_value(value["$list"], path)
+
+    def _list_value(self, kind: Any, path: Path) -> Any:
+        strings = kind == "str"
+        array = self._taken((*path, "lengths") if strings else path)
+        wanted = {"float64": np.float64, "int64": np.int64, "str": np.int64}.get(str(kind))
+        if array.ndim != 1 or array.dtype != wanted or len(array) <= LONG:
+            self._wrong(path)
+        if not strings:
+            self._count(list_bytes(array, strings=False))
+            return array.tolist()
+        text = self._taken(path)
+        if array.min() < 0 or array.max() > text.size or text.dtype != np.uint8 or text.ndim != 1:
+            self._wrong(path)
+        self._count(list_bytes(array, strings=True))
+        ends = np.cumsum(array)
+        if ends[-1] != text.size:
+            self._wrong(path)
+        data = text.tobytes()
+        try:
+            return [
+                data[end - length : end].decode("utf-8", "surrogatepass")
+                for end, length in zip(ends.tolist(), array.tolist(), strict=True)
+            ]
+        except UnicodeDecodeError:
+            self._wrong(path)
+
+    def _count(self, n_bytes: int) -> None:
+        self._list_bytes += n_bytes
+        if self._list_bytes > LIST_BYTES:
+            damaged(f"its lists take more than {LIST_BYTES} bytes")
+
+    def _float_value(self, value: Any, path: Path) -> float:
+        if not isinstance(value, str) or value not in _FLOATS:
+            self._wrong(path)
+        return _FLOATS[value]
+
+    def _scalar_value(self, value: Any, path: Path) -> Any:
+        name, document = self._pair(value, str, path)
+        item, kind = self.decode(document, path), _SCALARS.get(name)
+        if kind is None or type(item) is not type(kind().item()):
+            self._wrong(path)
+        try:
+            return kind(item)
+        except OverflowError:
+            self._wrong(path)
+
+    def _dtype_value(self, value: Any, path: Path) -> np.dtype[Any]:
+        if not isinstance(value, str) or value not in _DTYPES:
+            self._wrong(path)
+        return _DTYPES[value]
+
+    def _type_value(self, value: Any, path: Path) -> type:
+        return self._dtype_value(value, path).type
+
+    def _RandomState_value(self, value: Any, path: Path) -> Any:  # noqa: N802  # by its tag
+        random = np.random.RandomState(0)
+        try:
+            random.set_state(self.decode(value, path))
+        except (TypeError, ValueError, LookupError, OverflowError):
+            self._wrong(path)
+        return random
+
+    def _object_value(self, value: Any, path: Path) -> Any:
+        name, fields = self._pair(value, str, path)
+        given = self.decode(fields, path)
+        if name not in self._kinds or type(given) is not dict or not all(map(_is_name, given)):
+            self._wrong(path)
+        try:
+            return self._kinds[name](**given)
+        except (TypeError, ValueError) as error:
+            damaged(f"{'/'.join(path)}: {error}")
+
+    def _array_value(self, value: Any, path: Path) -> npt.NDArray[Any]:
+        array = self._taken(path)
+        if value == array.dtype.name:
+            return array
+        if not isinstance(value, str) or not _AS_BYTES.fullmatch(value):
+            self._wrong(path)
+        try:
+            dtype = np.dtype(value)
+            if array.dtype != np.uint8 or array.shape[-1] != dtype.itemsize or dtype in NATIVE:
+                self._wrong(path)
+            found = array.view(dtype)[..., 0]
+        except (TypeError, ValueError, LookupError):
+            self._wrong(path)
+        if dtype.kind == "U" and array.size:
+            characters = array.view(np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+            if characters.max() > _LARGEST_CHARACTER:
+                self._wrong(path)
+        return found
+
+    def _objects_value(self, value: Any, path: Path) -> npt.NDArray[np.object_]:
+        shape, values = self._pair(value, list, path)
+        items = self._list_of(values, path)
+        if any(type(n) is not int or n < 0 for n in shape) or math.prod(shape) != len(items):
+            self._wrong(path)
+        if len(shape) > 2 or not items:
+            self._wrong(path)
+        array = np.empty(len(items), object)
+        array[:] = items
+        return array.reshape(shape)
+
+    def _taken(self, path: Path) -> npt.NDArray[Any]:
+        array = self._tensors.pop("/".join(path), None)
+        if array is None:
+            damaged(f"it has no tensor {'/'.join(path)}")
+        return array
+
+
+def _is_name(key: Any) -> bool:
+    return isinstance(key, str)
+
+
+_TAGS = {
+    f"${name[1:-6]}" for name in vars(Decoder) if name[0] == "_" and name.endswith("_value")
+}  # fmt: skip

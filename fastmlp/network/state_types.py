@@ -1,0 +1,182 @@
+"""Types of the state of a trainer in a file, where anything may stand."""
+
+import reprlib
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from ..settings import SETTINGS, check_setting
+from .saved_state import State
+
+Test = Callable[[Any], bool]
+
+
+def integer(value: Any) -> bool:
+    """Whether a value is an integer >= 0."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0
+
+
+def number(value: Any) -> bool:
+    """Whether a value is a real number."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_a(*kinds: type) -> Test:
+    """A test whether a value is of one of these types."""
+    return lambda value: type(value) in kinds
+
+
+def optional(test: Test) -> Test:
+    """A test that None passes, too."""
+    return lambda value: value is None or test(value)
+
+
+def each(kind: Any, test: Test) -> Test:
+    """A test of a list or tuple and of each of its items."""
+    return lambda value: isinstance(value, kind) and all(map(test, value))
+
+
+def row(kind: Any, *tests: Test) -> Test:
+    """A test of a list or tuple of a fixed length."""
+
+    def test(value: Any) -> bool:
+        if not isinstance(value, kind) or len(value) != len(tests):
+            return False
+        return all(one(item) for one, item in zip(tests, value, strict=True))
+
+    return test
+
+
+def record(**tests: Test) -> Test:
+    """A test of a dict with these keys, which raises an error that names a wrong value."""
+
+    def test(value: Any) -> bool:
+        if type(value) is not dict or value.keys() != tests.keys():
+            return False
+        for name, one in tests.items():
+            if not one(value[name]):
+                raise ValueError(f"its {name} is {reprlib.repr(value[name])}")
+        return True
+
+    return test
+
+
+def array(n_dims: int, *dtypes: Any) -> Test:
+    """A test of an array, of one of these dtypes if any are given."""
+
+    def test(value: Any) -> bool:
+        fits = isinstance(value, np.ndarray) and value.ndim == n_dims
+        return fits and (not dtypes or value.dtype in dtypes)
+
+    return test
+
+
+_text, _flag = is_a(str), is_a(bool)
+_weights = each(list, is_a(np.ndarray))
+_vector, _rows = array(1, np.float64), array(2, np.float64)
+_network = record(
+    dtype=_text, activations=each(tuple, _text), weights=_weights, rule=_text, updates=integer,
+    state=each(list, _weights),
+)  # fmt: skip
+_columns = record(
+    n_given=integer,
+    categories=each(list, row(list, integer, each(list, is_a(str, int, float, bool)))),
+    medians=optional(_vector),
+    gaps=each(list, integer),
+)
+_scaling = record(
+    kind=_text, reason=_text, factor=lambda value: number(value) or _vector(value),
+    centre=optional(_vector), points=optional(_rows), levels=optional(_rows),
+    bins=optional(record(ends=array(1, np.int64), slopes=_vector, offsets=_vector)),
+)  # fmt: skip
+_inputs = record(columns=_columns, names=optional(array(1, object)), scaling=_scaling)
+_outputs = record(
+    loss=is_a(dict), count=integer, classes=optional(array(1)), centre=_vector, spread=_vector,
+    flat=_flag, label_smoothing=number, least_probability=number,
+)  # fmt: skip
+_model = record(
+    network=_network,
+    encoding=record(inputs=_inputs, outputs=_outputs, fitted=_flag),
+    hidden=each(tuple, integer),
+    random=optional(row(tuple, optional(integer), is_a(dict))),
+    monitored=each(tuple, number),
+    latest=optional(_network),
+    average=optional(_network),
+    averaged=integer,
+    best=optional(row(tuple, row(tuple, _text, _text, _flag), integer, number)),
+    best_network=optional(_network),
+    rate=optional(number),
+    split=optional(row(tuple, integer, integer, number, _text)),
+    digest=integer,
+    extremes=lambda value: (
+        type(value) is dict and all(map(row(tuple, number, number), value.values()))
+    ),
+    mean_weight=row(tuple, integer, number),
+)
+
+
+def check_types(state: State, trainer: type) -> None:
+    """Check the types in the state of a trainer, of type ``trainer``, and its settings.
+
+    Whether all fits together is left to :func:`.saved_state.restored`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        That names a value of a wrong type.
+    """
+    _state(state)
+    n_epochs, lengths = state["attributes"]["n_iter_"], set(map(len, state["history"].values()))
+    if lengths - {n_epochs}:
+        raise ValueError(f"its history has {lengths} epochs in place of {n_epochs}")
+    for name, value in state["attributes"].items():
+        if name in SETTINGS:
+            check_setting(name, value)
+        elif name == "_requests":
+            check_requests(value)
+        elif hasattr(trainer, name):
+            raise ValueError(f"its attribute {name!r} is none of a trainer's own")
+
+
+def check_ensemble(values: State, ensemble: type) -> None:
+    """Check the types in the values of an ensemble, besides those of its trainers; raises as
+    :func:`check_types`."""
+    _ensemble(values)
+    for name in values["attributes"]:
+        if hasattr(ensemble, name) and name != "_requests":
+            raise ValueError(f"its attribute {name!r} is none of an ensemble's own")
+    check_requests(values["attributes"].get("_requests", {}))
+
+
+def check_requests(value: Any) -> None:
+    """Check the requests of metadata of an estimator, by method and argument."""
+    of_method = is_a(str, bool, type(None))
+    if type(value) is not dict or not all(
+        type(own) is dict and all(map(of_method, own.values())) for own in value.values()
+    ):
+        raise ValueError(f"its _requests are {reprlib.repr(value)}")
+
+
+def _attributes(value: Any) -> bool:
+    wanted = {
+        "n_iter_": integer, "best_epoch_": integer, "stop_reason_": _text, "auto_": is_a(dict),
+        "stop_training": is_a(bool, np.bool_),
+    }  # fmt: skip
+    if type(value) is not dict or not value.keys() >= {*SETTINGS, *wanted}:
+        return False
+    return record(**wanted)({name: value[name] for name in wanted})
+
+
+def _history(value: Any) -> bool:
+    if type(value) is not dict or not all(type(name) is str for name in value):
+        return False
+    return all(map(each(list, number), value.values()))
+
+
+_state = record(format=integer, attributes=_attributes, history=_history, model=optional(_model))
+_ensemble = record(
+    format=integer, attributes=is_a(dict), trainer=is_a(dict),
+    members=lambda value: type(value) is list and len(value) > 0,
+)  # fmt: skip
