@@ -28,7 +28,6 @@ Arguments = dict[str, Any]
 GOOD: Arguments = {"X": X, "Y": Y, "sample_weight": W, "validation_data": (X[:9], Y[:9])}
 
 
-
 # What each call takes: its arguments and the kinds of their wrong values.
 DATA = {"X": "rows", "Y": "targets", "sample_weight": "weights"}
 CALLS: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
@@ -193,7 +192,14 @@ ESTIMATOR_WRONG = [
     (argument, kind, way)
     for argument, kind in [("X", "first rows"), ("y", "targets")]
     for way in WRONG[kind]
-    if way not in ("a range of dates", "durations", "a value of 1e+39", "a value of -1e+300", "text in all")
+    if way
+    not in (
+        "a range of dates",
+        "durations",
+        "a value of 1e+39",
+        "a value of -1e+300",
+        "text in all",
+    )
 ]
 
 

@@ -19,7 +19,17 @@ _METHODS = ("fit", "partial_fit", "fit_stream", "set_weights", "set_state", "eva
 _ARGUMENTS = {
     name for method in _METHODS for name in inspect.signature(getattr(Trainer, method)).parameters
 }
-_NAMES = {*SETTINGS, *_ARGUMENTS, *_METHODS, "chunk", "monitor", "columns", "callbacks", "rows", "saved"}
+_NAMES = {
+    *SETTINGS,
+    *_ARGUMENTS,
+    *_METHODS,
+    "chunk",
+    "monitor",
+    "columns",
+    "callbacks",
+    "rows",
+    "saved",
+}
 _NAMED = re.compile(rf"\b({'|'.join(sorted(_NAMES))}|[Wb]\d+)\b")
 
 Refusal = TypeError | ValueError

@@ -66,7 +66,9 @@ def rows(draw: st.DrawFn, kind: str, least: int = 1) -> Rows:
     n = draw(st.integers(least, 40))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     labels = rng.permutation(np.arange(n) % 3)
-    X = (rng.integers(0, 50, (n, N_FEATURES)) + 20 * labels[:, None]).astype(draw(st.sampled_from(TYPES)))
+    X = (rng.integers(0, 50, (n, N_FEATURES)) + 20 * labels[:, None]).astype(
+        draw(st.sampled_from(TYPES))
+    )
     layout = draw(st.sampled_from(sorted(LAYOUTS)))
     plain = np.array(X.tolist()) if layout == "list" else X
     weights = rng.uniform(0.5, 2, n) if draw(st.booleans()) else None

@@ -43,7 +43,9 @@ def of_the_first(ways: dict[str, Callable[[Generator, Any], Any]]) -> dict[str, 
 
 ROWS = {
     **NOT_ARRAYS,
-    **{f"a value of {v}": with_value(v) for v in (NAN, INF, -INF, 1e39, -1e300, "text", b"b", None)},
+    **{
+        f"a value of {v}": with_value(v) for v in (NAN, INF, -INF, 1e39, -1e300, "text", b"b", None)
+    },
     "no rows": lambda rng, good: good[:0],
     "no columns": lambda rng, good: good[:, :0],
     "one row": lambda rng, good: good[0],
