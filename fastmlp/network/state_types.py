@@ -68,7 +68,8 @@ def array(n_dims: int, *dtypes: Any) -> Test:
 
     def test(value: Any) -> bool:
         fits = isinstance(value, np.ndarray) and value.ndim == n_dims
-        return fits and (not dtypes or value.dtype in dtypes)
+        # Of any order of bytes, as a state may come from another machine.
+        return fits and (not dtypes or value.dtype.newbyteorder("=") in dtypes)
 
     return test
 
@@ -136,6 +137,17 @@ _model = record(
 )
 
 
+def check_values(state: State) -> None:
+    """Check the types in a state, but for settings and further attributes; raises as
+    :func:`check_types`."""
+    if not _state(state):
+        raise ValueError(f"its parts are {reprlib.repr(sorted(state))}")
+    n_epochs = state["attributes"]["n_iter_"]
+    longest = max(map(len, state["history"].values()), default=0)
+    if longest > n_epochs:
+        raise ValueError(f"its history has {longest} epochs in place of {n_epochs}")
+
+
 def check_types(state: State, trainer: type) -> None:
     """Check the types in the state of a trainer, of type ``trainer``, and its settings.
 
@@ -146,13 +158,7 @@ def check_types(state: State, trainer: type) -> None:
     TypeError, ValueError
         That names a value of a wrong type.
     """
-    _state(state)
-    n_epochs, longest = (
-        state["attributes"]["n_iter_"],
-        max(map(len, state["history"].values()), default=0),
-    )
-    if longest > n_epochs:
-        raise ValueError(f"its history has {longest} epochs in place of {n_epochs}")
+    check_values(state)
     for name, value in state["attributes"].items():
         if name in SETTINGS:
             check_setting(name, value)
