@@ -230,6 +230,12 @@ def test_errors_in_python() -> None:
             predict(ROWS, out)
 
 
+def test_it_does_not_change() -> None:
+    predict = fitted().compiled()
+    with pytest.raises(AttributeError, match="does not change; got network=3"):
+        predict.network = 3
+
+
 def test_networks_that_are_refused() -> None:
     import pandas as pd
 
