@@ -233,9 +233,10 @@ def thread_mask() -> int:
     return sys.maxsize if mask is None else int(mask())
 
 
-def set_thread_mask(n_threads: int) -> None:
-    """Like ``numba.set_num_threads``, without its locks; Numba's threads must have started."""
-    parallel._set_num_threads(n_threads)
+def mask_setter() -> Callable[[int], None]:
+    """``numba.set_num_threads`` without its locks; Numba's threads must have started."""
+    setter: Callable[[int], None] = parallel._set_num_threads
+    return setter
 
 
 def threads_started() -> bool:
