@@ -23,7 +23,7 @@ ROUNDS, SECONDS = 5, 0.2
 
 
 @numba.njit
-def call_many(predict, X, out, count):
+def call_many(predict: Any, X: Any, out: Any, count: int) -> None:
     """Call the network for one row after the other."""
     for i in range(count):
         predict(X[i % len(X)], out)
@@ -105,7 +105,7 @@ def kernel_of(trainer: Trainer, X: npt.NDArray[np.float32]) -> Callable[[int], N
     entry, addresses = job.address(predict), (memory.ctypes.data, plan.runs.ctypes.data)
 
     @numba.njit
-    def run(entry, memory, runs, count):
+    def run(entry: int, memory: int, runs: int, count: int) -> None:
         for _ in range(count):
             run_entry(entry, memory, runs, 0)
 
