@@ -95,6 +95,8 @@ class Network:
         dtype = check_setting("dtype", plain["dtype"])
         weights = check_weights(plain["weights"], dtype=dtype)
         activations = tuple(check_setting("activation", plain["activations"]))
+        if len(activations) != len(weights) // 2 - 1:
+            raise ValueError(f"{activations} for {len(weights) // 2 - 1} hidden layers")
         network = cls(weights, dtype, activations).restarted(plain["rule"])
         state = np.zeros_like(network.state)
         n_features, *hidden, n_outputs = network.layer_sizes
