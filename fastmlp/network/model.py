@@ -238,6 +238,8 @@ def _best(monitor: Any, epoch: Any, value: Any) -> Best:
 
 
 def _split(seed: Any, n_rows: Any, fraction: Any, kind: Any) -> Split:
+    if kind not in ("last", "shuffled", "stratified"):
+        raise ValueError(f"a split that is {kind!r}")
     return Split(int(seed), int(n_rows), float(fraction), str(kind))
 
 

@@ -14,7 +14,7 @@ ROOT = Path(fastmlp.__file__).parent
 
 # Top first; modules of one layer do not import each other.
 LAYERS = (
-    {"fastmlp"},
+    {"fastmlp", "fastmlp.__main__"},
     {"fastmlp.load"},
     {"fastmlp.estimators"},
     {"fastmlp.ensemble", "fastmlp.warmup", "fastmlp.presets"},
