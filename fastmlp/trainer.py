@@ -794,7 +794,9 @@ class Trainer(SklearnPredictor):
     def file_state(self) -> dict[str, Any]:
         """Return the state as a file holds it: with settings, without callbacks."""
         state = self._plain_state()
-        state["attributes"]["callbacks"] = ()
+        stop = bool(state["attributes"]["stop_training"])  # a callback may set anything
+        state["attributes"].update(callbacks=(), stop_training=stop)
+        check_types(state, Trainer)  # what is written can be read
         return state
 
     @classmethod
