@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -41,7 +41,7 @@ from .network.saved_state import (
     with_settings,
     without_settings,
 )
-from .network.state_types import check_types
+from .network.state_types import check_types, check_values
 from .onnx import write_onnx
 from .settings import SETTINGS, Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
@@ -369,7 +369,8 @@ class Trainer(SklearnPredictor):
             the last finished epoch, or of the best one with early stopping, as after an interrupt
             or an exception in a callback.
         """
-        with self._being_fitted() as began:
+
+        def work(began: float) -> None:
             chosen = choices(self)
             if chosen.refit and validation_data is not None:
                 raise ValueError(
@@ -386,6 +387,8 @@ class Trainer(SklearnPredictor):
             fit.diagnose()
             if data.settings.refit and data.validation is not None:
                 self._refit(data.settings, fit.rates[: self.best_epoch_ + 1], X, Y, sample_weight)
+
+        self._exclusively(work)
         return self
 
     def _refit(
@@ -440,7 +443,8 @@ class Trainer(SklearnPredictor):
             ``validation_fraction``, ``time_budget``, or a schedule that depends on the total number
             of updates.
         """
-        with self._being_fitted() as began:
+
+        def work(began: float) -> None:
             chosen = self._open_ended("partial_fit")
             chosen = changed(chosen, epochs=1)
             known = self._continued(chosen, warm_start=True)
@@ -451,6 +455,8 @@ class Trainer(SklearnPredictor):
             if known is not None and known.best is not None:
                 known = known.afresh()
             self._run(data, began, known, self.history, lambda: iter([data]), chosen)
+
+        self._exclusively(work)
         return self
 
     def fit_stream(
@@ -493,7 +499,8 @@ class Trainer(SklearnPredictor):
         Metrics other than accuracy and r2 are computed on ``validation_data`` only, and refused
         without.
         """
-        with self._being_fitted() as began:
+
+        def work(began: float) -> None:
             chosen = self._open_ended("fit_stream")
             known = self._continued(chosen, warm_start=chosen.warm_start)
             stream = as_chunks(chunks, chosen.epochs)
@@ -521,6 +528,8 @@ class Trainer(SklearnPredictor):
 
             fit = self._run(data, began, *self._going_on(known, data), parts, chosen)
             fit.diagnose(seen)
+
+        self._exclusively(work)
         return self
 
     def fit_encoded(
@@ -537,8 +546,7 @@ class Trainer(SklearnPredictor):
         before : mapping
             The history to continue.
         """
-        with self._being_fitted() as began:
-            self._run(data, began, known, before)
+        self._exclusively(lambda began: self._run(data, began, known, before))
 
     def _run(
         self, data: FitData, began: float, known: Model | None = None,
@@ -586,9 +594,11 @@ class Trainer(SklearnPredictor):
             return known, self.history
         return known and known.afresh(), {}
 
-    @contextmanager
-    def _being_fitted(self) -> Iterator[float]:
-        """Refuse other fits of this trainer in the meantime; yields the time at the start."""
+    def _exclusively(self, work: Callable[[float], Any]) -> None:
+        """Do the work of a fit, which gets the time at the start; refuse other fits meanwhile.
+
+        Not a context manager, which an interrupt within contextlib would leave open.
+        """
         began, thread = time.perf_counter(), threading.current_thread()
         # Interrupts and switches of threads happen at calls: there is none between this check, when
         # no fit is running, and the assignment, nor between that and the ``try``.
@@ -601,16 +611,26 @@ class Trainer(SklearnPredictor):
         try:
             self.__dict__["_fitting"] = _Fitting(thread, given)
             with self._announcing(), naming(self), counted_as_fit():
-                yield began
+                work(began)
         finally:
             self.__dict__["_fitting"], self.__dict__["learning_rate"] = None, given
-            self.history.cut(self.n_iter_)
-            self._finish("interrupted")  # where an interrupt came in between
+            raised: BaseException | None = None
+            while True:
+                try:
+                    self.history.cut(self.n_iter_)
+                    self._finish("interrupted")  # where an interrupt came in between
+                    break
+                except KeyboardInterrupt as error:  # a further one does not hasten the end
+                    raised = error
+            if raised is not None:
+                raise raised
 
     def _announcing(self) -> AbstractContextManager[None]:
         if not self.verbose:
             return nullcontext()
-        return announcing(lambda: say("compiling kernels, once on this machine: a few seconds"))
+        return announcing(
+            lambda: say("compiling kernels for these settings, once on this machine: a few seconds")
+        )
 
     def set_weights(
         self,
@@ -733,7 +753,12 @@ class Trainer(SklearnPredictor):
         ValueError
             If it is something else, or damaged; the trainer then stays unchanged.
         """
-        self._restore(with_settings(state, self._plain_state()))
+        state = with_settings(state, self._plain_state())
+        try:
+            check_values(state)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"the saved state is damaged: {error}") from error
+        self._restore(state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that predictions and further training need to a file of safetensors.

@@ -14,7 +14,7 @@ from fastmlp import Trainer
 from fastmlp.losses import LOSSES, Quantile
 from fastmlp.schedules import ReduceOnPlateau
 from tests.helpers.basics import needs_compiler
-from tests.helpers.processes import ROOT
+from tests.helpers.processes import LAYERS, ROOT, run
 
 pytestmark = needs_compiler
 
@@ -51,6 +51,18 @@ def kernels_of(code: str, cache: Path) -> list[str]:
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
+
+# Fits of ``trainer``, and predictions, of every kind of data.
+ANY_DATA = """
+pixels = (X > 1).astype(np.uint8)
+for rows in (X, X * 50, pixels, pixels.astype(trainer.dtype)):
+    for targets in (Y, (np.eye(3)[Y] + 1) / 4):
+        for weights in (None, np.linspace(1, 2, 300)):
+            trainer.fit(rows.astype(rows.dtype), targets, sample_weight=weights)
+            trainer.predict(rows)
+            trainer.predict(rows[:1])
+            trainer.evaluate(rows, targets, weights)
+"""
 
 DENSE = "Trainer(32, epochs=1, threads=1, optimizer='sgd').fit(X, Y)"
 
@@ -105,6 +117,89 @@ trainer.predict(X[:1].astype(trainer.dtype))
     assert len(kernels) > 10
 
 
+@pytest.mark.full
+def test_after_a_warmup_for_any_data_nothing_is_compiled(tmp_path: Path) -> None:
+    code = """
+trainer = Trainer(40, epochs=1, loss="softmax_cross_entropy")
+fastmlp.warmup(trainer, n_features=20, n_classes=3, any_data=True)
+print("ready")
+"""
+    kernels = kernels_of(code + ANY_DATA, tmp_path)
+    assert kernels[-1] == "ready"
+    assert {"readers_copy_uint8", "zeros_scan", "readers_copy_bins"} <= set(kernels)
+
+
+IN_BACKGROUND = """
+import os, sys, threading, time
+import numpy as np
+import fastmlp
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(300, 20)).astype(np.float32), np.arange(300) % 3
+
+def weights():
+    return trainer.fit(X, Y).get_weights()
+
+trainer = fastmlp.Trainer(8, optimizer="sgd", epochs=2, seed=0, threads=2)
+start = time.perf_counter()
+warmup = fastmlp.warmup(trainer, n_features=20, n_classes=3, background=True)
+began = time.perf_counter() - start
+"""
+
+
+@pytest.mark.threading
+@pytest.mark.costly
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_fit_during_a_warmup(layer: str, tmp_path: Path) -> None:
+    """It waits for what it needs; a forked child does without."""
+    code = """
+assert warmup.is_alive() and began < 0.2, began
+time.sleep(0.3)
+child = os.fork() if hasattr(os, "fork") else None
+if child == 0:
+    warmup.join()
+    np.savez(sys.argv[1], *weights())
+    os._exit(0)
+found = weights()
+warmup.join()
+assert not warmup.is_alive()
+again = weights()
+assert all(map(np.array_equal, found, again))
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    assert all(map(np.array_equal, found, np.load(sys.argv[1]).values()))
+"""
+    code = (
+        f"import sys\nsys.argv[1:] = [{str(tmp_path / 'weights.npz')!r}]\n" + IN_BACKGROUND + code
+    )
+    run(code, layer, timeout=120, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_NUM_THREADS="2")
+
+
+@pytest.mark.full
+@pytest.mark.repeated
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_end_of_a_process_during_a_warmup(layer: str, tmp_path: Path, times: int) -> None:
+    """It does not wait for all of it; what has been compiled is kept, and is whole."""
+    delays = np.random.default_rng(0).uniform(0, 4, 4 * times)
+    for delay in delays:
+        run(IN_BACKGROUND + f"time.sleep({delay})", layer, NUMBA_CACHE_DIR=str(tmp_path))
+    run(IN_BACKGROUND + "warmup.join(); weights()", layer, NUMBA_CACHE_DIR=str(tmp_path))
+
+
+def test_an_exception_in_the_background_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> Any:
+        raise MemoryError("no room")
+
+    trainer = Trainer(4)
+    warmup = fastmlp.warmup(trainer, background=True)
+    assert warmup.join() is None
+    monkeypatch.setattr(Trainer, "predict", broken)
+    warmup = fastmlp.warmup(trainer, background=True)
+    with pytest.raises(MemoryError, match="no room"):
+        warmup.join()
+    with pytest.raises(TypeError, match="trainer must be a Trainer"):
+        fastmlp.warmup("float64", background=True)  # type: ignore[call-overload]
+
+
 def test_warmup_leaves_the_trainer_alone() -> None:
     X, Y = np.random.default_rng(0).normal(size=(50, 4)), np.arange(50) % 3
     calls: list[Any] = []
@@ -142,7 +237,7 @@ def test_warmup_of_every_loss(loss: Any, n_outputs: int) -> None:
         "schedule": ReduceOnPlateau("val_loss"), "time_budget": 1e-9,
     }  # fmt: skip
     trainer = Trainer(4, **settings, warm_start=True)
-    fastmlp.warmup(trainer, n_features=3, n_classes=n_outputs)
+    fastmlp.warmup(trainer, n_features=3, n_classes=n_outputs, any_data=True)
     assert not hasattr(trainer, "layer_sizes_")
     fits = n_outputs > 1 or loss != "softmax_cross_entropy"
     if fits and (n_outputs == 2 or not isinstance(loss, Quantile)):

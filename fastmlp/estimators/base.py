@@ -38,8 +38,7 @@ class BaseMLP(CallbackSupportMixin, Saved, Preparation):
             first()
             fit = self._prepared(given, validation, incremental=incremental)
         except BaseException:  # nothing has changed
-            self.__dict__.clear()
-            self.__dict__.update(before)
+            self.__dict__ = before  # without a call, at which a further interrupt would come
             raise
         self.trainer_, self._is_fitting = fit.trainer, True
         try:

@@ -1,7 +1,6 @@
 """Interrupts: what a fit leaves is one of its epochs, and training goes on from there."""
 
 import copy
-import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -11,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp import EarlyStopping, Trainer
+from fastmlp import EarlyStopping, History, Trainer
 from fastmlp.inference.forward import Evaluation
 from fastmlp.kernels.runs.launch import Job
+from fastmlp.network.model import Model
 from fastmlp.optimizers import SGD
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import OPTIMIZERS, X, Y, fitted, numbers, same_weights, trainer
-from tests.helpers.processes import ROOT, run
+from tests.helpers.processes import ROOT
 
 pytestmark = needs_compiler
 
@@ -89,6 +89,47 @@ def test_an_interrupt_of_a_warm_fit_under_another_rule() -> None:
             model.fit(X, Y)
     model.optimizer = SGD(momentum=0.9)
     assert same_weights(model.fit(X, Y).get_weights(), wanted.fit(X, Y).get_weights())
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("owner", "name"), [(History, "cut"), (Trainer, "_finish"), (Model, "ended")]
+)
+def test_further_interrupts_at_the_end(
+    owner: type, name: str, after: bool, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come while the first one is handled; the best epoch predicts all the same."""
+    options: dict[str, Any] = {"epochs": 6, "validation_fraction": 0.3, "early_stopping": True}
+    whole = fitted(**options)
+    calls, own = 0, getattr(owner, name)
+
+    def interrupted(*args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        result = own(*args) if after else None
+        if calls <= count:
+            raise KeyboardInterrupt(str(calls))
+        return result if after else own(*args)
+
+    def stop(_: Trainer, epoch: int, logs: Any) -> None:
+        if epoch == 3:
+            model.history["loss"].append(0.0)  # as in the middle of an epoch
+            monkeypatch.setattr(owner, name, interrupted)
+            raise KeyboardInterrupt("0")
+
+    model = trainer(**options, callbacks=stop)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y)
+    monkeypatch.undo()
+    assert calls > count
+    best = int(np.argmin(whole.history["val_loss"][:4]))
+    wanted = fitted(**{**options, "epochs": best + 1, "early_stopping": False})
+    assert (model.n_iter_, model.best_epoch_, model.stop_reason_) == (4, best, "interrupted")
+    assert set(map(len, model.history.values())) == {4}
+    assert same_weights(model.get_weights(), wanted.get_weights())
+    model.warm_start = True
+    assert same_weights(finish(model, 2).get_weights(), whole.get_weights())
 
 
 # Nothing of the trainer changes there.
@@ -179,53 +220,3 @@ def test_the_best_epoch_predicts_after_an_interrupt_at_any_line(step: int) -> No
             assert same_weights(model.get_weights(), weights[best]), line
         line += step
     assert line > 100
-
-
-SIGNALS = """
-import os, random, signal, sys, threading, time
-import numpy as np
-from fastmlp import Trainer
-
-rng = np.random.default_rng(0)
-X = rng.normal(size=(4000, 50)).astype(np.float32)
-Y = np.arange(4000) % 3
-options = dict(hidden=(40,), seed=0, optimizer="adam", validation_fraction=0.1)
-weights = []  # after each finished epoch
-Trainer(**options, epochs=400, callbacks=lambda model, *_: weights.append(model.get_weights())
-    ).fit(X[:400], Y[:400])
-same = lambda one, other: all(map(np.array_equal, one, other))
-moments = random.Random(0)
-sent = 0.0
-def send():
-    global sent
-    sent = time.perf_counter()
-    os.kill(os.getpid(), signal.SIGINT)
-epochs = []
-for _ in range(10):
-    model = Trainer(**options, epochs=10**9)
-    timer = threading.Timer(moments.uniform(0.0, 0.15), send)
-    try:
-        timer.start()
-        model.fit(X[:400], Y[:400])
-    except KeyboardInterrupt:
-        took = time.perf_counter() - sent
-    timer.join()
-    assert took < 1, took
-    n = model.n_iter_
-    epochs.append(n)
-    assert {len(values) for values in model.history.values()} <= {n}
-    if n:
-        if n <= len(weights):
-            assert same(model.get_weights(), weights[n - 1])
-        model.predict(X)
-    model.epochs = 3
-    model.fit(X[:400], Y[:400])
-    assert same(model.get_weights(), weights[2])
-print(max(epochs))
-"""
-
-
-@pytest.mark.threading
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals of POSIX")
-def test_interrupts_from_outside() -> None:
-    assert int(run(SIGNALS, timeout=300)) > 0

@@ -42,7 +42,7 @@ CRASHES = {
     "signals that raise": "test_signals.py::test_a_handler_that_raises",
     "signals that work": "test_signals.py::test_a_handler_that_works",
     "the last signal": "test_signals.py::test_a_last_save",
-    "interrupts": "test_interrupts.py::test_interrupts_from_outside",
+    "interrupts": "test_random_interrupts.py::test_interrupts",
     "interrupted compilation": "test_object_cache.py::test_exceptions_of_others_in_mid_compilation",
     "exceptions in a first fit": "test_signals.py::test_an_exception_in_a_first_fit",
     "forks in a call": "test_undisturbed.py::test_a_fork_before_the_call_has_begun",

@@ -14,7 +14,7 @@ ROOT = Path(fastmlp.__file__).parent
 
 # Top first; modules of one layer do not import each other.
 LAYERS = (
-    {"fastmlp"},
+    {"fastmlp", "fastmlp.__main__"},
     {"fastmlp.load"},
     {"fastmlp.estimators"},
     {"fastmlp.ensemble", "fastmlp.warmup", "fastmlp.presets"},
@@ -82,7 +82,7 @@ def test_the_tests_have_the_folders_of_the_package() -> None:
         {path.parent.relative_to(top) for path in top.rglob("*.py")}
         for top in (ROOT, ROOT.parent / "tests")
     ]
-    assert folders[1] - folders[0] == {Path("helpers"), Path("project")}
+    assert folders[1] - folders[0] == {Path("fuzzing"), Path("helpers"), Path("project")}
     assert folders[0] <= folders[1]
 
 

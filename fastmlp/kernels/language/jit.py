@@ -7,7 +7,7 @@ address: through its symbol or, where a run selects a kernel, through an address
 on disk, Numba's compiler is not started.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, partial
@@ -127,7 +127,7 @@ class Kernel:
 
 _numbers = count()
 # Functions that link a kernel, by its symbol.
-_providers: dict[str, Callable[..., bool]] = {}
+_providers: dict[str, partial[bool]] = {}
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -142,8 +142,9 @@ def parallel_kernel(function: Callable[..., Any]) -> Any:
 
 def _kernel(function: Callable[..., Any], is_parallel: bool) -> Any:
     made = Kernel(function, is_parallel)
+    takes_memory = made.prototype.memory is not None
     for dtype in (types.float32, types.float64):
-        _providers[made.symbol(dtype)] = partial(made.provide, dtype)
+        _providers[made.symbol(dtype)] = partial(made.provide, dtype if takes_memory else None)
 
     def target(dtype: types.Float | None) -> Callable[..., Any]:
         # Numba is compiling a call of this kernel and will link the caller.
@@ -153,6 +154,13 @@ def _kernel(function: Callable[..., Any], is_parallel: bool) -> Any:
     caller = _caller(made.prototype, target)
     caller.kernel = made
     return caller
+
+
+def provide_all(dtypes: Collection[types.Float]) -> None:
+    """Compile all kernels for these dtypes, or load them from disk."""
+    for provide in list(_providers.values()):
+        if provide.args[0] in (None, *dtypes):
+            undisturbed(partial(provide, compiles=True))
 
 
 def kernel_of(caller: Any) -> Kernel:

@@ -65,6 +65,17 @@ def _file(kernel: str) -> Path:
     return _folder() / f"{kernel}.{_state()}.o"
 
 
+def kept_objects() -> list[Path]:
+    """The files of these kernels, as they are now.
+
+    Raises
+    ------
+    RuntimeError, OSError
+        If there is no folder for them.
+    """
+    return sorted(_folder().glob(f"*.{_state()}.o"))
+
+
 # Errors of files, and of loaders or folders of an unknown kind.
 _FAILURES = (OSError, RuntimeError, AttributeError, ImportError)
 

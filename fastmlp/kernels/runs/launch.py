@@ -147,12 +147,13 @@ class Job:
             self._run_in_python_threads(size, parts)
             return
         region = c_function(kernel_of(_region).address(), 4)
-        mask = backend.thread_mask()
+        # Not a function of Python: a further interrupt would come before its first line.
+        mask, set_mask = backend.thread_mask(), backend.mask_setter()
         try:
-            backend.set_thread_mask(size)
+            set_mask(size)
             region(parts, self._address, *self._arguments)
         finally:
-            backend.set_thread_mask(mask)
+            set_mask(mask)
 
     def _run_in_python_threads(self, size: int, parts: int) -> None:
         """Do the parts of the members in the calling thread and in threads of Python."""
@@ -165,24 +166,21 @@ class Job:
                     threading.Thread(target=self._run_members, args=arguments, daemon=True).start()
             self._run_members(left, threading.Lock())
         finally:
-            left.clear()  # threads that start from now on have nothing to do
-            for lock in busy:
-                _wait_for(lock)
+            # Whatever signal handlers raise, wait for all: threads use the memory of the job.
+            raised: BaseException | None = None
+            while True:
+                try:
+                    left.clear()  # threads that start from now on have nothing to do
+                    for lock in busy:
+                        with lock:
+                            pass
+                    break
+                except BaseException as error:
+                    raised = error
+            if raised is not None:
+                raise raised
 
     def _run_members(self, left: list[int], busy: threading.Lock) -> None:
         with busy, suppress(IndexError):
             while True:
                 self._call(*self._arguments, left.pop())
-
-
-def _wait_for(busy: threading.Lock) -> None:
-    """Wait for a lock, even if a signal handler raises: its holder uses the memory of the job."""
-    raised, waiting = None, True
-    while waiting:
-        try:
-            with busy:
-                waiting = False
-        except BaseException as error:
-            raised = error
-    if raised is not None:
-        raise raised

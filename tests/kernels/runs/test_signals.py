@@ -1,10 +1,14 @@
 """Signal handlers that fit, predict, save or raise while the main thread works or compiles."""
 
 import signal
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fastmlp.kernels.runs.launch import Job
 from tests.helpers.basics import needs_compiler
 from tests.helpers.processes import LAYERS, run
 
@@ -335,3 +339,35 @@ except SystemExit:
 raise AssertionError("the fit was not ended")
 """
     run(SCRIPT + code, layer, timeout=60, NUMBA_NUM_THREADS="4")
+
+
+def test_all_members_end_before_an_exception_shows() -> None:
+    """Also if another one comes while the calling thread waits: they use the memory of the job."""
+
+    class Slow(Job):
+        def __init__(self) -> None:
+            self._arguments = ()
+
+        def _call(self, member: int) -> None:
+            if threading.current_thread() is threading.main_thread():
+                while len(began) < 2:
+                    time.sleep(0.001)
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
+                raise TimeoutError("first")
+            began.append(member)
+            time.sleep(0.2 * len(began))
+            ended.append(member)
+
+    def handler(*_: Any) -> None:
+        raise TimeoutError("second")
+
+    began: list[int] = []
+    ended: list[int] = []
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with pytest.raises(TimeoutError, match="second"):
+            Slow()._run_in_python_threads(3, 3)
+        assert sorted(ended) == sorted(began)
+        assert len(ended) == 2
+    finally:
+        signal.signal(signal.SIGALRM, before)
