@@ -3,27 +3,26 @@
 ``python -m asv_benchmarks.serving`` runs the server with one worker, for networks of fastmlp, and
 for the same weights in onnxruntime and in scikit-learn's MLPClassifier, all on one thread. Eight
 clients, processes with a connection each, send one row at a time and check each answer against the
-right one for the version of the model that it names. The servers take turns. For each it prints
-requests per second, the median and 99th percentile of their milliseconds, and the processor time of
-the worker; at last those of fastmlp that refits all the time on the same worker. An error or a
-wrong answer ends it.
+right one for the version of the model that it names. The servers take turns; "refitting" is that of
+fastmlp while it refits all the time. It prints medians over the turns: of requests per second,
+their median and 99th percentile in milliseconds, and the milliseconds of the worker's processor for
+each. An error or a wrong answer ends it.
 
 Needs the extras ``serve``, ``safetensors`` and ``onnx``, onnxruntime and scikit-learn.
 """
 
-import argparse
 import json
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from multiprocessing import get_context
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 import numpy as np
 
@@ -40,17 +39,18 @@ from asv_benchmarks.served import (
 )
 
 CLIENTS = 8
+SYSTEMS = {**dict(zip(FILES, FILES, strict=True)), "refitting": "fastmlp"}  # and their servers
 TOLERANCE = 1e-5  # of probabilities
 CASES = {  # network, and type of the requests
-    "784-128-10, bytes": ("784-128-10", "application/octet-stream"),
-    "784-128-10, JSON": ("784-128-10", "application/json"),
-    "20-64-3, JSON": ("20-64-3", "application/json"),
+    "784-128-10 bytes": ("784-128-10", "application/octet-stream"),
+    "784-128-10 JSON": ("784-128-10", "application/json"),
+    "20-64-3 JSON": ("20-64-3", "application/json"),
 }
 
 
 @dataclass
-class Result:
-    """Seconds of requests and of the worker's processor; versions that answered; refits."""
+class Turn:
+    """Seconds of requests, of all and of the worker's processor; versions that answered; refits."""
 
     seconds: list[float] = field(default_factory=list)
     versions: Counter[str] = field(default_factory=Counter)
@@ -58,13 +58,19 @@ class Result:
     processor: float = 0.0
     refits: int = 0
 
-    def __str__(self) -> str:
-        middle, most = 1e3 * np.quantile(self.seconds, (0.5, 0.99))
-        count = len(self.seconds)
-        return (
-            f"{count / self.elapsed:6.0f} requests/s, median {middle:6.2f}, 99th percentile "
-            f"{most:6.2f} ms, processor {1e3 * self.processor / count:.3f} ms"
-        ) + f", {self.refits / self.elapsed:.1f} refits/s" * (self.refits > 0)
+    def numbers(self) -> tuple[float, ...]:
+        count, (middle, most) = len(self.seconds), np.quantile(self.seconds, (0.5, 0.99))
+        rate, refits = count / self.elapsed, self.refits / self.elapsed
+        return rate, 1e3 * middle, 1e3 * most, 1e3 * self.processor / count, refits
+
+
+def line(turns: list[Turn]) -> str:
+    """Medians over the turns."""
+    rate, middle, most, processor, refits = np.median([turn.numbers() for turn in turns], axis=0)
+    return (
+        f"{rate:5.0f} requests/s, median {middle:5.2f} ms, 99th percentile {most:5.2f} ms, "
+        f"processor {processor:.3f} ms, {refits:4.1f} refits/s"
+    )
 
 
 def client(port: int, load: Load, start: float, span: float) -> tuple[list[float], Counter[str]]:
@@ -106,13 +112,13 @@ def refits(served: Served, port: int) -> Iterator[list[str]]:
             served.put_rows((len(versions) + 1) % VERSIONS)
             versions.append(ask(port, "POST", "/refit")["model"])
 
-    thread = Thread(target=refit)
-    thread.start()
-    try:
-        yield versions
-    finally:
-        ending.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        task = pool.submit(refit)
+        try:
+            yield versions
+        finally:
+            ending.set()
+        task.result()
 
 
 class Bench:
@@ -125,57 +131,53 @@ class Bench:
         self._servers = {
             (name, system): stack.enter_context(running(system, served.folder))
             for name, served in self._served.items()
-            for system in systems
+            for system in {SYSTEMS[system] for system in systems}
         }
         self._loads = {case: self._served[CASES[case][0]].load(CASES[case][1]) for case in cases}
         spawn = get_context("spawn")  # clients need nothing of this process
         self._pool = stack.enter_context(ProcessPoolExecutor(CLIENTS, spawn))
         list(self._pool.map(time.sleep, [0.5] * CLIENTS))  # starts them
 
-    def run(self, case: str, system: str, seconds: float, result: Result, *, refit: bool) -> None:
-        """Let all clients send requests, and add to the result."""
-        name = CASES[case][0]
-        port, process = self._servers[name, system]
+    def turn(self, case: str, system: str, seconds: float) -> Turn:
+        """Let all clients send requests to a server."""
+        name, turn = CASES[case][0], Turn()
+        port, process = self._servers[name, SYSTEMS[system]]
         [worker] = workers_of(process)
         with ExitStack() as stack:
-            refitted = stack.enter_context(refits(self._served[name], port)) if refit else []
-            start, before = time.monotonic() + 0.3, processor_seconds(worker)
+            is_refitting = system == "refitting"
+            versions = stack.enter_context(refits(self._served[name], port)) if is_refitting else []
+            start, before = time.monotonic() + 0.1, processor_seconds(worker)
             arguments = port, self._loads[case], start, seconds
-            tasks = [self._pool.submit(client, *arguments) for _ in range(CLIENTS)]
-            for task in tasks:
-                times, versions = task.result()
-                result.seconds += times
-                result.versions += versions
-            result.elapsed += time.monotonic() - start
-            result.processor += processor_seconds(worker) - before
-        result.refits += len(refitted)
+            for task in [self._pool.submit(client, *arguments) for _ in range(CLIENTS)]:
+                times, answered = task.result()
+                turn.seconds += times
+                turn.versions += answered
+            turn.elapsed = time.monotonic() - start
+            turn.processor = processor_seconds(worker) - before
+        turn.refits = len(versions)
+        return turn
 
 
 def results(
     cases: list[str], systems: list[str], seconds: float, rounds: int
-) -> dict[tuple[str, str, bool], Result]:
-    """Results by case, system, and whether it refits meanwhile."""
-    jobs = [(case, system, False) for case in cases for system in systems]
-    jobs += [(case, "fastmlp", True) for case in cases if "fastmlp" in systems]
-    found = {job: Result() for job in jobs}
+) -> dict[tuple[str, str], list[Turn]]:
+    """Turns by case and system, of so many seconds together."""
+    jobs = [(case, system) for case in cases for system in systems]
     with ExitStack() as stack:
         bench = Bench(stack, cases, systems)
-        for _ in range(rounds):
-            for case, system, refit in jobs:
-                bench.run(case, system, seconds / rounds, found[case, system, refit], refit=refit)
-    return found
+        turns = [[bench.turn(*job, seconds / rounds) for job in jobs] for _ in range(rounds)]
+    return dict(zip(jobs, map(list, zip(*turns, strict=True)), strict=True))
 
 
 def main() -> None:
     parser = options.parser_of(__file__, __doc__)
     options.add_names(parser, "--cases", CASES, CASES)
-    options.add_names(parser, "--systems", FILES, FILES)
+    options.add_names(parser, "--systems", SYSTEMS, SYSTEMS)
     options.add_count(parser, "--seconds", 60, "of load for each line, in all rounds")
-    options.add_count(parser, "--rounds", 3, "number of turns")
-    args: argparse.Namespace = parser.parse_args()
-    for key, result in results(args.cases, args.systems, args.seconds, args.rounds).items():
-        case, system, refit = key
-        print(f"{case:17}  {'refitting' if refit else system:12}  {result}")
+    options.add_count(parser, "--rounds", 15, "number of turns")
+    args = parser.parse_args()
+    for (case, system), turns in results(**vars(args)).items():
+        print(f"{case:16}  {system:12}  {line(turns)}")
 
 
 if __name__ == "__main__":

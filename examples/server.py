@@ -19,6 +19,7 @@ import multiprocessing
 import signal
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,10 +37,10 @@ from starlette.routing import Route
 import fastmlp
 from fastmlp import Trainer
 
-LARGEST = 16 << 20  # bytes of a request
-SECONDS = 1.0  # after which a model file that was replaced is seen
+MAX_BODY = 16 << 20  # bytes
 # Smaller requests are answered in the event loop: another thread costs more than their prediction.
-SMALL = 64 << 10
+SMALL_BODY = 64 << 10
+POLL_SECONDS = 1.0  # after which a model file that was replaced is seen
 BYTES = "application/octet-stream"
 
 
@@ -89,8 +90,8 @@ async def body_of(request: Request) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > LARGEST:
-            raise HTTPException(413, f"a request must have at most {LARGEST} bytes")
+        if len(body) > MAX_BODY:
+            raise HTTPException(413, f"a request must have at most {MAX_BODY} bytes")
     return bytes(body)
 
 
@@ -134,7 +135,7 @@ class Server:
         body = await body_of(request)
         arguments = self.model, method, body, request.headers.get("content-type", "")
         try:
-            if len(body) <= SMALL:
+            if len(body) <= SMALL_BODY:
                 return JSONResponse(answer(*arguments))
             return JSONResponse(await run_in_threadpool(answer, *arguments))
         except (ValueError, TypeError, FloatingPointError, RecursionError) as error:
@@ -156,7 +157,7 @@ class Server:
 
     def follow(self) -> None:
         """Take over models that other processes save."""
-        while not self.ending.wait(SECONDS):
+        while not self.ending.wait(POLL_SECONDS):
             try:
                 if self.stamp() != self.seen:
                     self.read()
@@ -186,6 +187,7 @@ def supervise(work: Callable[[], None], count: int) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # they wait for sigwait, none is lost
     workers = [start() for _ in range(count)]
     while signal.sigwait(signals) == signal.SIGCHLD:
+        time.sleep(0.1)  # workers that cannot start must not keep a processor busy
         workers = [worker if worker.is_alive() else start() for worker in workers]
     for worker in workers:
         worker.terminate()

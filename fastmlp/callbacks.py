@@ -168,8 +168,10 @@ class Checkpointer:
         self._best = math.inf
 
     def on_fit_begin(self, trainer: Any) -> None:
+        # An error now, rather than after an epoch.
+        os.stat(self._path.parent)
         if self._is_model_file:
-            trainer.file_content()  # an error now, rather than after an epoch
+            trainer.file_content()
 
     def __call__(self, trainer: Any, epoch: int, logs: Logs) -> None:
         if self._is_best(trainer.model_.extremes, logs) or not self._settings.best_only:

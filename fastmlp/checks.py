@@ -72,7 +72,9 @@ FRACTION = rule(float, "a number >= 0 and < 1", Real, lambda value: 0 <= value <
 RATIO = rule(float, "a number >= 0 and <= 1", Real, lambda value: 0 <= value <= 1)
 POSITIVE_RATIO = rule(float, "a number > 0 and <= 1", Real, lambda value: 0 < value <= 1)
 MONITOR = rule(str, "'auto' or the name of a recorded value", str, bool)
-PATH = rule(os.fspath, "a path", (str, os.PathLike), lambda value: bool(os.fspath(value)))
+PATH = rule(
+    os.fspath, "a path", (str, os.PathLike), lambda path: "\0" not in (os.fspath(path) or "\0")
+)
 FLAG = rule(bool, "True or False", (bool, np.bool_), lambda value: True)
 
 

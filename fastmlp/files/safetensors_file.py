@@ -60,7 +60,7 @@ def to_bytes(values: dict[str, Any], kinds: Kinds) -> bytes:
     return data
 
 
-def read_file(path: str | os.PathLike[str], kinds: Kinds, newest: int) -> dict[str, Any]:
+def read_file(path: str | os.PathLike[str], kinds: Kinds, formats: range) -> dict[str, Any]:
     """Read a file of the content that :func:`to_bytes` has made.
 
     Parameters
@@ -68,8 +68,8 @@ def read_file(path: str | os.PathLike[str], kinds: Kinds, newest: int) -> dict[s
     path : path
     kinds : mapping
         The dataclasses whose objects may occur, by name.
-    newest : int
-        The newest format that is known, of the entry "format".
+    formats : range
+        The known values of the entry "format".
 
     Raises
     ------
@@ -82,12 +82,12 @@ def read_file(path: str | os.PathLike[str], kinds: Kinds, newest: int) -> dict[s
     try:
         document, data = _read(name)
         found = document.get("format")
-        if type(found) is not int or found < 1:
+        if type(found) is not int or found < formats[0]:
             damaged(f"it has the format {found!r}")
-        if found > newest:
+        if found > formats[-1]:
             raise ModelFileError(
                 f"it was saved by a newer version of fastmlp: got format {found}, known are "
-                f"formats up to {newest}"
+                f"formats up to {formats[-1]}"
             )
         tensors = _tensors(data)
         del data

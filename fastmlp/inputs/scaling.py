@@ -173,6 +173,13 @@ class Scaling:
         }
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise ValueError("scaling that is not finite")
+        n_dims = {name: array.ndim for name, array in arrays.items()}
+        wanted = {"factor": min(1, n_dims["factor"]), "centre": 1, "points": 2, "levels": 2}
+        if n_dims != {name: wanted[name] for name in n_dims}:
+            raise ValueError(f"scaling by arrays of {n_dims} dimensions")
+        shapes = [np.shape(plain[name]) for name in ("points", "levels")]
+        if shapes[0] != shapes[1] or 0 in shapes[0]:
+            raise ValueError(f"quantiles of shapes {shapes}")
         if arrays["factor"].ndim == 0:
             arrays.pop("factor")
         bins = None if plain["bins"] is None else Bins.from_plain(plain["bins"])

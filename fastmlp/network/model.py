@@ -204,7 +204,10 @@ class Model:
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Model":
         """The model restored from :meth:`plain`; raises some exception for anything else."""
-        networks = {name: plain[name] and Network.from_plain(plain[name]) for name in _NETWORKS}
+        networks: dict[str, Any] = {
+            name: None if plain[name] is None else Network.from_plain(plain[name])
+            for name in _NETWORKS
+        }
         network, encoding = networks["network"], Encoding.from_plain(plain["encoding"])
         sizes = (encoding.inputs.count, encoding.outputs.count)
         if sizes != (network.layer_sizes[0], network.layer_sizes[-1]):
@@ -217,9 +220,9 @@ class Model:
         rest = {
             "averaged": int(plain["averaged"]), "digest": int(plain["digest"]),
             "monitored": tuple(map(float, plain["monitored"])),
-            "best": plain["best"] and _best(*plain["best"]),
+            "best": None if plain["best"] is None else _best(*plain["best"]),
             "rate": None if plain["rate"] is None else float(plain["rate"]),
-            "split": plain["split"] and _split(*plain["split"]),
+            "split": None if plain["split"] is None else _split(*plain["split"]),
             "extremes": {str(k): (float(a), float(b)) for k, (a, b) in plain["extremes"].items()},
             "mean_weight": MeanWeight.from_plain(*plain["mean_weight"]),
         }  # fmt: skip
@@ -235,6 +238,8 @@ def _best(monitor: Any, epoch: Any, value: Any) -> Best:
 
 
 def _split(seed: Any, n_rows: Any, fraction: Any, kind: Any) -> Split:
+    if kind not in ("last", "shuffled", "stratified"):
+        raise ValueError(f"a split that is {kind!r}")
     return Split(int(seed), int(n_rows), float(fraction), str(kind))
 
 

@@ -14,6 +14,8 @@ from ..optimizers import OPTIMIZERS
 from ..schedules import SCHEDULES
 from .saved_state import FORMAT, State
 
+# Those of files; before 7 there were none.
+_FORMATS = range(7, FORMAT + 1)
 # The objects that settings may be.
 _KINDS = {
     kind.__name__: kind
@@ -49,14 +51,14 @@ def content_of(model: Any, wanted: type, values: State) -> bytes:
 def warn_of_callbacks(callbacks: Sequence[Any]) -> None:
     """Warn of callbacks, which a file leaves out."""
     if callbacks:
-        names = ", ".join(reprlib.repr(callback) for callback in callbacks)
+        names = ", ".join(getattr(each, "__qualname__", reprlib.repr(each)) for each in callbacks)
         again = "fastmlp.load(path, callbacks=...) sets them again"
         warn(f"the file is without the callbacks, {names}: {again}", UserWarning)
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[str, State]:
     """The name of the class whose object was saved, and its values; raises as ``fastmlp.load``."""
-    values = read_file(path, _KINDS, FORMAT)
+    values = read_file(path, _KINDS, _FORMATS)
     return str(values.pop("kind", None)), values
 
 

@@ -95,18 +95,22 @@ class Network:
         dtype = check_setting("dtype", plain["dtype"])
         weights = check_weights(plain["weights"], dtype=dtype)
         activations = tuple(check_setting("activation", plain["activations"]))
-        network = cls(weights, dtype, activations).restarted(plain["rule"])
-        state = np.zeros_like(network.state)
+        network, rule = cls(weights, dtype, activations), plain["rule"]
+        if len(activations) != len(network.layer_sizes) - 2:
+            raise ValueError(f"activations {activations} of the layers {network.layer_sizes}")
+        state = aligned_zeros(RULES[rule].state_vectors * network._weight_count, dtype)
         n_features, *hidden, n_outputs = network.layer_sizes
         vectors = state.reshape(-1, network._weight_count)
         for vector, arrays in zip(vectors, plain["state"], strict=True):
-            vector[:] = network._pack(
-                check_weights(
-                    arrays, n_features=n_features, n_outputs=n_outputs, hidden=tuple(hidden),
-                    dtype=dtype,
-                )
-            )  # fmt: skip
-        return network.trained(network.packed, state, int(plain["updates"]))
+            checked = check_weights(
+                arrays,
+                n_features=n_features,
+                n_outputs=n_outputs,
+                hidden=tuple(hidden),
+                dtype=dtype,
+            )
+            network._pack(checked, vector)
+        return changed(network, rule=rule, state=state, updates=int(plain["updates"]))
 
     def _first_state(self, rule: str) -> Floats:
         state = aligned_zeros(RULES[rule].state_vectors * self._weight_count, self.dtype)
@@ -114,15 +118,21 @@ class Network:
             state += RULES[rule].first_state
         return state
 
-    def _pack(self, weights: Sequence[npt.NDArray[Any]]) -> Floats:
-        packed = aligned_zeros(self._weight_count, self.dtype)
+    def _pack(self, weights: Sequence[npt.NDArray[Any]], packed: Floats | None = None) -> Floats:
+        """Pack weights into new memory, or into zeros that are given."""
+        if packed is None:
+            packed = aligned_zeros(self._weight_count, self.dtype)
         for layer, W, b in zip(self._layers[1:], weights[::2], weights[1::2], strict=True):
             matrix, bias = self._arrays(packed, layer)
             if bias is None:
-                panels, rows, panel = matrix.shape
-                padded = np.zeros((rows, panels * panel), self.dtype)
-                padded[:-1, : b.size], padded[-1, : b.size] = W, b
-                matrix[...] = padded.reshape(rows, panels, panel).swapaxes(0, 1)
+                # Without a padded copy of W, as models of any size are read from files.
+                panel = matrix.shape[2]
+                whole, rest = divmod(b.size, panel)
+                end = b.size - rest
+                matrix[:whole, :-1] = W[:, :end].reshape(len(W), whole, panel).swapaxes(0, 1)
+                matrix[:whole, -1] = b[:end].reshape(whole, panel)
+                if rest:
+                    matrix[whole, :-1, :rest], matrix[whole, -1, :rest] = W[:, end:], b[end:]
             else:
                 matrix[:, : len(W)], bias[...] = W.T, b
         return packed

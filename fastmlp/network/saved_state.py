@@ -3,6 +3,7 @@
 Independent of the machine.
 """
 
+import math
 import pickle
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -33,8 +34,12 @@ def plain_state(model: Model | None, history: History, attributes: Mapping[str, 
     n_epochs = attributes["n_iter_"]
     return {
         "format": FORMAT,
-        "attributes": dict(attributes),
-        "history": {name: values[:n_epochs] for name, values in history.items()},
+        "attributes": {**attributes, "stop_training": bool(attributes["stop_training"])},
+        # A list of the user's own may be shorter.
+        "history": {
+            name: [*values[:n_epochs], *[math.nan] * (n_epochs - len(values))]
+            for name, values in history.items()
+        },
         "model": model and model.plain(),
     }
 
@@ -56,6 +61,7 @@ def with_settings(state: Any, own: State) -> State:
     attributes = state.get("attributes") if isinstance(state, Mapping) else None
     if not isinstance(attributes, dict) or set(attributes) & set(SETTINGS):
         raise ValueError("state must be what get_state gave; got something else")
+    _check_format(state)
     settings = {k: v for k, v in own["attributes"].items() if k not in attributes}
     return {**state, "attributes": settings | attributes}
 
@@ -68,24 +74,31 @@ def restored(state: Any) -> tuple[dict[str, Any], History, Model | None]:
     ValueError
         If the state has an unknown format, or is damaged.
     """
-    got = state.get("format") if isinstance(state, dict) else None
+    _check_format(state)
+    try:
+        attributes = dict(state["attributes"])
+        history = History({name: [*map(float, v)] for name, v in state["history"].items()})
+        model = None if state["model"] is None else Model.from_plain(state["model"])
+        if missing := {*SETTINGS, "n_iter_", "stop_training"} - set(attributes):
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        for name, check in _OF_LAST_FIT.items():
+            attributes[name] = check(name, attributes[name])
+        n_epochs = attributes["n_iter_"]
+        if model and model.best and model.best.epoch >= n_epochs:
+            raise ValueError(f"its best epoch is {model.best.epoch} of {n_epochs}")
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"the saved state of this trainer is damaged: {what}") from error
+    return attributes, history, model
+
+
+def _check_format(state: Any) -> None:
+    got = state.get("format") if isinstance(state, Mapping) else None
     if type(got) is not int or got != FORMAT:
         raise ValueError(
             f"this trainer was saved by another version of fastmlp: got format {got!r}, "
             f"known is {FORMAT}"
         )
-    try:
-        attributes = dict(state["attributes"])
-        history = History({name: [*map(float, v)] for name, v in state["history"].items()})
-        model = state["model"] and Model.from_plain(state["model"])
-        if missing := {*SETTINGS, "n_iter_", "stop_training"} - set(attributes):
-            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-        for name, check in _OF_LAST_FIT.items():
-            attributes[name] = check(name, attributes[name])
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise ValueError(f"the saved state of this trainer is damaged: {what}") from error
-    return attributes, history, model
 
 
 class _Nowhere:

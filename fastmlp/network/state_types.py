@@ -68,7 +68,8 @@ def array(n_dims: int, *dtypes: Any) -> Test:
 
     def test(value: Any) -> bool:
         fits = isinstance(value, np.ndarray) and value.ndim == n_dims
-        return fits and (not dtypes or value.dtype in dtypes)
+        # Of any order of bytes, as a state may come from another machine.
+        return fits and (not dtypes or value.dtype.newbyteorder("=") in dtypes)
 
     return test
 
@@ -80,6 +81,25 @@ _network = record(
     dtype=_text, activations=each(tuple, _text), weights=_weights, rule=_text, updates=integer,
     state=each(list, _weights),
 )  # fmt: skip
+
+
+def _is_name(value: Any) -> bool:
+    nested = type(value) is tuple and all(map(_is_name, value))
+    return nested or type(value) in (str, int, float)
+
+
+def _names(value: Any) -> bool:
+    return array(1, object)(value) and all(map(_is_name, value))
+
+
+def _auto(value: Any) -> bool:
+    if type(value) is not dict or not value.keys() <= {*SETTINGS, "patience"}:
+        return False
+    for name in value.keys() - {"patience"}:
+        check_setting(name, value[name])
+    return optional(integer)(value.get("patience"))
+
+
 _columns = record(
     n_given=integer,
     categories=each(list, row(list, integer, each(list, is_a(str, int, float, bool)))),
@@ -91,7 +111,7 @@ _scaling = record(
     centre=optional(_vector), points=optional(_rows), levels=optional(_rows),
     bins=optional(record(ends=array(1, np.int64), slopes=_vector, offsets=_vector)),
 )  # fmt: skip
-_inputs = record(columns=_columns, names=optional(array(1, object)), scaling=_scaling)
+_inputs = record(columns=_columns, names=optional(_names), scaling=_scaling)
 _outputs = record(
     loss=is_a(dict), count=integer, classes=optional(array(1)), centre=_vector, spread=_vector,
     flat=_flag, label_smoothing=number, least_probability=number,
@@ -117,6 +137,17 @@ _model = record(
 )
 
 
+def check_values(state: State) -> None:
+    """Check the types in a state, but for settings and further attributes; raises as
+    :func:`check_types`."""
+    if not _state(state):
+        raise ValueError(f"its parts are {reprlib.repr(sorted(state))}")
+    n_epochs = state["attributes"]["n_iter_"]
+    longest = max(map(len, state["history"].values()), default=0)
+    if longest > n_epochs:
+        raise ValueError(f"its history has {longest} epochs in place of {n_epochs}")
+
+
 def check_types(state: State, trainer: type) -> None:
     """Check the types in the state of a trainer, of type ``trainer``, and its settings.
 
@@ -127,10 +158,7 @@ def check_types(state: State, trainer: type) -> None:
     TypeError, ValueError
         That names a value of a wrong type.
     """
-    _state(state)
-    n_epochs, lengths = state["attributes"]["n_iter_"], set(map(len, state["history"].values()))
-    if lengths - {n_epochs}:
-        raise ValueError(f"its history has {lengths} epochs in place of {n_epochs}")
+    check_values(state)
     for name, value in state["attributes"].items():
         if name in SETTINGS:
             check_setting(name, value)
@@ -161,7 +189,7 @@ def check_requests(value: Any) -> None:
 
 def _attributes(value: Any) -> bool:
     wanted = {
-        "n_iter_": integer, "best_epoch_": integer, "stop_reason_": _text, "auto_": is_a(dict),
+        "n_iter_": integer, "best_epoch_": integer, "stop_reason_": _text, "auto_": _auto,
         "stop_training": is_a(bool, np.bool_),
     }  # fmt: skip
     if type(value) is not dict or not value.keys() >= {*SETTINGS, *wanted}:

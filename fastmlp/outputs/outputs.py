@@ -70,6 +70,11 @@ class Outputs:
         outputs = cls(**attributes)
         if not (np.isfinite(outputs.centre).all() and (outputs.spread > 0).all()):
             raise ValueError(f"centre {outputs.centre} and spread {outputs.spread} of targets")
+        columns, left = divmod(outputs.count, loss.count)
+        if left or (loss.is_numeric and outputs.flat and columns != 1):
+            raise ValueError(f"{outputs.count} outputs of {loss}")
+        if not (0 <= outputs.label_smoothing < 1 and 0 <= outputs.least_probability < 0.5):
+            raise ValueError(f"probabilities of {outputs}")
         if outputs.classes is None:
             return outputs
         count = 2 if outputs.kind == "pair" else outputs.count

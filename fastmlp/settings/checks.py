@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import Callback, EarlyStopping
-from ..checks import COUNT, FRACTION, NOT_NEGATIVE, RATE, Check, named, one_of, rule
+from ..checks import FRACTION, NOT_NEGATIVE, RATE, Check, named, one_of, rule
 from ..did_you_mean import did_you_mean
 from ..kernels.plugins.activations import ACTIVATIONS
 from ..losses import LOSSES, Loss
@@ -23,6 +23,8 @@ INITIALIZERS = (
 LEARNED_SCALINGS = ("standard", "robust", "piecewise", "quantile", "max_abs")
 
 _ACTIVATION = one_of(tuple(ACTIVATIONS))["check"]
+# What numpy can count, times what it can index.
+_UNITS = rule(int, "an integer >= 1 and < 2**31", Integral, lambda value: 1 <= value < 2**31)
 _FACTOR = rule(float, "a finite number", Real, math.isfinite)
 _DTYPES = ("float32", "float64", np.float32, np.float64)
 
@@ -64,7 +66,7 @@ def _one_or_each(name: str, value: Any, check: Check) -> Any:
 
 def hidden_units(name: str, value: Any) -> tuple[int, ...]:
     """Number of units of each hidden layer, as a tuple."""
-    units = _one_or_each(name, value, COUNT["check"])
+    units = _one_or_each(name, value, _UNITS["check"])
     return units if isinstance(units, tuple) else (units,)
 
 

@@ -111,7 +111,7 @@ def test_settings(times: int) -> None:
         model = fitted(epochs=2)
         before = snapshot(model)
         error = attempt(lambda: setattr(model, name, value))
-        if error is None and not (name == "epochs" and value > 100):
+        if error is None and not (name == "epochs" and value == 10**30):
             before = snapshot(model)
             error = attempt(lambda: model.fit(X, Y))
         if isinstance(error, TypeError | ValueError):
@@ -163,26 +163,26 @@ def test_states(times: int) -> None:
 
 
 def test_paths(times: int, tmp_path: Path) -> None:
-    """Of the callbacks that write files."""
+    """Callbacks that write files find out before the training."""
 
     @trials(20, times)
     @given(
         kind=st.sampled_from([Checkpoint, CSVLog]),
-        path=st.sampled_from([*ANYTHING, "", "/", "no/such/folder/x", "a\0b", "x" * 5000]),
+        path=st.sampled_from([*ANYTHING, "/", "no/such/folder/x", "a\0b", "x" * 5000]),
     )
     def run(kind: Any, path: Any) -> None:
         model = fitted()
         before = snapshot(model)
-        if isinstance(path, str | bytes):
-            path = str(tmp_path / "missing" / path.strip("/")) if isinstance(path, str) else path
+        if isinstance(path, str) and path:
+            path = str(tmp_path / "missing" / path.strip("/"))
         try:
             model.callbacks = kind(path)
             model.fit(X, Y)
-        except (TypeError, ValueError):
-            assert snapshot(model) == before, path
-        except OSError as error:
-            assert "missing" in str(error)
-            assert model.stop_reason_ == ("exception" if kind is Checkpoint else "epochs")
+        except (TypeError, ValueError, OSError):
+            model.callbacks = ()
+            assert snapshot(model) == before, (kind, path[:99])
+        else:
+            raise AssertionError(f"{path!r} was written")
 
     run()
 

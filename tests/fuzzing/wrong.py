@@ -26,9 +26,10 @@ def always(value: Any) -> Callable[[Generator, Any], Any]:
 
 
 NOT_ARRAYS = {
-    "None": always(None), "a dict": always({"a": 1}), "a set": always({1, 2}), "text": always("abc"),
-    "bytes": always(b"abc"), "a function": always(len), "a class": always(int),
-    "an object": always(object()), "a generator": lambda rng, good: (row for row in good),
+    "None": always(None), "a dict": always({"a": 1}), "a set": always({1, 2}),
+    "text": always("abc"), "bytes": always(b"abc"), "a function": always(len),
+    "a class": always(int), "an object": always(object()),
+    "a generator": lambda rng, good: iter(good),
     "a number": always(3.0), "a range of dates": lambda rng, good: good.astype("datetime64[s]"),
     "complex": lambda rng, good: good + 1j, "ragged": lambda rng, good: [[1, 2], [3]],
     "nothing": always([]), "deep": always([[[[1.0]]]]),
@@ -38,7 +39,9 @@ NOT_ARRAYS = {
 
 def of_the_first(ways: dict[str, Callable[[Generator, Any], Any]]) -> dict[str, Any]:
     """For sequences of arrays: what is made of the first array takes the place of all."""
-    return {k: lambda rng, good, way=way: way(rng, np.asarray(good[0])) for k, way in ways.items()}
+    return {
+        k: lambda rng, good, way=way: way(rng, np.atleast_1d(good[0])) for k, way in ways.items()
+    }
 
 
 ROWS = {
@@ -129,9 +132,10 @@ def _replaced(rng: Generator, good: list[Any], change: Callable[[Any], Any]) -> 
 
 # Values of a leaf of a state, or of a setting: of any type, most of them wrong.
 ANYTHING: list[Any] = [
-    None, True, False, 0, 1, -1, 2, 10**30, -(10**30), 0.5, -0.5, NAN, INF, 1e300, "", "abc", "auto", b"x", (), [], {},
-    [1, 2], (0.1, "a"), {"a": 1}, object(), len, int, 1j, np.zeros(3), np.zeros((2, 2), np.int8), np.float32(2), {1},
-    np.array(["a"]), np.array([None]), [[]], "relu", "adam", ("relu", "adam"), range(3), np.array([NAN]), np.zeros(0),
+    None, True, False, 0, 1, -1, 2, 10**30, -(10**30), 0.5, -0.5, NAN, INF, 1e300, "", "abc",
+    "auto", "relu", "adam", b"x", (), [], {}, {1}, [1, 2], (0.1, "a"), ("relu", "adam"), {"a": 1},
+    [[]], object(), len, int, 1j, range(3), np.float32(2), np.zeros(0), np.zeros(3),
+    np.zeros((2, 2), np.int8), np.array(["a"]), np.array([None]), np.array([NAN]),
 ]  # fmt: skip
 
 

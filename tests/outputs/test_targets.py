@@ -76,6 +76,19 @@ def test_the_unit_of_targets_does_not_matter(name: str, unit: str, dtype: str) -
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*still fell:fastmlp.FitWarning")
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+def test_validation_rows_teach_nothing(loss: str) -> None:
+    """The unit is that of the training rows."""
+    Y = np.exp(UNIT[:, 0])
+    far = np.where(np.arange(ROWS) < 45, Y, 1e6 * Y)
+    options: dict[str, Any] = {"validation_fraction": 0.25, "validation_split": "last"}
+    one, other = (trainer(loss, **options).fit(X, numbers) for numbers in (Y, far))
+    assert one.history["val_loss"] != other.history["val_loss"]
+    for got, wanted in zip(one.get_weights(), other.get_weights(), strict=True):
+        assert np.array_equal(got, wanted)
+
+
 @pytest.mark.parametrize("name", ["squared_error", "absolute_error", "huber", "quantile"])
 def test_columns_have_units_of_their_own(name: str) -> None:
     loss_of = LOSSES_OF_NUMBERS[name][0]

@@ -16,7 +16,7 @@ from tests.helpers.basics import needs_compiler
 FOLDER = Path(__file__).parents[2] / "examples"
 SCRIPTS = (
     "regression", "imbalanced", "overfitting", "early_stopping", "search", "resume",
-    "keras_and_pytorch",
+    "keras_and_pytorch", "monte_carlo",
 )  # fmt: skip
 
 
@@ -163,6 +163,19 @@ def test_weights_move_between_systems(tmp_path: Path) -> None:
     gaps = [float(line.rpartition(" ")[2]) for line in lines if "difference" in line]
     assert len(gaps) == len(systems) - 1
     assert max(gaps) < 1e-5
+
+
+@pytest.mark.full
+@needs_compiler
+def test_a_compiled_walk_goes_further(tmp_path: Path) -> None:
+    text = printed("monte_carlo", tmp_path)
+    assert numbers_of(text, "the network explains")[0] > 99
+    (slow, _, far), (fast, _, near) = (
+        numbers_of(text, f"{name}:") for name in ("in Python", "compiled")
+    )
+    assert fast > 5 * slow
+    assert near < far
+    assert near < 0.05
 
 
 @pytest.mark.full

@@ -82,7 +82,7 @@ def test_the_tests_have_the_folders_of_the_package() -> None:
         {path.parent.relative_to(top) for path in top.rglob("*.py")}
         for top in (ROOT, ROOT.parent / "tests")
     ]
-    assert folders[1] - folders[0] == {Path("helpers"), Path("project")}
+    assert folders[1] - folders[0] == {Path("fuzzing"), Path("helpers"), Path("project")}
     assert folders[0] <= folders[1]
 
 

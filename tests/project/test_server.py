@@ -3,6 +3,9 @@
 import importlib.util
 import json
 import os
+import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +34,9 @@ client_of = pytest.importorskip("starlette.testclient").TestClient
 pytestmark = needs_compiler
 
 SCRIPT = ROOT / "examples" / "server.py"
+# The script imports the very fastmlp that the tests import, installed or not.
+PATHS = filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(PATHS)}
 BYTES = {"Content-Type": "application/octet-stream"}
 X = np.random.default_rng(0).uniform(-1, 1, (300, 3)).astype(np.float32)
 LABELS = np.where(X[:, 0] > X[:, 1], "right", "left")
@@ -82,7 +88,7 @@ def test_answers_are_those_of_the_trainer(client: Any) -> None:
 def test_many_rows(client: Any, server: ModuleType) -> None:
     """They are answered in another thread."""
     rows = np.tile(X, (100, 1))
-    assert rows.nbytes > server.SMALL
+    assert rows.nbytes > server.SMALL_BODY
     answer = client.post("/predict", content=rows.tobytes(), headers=BYTES).json()
     assert answer["predictions"] == trainer().fit(X, LABELS).predict(rows).tolist()
     rows[-1, 2] = np.nan
@@ -143,7 +149,7 @@ def test_bytes_that_are_no_rows(client: Any) -> None:
 def test_a_large_body_is_refused(
     client: Any, server: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "LARGEST", 100)
+    monkeypatch.setattr(server, "MAX_BODY", 100)
     assert client.post("/predict", content=bytes(96), headers=BYTES).status_code == 200
     assert client.post("/predict", content=bytes(108), headers=BYTES).status_code == 413
 
@@ -173,11 +179,24 @@ def test_a_refit_replaces_the_model_and_its_file(client: Any, path: Path) -> Non
     assert client.get("/health").json()["model"] == version != before
 
 
+def test_a_refit_that_fails_leaves_the_model(server: ModuleType, path: Path) -> None:
+    np.savez(path.with_name("data.npz"), X=X * np.nan, y=LABELS)
+    app = server.Server(path, path.with_name("data.npz")).app
+    with client_of(app, raise_server_exceptions=False) as client:
+        before, content = client.get("/health").json(), path.read_bytes()
+        assert client.post("/refit").status_code == 500
+        assert client.get("/health").json() == before
+        assert path.read_bytes() == content
+        np.savez(path.with_name("data.npz"), X=X, y=LABELS[::-1])
+        assert client.post("/refit").status_code == 200
+        assert client.get("/health").json() != before
+
+
 def test_a_file_that_is_replaced_is_taken_over(
     server: ModuleType, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     """Not one that is damaged."""
-    monkeypatch.setattr(server, "SECONDS", 0.01)
+    monkeypatch.setattr(server, "POLL_SECONDS", 0.01)
     with client_of(server.Server(path).app) as client:
 
         def version() -> Any:
@@ -202,17 +221,23 @@ def wait_until(condition: Any) -> None:
 
 
 @contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A server, which must end without an error."""
+    try:
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+@contextmanager
 def process(path: Path, workers: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The server as it is started from a shell; it must end without an error."""
+    """The server as it is started from a shell, and its port."""
     port = served.free_port()
     command = [sys.executable, str(SCRIPT), str(path), f"--port={port}", f"--workers={workers}"]
-    started = subprocess.Popen(command)
-    try:
+    with ended(subprocess.Popen(command, env=ENVIRONMENT)) as started:
         served.wait_for(port, started)
         yield started, port
-    finally:
-        started.terminate()
-        assert started.wait(30) == 0
 
 
 @pytest.mark.costly
@@ -237,6 +262,31 @@ def test_a_request_that_has_begun_is_answered(path: Path, ending: int) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the docs use curl")
+def test_the_commands_of_the_docs(tmp_path: Path) -> None:
+    """As a reader would type them, but for the port."""
+    text = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
+    assert [language for language, _ in blocks] == ["python", "sh", "sh", "dockerfile"]
+    (_, save), (_, start), (_, requests), _ = blocks
+    subprocess.run([sys.executable, "-c", save], cwd=tmp_path, check=True, env=ENVIRONMENT)
+    port = served.free_port()
+    start = start.replace("examples/server.py", str(SCRIPT)).replace("8000", str(port))
+    command = [sys.executable, *start.split()[1:]]
+    with ended(subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT)) as started:
+        served.wait_for(port, started)
+        answers = []
+        for line in requests.replace("8000", str(port)).splitlines():
+            done = subprocess.run(shlex.split(line), capture_output=True, check=True)
+            answers.append(json.loads(done.stdout))
+    predicted, probable, refitted, _ = answers
+    assert predicted["predictions"] == ["same sign", "opposite"]
+    assert probable["classes"] == ["opposite", "same sign"]
+    assert probable["probabilities"][0][1] > 0.9
+    assert refitted["model"] == predicted["model"]  # of the same rows
+
+
+@pytest.mark.full
 def test_a_worker_that_dies_is_replaced(path: Path) -> None:
     with process(path, 2) as (started, port):
         first, second = served.workers_of(started.pid)
@@ -251,10 +301,10 @@ def test_under_load() -> None:
     """The benchmark ends with an error where an answer is not right."""
     for name in ("onnxruntime", "sklearn", "onnx"):
         pytest.importorskip(name)
-    case = "20-64-3, JSON"
-    results = serving.results([case], [*served.FILES], seconds=3, rounds=1)
-    for result in results.values():
-        assert len(result.seconds) >= serving.CLIENTS
-    quiet, refitted = (results[case, "fastmlp", refit] for refit in (False, True))
+    case = "20-64-3 JSON"
+    turns = serving.results([case], [*serving.SYSTEMS], seconds=3, rounds=1)
+    for [turn] in turns.values():
+        assert len(turn.seconds) >= serving.CLIENTS
+    [quiet], [refitted] = (turns[case, system] for system in ("fastmlp", "refitting"))
     assert len(quiet.versions) == 1 < len(refitted.versions) <= served.VERSIONS
     assert (quiet.refits, refitted.refits > 1) == (0, True)

@@ -492,7 +492,9 @@ def test_a_list_that_changes_in_place_is_checked_again() -> None:
     assert model.layer_sizes_ == (4, 8, 3)
     assert model.fit(X, Y).layer_sizes_ == (4, 8, 5, 3)
     sizes.append("wide")
-    with pytest.raises(TypeError, match=r"hidden\[2\] must be an integer >= 1; got 'wide'"):
+    with pytest.raises(
+        TypeError, match=r"hidden\[2\] must be an integer >= 1 and < 2\*\*31; got 'wide'"
+    ):
         model.fit(X, Y)
     assert model.layer_sizes_ == (4, 8, 5, 3)
     callbacks: list[Any] = []

@@ -1,9 +1,8 @@
 """The interface to Numba and llvmlite, which no other module of fastmlp imports.
 
-Public names (``ir``, ``types``, ``intrinsic``, ``register_jitable``, ``prange``,
-``from_dtype``, ``NumbaTypeError``) are passed on. Private
-or deprecated ones are behind functions: compilation, linking, the calling convention, the target,
-the compiler's lock, the cache folder and threads. If Numba changes one, only this file changes.
+Public names, those of ``__all__``, are passed on. Private or deprecated ones are behind functions:
+compilation, linking, the calling convention, the target, the compiler's lock, the cache folder and
+threads. If Numba changes one, only this file changes.
 
 Call functions that take locks of Numba or llvmlite through ``undisturbed``.
 """
@@ -23,28 +22,19 @@ import llvmlite
 import llvmlite.binding as llvm
 import numba
 from llvmlite import ir
-from numba import from_dtype, prange, types
-from numba.core import cgutils, config
+from numba import extending, from_dtype, prange, types
+from numba.core import config
 from numba.core.caching import CompileResultCacheImpl
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.errors import NumbaTypeError
 from numba.core.imputils import lower_constant
 from numba.core.registry import cpu_target
-from numba.extending import (
-    NativeValue,
-    intrinsic,
-    lower_builtin,
-    models,
-    overload_method,
-    register_jitable,
-    register_model,
-    typeof_impl,
-    unbox,
-)
+from numba.extending import intrinsic, register_jitable
 from numba.np.ufunc import parallel
 
 __all__ = [
-    "NumbaTypeError", "from_dtype", "intrinsic", "ir", "prange", "register_jitable", "types",
+    "NumbaTypeError", "extending", "from_dtype", "intrinsic", "ir", "lower_constant",
+    "prange", "register_jitable", "types",
 ]  # fmt: skip
 
 # The newest versions that the tests have passed with.
@@ -274,56 +264,3 @@ def tbb_launcher() -> Callable[[int], None] | None:
             launch = import_module("numba.np.ufunc.tbbpool").launch_threads
             return ctypes.PYFUNCTYPE(None, ctypes.c_int)(launch)
     return None
-
-
-# ------------------------------------------------------------------------- types of other code
-
-
-def register_type(python_type: type, numba_type: type, call: Callable[..., Any]) -> None:
-    """Let compiled code take objects of a Python type, as arguments and as constants, and call
-    them: ``call`` is an overload, whose first argument is the object.
-
-    The object has attributes ``numba_type`` and ``network``, the address that :func:`address_of`
-    gives. An argument is kept alive while compiled code holds it, a constant by ``pin()``.
-    """
-    typeof_impl.register(python_type)(lambda value, _: value.numba_type)
-    overload_method(numba_type, "__call__")(call)
-
-    @lower_builtin(numba_type, numba_type, types.VarArg(types.Any))
-    def called(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return context.get_function((numba_type, "__call__"), sig)(builder, args)
-
-    @register_model(numba_type)
-    class Model(models.StructModel):  # type: ignore[misc]
-        def __init__(self, manager: Any, kind: Any) -> None:
-            owner = types.MemInfoPointer(types.voidptr)
-            super().__init__(manager, kind, [("owner", owner), ("address", types.int64)])
-
-    @unbox(numba_type)
-    def take(kind: Any, value: Any, c: Any) -> Any:
-        taken = cgutils.create_struct_proxy(kind)(c.context, c.builder)
-        number = c.pyapi.object_getattr_string(value, "network")
-        taken.address = c.pyapi.long_as_longlong(number)
-        c.pyapi.decref(number)
-        pointer = c.builder.inttoptr(taken.address, cgutils.voidptr_t)
-        taken.owner = c.pyapi.nrt_meminfo_new_from_pyobject(pointer, value)
-        return NativeValue(taken._getvalue())
-
-    @lower_constant(numba_type)
-    def constant(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-        made = cgutils.create_struct_proxy(kind)(context, builder)
-        # Numba then refuses to keep the caller on disk, where the address would be an old one.
-        pointer = context.add_dynamic_addr(builder, value.pin(), info="a network")
-        made.address = builder.ptrtoint(pointer, ir.IntType(64))
-        made.owner = cgutils.get_null_value(made.owner.type)
-        return made._getvalue()
-
-
-@intrinsic
-def address_of(typing_context, value):
-    """The address of an object of a type of :func:`register_type`."""
-
-    def emit(context, builder, sig, args):
-        return cgutils.create_struct_proxy(sig.args[0])(context, builder, args[0]).address
-
-    return types.int64(value), emit

@@ -38,12 +38,11 @@ def _compiled() -> CFunctions:
     module = ir.Module("c_functions")
     for define in (_call, _rows, _integrand):
         define(module)
-    addresses = backend.linked(module)
-    return CFunctions(*(addresses[f"fastmlp_{name}"] for name in CFunctions._fields))
+    return CFunctions(**backend.linked(module))
 
 
 def _function(module: Any, name: str, result: Any, kinds: list[Any]) -> tuple[Any, tuple[Any, ...]]:
-    function = ir.Function(module, ir.FunctionType(result, kinds), f"fastmlp_{name}")
+    function = ir.Function(module, ir.FunctionType(result, kinds), name)
     return ir.IRBuilder(function.append_basic_block()), function.args
 
 

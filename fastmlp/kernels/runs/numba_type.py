@@ -5,25 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from ..language.backend import (
-    NumbaTypeError,
-    address_of,
-    from_dtype,
-    register_jitable,
-    register_type,
-    types,
-)
+from ..language.backend import NumbaTypeError, from_dtype, register_jitable, types
 from ..language.elements import int64s
-from ..language.records import CALL
+from ..language.python_objects import address_of, register_type
 from ..plugins.given_rows import KINDS
 from .calls import call_at_address
 
 # Counts changes of the fields that callers read and of the arguments of ``call_network``: callers
 # that Numba has kept on disk with another number are compiled anew.
 PROTOCOL = 1
-ENTRY, FEATURES, COLUMNS = (
-    list(CALL.fields or ()).index(n) for n in ("entry", "features", "columns")
-)
+ENTRY, FEATURES, COLUMNS = range(3)  # the first fields of the record
 
 _KINDS = {from_dtype(dtype): kind for dtype, kind in KINDS.items()}
 
