@@ -84,6 +84,7 @@ def fit_many(
     running: set[int] = set()  # threads
 
     def fit(number: int) -> None:
+        set_member(Member(group, number, None, None))  # an interrupt ends the copying, too
         x, y, weights = (gather_rows(data, chosen[number]) for data in (X, Y, sample_weight))
         set_member(Member(group, number, y, loss))
         trainers[number].fit(x, y, sample_weight=weights, validation_data=validation_data)

@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from scipy import optimize
@@ -17,23 +17,40 @@ from ..frozen import changed
 from ..network.model import Model
 from .scikit_learn import threadpool_controller
 
+T = TypeVar("T")
+
 _lock = threading.Lock()
-_limits: list[Any] = []  # what ends the limit, and an element for each user of it
+_users: set[object] = set()
+_counts: list[tuple[Any, int]] = []  # the libraries, and their threads before the first user
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Limit BLAS to one thread, until the last of overlapping contexts ends."""
-    with _lock:
-        limit = _limits[0] if _limits else threadpool_controller().limit(limits=1, user_api="blas")
-        _limits.append(limit)
+def on_one_blas_thread(work: Callable[[], T]) -> T:
+    """What ``work`` returns, with BLAS on one thread until the last of overlapping calls ends."""
+    user = object()
     try:
-        yield
-    finally:
         with _lock:
-            _limits.pop()
-            if not _limits:
-                limit.restore_original_limits()
+            if not _counts:
+                pools = threadpool_controller().select(user_api="blas").lib_controllers
+                _counts.extend((pool, pool.num_threads) for pool in pools)
+            _users.add(user)
+            for pool, _ in _counts:
+                pool.set_num_threads(1)
+        return work()
+    finally:
+        interrupt: BaseException | None = None
+        while True:
+            try:
+                with _lock:
+                    _users.discard(user)
+                    if not _users:
+                        for pool, count in _counts:
+                            pool.set_num_threads(count)
+                        _counts.clear()
+                break
+            except KeyboardInterrupt as error:  # a further one does not hasten the end
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
 
 class Minimum(NamedTuple):
@@ -78,15 +95,16 @@ def minimize(
 
     # BLAS would keep threads spinning on the cores that the objective needs: 10 evaluations of
     # 2000-100-1 took 634 ms in place of 162, scikit-learn's 422 in place of 169.
-    with one_blas_thread():
-        result = optimize.minimize(
-            loss_and_gradient,
-            network.packed.astype(np.float64),
-            method="L-BFGS-B",
-            jac=True,
-            callback=end_iteration,
-            options={"maxfun": max_fun, "maxiter": settings.epochs, "gtol": tol},
-        )
+    minimizing = partial(
+        optimize.minimize,
+        loss_and_gradient,
+        network.packed.astype(np.float64),
+        method="L-BFGS-B",
+        jac=True,
+        callback=end_iteration,
+        options={"maxfun": max_fun, "maxiter": settings.epochs, "gtol": tol},
+    )
+    result = on_one_blas_thread(minimizing)
     objective.end()
     publish_at(result)
     if result.status != 0 and time.perf_counter() < deadline:

@@ -1,5 +1,6 @@
 """L-BFGS on all rows: scikit-learn's path and optimum, and its limits."""
 
+import threading
 import time
 from typing import Any
 
@@ -9,7 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
 from fastmlp import MLPClassifier, MLPRegressor
-from fastmlp.estimators.lbfgs import one_blas_thread
+from fastmlp.estimators import lbfgs
+from fastmlp.estimators.lbfgs import on_one_blas_thread
 from fastmlp.fitting.objective import Objective
 from tests.estimators.data import (
     WEIGHTS,
@@ -142,10 +144,44 @@ def test_threads_of_blas_after_overlapping_fits() -> None:
         return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
 
     before = limits()
-    first, second = one_blas_thread(), one_blas_thread()
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
-    assert set(limits()) == {1}
-    second.__exit__(None, None, None)
+    began, ends, found = threading.Event(), threading.Event(), []
+    first = threading.Thread(
+        target=on_one_blas_thread, args=(lambda: began.set() or ends.wait(10),)
+    )
+    first.start()
+    assert began.wait(10)
+
+    def last() -> None:
+        ends.set()
+        first.join()
+        found.extend(limits())
+
+    on_one_blas_thread(last)
+    assert set(found) == {1}
     assert limits() == before
+
+
+def test_threads_of_blas_after_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one, while the first is handled, leaves no limit either."""
+    pools = lbfgs.threadpool_controller().select(user_api="blas").lib_controllers
+    before, calls, set_threads = (
+        [pool.num_threads for pool in pools],
+        0,
+        type(pools[0]).set_num_threads,
+    )
+
+    def interrupted(pool: Any, count: int) -> None:
+        nonlocal calls
+        calls += 1
+        set_threads(pool, count)
+        if calls in (1, 2, 4):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(pools[0]), "set_num_threads", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        on_one_blas_thread(lambda: None)
+    monkeypatch.undo()
+    assert calls > 2
+    assert [pool.num_threads for pool in pools] == before
+    on_one_blas_thread(lambda: None)
+    assert [pool.num_threads for pool in pools] == before

@@ -18,6 +18,7 @@ import pytest
 
 from fastmlp import NotFittedError, Trainer, losses
 from fastmlp.inference.call_records import STACK
+from fastmlp.inputs import Scaling
 from fastmlp.kernels.language.records import CALL
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from tests.helpers.basics import INF, NAN, Array, needs_compiler
@@ -133,6 +134,30 @@ def test_kinds_and_layouts_in_compiled_code(kind: str) -> None:
         assert_same(trainer, view)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_quantiles_that_are_equal(dtype: str) -> None:
+    """Values at, between and beyond the points, as ``np.interp`` has it."""
+    points = np.array([[0, 0, 2], [0, 1, 2], [1, 1, 2], [1, 1, 2], [1, 4, 3]], float)
+    levels = np.array([[-2, -3, 0], [-1, -1, 0], [0, 0.5, 0], [0.3, 0.7, 0], [2, 3, 0]], float)
+    for k in (1, 2, 5):
+        known = Scaling("quantile", points=points[-k:], levels=levels[-k:])
+        trainer = Trainer(dtype=dtype)
+        trainer.set_weights(random_weights(3, 4, 2), scaling=known)
+        X = np.stack(np.meshgrid(*[np.linspace(-1, 5, 25)] * 3), axis=-1).reshape(-1, 3)
+        assert_same(trainer, X)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "robust", "piecewise", "quantile", "max_abs"])
+def test_large_values(scaling: str) -> None:
+    """They are finite: those that scaling lets through may overflow, as in predictions."""
+    trainer = fitted(scaling=scaling)
+    X = ROWS[:8].copy()
+    X[3, 2], X[5, 1] = 1e30, -1e300
+    if scaling in ("standard", "max_abs"):
+        X[5, 1] = -1e30
+    assert_same(trainer, X)
+
+
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 15, 16, 17, 33, 257])
 @pytest.mark.parametrize("sizes", [(1, 1), (33, 2), (2, 9, 1, 31), (130, 127, 33)], ids=str)
 def test_ragged_sizes(sizes: tuple[int, ...], n: int) -> None:
@@ -228,6 +253,12 @@ def test_errors_in_python() -> None:
     ):
         with pytest.raises(kind, match=message):
             predict(ROWS, out)
+
+
+def test_it_does_not_change() -> None:
+    predict = fitted().compiled()
+    with pytest.raises(AttributeError, match="does not change; got network=3"):
+        predict.network = 3
 
 
 def test_networks_that_are_refused() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..language import functions
-from ..language.backend import ir
+from ..language.backend import intrinsic, ir, types
 from ..language.codegen import codegen
 from ..language.elements import as_element, float64s
 from ..language.jit import kernel
@@ -109,12 +109,17 @@ def _scale(e, row, centres, factors, clips, count):
     in_vectors(e, count, vector)
 
 
-@codegen
-def _on_line(e, row, j, slope, x, x0, y0):
-    """row[j] = slope * (x - x0) + y0, rounded three times."""
-    b = e.builder
-    rise = b.fmul(slope, b.fsub(x, x0, flags=("nsz",)), flags=("nsz",))
-    b.store(b.fadd(rise, y0, flags=("nsz",)), e.at(row, j))
+@intrinsic
+def _on_line(typing_context, slope, x, x0, y0):
+    """slope * (x - x0) + y0, rounded three times."""
+    f, plain = types.float64, {"flags": ("nsz",)}
+
+    def emit(context, builder, sig, args):
+        slope, x, x0, y0 = args
+        rise = builder.fmul(slope, builder.fsub(x, x0, **plain), **plain)
+        return builder.fadd(rise, y0, **plain)
+
+    return f(f, f, f, f), emit
 
 
 @kernel
@@ -132,12 +137,12 @@ def to_normal(row: Memory, points: int, levels: int, n_points: int, count: int):
                 high = middle
         k = low - 1
         if k < 0:
-            row[j] = ys[0]
+            row[j] = as_element(ys[0], row)
         elif k == n_points - 1 or xs[k] == x:
-            row[j] = ys[k]
+            row[j] = as_element(ys[k], row)
         else:
             slope = (ys[k + 1] - ys[k]) / (xs[k + 1] - xs[k])
-            _on_line(row, j, slope, x, xs[k], ys[k])
+            row[j] = as_element(_on_line(slope, x, xs[k], ys[k]), row)
 
 
 @kernel

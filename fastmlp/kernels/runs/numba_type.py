@@ -28,15 +28,13 @@ class NetworkType(types.Type):  # type: ignore[misc]
 
 
 @cache
-def network_type(python_type: type, dtype: np.dtype[Any]) -> NetworkType:
-    """The Numba type of networks with results of a dtype, as objects of a Python type with
-    attributes ``numba_type``, ``network`` and a method ``pin``."""
-    _register(python_type)
+def network_type(dtype: np.dtype[Any]) -> NetworkType:
+    """The Numba type of networks with results of a dtype."""
     return NetworkType(from_dtype(dtype))
 
 
-@cache
-def _register(python_type: type) -> None:
+def register(python_type: type) -> None:
+    """Let Numba take objects of a Python type for networks, see :func:`register_type`."""
     register_type(python_type, NetworkType, _call)
 
 
