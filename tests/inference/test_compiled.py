@@ -114,13 +114,19 @@ def rows_of(kind: str) -> Array:
     return X
 
 
+def unaligned(X: Array) -> Array:
+    raw = np.frombuffer(b"0" + X.tobytes(), np.uint8)[1:]
+    return raw.view(X.dtype).reshape(X.shape)
+
+
 @pytest.mark.parametrize("scaling", [None, 0.1, "robust", "quantile"], ids=str)
 @pytest.mark.parametrize("kind", KINDS)
 def test_kinds_and_strides(kind: str, scaling: Any) -> None:
     trainer, X = fitted(scaling=scaling), rows_of(kind)
     predict, wide = trainer.compiled(), np.repeat(X, 2, axis=1)
     first = np.broadcast_to(X[1], X.shape)
-    for view in (X, X[::-3], wide[:, ::2], X[:, ::-1], np.asfortranarray(X), first):
+    views = X, X[::-3], wide[:, ::2], X[:, ::-1], np.asfortranarray(X), first, unaligned(X)
+    for view in views:
         right = wanted(trainer, view)
         np.testing.assert_array_equal(predict(view), right, strict=True)
         np.testing.assert_array_equal(predict(view[1]), right[1], strict=True)
@@ -131,7 +137,7 @@ def test_kinds_and_strides(kind: str, scaling: Any) -> None:
 def test_kinds_and_layouts_in_compiled_code(kind: str) -> None:
     trainer, X = fitted(scaling=None), rows_of(kind)
     X.flags.writeable = False
-    for view in (X, X[::-3], np.asfortranarray(X)):
+    for view in (X, X[::-3], np.asfortranarray(X), unaligned(X)):
         assert_same(trainer, view)
 
 
@@ -146,6 +152,18 @@ def test_quantiles_that_are_equal(dtype: str) -> None:
         trainer.set_weights(random_weights(3, 4, 2), scaling=known)
         X = np.stack(np.meshgrid(*[np.linspace(-1, 5, 25)] * 3), axis=-1).reshape(-1, 3)
         assert_same(trainer, X)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "robust", "piecewise", "quantile", "max_abs"])
+def test_tiny_values(scaling: str) -> None:
+    """Subnormal numbers of a column count where its factor makes them large."""
+    X = ROWS.astype(np.float32)
+    X[:, 2] *= 1e-39
+    trainer = Trainer(9, epochs=1, seed=0, scaling=scaling).fit(X, CLASSES)
+    zeros = X.copy()
+    zeros[:, 2] = 0
+    assert not np.array_equal(wanted(trainer, X), wanted(trainer, zeros))
+    assert_same(trainer, X)
 
 
 @pytest.mark.parametrize("scaling", ["standard", "robust", "piecewise", "quantile", "max_abs"])
