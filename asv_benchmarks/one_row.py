@@ -22,11 +22,13 @@ SIZES = {"28-64-2": (28, 64, 2), "784-128-10": (784, 128, 10)}
 ROUNDS, SECONDS = 5, 0.2
 
 
-@numba.njit
-def call_many(predict, X, out, count):
+def in_turn(predict: Any, X: Any, out: Any, count: int) -> None:
     """Call the network for one row after the other."""
     for i in range(count):
         predict(X[i % len(X)], out)
+
+
+call_many = numba.njit(in_turn)
 
 
 def problem(name: str) -> tuple[Trainer, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
@@ -104,14 +106,15 @@ def kernel_of(trainer: Trainer, X: npt.NDArray[np.float32]) -> Callable[[int], N
     job.keep(predictions=np.empty((1, network.layer_sizes[-1]), np.float32))
     entry, addresses = job.address(predict), (memory.ctypes.data, plan.runs.ctypes.data)
 
-    @numba.njit
-    def run(entry, memory, runs, count):
+    def in_turn(entry: int, memory: int, runs: int, count: int) -> None:
         for _ in range(count):
             run_entry(entry, memory, runs, 0)
 
+    compiled = numba.njit(in_turn)
+
     def of_job(count: int) -> None:
         assert job.runs["n_rows"][0] == 1  # and keeps the memory alive
-        run(entry, *addresses, count)
+        compiled(entry, *addresses, count)
 
     return of_job
 

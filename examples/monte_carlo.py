@@ -51,7 +51,8 @@ def walk(predict: Any, measured: Array, at: Array, steps: Array, chances: Array)
 def walk_in_time(way: Callable[[Array, Array, Array], Array], piece: int, seed: int) -> Any:
     """Points of SECONDS of walking, a piece after the other, and the time after each."""
     rng = np.random.default_rng(seed)
-    at, pieces, times = rng.uniform(LOW, HIGH), [], []
+    at, pieces = rng.uniform(LOW, HIGH), []
+    times: list[float] = []
     start = time.perf_counter()
     while not times or times[-1] < SECONDS:
         pieces.append(way(at, rng.normal(0, STEP, (piece, 2)), rng.random(piece)))

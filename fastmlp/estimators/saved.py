@@ -49,6 +49,7 @@ class Saved(Fitted):
         return () if self.callbacks is None else as_tuple(self.callbacks)
 
     def _file_content(self) -> bytes:
+        self._check_attributes()
         attributes = {k: v for k, v in self.__getstate__().items() if k not in _OF_CALLBACKS}
         attributes["callbacks"] = None
         if "trainer_" in attributes:
@@ -71,11 +72,16 @@ class Saved(Fitted):
         attributes["callbacks"] = callbacks or None
         new = cls.__new__(cls)
         new.__dict__.update(attributes)
-        new._validate_params()
         if "trainer_" in attributes:
             new.trainer_ = Trainer.from_file_state(attributes["trainer_"], callbacks)
-            new._check_fitted()
+        new._check_attributes()
         return new
+
+    def _check_attributes(self) -> None:
+        """Check parameters as a fit does, and the attributes of a fit, if any."""
+        self._validate_params()
+        if hasattr(self, "trainer_"):
+            self._check_fitted()
 
     def _check_fitted(self) -> None:
         """Raise a ValueError unless the attributes of a fit are there, and those of its network."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..cached import cached_property
-from ..data import Array, Numbers, finite, some
+from ..data import Array, Numbers, all_finite, finite, some
 from ..member import check_interrupt
 from ..settings.checks import LEARNED_SCALINGS
 from .bins import Bins
@@ -18,6 +18,11 @@ _UINT8 = np.dtype(np.uint8)
 # overflow.
 CLIP = 3.0
 BEYOND = 1e6
+
+
+@np.errstate(all="ignore")
+def _cast(rows: Array, dtype: np.dtype[Any]) -> Array:
+    return rows.astype(dtype, order="C")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +129,12 @@ class Scaling:
         """
         if self.leaves_rows:
             stay = rows.dtype in (dtype, _UINT8) and rows.flags.c_contiguous
-            return rows if stay else finite(rows, dtype, name)
+            if stay:
+                return rows
+            # For a few rows the way of `finite` would take 3 us more.
+            if rows.size <= _BLOCK_VALUES and all_finite(cast := _cast(rows, dtype)):
+                return cast
+            return finite(rows, dtype, name)
         result = np.empty(rows.shape, dtype)
         step = max(1, _BLOCK_VALUES // rows.shape[1])
         for start in range(0, len(rows), step):

@@ -190,7 +190,7 @@ def check_requests(value: Any) -> None:
 def _attributes(value: Any) -> bool:
     wanted = {
         "n_iter_": integer, "best_epoch_": integer, "stop_reason_": _text, "auto_": _auto,
-        "stop_training": is_a(bool, np.bool_),
+        "stop_training": _flag,
     }  # fmt: skip
     if type(value) is not dict or not value.keys() >= {*SETTINGS, *wanted}:
         return False

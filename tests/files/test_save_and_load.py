@@ -299,6 +299,12 @@ def test_what_cannot_be_written_is_refused_by_name(tmp_path: Path) -> None:
         ensemble.save(path)
     with pytest.raises(TypeError, match=r"scoring cannot be written.*score"):
         MLPClassifier(scoring=score).save(path)
+    with pytest.raises(ValueError, match="max_iter"):
+        MLPClassifier(max_iter=-5).save(path)
+    changed = trainer(hidden=[5])
+    changed.hidden.append("six")  # type: ignore[union-attr]
+    with pytest.raises(TypeError, match="hidden"):
+        changed.save(path)
     with pytest.raises(TypeError, match=r"only objects of Trainer itself.*got a Own"):
         Own().save(path)
     nested: list[Any] = []

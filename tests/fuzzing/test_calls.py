@@ -304,9 +304,9 @@ class Calls(RuleBasedStateMachine):
         assert 0 <= model.best_epoch_ < max(1, model.n_iter_)
 
 
+@pytest.mark.full
 def test_calls(times: int) -> None:
     done.clear()
     run_state_machine_as_test(Calls, settings=trials(100, times))
-    print(done)
     few = {"fit_stream", "partial_fit", "predict", "predict_proba", "evaluate", "loss_and_gradient"}
     assert min(done[name] for name in few | {"fit", "fit_many", "ensemble", "broken"}) > 10, done

@@ -72,10 +72,11 @@ def learned(model: Any) -> Any:
     return [flat([*model.coefs_, *model.intercepts_]) if hasattr(model, "coefs_") else None]
 
 
+@pytest.mark.full
 def test_estimators(times: int) -> None:
     done: Counter[str] = Counter()
 
-    @trials(60, times)
+    @trials(100, times)
     @given(
         kind=st.sampled_from(sorted(TARGETS)), params=parameters,
         calls=st.lists(st.sampled_from(sorted(CALLS)), min_size=2, max_size=6),
@@ -91,7 +92,7 @@ def test_estimators(times: int) -> None:
                 with only_warnings_for_users():
                     try:
                         results.append(CALLS[name](model, X[rows], targets[rows]))
-                    except (TypeError, ValueError, AttributeError) as error:
+                    except (TypeError, ValueError, AttributeError, FloatingPointError) as error:
                         results.append(error)
             assert learned(one) == learned(other)
             got = results[0]
@@ -104,4 +105,4 @@ def test_estimators(times: int) -> None:
                 done[name] += 1
 
     run()
-    assert min(done[name] for name in CALLS) > 5
+    assert min(done[name] for name in CALLS) > 2

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
+from inspect import getfile
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ import numba
 from llvmlite import ir
 from numba import extending, from_dtype, prange, types
 from numba.core import config
-from numba.core.caching import CompileResultCacheImpl
+from numba.core.caching import CompileResultCacheImpl as _Cache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.errors import NumbaTypeError
 from numba.core.imputils import lower_constant
@@ -68,7 +69,13 @@ def settings() -> list[str]:
 
 def cache_folder(function: Callable[..., Any]) -> Path:
     """Folder in which Numba would cache a function; raises RuntimeError or OSError if none."""
-    return Path(CompileResultCacheImpl(function).locator.get_cache_path())
+    if config.CACHE_DIR:
+        subfolder = _Cache._locator_classes[0].get_suitable_cache_subpath(getfile(function))
+        folder = Path(config.CACHE_DIR, subfolder)
+        # Numba would pass over a folder that is read-only, as in a container; it may be filled.
+        if folder.is_dir():
+            return folder
+    return Path(_Cache(function).locator.get_cache_path())
 
 
 def is_compiling() -> bool:

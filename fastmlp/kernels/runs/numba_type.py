@@ -28,21 +28,19 @@ class NetworkType(types.Type):  # type: ignore[misc]
 
 
 @cache
-def network_type(python_type: type, dtype: np.dtype[Any]) -> NetworkType:
-    """The Numba type of networks with results of a dtype, as objects of a Python type with
-    attributes ``numba_type``, ``network`` and a method ``pin``."""
-    _register(python_type)
+def network_type(dtype: np.dtype[Any]) -> NetworkType:
+    """The Numba type of networks with results of a dtype."""
     return NetworkType(from_dtype(dtype))
 
 
-@cache
-def _register(python_type: type) -> None:
+def register(python_type: type) -> None:
+    """Let Numba take objects of a Python type for networks, see :func:`register_type`."""
     register_type(python_type, NetworkType, _call)
 
 
 def _call(network, x, out=None):
     """Implementation of a call for arguments of these types."""
-    if not (isinstance(x, types.Array) and x.ndim in (1, 2) and x.aligned):
+    if not (isinstance(x, types.Array) and x.ndim in (1, 2)):
         raise NumbaTypeError(f"x must be an array, one row (d,) or rows (n, d); got {x}")
     kind = _KINDS.get(x.dtype)
     if kind is None:

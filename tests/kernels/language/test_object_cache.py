@@ -221,6 +221,14 @@ def test_where_nothing_can_be_kept(failure: str, filled: tuple[Path, str], tmp_p
 
 
 @pytest.mark.costly
+@pytest.mark.parametrize("failure", FAILING)
+def test_a_full_cache_that_cannot_be_written_to(failure: str, filled: tuple[Path, str]) -> None:
+    """It serves, as in the image of a container that has been warmed up."""
+    done = process(FAILING[failure] + SERVED + PREDICT, NUMBA_CACHE_DIR=str(filled[0]))
+    assert (done.stdout, done.stderr) == (filled[1], "")
+
+
+@pytest.mark.costly
 @pytest.mark.parametrize("home", [None, os.devnull])
 def test_a_read_only_package_and_no_home(
     home: str | None, filled: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
