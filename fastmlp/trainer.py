@@ -757,7 +757,7 @@ class Trainer(SklearnPredictor):
         try:
             check_values(state)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"the saved state is damaged: {error}") from error
+            raise ValueError(f"the saved state of this trainer is damaged: {error}") from error
         self._restore(state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -794,8 +794,7 @@ class Trainer(SklearnPredictor):
     def file_state(self) -> dict[str, Any]:
         """Return the state as a file holds it: with settings, without callbacks."""
         state = self._plain_state()
-        stop = bool(state["attributes"]["stop_training"])  # a callback may set anything
-        state["attributes"].update(callbacks=(), stop_training=stop)
+        state["attributes"]["callbacks"] = ()
         check_types(state, Trainer)  # what is written can be read
         return state
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .decode import Decoder, parse_json
+from .decode import Decoder
 from .encode import NATIVE, Encoder, Kinds, Tensors
 from .errors import HEADER_BYTES, HEADER_ITEMS, ModelFileError, damaged
+from .parse_json import parse_json
 
 SUFFIX = ".safetensors"
 # Key of the document in the metadata.

@@ -73,4 +73,4 @@ def restoring(path: Any) -> Iterator[None]:
         yield
     except _UNFIT as error:
         what = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        raise ModelFileError(f"{os.fspath(path)} cannot be read: {what}") from error
+        raise ModelFileError(f"{os.fspath(path)} cannot be read: {what!s:.500}") from error
