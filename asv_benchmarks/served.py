@@ -163,7 +163,7 @@ def running(system: str, folder: Path, workers: int = 1) -> Iterator[tuple[int, 
         yield port, process.pid
     finally:
         process.terminate()
-        if process.wait(30) != 0:
+        if process.wait(120) != 0:
             raise RuntimeError(f"the server of {system} ended with {process.returncode}")
 
 

@@ -42,7 +42,6 @@ from .network.saved_state import (
     without_settings,
 )
 from .network.state_types import check_types, check_values
-from .onnx import write_onnx
 from .settings import SETTINGS, Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.checks import as_tuple
@@ -734,6 +733,8 @@ class Trainer(SklearnPredictor):
         OSError
             If the file cannot be written; an earlier one stays.
         """
+        from .onnx import write_onnx  # 3 ms of a start
+
         write_onnx([self.model_], path)
 
     def get_state(self) -> dict[str, Any]:
@@ -757,7 +758,7 @@ class Trainer(SklearnPredictor):
         try:
             check_values(state)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"the saved state is damaged: {error}") from error
+            raise ValueError(f"the saved state of this trainer is damaged: {error}") from error
         self._restore(state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -794,8 +795,7 @@ class Trainer(SklearnPredictor):
     def file_state(self) -> dict[str, Any]:
         """Return the state as a file holds it: with settings, without callbacks."""
         state = self._plain_state()
-        stop = bool(state["attributes"]["stop_training"])  # a callback may set anything
-        state["attributes"].update(callbacks=(), stop_training=stop)
+        state["attributes"]["callbacks"] = ()
         check_types(state, Trainer)  # what is written can be read
         return state
 

@@ -1,6 +1,5 @@
 """Plain values from a JSON document and tensors; everything is checked."""
 
-import json
 import math
 import re
 import sys
@@ -10,51 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .encode import AS_BYTES, LONG, NATIVE, SCALARS, Kinds, Path, Tensors, key_parts, list_bytes
-from .errors import DEPTH, HEADER_ITEMS, INTEGER_BITS, LIST_BYTES, damaged
+from .errors import DEPTH, LIST_BYTES, damaged
 
 _DTYPES = {dtype.name: dtype for dtype in NATIVE}
 _SCALARS: dict[str, Any] = {name: kind for kind, name in SCALARS.items()}
 _AS_BYTES = re.compile(rf"[<>|][{AS_BYTES}]\d{{1,9}}(\[\d{{0,6}}[a-zA-Z]{{1,2}}\])?")
 _FLOATS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 _LARGEST_CHARACTER = 0x10FFFF
-# Digits of the largest integer, with a sign.
-_DIGITS = math.ceil(INTEGER_BITS * math.log10(2)) + 1
-
-
-def parse_json(text: str) -> Any:
-    """Parse JSON of a limited number of items, with distinct keys and numbers of limited size."""
-    items = sum(map(text.count, ",[{"))
-    if items > HEADER_ITEMS:
-        damaged(f"its header has {items} items, more than {HEADER_ITEMS}")
-    try:
-        return json.loads(
-            text, object_pairs_hook=_distinct, parse_int=_integer, parse_float=_finite,
-            parse_constant=_finite,
-        )  # fmt: skip
-    except RecursionError:
-        damaged("its header is nested too deeply")
-    except json.JSONDecodeError as error:
-        damaged(f"its header is no JSON, {error}")
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = {sys.intern(name): value for name, value in pairs}
-    if len(found) < len(pairs):
-        damaged("its header has a name twice")
-    return found
-
-
-def _integer(text: str) -> int:
-    if len(text) > _DIGITS:
-        damaged(f"its header has an integer of {len(text)} digits")
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        damaged(f"its header has the number {text[:20]}")
-    return value
 
 
 class Decoder:

@@ -16,6 +16,7 @@ from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
 from ..language.records import call_at
 from ..language.simd import INT, Emitter, each, loop, multiple
+from ..language.subnormals import flush_subnormals, restore_mode
 from .elementwise import in_vectors
 from .readers import add_bins
 
@@ -48,7 +49,7 @@ def _gather(e, memory, target, source, step, count, kind):
 
         def element(j: Any, step: Any, given: Any = given) -> None:
             address = b.inttoptr(b.add(source, b.mul(j, step)), given.as_pointer())
-            b.store(_converted(e, b.load(address)), e.at(start, j))
+            b.store(_converted(e, b.load(address, align=1)), e.at(start, j))
 
         with b.if_else(b.icmp_signed("==", step, ir.Constant(INT, size))) as (dense, strided):
             with dense:
@@ -94,8 +95,7 @@ def _mark_finite(e, memory, start, count, flag):
 def _scale(e, row, centres, factors, clips, count):
     """row (count) = (row - centres) * factors; z / sqrt(1 + (z / 3)^2) of that where it clips."""
     b = e.builder
-    clipped = b.icmp_signed("!=", clips, ir.Constant(INT, 0))
-    clipped = e.splat(clipped)
+    clipped = e.splat(b.icmp_signed("!=", clips, ir.Constant(INT, 0)))
 
     def vector(first: Any, mask: Any = None) -> None:
         x, centre, factor = (e.load(e.at(start, first), mask) for start in (row, centres, factors))
@@ -149,15 +149,13 @@ def to_normal(row: Memory, points: int, levels: int, n_points: int, count: int):
 def read_given(memory: Memory, run: Run, layer: Layer):
     """copy (m, d) = the rows that were given, scaled, and the bins of their features."""
     call = call_at(run.call, 0)
-    row, d, factor = (
-        float64s(run.call + call.row),
-        call.features,
-        as_element(run.input_factor, memory),
-    )
+    row, d = float64s(run.call + call.row), call.features
+    factor = as_element(run.input_factor, memory)
     for s in range(run.m):
         target, source = run.copy + s * layer.stride, run.input + (run.row + s) * call.row_step
         flag = run.call + call.finite + 8 * s
         if call.factors or call.points:
+            restore_mode(run.mode)  # a factor may make tiny numbers large
             _gather(row, 0, source, call.column_step, d, call.kind)
             _mark_finite(row, 0, d, flag)
             if call.points:
@@ -165,6 +163,7 @@ def read_given(memory: Memory, run: Run, layer: Layer):
             else:
                 centres, factors = float64s(call.centres), float64s(call.factors)
                 _scale(row, centres, factors, call.clips, d)
+            flush_subnormals()
             for j in range(d):
                 memory[target + j] = as_element(row[j], memory)
         else:
