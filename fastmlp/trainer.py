@@ -42,7 +42,6 @@ from .network.saved_state import (
     without_settings,
 )
 from .network.state_types import check_types, check_values
-from .onnx import write_onnx
 from .settings import SETTINGS, Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.checks import as_tuple
@@ -734,6 +733,8 @@ class Trainer(SklearnPredictor):
         OSError
             If the file cannot be written; an earlier one stays.
         """
+        from .onnx import write_onnx  # 3 ms of a start
+
         write_onnx([self.model_], path)
 
     def get_state(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..callbacks import EarlyStopping
 from ..checks import PATH
-from ..files import SUFFIX, ModelFileError, is_model_file, read_file, replace_file, to_bytes
+from ..files import SUFFIX, ModelFileError, is_model_file, replace_file
 from ..fit_warning import warn
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
@@ -40,6 +40,8 @@ def content_of(model: Any, wanted: type, values: State) -> bytes:
     TypeError, ValueError
         For an object of a subclass, or a value that cannot be written.
     """
+    from ..files.safetensors_file import to_bytes
+
     if type(model) is not wanted:
         raise TypeError(
             f"only objects of {wanted.__name__} itself can be saved, as a file has no code; "
@@ -58,6 +60,8 @@ def warn_of_callbacks(callbacks: Sequence[Any]) -> None:
 
 def read_model(path: str | os.PathLike[str]) -> tuple[str, State]:
     """The name of the class whose object was saved, and its values; raises as ``fastmlp.load``."""
+    from ..files.safetensors_file import read_file
+
     values = read_file(PATH["check"]("path", path), _KINDS, _FORMATS)
     return str(values.pop("kind", None)), values
 
