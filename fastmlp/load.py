@@ -35,8 +35,8 @@ def load(path: str | os.PathLike[str], callbacks: Any = None) -> Any:
         If it cannot be read; ``FileNotFoundError`` if there is none.
     ImportError
         Without safetensors, and for an estimator without scikit-learn.
-    TypeError
-        For callbacks that are none.
+    TypeError, ValueError
+        For a wrong path, or for callbacks that are none.
     """
     callbacks = () if callbacks is None else callbacks
     check_setting("callbacks", callbacks)

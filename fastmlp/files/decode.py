@@ -48,11 +48,10 @@ class Decoder:
             if any(key[:1] == "$" for key in document):
                 self._wrong(path)
             names = list(document)
-            return self._dict(names, list(document.values()), key_parts(names), path)
-        decode = getattr(self, f"_{tag[1:]}_value", None) if tag in _TAGS else None
-        if decode is None or len(document) != 1:
+            return self._keyed(names, list(document.values()), key_parts(names), path)
+        if tag not in _BY_TAG or len(document) != 1:
             self._wrong(path)
-        return decode(document[tag], path)
+        return _BY_TAG[tag](self, document[tag], path)
 
     def _wrong(self, path: Path) -> NoReturn:
         damaged(f"{'/'.join(path) or 'the header'} holds something else than it should")
@@ -66,7 +65,8 @@ class Decoder:
     def _items(self, values: list[Any], path: Path) -> list[Any]:
         return [self.decode(value, (*path, str(i))) for i, value in enumerate(values)]
 
-    def _dict(self, keys: list[Any], values: list[Any], parts: list[str], path: Path) -> Any:
+    def _keyed(self, keys: list[Any], values: list[Any], parts: list[str], path: Path) -> Any:
+        """A dict with these keys and the decoded values."""
         found: dict[Any, Any]
         try:
             found = dict.fromkeys(keys)
@@ -78,7 +78,7 @@ class Decoder:
             found[key] = self.decode(value, (*path, part))
         return found
 
-    def _dict_value(self, value: Any, path: Path) -> Any:
+    def _dict(self, value: Any, path: Path) -> Any:
         if not isinstance(value, list) or any(type(p) is not list or len(p) != 2 for p in value):
             self._wrong(path)
         names, values = ([pair[k] for pair in value] for k in (0, 1))
@@ -87,9 +87,9 @@ class Decoder:
             self.decode(name, (*path, "$keys", part))
             for name, part in zip(names, parts, strict=True)
         ]
-        return self._dict(keys, values, parts, path)
+        return self._keyed(keys, values, parts, path)
 
-    def _tuple_value(self, value: Any, path: Path) -> tuple[Any, ...]:
+    def _tuple(self, value: Any, path: Path) -> tuple[Any, ...]:
         return tuple(self._list_of(value, path))
 
     def _list_of(self, value: Any, path: Path) -> Any:
@@ -98,9 +98,9 @@ class Decoder:
             return self._items(value, path)
         if not isinstance(value, dict) or list(value) != ["$list"]:
             self._wrong(path)
-        return self._list_value(value["$list"], path)
+        return self._list(value["$list"], path)
 
-    def _list_value(self, kind: Any, path: Path) -> Any:
+    def _list(self, kind: Any, path: Path) -> Any:
         strings = kind == "str"
         array = self._taken((*path, "lengths") if strings else path)
         wanted = {"float64": np.float64, "int64": np.int64, "str": np.int64}.get(str(kind))
@@ -130,12 +130,12 @@ class Decoder:
         if self._list_bytes > LIST_BYTES:
             damaged(f"its lists take more than {LIST_BYTES} bytes")
 
-    def _float_value(self, value: Any, path: Path) -> float:
+    def _float(self, value: Any, path: Path) -> float:
         if not isinstance(value, str) or value not in _FLOATS:
             self._wrong(path)
         return _FLOATS[value]
 
-    def _scalar_value(self, value: Any, path: Path) -> Any:
+    def _scalar(self, value: Any, path: Path) -> Any:
         name, document = self._pair(value, str, path)
         item, kind = self.decode(document, path), _SCALARS.get(name)
         if kind is None or type(item) is not type(kind().item()):
@@ -145,15 +145,15 @@ class Decoder:
         except OverflowError:
             self._wrong(path)
 
-    def _dtype_value(self, value: Any, path: Path) -> np.dtype[Any]:
+    def _dtype(self, value: Any, path: Path) -> np.dtype[Any]:
         if not isinstance(value, str) or value not in _DTYPES:
             self._wrong(path)
         return _DTYPES[value]
 
-    def _type_value(self, value: Any, path: Path) -> type:
-        return self._dtype_value(value, path).type
+    def _type(self, value: Any, path: Path) -> type:
+        return self._dtype(value, path).type
 
-    def _RandomState_value(self, value: Any, path: Path) -> Any:  # noqa: N802  # by its tag
+    def _random_state(self, value: Any, path: Path) -> Any:
         random = np.random.RandomState(0)
         try:
             random.set_state(self.decode(value, path))
@@ -161,7 +161,7 @@ class Decoder:
             self._wrong(path)
         return random
 
-    def _object_value(self, value: Any, path: Path) -> Any:
+    def _object(self, value: Any, path: Path) -> Any:
         name, fields = self._pair(value, str, path)
         given = self.decode(fields, path)
         if name not in self._kinds or type(given) is not dict or not all(map(_is_name, given)):
@@ -171,7 +171,7 @@ class Decoder:
         except (TypeError, ValueError) as error:
             damaged(f"{'/'.join(path)}: {error}")
 
-    def _array_value(self, value: Any, path: Path) -> npt.NDArray[Any]:
+    def _array(self, value: Any, path: Path) -> npt.NDArray[Any]:
         array = self._taken(path)
         if value == array.dtype.name:
             return array
@@ -190,7 +190,7 @@ class Decoder:
                 self._wrong(path)
         return found
 
-    def _objects_value(self, value: Any, path: Path) -> npt.NDArray[np.object_]:
+    def _objects(self, value: Any, path: Path) -> npt.NDArray[np.object_]:
         shape, values = self._pair(value, list, path)
         items = self._list_of(values, path)
         if any(type(n) is not int or n < 0 for n in shape) or math.prod(shape) != len(items):
@@ -212,6 +212,16 @@ def _is_name(key: Any) -> bool:
     return isinstance(key, str)
 
 
-_TAGS = {
-    f"${name[1:-6]}" for name in vars(Decoder) if name[0] == "_" and name.endswith("_value")
-}  # fmt: skip
+_BY_TAG = {
+    "$tuple": Decoder._tuple,
+    "$dict": Decoder._dict,
+    "$list": Decoder._list,
+    "$float": Decoder._float,
+    "$scalar": Decoder._scalar,
+    "$dtype": Decoder._dtype,
+    "$type": Decoder._type,
+    "$RandomState": Decoder._random_state,
+    "$object": Decoder._object,
+    "$array": Decoder._array,
+    "$objects": Decoder._objects,
+}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..callbacks import EarlyStopping
+from ..checks import PATH
 from ..files import SUFFIX, ModelFileError, is_model_file, replace_file
 from ..fit_warning import warn
 from ..losses import LOSSES
@@ -25,8 +26,7 @@ _KINDS = {
 
 def save_model(path: str | os.PathLike[str], content: Callable[[], bytes]) -> None:
     """Write the content of a model file; raises as ``Trainer.save``."""
-    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
-        raise TypeError(f"path must be a string or a path; got {path!r}")
+    PATH["check"]("path", path)
     if not is_model_file(path):
         raise ValueError(f"path must end in {SUFFIX!r}; got {os.fspath(path)!r}")
     replace_file(path, content())
@@ -62,7 +62,7 @@ def read_model(path: str | os.PathLike[str]) -> tuple[str, State]:
     """The name of the class whose object was saved, and its values; raises as ``fastmlp.load``."""
     from ..files.safetensors_file import read_file
 
-    values = read_file(path, _KINDS, _FORMATS)
+    values = read_file(PATH["check"]("path", path), _KINDS, _FORMATS)
     return str(values.pop("kind", None)), values
 
 

@@ -53,7 +53,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(("path", "error"), [(5, TypeError), (None, TypeError), ("", ValueError)])
 def test_paths_that_are_none(path: Any, error: type[Exception]) -> None:
     model = trainer(epochs=1).fit(X, LABELS)
-    with pytest.raises(error, match=f"path must be a path; got {path!r}"):
+    with pytest.raises(error, match=f"path must be the path of a file; got {path!r}"):
         model.to_onnx(path)
 
 

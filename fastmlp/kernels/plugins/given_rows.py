@@ -31,8 +31,9 @@ KINDS = {
 _SOURCES: list[Any] = [ir.DoubleType(), ir.FloatType(), INT, ir.IntType(32), ir.IntType(8)]
 _BYTES = 8, 4, 8, 4, 1
 
-# Limit of the smooth clip, and a value that reaches it, as in ``inputs.scaling``.
-_CLIP, _BEYOND = 3.0, 1e6
+# Limit of the smooth clip of scaled features, and a value that reaches it in float32; squares of
+# larger values might overflow.
+CLIP, BEYOND = 3.0, 1e6
 
 
 @codegen
@@ -100,8 +101,8 @@ def _scale(e, row, centres, factors, clips, count):
     def vector(first: Any, mask: Any = None) -> None:
         x, centre, factor = (e.load(e.at(start, first), mask) for start in (row, centres, factors))
         z = e.multiply(functions.subtract(e, x, centre), factor)
-        bounded = functions.at_most(e, functions.at_least(e, z, -_BEYOND), _BEYOND)
-        third = e.multiply(bounded, e.constant(1 / _CLIP))
+        bounded = functions.at_most(e, functions.at_least(e, z, -BEYOND), BEYOND)
+        third = e.multiply(bounded, e.constant(1 / CLIP))
         root = e.square_root(e.add(e.multiply(third, third), e.constant(1.0)))
         z = b.select(clipped, functions.divide(e, bounded, root), z)
         e.store(z, e.at(row, first), mask)
