@@ -36,7 +36,7 @@ def load(path: str | os.PathLike[str], callbacks: Any = None) -> Any:
     ImportError
         Without safetensors, and for an estimator without scikit-learn.
     TypeError
-        For callbacks that are none.
+        For something else than a path, and for callbacks that are none.
     """
     callbacks = () if callbacks is None else callbacks
     check_setting("callbacks", callbacks)

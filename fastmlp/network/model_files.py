@@ -25,11 +25,15 @@ _KINDS = {
 
 def save_model(path: str | os.PathLike[str], content: Callable[[], bytes]) -> None:
     """Write the content of a model file; raises as ``Trainer.save``."""
-    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
-        raise TypeError(f"path must be a string or a path; got {path!r}")
+    _check_path(path)
     if not is_model_file(path):
         raise ValueError(f"path must end in {SUFFIX!r}; got {os.fspath(path)!r}")
     replace_file(path, content())
+
+
+def _check_path(path: Any) -> None:
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise TypeError(f"path must be a string or a path; got {path!r}")
 
 
 def content_of(model: Any, wanted: type, values: State) -> bytes:
@@ -58,6 +62,7 @@ def warn_of_callbacks(callbacks: Sequence[Any]) -> None:
 
 def read_model(path: str | os.PathLike[str]) -> tuple[str, State]:
     """The name of the class whose object was saved, and its values; raises as ``fastmlp.load``."""
+    _check_path(path)
     values = read_file(path, _KINDS, _FORMATS)
     return str(values.pop("kind", None)), values
 
