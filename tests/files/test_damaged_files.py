@@ -3,6 +3,8 @@
 import json
 import random
 import struct
+import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -235,6 +237,17 @@ def test_what_epochs_of_an_estimator_leave(contents: Any, tmp_path: Path) -> Non
         assert loads(parts._replace(document=document).content(), tmp_path / "m") is None, name
         del document["attributes"][name]
         assert loads(parts._replace(document=document).content(), tmp_path / "m") is None, name
+
+
+def test_keys_that_share_a_hash(contents: Any, tmp_path: Path) -> None:
+    """20,000 would take five seconds."""
+    keys = [i * sys.hash_info.modulus for i in range(20_000)]
+    for count, is_read in ((1_000, True), (20_000, False)):
+        many = {"$dict": [[key, None] for key in keys[:count]]}
+        content = changed(parts_of(contents["linear"]), "attributes", "zz", to=many)
+        start = time.perf_counter()
+        assert (loads(content, tmp_path / "m") is not None) == is_read
+        assert time.perf_counter() - start < 2
 
 
 def test_headers_that_the_format_forbids(contents: Any, tmp_path: Path) -> None:
