@@ -15,7 +15,7 @@ from ..optimizers import OPTIMIZERS
 from ..schedules import SCHEDULES
 from .saved_state import FORMAT, State
 
-# Those of files; before 7 there were none.
+# Formats of files; before 7 there were none.
 _FORMATS = range(7, FORMAT + 1)
 # The objects that settings may be.
 _KINDS = {

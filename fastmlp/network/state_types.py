@@ -169,7 +169,7 @@ def check_types(state: State, trainer: type) -> None:
 
 
 def check_ensemble(values: State, ensemble: type) -> None:
-    """Check the types in the values of an ensemble, besides those of its trainers; raises as
+    """Check the types in the values of an ensemble, but not in its trainers; raises as
     :func:`check_types`."""
     _ensemble(values)
     for name in values["attributes"]:
