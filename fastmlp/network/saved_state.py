@@ -84,6 +84,8 @@ def restored(state: Any) -> tuple[dict[str, Any], History, Model | None]:
         for name, check in _OF_LAST_FIT.items():
             attributes[name] = check(name, attributes[name])
         n_epochs = attributes["n_iter_"]
+        for values in history.values():
+            values[n_epochs:] = [math.nan] * (n_epochs - len(values))
         if model and model.best and model.best.epoch >= n_epochs:
             raise ValueError(f"its best epoch is {model.best.epoch} of {n_epochs}")
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
