@@ -764,8 +764,8 @@ class Trainer(SklearnPredictor):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that predictions and further training need to a file of safetensors.
 
-        ``fastmlp.load(path)`` returns a trainer that goes on bit for bit as this one. A file that is
-        there is replaced at once, when the new one is complete.
+        ``fastmlp.load(path)`` returns a trainer that goes on bit for bit as this one. An earlier
+        file is replaced at once, when the new one is complete.
 
         Parameters
         ----------

@@ -19,12 +19,12 @@ T = TypeVar("T", bound="Saved")
 # Attributes that scikit-learn's ``set_callbacks`` and a fit with callbacks leave.
 _OF_CALLBACKS = "_skl_callbacks", "_skl_callbacks_to_teardown"
 _is_text = is_a(str)
-# Attributes of every fitted estimator, and tests of their types.
+# Those of every fitted estimator.
 _FITTED = {
     "n_features_in_": integer, "n_layers_": integer, "n_outputs_": integer, "t_": integer,
     "n_iter_": integer, "out_activation_": _is_text,
 }  # fmt: skip
-# Attributes of some.
+# Those of some.
 _OTHERS = {
     "loss_": number, "loss_curve_": each(list, number), "best_loss_": optional(number),
     "validation_scores_": optional(each(list, number)),
@@ -84,7 +84,7 @@ class Saved(Fitted):
             self._check_fitted()
 
     def _check_fitted(self) -> None:
-        """Raise a ValueError unless the attributes of a fit are there and fit its network."""
+        """Raise a ValueError unless the attributes of a fit are there, and those of its network."""
         own = vars(self)
         for name, test in (_FITTED | _OTHERS).items():
             if (name in _FITTED or name in own) and not test(own.get(name)):
@@ -94,7 +94,7 @@ class Saved(Fitted):
         known = n_features, model.encoding.outputs.count, len(model.network.layer_sizes)
         if (own["n_features_in_"], own["n_outputs_"], own["n_layers_"]) != known:
             raise ValueError(
-                f"its numbers of features, outputs and layers are not {known}, as in its network"
+                f"its features, outputs and layers are not those of a network, {known}"
             )
         if "feature_names_in_" in own and own["feature_names_in_"].shape != (n_features,):
             raise ValueError(f"its feature_names_in_ are not {n_features}")
