@@ -1,5 +1,6 @@
 """Atomic replacement of files."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -30,8 +31,11 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, target)
-    except BaseException:
-        new.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == os.fspath(new) and not error.filename2:
+            error.filename = os.fspath(path)  # which the caller knows
         raise
     _sync_folder(target.parent)
 

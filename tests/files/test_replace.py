@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import random
+import re
 import signal
 import stat
 import subprocess
@@ -117,8 +118,11 @@ def test_links_stay_and_missing_folders_are_errors(old: Path, tmp_path: Path) ->
     fitted(epochs=2).save(link)
     assert link.is_symlink()
     assert fastmlp.load(old).n_iter_ == fastmlp.load(link).n_iter_ == 2
-    with pytest.raises(FileNotFoundError):
-        fitted().save(tmp_path / "no folder" / "m.safetensors")
+    missing, no_folder = tmp_path / "no folder" / "m.safetensors", old / "m.safetensors"
+    with pytest.raises(FileNotFoundError, match=re.escape(f"directory: '{missing}'")):
+        fitted().save(missing)
+    with pytest.raises(NotADirectoryError, match=re.escape(f"directory: '{no_folder}'")):
+        fitted().save(no_folder)
     # As any new file: not for the owner alone, as temporary files are.
     other = tmp_path / "plain"
     other.touch()
