@@ -54,8 +54,7 @@ class Saved(Fitted):
         attributes["callbacks"] = None
         if "trainer_" in attributes:
             attributes["trainer_"] = attributes["trainer_"].file_state()
-        own = next(kind for kind in type(self).__mro__ if kind.__module__.startswith(__package__))
-        return content_of(self, own, {"attributes": attributes})
+        return content_of(self, {"attributes": attributes})
 
     @classmethod
     def from_file_state(cls: type[T], values: dict[str, Any], callbacks: Any) -> T:
