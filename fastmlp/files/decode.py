@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .encode import AS_BYTES, LONG, NATIVE, SCALARS, Kinds, Path, Tensors, key_parts, list_bytes
-from .errors import DEPTH, LIST_BYTES, damaged
+from .errors import COLLISIONS, DEPTH, LIST_BYTES, damaged
 
 _DTYPES = {dtype.name: dtype for dtype in NATIVE}
 _SCALARS: dict[str, Any] = {name: kind for kind, name in SCALARS.items()}
@@ -70,6 +70,8 @@ class Decoder:
         """A dict with these keys and the decoded values."""
         found: dict[Any, Any]
         try:
+            if len(keys) - len(set(map(hash, keys))) > COLLISIONS:
+                self._wrong(path)
             found = dict.fromkeys(keys)
         except TypeError:  # keys that cannot be hashed
             self._wrong(path)

@@ -161,9 +161,9 @@ def check_values(state: State) -> None:
     if not _state(state):
         raise ValueError("it is no dict")
     n_epochs = state["attributes"]["n_iter_"]
-    longest = max(map(len, state["history"].values()), default=0)
-    if longest > n_epochs:
-        raise ValueError(f"its history has {longest} epochs in place of {n_epochs}")
+    for values in state["history"].values():
+        if len(values) != n_epochs:
+            raise ValueError(f"its history has {len(values)} epochs in place of {n_epochs}")
 
 
 def check_types(state: State, trainer: type) -> None:

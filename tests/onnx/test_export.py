@@ -3,6 +3,7 @@
 import copy
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,10 @@ def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     model = trainer(epochs=1).fit(X, LABELS)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'fastmlp\[onnx\]'"):
+        model.to_onnx(tmp_path / "model.onnx")
+    monkeypatch.setitem(sys.modules, "onnx", ModuleType("onnx"))  # of a file onnx.py, say
+    monkeypatch.delitem(sys.modules, "onnx.helper", raising=False)
+    with pytest.raises(ImportError, match="cannot import name 'helper'"):
         model.to_onnx(tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 
