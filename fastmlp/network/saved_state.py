@@ -72,8 +72,6 @@ def restored(state: Any) -> tuple[dict[str, Any], History, Model | None]:
         history = History({name: [*map(float, v)] for name, v in state["history"].items()})
         model = None if state["model"] is None else Model.from_plain(state["model"])
         n_epochs = attributes["n_iter_"]
-        for values in history.values():
-            values[n_epochs:] = [math.nan] * (n_epochs - len(values))
         if model and model.best and model.best.epoch >= n_epochs:
             raise ValueError(f"its best epoch is {model.best.epoch} of {n_epochs}")
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
