@@ -19,8 +19,8 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
         If it cannot be written; an old file stays as it was.
     """
     target = Path(os.path.realpath(path))
-    # In the same folder, as a replacement is atomic within a file system only. 50 characters take at
-    # most 200 of the 255 bytes that a name may have.
+    # In the same folder, as a replacement is atomic within a file system only. 50 characters take
+    # at most 200 of the 255 bytes that a name may have.
     new = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}")
     try:
         with open(new, "xb") as file:
