@@ -17,7 +17,7 @@ from .network.saved_state import (
     with_settings,
     without_settings,
 )
-from .network.state_types import check_types
+from .network.state_types import check_file_state
 from .settings import choices
 from .settings.checks import as_tuple
 from .sklearn_protocol import SklearnPredictor
@@ -123,7 +123,7 @@ class Saved(SklearnPredictor):
         """Return the state as a file holds it: with settings, without callbacks."""
         state = self._plain_state()
         state["attributes"]["callbacks"] = ()
-        check_types(state, type(self))  # what is written can be read
+        check_file_state(state, type(self))  # what is written can be read
         return state
 
     @classmethod
@@ -135,7 +135,7 @@ class Saved(SklearnPredictor):
         TypeError, ValueError
             If ``state`` is anything else.
         """
-        check_types(state, cls)
+        check_file_state(state, cls)
         state["attributes"]["callbacks"] = callbacks
         new = cls.__new__(cls)
         new._restore(state)

@@ -12,7 +12,7 @@ from typing import Any
 from ..history import History
 from ..settings import SETTINGS
 from .model import Model
-from .state_types import State, check_values
+from .state_types import State, check_state
 
 # Version of pickled states.
 FORMAT = 7
@@ -67,7 +67,7 @@ def restored(state: Any) -> tuple[dict[str, Any], History, Model | None]:
     """
     _check_format(state)
     try:
-        check_values(state)
+        check_state(state)
         attributes = dict(state["attributes"])
         history = History({name: [*map(float, v)] for name, v in state["history"].items()})
         model = None if state["model"] is None else Model.from_plain(state["model"])
