@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from fastmlp import NotFittedError, Trainer, losses
 from fastmlp.inference.call_records import STACK
+from fastmlp.inference.compiled import CompiledPredictor
 from fastmlp.inputs import Scaling
 from fastmlp.kernels.language.records import CALL
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
@@ -345,6 +347,26 @@ def test_results_of_subnormal_arithmetic_stay() -> None:
 
     tiny = np.finfo(np.float64).tiny
     assert around(fitted().compiled(), ROWS[0], tiny) == (tiny / 4, tiny / 4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scaling", [1e30, *(s for s in SCALINGS if isinstance(s, str))])
+def test_tiny_values(scaling: Any, dtype: str) -> None:
+    """Subnormal numbers in x count where scaling makes larger ones of them."""
+    X = ROWS.astype(np.float32) * np.float32(1e-39)
+    trainer = Trainer(9, epochs=2, seed=0, scaling=scaling, dtype=dtype).fit(X, CLASSES)
+    assert np.ptp(wanted(trainer, X)) > 1e-3
+    assert_same(trainer, X)
+
+
+def test_tiny_results() -> None:
+    trainer = Trainer((), loss="squared_error", dtype="float64")
+    trainer.set_weights([np.ones((1, 1)), np.zeros(1)])
+    network, encoding = trainer.model_.network, trainer.model_.encoding
+    outputs = replace(encoding.outputs, spread=np.array([1e-20]))
+    predict = CompiledPredictor(network, replace(encoding, outputs=outputs))
+    X = 1e-295 * np.arange(50.0)[:, None]
+    np.testing.assert_array_equal(called(predict, X), 1e-20 * X)
 
 
 def test_references() -> None:

@@ -16,6 +16,7 @@ from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
 from ..language.records import call_at
 from ..language.simd import INT, Emitter, each, loop, multiple
+from ..language.subnormals import keep_subnormals, restore_mode
 from .elementwise import in_vectors
 from .readers import add_bins
 
@@ -154,6 +155,7 @@ def read_given(memory: Memory, run: Run, layer: Layer):
         call.features,
         as_element(run.input_factor, memory),
     )
+    mode = keep_subnormals()
     for s in range(run.m):
         target, source = run.copy + s * layer.stride, run.input + (run.row + s) * call.row_step
         flag = run.call + call.finite + 8 * s
@@ -170,6 +172,9 @@ def read_given(memory: Memory, run: Run, layer: Layer):
         else:
             _gather(memory, target, source, call.column_step, d, call.kind)
             _mark_finite(memory, target, d, flag)
+    restore_mode(mode)
+    for s in range(run.m):
+        target = run.copy + s * layer.stride
         if run.input_factor != 1:
             for j in range(d):
                 memory[target + j] = factor * memory[target + j]
