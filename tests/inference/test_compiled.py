@@ -454,6 +454,36 @@ def test_networks_of_a_tuple_and_a_list() -> None:
         np.testing.assert_allclose(mean(several, ROWS), right, rtol=1e-6)
 
 
+def test_networks_that_are_returned() -> None:
+    """To Python, from arguments, constants, generators and lists; also in objmode."""
+    predict = fitted().compiled()
+    right, items = predict(ROWS), numba.typed.List([predict, predict])
+
+    @numba.njit
+    def both(given: Any) -> Any:
+        return given, predict
+
+    @numba.njit
+    def once(given: Any) -> Any:
+        yield given
+
+    @numba.njit
+    def by_python(given: Any, x: Array) -> Array:
+        with numba.objmode(result="float32[:, ::1]"):
+            result = given(x)
+        return result
+
+    def turn() -> None:
+        assert all(found is predict for found in (*both(predict), *once(predict), items[1]))
+        assert np.array_equal(by_python(predict, ROWS), right)
+
+    turn()
+    before = sys.getrefcount(predict)
+    for _ in range(5):
+        turn()
+    assert sys.getrefcount(predict) == before
+
+
 @pytest.mark.parametrize("kind", ["float32", "float64"])
 @pytest.mark.parametrize("target", ["pair", "quantiles"])
 def test_copies_and_pickles(target: str, kind: str) -> None:
