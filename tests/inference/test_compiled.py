@@ -5,6 +5,7 @@ import ctypes
 import gc
 import os
 import pickle
+import shutil
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ import numba
 import numpy as np
 import pytest
 
+import fastmlp
 from fastmlp import NotFittedError, Trainer, losses
 from fastmlp.inference.call_records import STACK
 from fastmlp.inference.compiled import CompiledPredictor
@@ -667,6 +669,32 @@ def test_functions_kept_on_disk(tmp_path: Path) -> None:
     ]
     assert printed[0].split() == ["True"] * 3 + ["0", "0", "2"]
     assert printed[1].split() == ["True"] * 3 + ["1", "0", "2"]
+
+
+@pytest.mark.full
+def test_functions_kept_on_disk_by_another_version(tmp_path: Path) -> None:
+    """They are not used: the fields that they read may have moved."""
+    package = tmp_path / "fastmlp"
+    shutil.copytree(Path(fastmlp.__file__).parent, package)
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+
+    def hits() -> str:
+        code = f"import runpy, sys; sys.argv[1:] = ['1']; sys.path.insert(0, {str(tmp_path)!r})"
+        printed = run(f"{code}; runpy.run_path({str(program)!r})").split()
+        assert printed[:3] == ["True"] * 3
+        return printed[3]
+
+    assert [hits(), hits()] == ["0", "1"]
+    for name, before, after in (
+        ("language/records.py", '"features", _I), ("columns"', '"columns", _I), ("features"'),
+        ("runs/numba_type.py", "ENTRY, FEATURES, COLUMNS", "ENTRY, COLUMNS, FEATURES"),
+    ):
+        file = package / "kernels" / name
+        source = file.read_text(encoding="utf-8")
+        assert before in source
+        file.write_text(source.replace(before, after), encoding="utf-8")
+    assert hits() == "0"
 
 
 # ----------------------------------------------------------------------------- callers of all kinds

@@ -7,24 +7,25 @@ import numpy as np
 
 from ..language.backend import NumbaTypeError, from_dtype, register_jitable, types
 from ..language.elements import int64s
+from ..language.object_cache import kernels_version
 from ..language.python_objects import address_of, register_type
 from ..plugins.given_rows import KINDS
 from .calls import call_at_address
 
-# Counts changes of the fields that callers read and of the arguments of ``call_network``: callers
-# that Numba has kept on disk with another number are compiled anew.
-PROTOCOL = 1
 ENTRY, FEATURES, COLUMNS = range(3)  # the first fields of the record
 
 _KINDS = {from_dtype(dtype): kind for dtype, kind in KINDS.items()}
 
 
 class NetworkType(types.Type):  # type: ignore[misc]
-    """The type of a network by the dtype of its results, so that callers serve all networks."""
+    """The type of a network by the dtype of its results, so that callers serve all networks.
+
+    Callers that Numba has kept on disk are compiled anew where kernels have changed.
+    """
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
-        super().__init__(f"fastmlp.CompiledPredictor({dtype}, protocol {PROTOCOL})")
+        super().__init__(f"fastmlp.CompiledPredictor({dtype}, kernels {kernels_version()})")
 
 
 @cache
