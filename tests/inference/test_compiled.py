@@ -173,6 +173,8 @@ def test_ragged_sizes(sizes: tuple[int, ...], n: int) -> None:
 def test_no_rows() -> None:
     predict = fitted().compiled()
     assert called(predict, ROWS[:0]).shape == predict(ROWS[:0]).shape == (0, 3)
+    for out in (np.empty((0, 3), np.float32), np.empty((9, 6), np.float32)[:0, ::2]):
+        assert called_into(predict, ROWS[:0], out).shape == predict(ROWS[:0], out).shape == (0, 3)
 
 
 @pytest.mark.parametrize("sizes", [(6000, 4000, 2), (3, 5, 1500), (9000, 3)], ids=str)
@@ -263,6 +265,8 @@ def test_it_does_not_change() -> None:
     predict = fitted().compiled()
     with pytest.raises(AttributeError, match="does not change; got network=3"):
         predict.network = 3
+    with pytest.raises(AttributeError, match="does not change; got del network"):
+        del predict.network
 
 
 def test_networks_that_are_refused() -> None:
@@ -292,6 +296,8 @@ def test_given_results() -> None:
         assert np.array_equal(out, right)
         assert call(predict, ROWS[2], out[7]).tolist() == right[2].tolist() == out[7].tolist()
     assert predict(ROWS, out) is out
+    one = np.empty((9, 8), np.float32)[:1, :3]  # with another step from row to row
+    assert np.array_equal(called_into(predict, ROWS[:1], one), right[:1])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
