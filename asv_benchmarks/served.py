@@ -71,7 +71,7 @@ class Served:
         return model
 
     def put_rows(self, version: int) -> None:
-        """Replace the rows of refits by those of a version."""
+        """Write the rows of a version, which the next refit reads."""
         X, y = self._rows(version)
         np.savez(self.folder / "next.npz", X=X, y=y)
         os.replace(self.folder / "next.npz", self.folder / "data.npz")

@@ -179,7 +179,7 @@ class Server:
 
 
 def supervise(work: Callable[[], None], count: int) -> None:
-    """Fork workers and replace those that die, until SIGTERM or SIGINT ends them all."""
+    """Fork workers, and new ones for any that die, until SIGTERM or SIGINT ends them all."""
     signals = signal.SIGTERM, signal.SIGINT, signal.SIGCHLD
 
     def begin() -> None:

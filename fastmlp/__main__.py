@@ -24,8 +24,8 @@ _SETTINGS = {
 
 _WARMUP = """Compile kernels and keep them on disk, for this kind of processor and version of Numba.
 
-Without settings all kernels, in less than a minute; with any, those of such a trainer, for any
-data. A container needs them in its image, or else compiles them at each start.
+Without settings: all kernels, in less than a minute. With settings: the kernels of such a trainer,
+for any data. The image of a container should have them, which otherwise compiles at each start.
 """
 _EXAMPLES = """examples:
   python -m fastmlp warmup                    all kernels, as for the image of a container

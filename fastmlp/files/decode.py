@@ -3,13 +3,14 @@
 import math
 import re
 import sys
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from .encode import AS_BYTES, LONG, NATIVE, SCALARS, Kinds, Path, Tensors, key_parts, list_bytes
-from .errors import DEPTH, LIST_BYTES, damaged
+from .errors import COLLISIONS, DEPTH, LIST_BYTES, damaged
 
 _DTYPES = {dtype.name: dtype for dtype in NATIVE}
 _SCALARS: dict[str, Any] = {name: kind for kind, name in SCALARS.items()}
@@ -49,9 +50,9 @@ class Decoder:
                 self._wrong(path)
             names = list(document)
             return self._keyed(names, list(document.values()), key_parts(names), path)
-        if tag not in _BY_TAG or len(document) != 1:
+        if tag not in self._by_tag or len(document) != 1:
             self._wrong(path)
-        return _BY_TAG[tag](self, document[tag], path)
+        return self._by_tag[tag](self, document[tag], path)
 
     def _wrong(self, path: Path) -> NoReturn:
         damaged(f"{'/'.join(path) or 'the header'} holds something else than it should")
@@ -69,6 +70,8 @@ class Decoder:
         """A dict with these keys and the decoded values."""
         found: dict[Any, Any]
         try:
+            if len(keys) - len(set(map(hash, keys))) > COLLISIONS:
+                self._wrong(path)
             found = dict.fromkeys(keys)
         except TypeError:  # keys that cannot be hashed
             self._wrong(path)
@@ -207,21 +210,20 @@ class Decoder:
             damaged(f"it has no tensor {'/'.join(path)}")
         return array
 
+    _by_tag: ClassVar[dict[str, Callable[..., Any]]] = {
+        "$tuple": _tuple,
+        "$dict": _dict,
+        "$list": _list,
+        "$float": _float,
+        "$scalar": _scalar,
+        "$dtype": _dtype,
+        "$type": _type,
+        "$RandomState": _random_state,
+        "$object": _object,
+        "$array": _array,
+        "$objects": _objects,
+    }
+
 
 def _is_name(key: Any) -> bool:
     return isinstance(key, str)
-
-
-_BY_TAG = {
-    "$tuple": Decoder._tuple,
-    "$dict": Decoder._dict,
-    "$list": Decoder._list,
-    "$float": Decoder._float,
-    "$scalar": Decoder._scalar,
-    "$dtype": Decoder._dtype,
-    "$type": Decoder._type,
-    "$RandomState": Decoder._random_state,
-    "$object": Decoder._object,
-    "$array": Decoder._array,
-    "$objects": Decoder._objects,
-}

@@ -33,7 +33,7 @@ NATIVE = {
 }  # fmt: skip
 # NumPy's scalars, by their types.
 SCALARS = {dtype.type: dtype.name for dtype in NATIVE} | {np.str_: "str"}
-# Kinds of those others: big-endian numbers, complex numbers, strings, bytes, dates, durations.
+# Kinds of other dtypes: big-endian numbers, complex numbers, strings, bytes, dates, durations.
 AS_BYTES = "iufcUSmM"
 
 

@@ -1,4 +1,4 @@
-"""JSON of anyone, within limits."""
+"""Parsing of JSON that may be hostile, within limits."""
 
 import json
 import math

@@ -21,7 +21,7 @@ _Integrand = ctypes.CFUNCTYPE(
     ctypes.c_double, ctypes.c_int, ctypes.POINTER(ctypes.c_double), ctypes.c_void_p
 )
 
-# Those of which the address is a constant in compiled code, for ever.
+# Objects whose address is a constant in compiled code, which Numba never unloads.
 _pinned: dict[int, CompiledPredictor] = {}
 
 

@@ -13,9 +13,10 @@ from ..fit_warning import warn
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
 from ..schedules import SCHEDULES
-from .saved_state import FORMAT, State
+from .saved_state import FORMAT
+from .state_types import State
 
-# Those of files; before 7 there were none.
+# Formats of files; before 7 there were none.
 _FORMATS = range(7, FORMAT + 1)
 # The objects that settings may be.
 _KINDS = {

@@ -17,7 +17,7 @@ import pytest
 
 import fastmlp
 from fastmlp import files
-from fastmlp.callbacks import Checkpoint
+from fastmlp.callbacks import Checkpoint, CSVLog
 from fastmlp.files import replace_file
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import X, Y, fitted, trainer
@@ -129,10 +129,43 @@ def test_links_stay_and_missing_folders_are_errors(old: Path, tmp_path: Path) ->
     assert stat.S_IMODE(old.stat().st_mode) == stat.S_IMODE(other.stat().st_mode)
 
 
-def test_long_names(tmp_path: Path) -> None:
-    path = tmp_path / ("m" * 240 + ".safetensors")
+@pytest.mark.parametrize("letters", ["m" * 240, "模" * 80, "𝄞" * 60])
+def test_long_names(letters: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{letters}.safetensors"
     fitted().save(path)
     assert names(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o444])
+def test_permissions_stay(mode: int, old: Path) -> None:
+    old.chmod(mode)
+    fitted(epochs=2).save(old)
+    assert stat.S_IMODE(old.stat().st_mode) == mode
+    assert fastmlp.load(old).n_iter_ == 2
+
+
+def test_a_folder_that_cannot_be_synced(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some file systems refuse; the file itself is on the disk."""
+    fsync = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    fitted(epochs=2).save(old)
+    assert fastmlp.load(old).n_iter_ == 2
+
+
+def test_another_folder_in_mid_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    callbacks = [lambda *_: os.chdir(tmp_path / "other"), CSVLog("log.csv")]
+    trainer(callbacks=[*callbacks, Checkpoint("m.safetensors", best_only=False)]).fit(X, Y)
+    assert names(tmp_path) == ["log.csv", "m.safetensors", "other"]
+    assert fastmlp.load(tmp_path / "m.safetensors").n_iter_ == 3
+    assert names(tmp_path / "other") == []
 
 
 @pytest.mark.parametrize("name", ["m.safetensors", "m.pickle"])

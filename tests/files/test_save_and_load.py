@@ -246,6 +246,34 @@ def test_estimators_of_tables_and_strings(tmp_path: Path) -> None:
     assert_same(saved(one_class, tmp_path).predict(table), one_class.predict(table))
 
 
+@not_converged
+@pytest.mark.parametrize("dtype", ["M8[D]", "M8[ns]", ">M8[s]", "m8[25s]"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_dates_as_labels_of_an_estimator(n_classes: int, dtype: str, tmp_path: Path) -> None:
+    """scikit-learn takes them."""
+    labels = (np.arange(60) % n_classes * 10**6).astype(dtype)
+    model = MLPClassifier(4, max_iter=3).fit(X, labels)
+    for other in (saved(model, tmp_path), pickle.loads(pickle.dumps(model))):
+        assert_same(other.predict(X), model.predict(X))
+    state = model.trainer_.file_state()
+    state["model"]["encoding"]["outputs"]["classes"] = labels[:n_classes][::-1]
+    with pytest.raises(ValueError, match="classes must be sorted"):
+        Trainer.from_file_state(state, ())
+
+
+def test_requests_of_metadata(tmp_path: Path) -> None:
+    sklearn = pytest.importorskip("sklearn")
+    path = tmp_path / "m.safetensors"
+    with sklearn.config_context(enable_metadata_routing=True):
+        for model in (trainer(), Ensemble(trainer(), k=2), MLPClassifier(), MLPRegressor()):
+            model.set_fit_request(sample_weight="w").set_score_request(sample_weight=True)
+            model.save(path)
+            other = fastmlp.load(path)
+            assert type(other) is type(model)
+            for one in (other, other.__sklearn_clone__()):
+                assert repr(one.get_metadata_routing()) == repr(model.get_metadata_routing())
+
+
 # --------------------------------------------------------------------------- what no file can hold
 
 
