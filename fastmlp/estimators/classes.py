@@ -86,10 +86,11 @@ class OfClasses(BaseMLP):
         super()._check_fitted()
         own, outputs = vars(self), self.trainer_.model_.encoding.outputs
         labels = np.arange(outputs.count) if outputs.kind == "labels" else outputs.labels
-        classes = own.get("classes_")
-        if not isinstance(classes, np.ndarray) or own.get("_kind") != outputs.kind:
+        classes: Any = own.get("classes_")
+        is_array = isinstance(classes, np.ndarray) and classes.ndim == 1
+        if not is_array or own.get("_kind") != outputs.kind:
             raise ValueError("its classes_ are not those of a network")
-        is_single = classes.shape == (1,) and outputs.kind == "pair"
+        is_single = len(classes) == 1 and outputs.kind == "pair"
         if not (is_single or np.array_equal(classes, labels)):
             raise ValueError(f"its classes_ are {some(classes)}, of a network {some(labels)}")
         if type(own.get("_is_sparse")) is not bool:
