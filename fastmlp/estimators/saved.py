@@ -17,7 +17,9 @@ from .fitted import Fitted
 T = TypeVar("T", bound="Saved")
 
 # Attributes that scikit-learn's ``set_callbacks`` and a fit with callbacks leave.
-_OF_CALLBACKS = "_skl_callbacks", "_skl_callbacks_to_teardown"
+_OF_CALLBACKS = (
+    "_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_ctx", "_parent_callback_ctx",
+)  # fmt: skip
 # The attribute of ``set_fit_request`` and similar methods, and the methods that take metadata.
 _REQUESTS, _METHODS = "_metadata_request", ("fit", "partial_fit", "score")
 _is_text = is_a(str)
@@ -72,7 +74,7 @@ class Saved(Fitted):
         if missing := parameters.keys() - attributes.keys():
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
         for name in attributes.keys() - parameters.keys():
-            if hasattr(cls, name) or name == "_is_fitting":
+            if hasattr(cls, name) or name in ("_is_fitting", *_OF_CALLBACKS):
                 raise ValueError(f"its attribute {name!r} is none of an estimator's own")
         requests = attributes.pop(_REQUESTS, {})
         check_requests(requests)

@@ -250,6 +250,14 @@ def test_keys_that_share_a_hash(contents: Any, tmp_path: Path) -> None:
         assert time.perf_counter() - start < 2
 
 
+@pytest.mark.parametrize("name", ["_is_fitting", "_skl_callbacks", "_callback_fit_ctx", "fit"])
+def test_attributes_that_are_not_an_estimators(name: str, contents: Any, tmp_path: Path) -> None:
+    content = changed(parts_of(contents["classifier"]), "attributes", name, to=[1])
+    (tmp_path / "m").write_bytes(content)
+    with pytest.raises(ModelFileError, match=f"'{name}' is none of an estimator's own"):
+        fastmlp.load(tmp_path / "m")
+
+
 @pytest.mark.parametrize("labels", [[0], [0, 1], [[0, 1, 2]], [0, 1, 3], 0])
 def test_classes_of_an_estimator_are_those_of_its_network(labels: Any) -> None:
     model = MLPClassifier(4, max_iter=1).fit(X, Y)
