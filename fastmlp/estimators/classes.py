@@ -89,7 +89,8 @@ class OfClasses(BaseMLP):
         classes = own.get("classes_")
         if not isinstance(classes, np.ndarray) or own.get("_kind") != outputs.kind:
             raise ValueError("its classes_ are not those of a network")
-        if not (len(classes) == 1 or np.array_equal(classes, labels)) or classes.ndim != 1:
+        is_single = classes.shape == (1,) and outputs.kind == "pair"
+        if not (is_single or np.array_equal(classes, labels)):
             raise ValueError(f"its classes_ are {some(classes)}, of a network {some(labels)}")
         if type(own.get("_is_sparse")) is not bool:
             raise ValueError("it does not say whether y was sparse")

@@ -146,7 +146,7 @@ def _reads_rows(network: Network, data: FitData) -> bool:
 
 def fit_bytes(network: Network, settings: FitSettings) -> int:
     """Bytes of memory of a fit of many rows, without its rows and targets."""
-    batch_size = settings.batch_size
+    batch_size = min(settings.batch_size, MAX_CHUNK + 1)  # larger ones take no more
     shape = Shape(
         network.layer_sizes, network.dtype, network.activations, batch_size,
         chunk=_chunk(network, batch_size),

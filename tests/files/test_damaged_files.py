@@ -250,6 +250,14 @@ def test_keys_that_share_a_hash(contents: Any, tmp_path: Path) -> None:
         assert time.perf_counter() - start < 2
 
 
+@pytest.mark.parametrize("labels", [[0], [0, 1], [[0, 1, 2]], [0, 1, 3], 0])
+def test_classes_of_an_estimator_are_those_of_its_network(labels: Any) -> None:
+    model = MLPClassifier(4, max_iter=1).fit(X, Y)
+    model.classes_ = np.array(labels)
+    with pytest.raises(ValueError, match="classes_"):
+        model.save("m.safetensors")
+
+
 def test_headers_that_the_format_forbids(contents: Any, tmp_path: Path) -> None:
     parts = parts_of(contents["linear"])
     document = json.dumps({"fastmlp": json.dumps(parts.document)})

@@ -249,6 +249,14 @@ def test_memory_of_a_fit_counts_the_state_of_the_optimizer() -> None:
     assert 1.9 * weights < adam - plain < 3 * weights
 
 
+def test_batches_of_all_rows_in_a_summary() -> None:
+    model, texts = fitted(), set()
+    for size in (10_000, 2**40, 2**70):
+        model.batch_size = size
+        texts.add(model.summary())
+    assert len(texts) == 1
+
+
 def test_no_summary_before_a_fit() -> None:
     with pytest.raises(NotFittedError):
         Trainer().summary()
