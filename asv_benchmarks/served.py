@@ -71,7 +71,7 @@ class Served:
         return model
 
     def put_rows(self, version: int) -> None:
-        """Replace the rows of refits by those of a version."""
+        """Write the rows of a version, which the next refit reads."""
         X, y = self._rows(version)
         np.savez(self.folder / "next.npz", X=X, y=y)
         os.replace(self.folder / "next.npz", self.folder / "data.npz")
@@ -163,7 +163,7 @@ def running(system: str, folder: Path, workers: int = 1) -> Iterator[tuple[int, 
         yield port, process.pid
     finally:
         process.terminate()
-        if process.wait(30) != 0:
+        if process.wait(120) != 0:
             raise RuntimeError(f"the server of {system} ended with {process.returncode}")
 
 

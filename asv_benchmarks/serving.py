@@ -161,7 +161,7 @@ class Bench:
 def results(
     cases: list[str], systems: list[str], seconds: float, rounds: int
 ) -> dict[tuple[str, str], list[Turn]]:
-    """Turns by case and system, of so many seconds together."""
+    """Turns by case and system, which take ``seconds`` together."""
     jobs = [(case, system) for case in cases for system in systems]
     with ExitStack() as stack:
         bench = Bench(stack, cases, systems)

@@ -103,6 +103,8 @@ def main() -> None:
             print(f"{name} is not installed")
         else:
             networks[name] = kind(args.seed)
+    if len(networks) == 1:
+        raise SystemExit("this needs one of them: pip install keras jax, or pip install torch")
     accuracies: list[tuple[str, float]] = []
     differences: dict[str, Array] = {}
     previous = None

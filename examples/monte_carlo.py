@@ -125,13 +125,15 @@ def main() -> None:
             kept = points[len(points) // 2 :]
             window = np.stack((mean - 3.5 * spread, mean + 3.5 * spread), axis=1)
             ax.hist2d(*kept.T, bins=100, range=window, cmap="Blues")
-            ax.contour(*axes, shares.T, levels=shares.max() * np.exp([-4, -2, -0.5]), colors="C1")
+            ax.contour(*axes, shares.T, levels=shares.max() * np.exp([-4, -2, -0.5]), colors="C3")
+            ax.plot([], [], color="C3", label="exact density")
             ax.set(xlabel="frequency", title=f"1 s {name}: {speeds[name]:,.0f} steps")
             ax.set(xlim=window[0], ylim=window[1])
         panels[0].set(ylabel="damping")
+        panels[0].legend(frameon=False, loc="lower right")
         for name, curve in curves.items():
             panels[2].loglog(*curve, label=name)
-        panels[2].set(xlabel="seconds", ylabel="spreads", title="error of the mean")
+        panels[2].set(xlabel="seconds of walking", ylabel="spreads", title="error of the mean")
         panels[2].legend(frameon=False)
 
     write(args.plot, draw, 3)

@@ -41,6 +41,8 @@ MAX_BODY = 16 << 20  # bytes
 # Smaller requests are answered in the event loop: another thread costs more than their prediction.
 SMALL_BODY = 64 << 10
 POLL_SECONDS = 1.0  # after which a model file that was replaced is seen
+# Errors of a model file that is damaged, missing, or of a model that cannot be served.
+UNUSABLE = OSError, ValueError, TypeError
 BYTES = "application/octet-stream"
 
 
@@ -53,6 +55,8 @@ class Model(NamedTuple):
 
 def ready(trainer: Trainer) -> Model:
     """Load or compile the kernels of predictions, so that no request waits for it."""
+    if not isinstance(trainer, Trainer):
+        raise ValueError(f"the model must be a Trainer; got {type(trainer).__name__}")
     trainer.threads = 1  # the workers keep the other processors busy
     for dtype in ("float32", "float64"):  # bytes and JSON
         for n_rows in (1, 2):
@@ -64,7 +68,10 @@ def ready(trainer: Trainer) -> Model:
 def read_rows(body: bytes, kind: str, n_features: int) -> Any:
     """The rows in the body of a request."""
     if kind != BYTES:
-        content = json.loads(body)
+        try:
+            content = json.loads(body)
+        except ValueError as error:
+            raise ValueError(f"the body cannot be read as JSON: {error}") from error
         if not isinstance(content, dict) or "rows" not in content:
             raise ValueError('the body must be an object {"rows": [[...], ...]}')
         return content["rows"]
@@ -161,7 +168,7 @@ class Server:
             try:
                 if self.stamp() != self.seen:
                     self.read()
-            except (OSError, ValueError):
+            except UNUSABLE:
                 logging.exception("%s cannot be read; the model before it stays", self.path)
 
     @asynccontextmanager
@@ -172,7 +179,7 @@ class Server:
 
 
 def supervise(work: Callable[[], None], count: int) -> None:
-    """Fork workers and replace those that die, until SIGTERM or SIGINT ends them all."""
+    """Fork workers, and new ones for any that die, until SIGTERM or SIGINT ends them all."""
     signals = signal.SIGTERM, signal.SIGINT, signal.SIGCHLD
 
     def begin() -> None:
@@ -213,7 +220,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     args = parser.parse_args()
-    serve(Server(args.model, args.data).app, args.host, args.port, args.workers)
+    try:
+        server = Server(args.model, args.data)
+    except UNUSABLE as error:
+        parser.error(f"{args.model} cannot be served: {error}")
+    print(f"serving {args.model} on http://{args.host}:{args.port}", flush=True)
+    serve(server.app, args.host, args.port, args.workers)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from .warmup import warm_up_all, warmup
 _DTYPES = "float32", "float64"
 # Settings of a trainer on which its kernels depend.
 _SETTINGS = {
-    "hidden": "units of the hidden layers", "activation": "one name, or one for each hidden layer",
+    "hidden": "units of the hidden layers, as 100,50",
+    "activation": "one name, or one for each hidden layer",
     "dropout": "fraction, or one for the features and for each hidden layer",
     "loss": "name of the loss", "optimizer": "name of the update rule", "l2": "penalty",
     "l1": "penalty", "clip_norm": "largest norm of the gradient", "batch_size": "rows",
@@ -23,8 +24,8 @@ _SETTINGS = {
 
 _WARMUP = """Compile kernels and keep them on disk, for this kind of processor and version of Numba.
 
-Without settings all kernels, in less than a minute; with any, those of such a trainer, for any
-data. A container needs them in its image, or else compiles them at each start.
+Without settings: all kernels, in less than a minute. With settings: the kernels of such a trainer,
+for any data. The image of a container should have them, which otherwise compiles at each start.
 """
 _EXAMPLES = """examples:
   python -m fastmlp warmup                    all kernels, as for the image of a container
@@ -36,18 +37,15 @@ _EXAMPLES = """examples:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong, without the usage."""
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        self.exit(2, f"{self.prog}: error: {message}; see --help\n")
 
 
 def _value(text: str) -> Any:
-    """A number or a name, or a tuple of them."""
-    values = []
-    for part in text.split(","):
-        try:
-            values.append(ast.literal_eval(part))
-        except (ValueError, SyntaxError):
-            values.append(part)
-    return tuple(values) if "," in text else values[0]
+    """A number or a name, or several of them, in brackets or without."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return tuple(map(_value, text.split(","))) if "," in text else text
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -98,9 +98,10 @@ class WritesFile(Checked):
         return Path(path.replace(_MEMBER, str(number)))
 
     def own_file(self) -> Path:
-        """Path of the file for the fit of this thread; raises as :meth:`file`."""
+        """Path of the file for the fit of this thread, which stays although callbacks may change
+        the folder; raises as :meth:`file`."""
         member = current_member()
-        return self.file(None if member is None else member.number)
+        return self.file(None if member is None else member.number).absolute()
 
 
 @dataclass(frozen=True)

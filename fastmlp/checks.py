@@ -64,6 +64,11 @@ def named(table: Mapping[str, type], base: Any, module: str) -> dict[str, Check]
     return {"check": check}
 
 
+def _is_path(value: Any) -> bool:
+    path = os.fspath(value)
+    return isinstance(path, str) and path != "" and "\0" not in path
+
+
 COUNT = rule(int, "an integer >= 1", Integral, lambda value: value >= 1)
 WHOLE = rule(int, "an integer >= 0", Integral, lambda value: value >= 0)
 RATE = rule(float, "a finite number > 0", Real, lambda value: 0 < value < math.inf)
@@ -72,9 +77,7 @@ FRACTION = rule(float, "a number >= 0 and < 1", Real, lambda value: 0 <= value <
 RATIO = rule(float, "a number >= 0 and <= 1", Real, lambda value: 0 <= value <= 1)
 POSITIVE_RATIO = rule(float, "a number > 0 and <= 1", Real, lambda value: 0 < value <= 1)
 MONITOR = rule(str, "'auto' or the name of a recorded value", str, bool)
-PATH = rule(
-    os.fspath, "a path", (str, os.PathLike), lambda path: "\0" not in (os.fspath(path) or "\0")
-)
+PATH = rule(os.fspath, "the path of a file", (str, os.PathLike), _is_path)
 FLAG = rule(bool, "True or False", (bool, np.bool_), lambda value: True)
 
 

@@ -14,8 +14,8 @@ from .trainer import Trainer
 def load(path: str | os.PathLike[str], callbacks: Any = None) -> Any:
     """Return what ``save`` has written to a file: an object of the same class, in the same state.
 
-    Nothing in the file is run, whoever made it. All is checked, and memory stays below twice the
-    size of the file plus 50 MB, unless the network needs more for itself.
+    Nothing in the file is run, so that it may come from anyone. All is checked. Reading takes less
+    memory than twice the size of the file plus 50 MB, unless the network itself needs more.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ def load(path: str | os.PathLike[str], callbacks: Any = None) -> Any:
         If it cannot be read; ``FileNotFoundError`` if there is none.
     ImportError
         Without safetensors, and for an estimator without scikit-learn.
-    TypeError
-        For callbacks that are none.
+    TypeError, ValueError
+        For a wrong path, or for callbacks that are none.
     """
     callbacks = () if callbacks is None else callbacks
     check_setting("callbacks", callbacks)

@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from .checks import COUNT
 from .kernels.language.backend import from_dtype
 from .kernels.language.jit import provide_all
 from .kernels.runs.plan import MAX_CHUNK
@@ -96,6 +97,8 @@ def warmup(
         trainer = Trainer()
     if not isinstance(trainer, Trainer):
         raise TypeError(f"trainer must be a Trainer; got {type(trainer).__name__}")
+    for name, size in (("n_features", n_features), ("n_classes", n_classes)):
+        COUNT["check"](name, size)
     settings: dict[str, Any] = {name: getattr(trainer, name) for name in SETTINGS} | _LEFT_OUT
     settings["loss"] = check_setting("loss", trainer.loss) or SoftmaxCrossEntropy()
     if trainer.threads is None:  # few rows would take one thread, many rows all of them

@@ -65,6 +65,7 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "RATIO": ([0, 1], [1.001, -0.1, float("nan")]),
     "POSITIVE_RATIO": ([1e-9, 1], [0, 1.001, float("nan")]),
     "MONITOR": (["auto", "val_loss"], ["", 1, None]),
+    "PATH": (["a.csv", "b/c"], ["", "a\0b", b"a", 1, None]),
     "FLAG": ([True, np.False_], [0, 1, None]),
 }
 

@@ -19,8 +19,8 @@ LINE = r"compiled (\d+) kernels in (\d+\.\d) s; (\d+) are kept in (.+)\n"
 
 
 def test_it_says_what_was_compiled_and_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    for compiled in (None, 0):
-        main(["warmup", "--hidden", "5,4", "--features", "3", "--classes", "2"])
+    for hidden, compiled in (("5,4", None), ("[5, 4]", 0)):
+        main(["warmup", "--hidden", hidden, "--features", "3", "--classes", "2"])
         found = re.fullmatch(LINE, capsys.readouterr().out)
         assert found is not None
         assert compiled in (None, int(found[1]))
@@ -37,7 +37,15 @@ def test_it_says_what_was_compiled_and_where_it_is(capsys: pytest.CaptureFixture
         (["warmup", "--dropout", "0.1,0.2,0.3"], "dropout must be one number"),
         (["warmup", "--dtype", "float16"], "invalid choice: 'float16'"),
         (["warmup", "--features", "x"], "invalid int value: 'x'"),
-        (["warmup", "--hidden", "4", "--features", "0"], "must be 2-D and not empty"),
+        (
+            ["warmup", "--hidden", "4", "--features", "0"],
+            "n_features must be an integer >= 1; got 0",
+        ),
+        (["warmup", "--hidden", "4", "5"], "unrecognized arguments: 5; see --help"),
+        (
+            ["warmup", "--hidden", "4,five"],
+            "hidden[1] must be an integer >= 1 and < 2**31; got 'five'",
+        ),
     ],
 )
 def test_errors_are_one_line(

@@ -504,7 +504,7 @@ def test_layouts_share_their_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
         for dtype in ("float32", "float64"):
             trainer(7, dtype=dtype, epochs=1).fit(layout(), Y).predict_proba(layout())
     assert len(linked) > 10
-    assert {len(symbols) for symbols in linked.values()} == {1, 2}
+    assert max(map(len, linked.values())) == 2
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "uint8"])

@@ -49,7 +49,7 @@ class Fitted(Parameters):
         self._set_weights(1, arrays)
 
     def to_onnx(self, path: str | os.PathLike[str]) -> None:
-        """Write the network as an ONNX file, as ``Trainer.to_onnx`` does, which see.
+        """Write the network as an ONNX file, as ``Trainer.to_onnx`` does.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..network.model_files import content_of, save_model, warn_of_callbacks
-from ..network.state_types import each, integer, is_a, number, optional
+from ..network.state_types import check_requests, each, integer, is_a, number, optional
 from ..settings.checks import as_tuple
 from ..trainer import Trainer
 from .fitted import Fitted
@@ -18,19 +18,22 @@ T = TypeVar("T", bound="Saved")
 
 # Attributes that scikit-learn's ``set_callbacks`` and a fit with callbacks leave.
 _OF_CALLBACKS = "_skl_callbacks", "_skl_callbacks_to_teardown"
+# What ``set_fit_request`` and its like leave.
+_REQUESTS, _METHODS = "_metadata_request", ("fit", "partial_fit", "score")
 _is_text = is_a(str)
 # Those of every fitted estimator.
 _FITTED = {
     "n_features_in_": integer, "n_layers_": integer, "n_outputs_": integer, "t_": integer,
     "n_iter_": integer, "out_activation_": _is_text,
 }  # fmt: skip
-# Those of some.
-_OTHERS = {
+# Those of every one with epochs, which "lbfgs" has not.
+_OF_EPOCHS = {
     "loss_": number, "loss_curve_": each(list, number), "best_loss_": optional(number),
     "validation_scores_": optional(each(list, number)),
     "best_validation_score_": optional(number), "_no_improvement_count": integer,
-    "feature_names_in_": is_a(np.ndarray),
 }  # fmt: skip
+# Which of them are None: without early stopping, and with it.
+_STOPPING = [False, True, True], [True, False, False]
 
 
 class Saved(Fitted):
@@ -52,6 +55,8 @@ class Saved(Fitted):
         self._check_attributes()
         attributes = {k: v for k, v in self.__getstate__().items() if k not in _OF_CALLBACKS}
         attributes["callbacks"] = None
+        if requests := attributes.get(_REQUESTS):
+            attributes[_REQUESTS] = {name: getattr(requests, name).requests for name in _METHODS}
         if "trainer_" in attributes:
             attributes["trainer_"] = attributes["trainer_"].file_state()
         own = next(kind for kind in type(self).__mro__ if kind.__module__.startswith(__package__))
@@ -69,13 +74,24 @@ class Saved(Fitted):
         for name in attributes.keys() - parameters.keys():
             if hasattr(cls, name) or name == "_is_fitting":
                 raise ValueError(f"its attribute {name!r} is none of an estimator's own")
+        requests = attributes.pop(_REQUESTS, {})
+        check_requests(requests)
         attributes["callbacks"] = callbacks or None
         new = cls.__new__(cls)
         new.__dict__.update(attributes)
+        if requests:
+            new._restore_requests(requests)
         if "trainer_" in attributes:
             new.trainer_ = Trainer.from_file_state(attributes["trainer_"], callbacks)
         new._check_attributes()
         return new
+
+    def _restore_requests(self, requests: dict[str, dict[str, Any]]) -> None:
+        routing = self.get_metadata_routing()
+        for method in _METHODS:
+            for name, alias in requests.get(method, {}).items():
+                getattr(routing, method).add_request(param=name, alias=alias)
+        setattr(self, _REQUESTS, routing)
 
     def _check_attributes(self) -> None:
         """Check parameters as a fit does, and the attributes of a fit, if any."""
@@ -85,10 +101,13 @@ class Saved(Fitted):
 
     def _check_fitted(self) -> None:
         """Raise a ValueError unless the attributes of a fit are there, and those of its network."""
-        own = vars(self)
-        for name, test in (_FITTED | _OTHERS).items():
-            if (name in _FITTED or name in own) and not test(own.get(name)):
+        own, has_epochs = vars(self), len(self.trainer_.history) > 0
+        for name, test in (_FITTED | (_OF_EPOCHS if has_epochs else {})).items():
+            if name not in own or not test(own[name]):
                 raise ValueError(f"its {name} is {reprlib.repr(own.get(name))}")
+        kept = "best_loss_", "validation_scores_", "best_validation_score_"
+        if has_epochs and [own[name] is None for name in kept] not in _STOPPING:
+            raise ValueError(f"its {', '.join(kept)} are not those of one way of stopping")
         model = self.trainer_.model_
         n_features = model.encoding.inputs.columns.n_given
         known = n_features, model.encoding.outputs.count, len(model.network.layer_sizes)
@@ -96,5 +115,5 @@ class Saved(Fitted):
             raise ValueError(
                 f"its features, outputs and layers are not those of a network, {known}"
             )
-        if "feature_names_in_" in own and own["feature_names_in_"].shape != (n_features,):
+        if "feature_names_in_" in own and np.shape(own["feature_names_in_"]) != (n_features,):
             raise ValueError(f"its feature_names_in_ are not {n_features}")

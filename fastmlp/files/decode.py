@@ -1,60 +1,22 @@
 """Plain values from a JSON document and tensors; everything is checked."""
 
-import json
 import math
 import re
 import sys
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from .encode import AS_BYTES, LONG, NATIVE, SCALARS, Kinds, Path, Tensors, key_parts, list_bytes
-from .errors import DEPTH, HEADER_ITEMS, INTEGER_BITS, LIST_BYTES, damaged
+from .errors import COLLISIONS, DEPTH, LIST_BYTES, damaged
 
 _DTYPES = {dtype.name: dtype for dtype in NATIVE}
 _SCALARS: dict[str, Any] = {name: kind for kind, name in SCALARS.items()}
 _AS_BYTES = re.compile(rf"[<>|][{AS_BYTES}]\d{{1,9}}(\[\d{{0,6}}[a-zA-Z]{{1,2}}\])?")
 _FLOATS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 _LARGEST_CHARACTER = 0x10FFFF
-# Digits of the largest integer, with a sign.
-_DIGITS = math.ceil(INTEGER_BITS * math.log10(2)) + 1
-
-
-def parse_json(text: str) -> Any:
-    """Parse JSON of a limited number of items, with distinct keys and numbers of limited size."""
-    items = sum(map(text.count, ",[{"))
-    if items > HEADER_ITEMS:
-        damaged(f"its header has {items} items, more than {HEADER_ITEMS}")
-    try:
-        return json.loads(
-            text, object_pairs_hook=_distinct, parse_int=_integer, parse_float=_finite,
-            parse_constant=_finite,
-        )  # fmt: skip
-    except RecursionError:
-        damaged("its header is nested too deeply")
-    except json.JSONDecodeError as error:
-        damaged(f"its header is no JSON, {error}")
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = {sys.intern(name): value for name, value in pairs}
-    if len(found) < len(pairs):
-        damaged("its header has a name twice")
-    return found
-
-
-def _integer(text: str) -> int:
-    if len(text) > _DIGITS:
-        damaged(f"its header has an integer of {len(text)} digits")
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        damaged(f"its header has the number {text[:20]}")
-    return value
 
 
 class Decoder:
@@ -87,11 +49,10 @@ class Decoder:
             if any(key[:1] == "$" for key in document):
                 self._wrong(path)
             names = list(document)
-            return self._dict(names, list(document.values()), key_parts(names), path)
-        decode = getattr(self, f"_{tag[1:]}_value", None) if tag in _TAGS else None
-        if decode is None or len(document) != 1:
+            return self._keyed(names, list(document.values()), key_parts(names), path)
+        if tag not in self._by_tag or len(document) != 1:
             self._wrong(path)
-        return decode(document[tag], path)
+        return self._by_tag[tag](self, document[tag], path)
 
     def _wrong(self, path: Path) -> NoReturn:
         damaged(f"{'/'.join(path) or 'the header'} holds something else than it should")
@@ -105,9 +66,12 @@ class Decoder:
     def _items(self, values: list[Any], path: Path) -> list[Any]:
         return [self.decode(value, (*path, str(i))) for i, value in enumerate(values)]
 
-    def _dict(self, keys: list[Any], values: list[Any], parts: list[str], path: Path) -> Any:
+    def _keyed(self, keys: list[Any], values: list[Any], parts: list[str], path: Path) -> Any:
+        """A dict with these keys and the decoded values."""
         found: dict[Any, Any]
         try:
+            if len(keys) - len(set(map(hash, keys))) > COLLISIONS:
+                self._wrong(path)
             found = dict.fromkeys(keys)
         except TypeError:  # keys that cannot be hashed
             self._wrong(path)
@@ -117,7 +81,7 @@ class Decoder:
             found[key] = self.decode(value, (*path, part))
         return found
 
-    def _dict_value(self, value: Any, path: Path) -> Any:
+    def _dict(self, value: Any, path: Path) -> Any:
         if not isinstance(value, list) or any(type(p) is not list or len(p) != 2 for p in value):
             self._wrong(path)
         names, values = ([pair[k] for pair in value] for k in (0, 1))
@@ -126,9 +90,9 @@ class Decoder:
             self.decode(name, (*path, "$keys", part))
             for name, part in zip(names, parts, strict=True)
         ]
-        return self._dict(keys, values, parts, path)
+        return self._keyed(keys, values, parts, path)
 
-    def _tuple_value(self, value: Any, path: Path) -> tuple[Any, ...]:
+    def _tuple(self, value: Any, path: Path) -> tuple[Any, ...]:
         return tuple(self._list_of(value, path))
 
     def _list_of(self, value: Any, path: Path) -> Any:
@@ -137,9 +101,9 @@ class Decoder:
             return self._items(value, path)
         if not isinstance(value, dict) or list(value) != ["$list"]:
             self._wrong(path)
-        return self._list_value(value["$list"], path)
+        return self._list(value["$list"], path)
 
-    def _list_value(self, kind: Any, path: Path) -> Any:
+    def _list(self, kind: Any, path: Path) -> Any:
         strings = kind == "str"
         array = self._taken((*path, "lengths") if strings else path)
         wanted = {"float64": np.float64, "int64": np.int64, "str": np.int64}.get(str(kind))
@@ -169,12 +133,12 @@ class Decoder:
         if self._list_bytes > LIST_BYTES:
             damaged(f"its lists take more than {LIST_BYTES} bytes")
 
-    def _float_value(self, value: Any, path: Path) -> float:
+    def _float(self, value: Any, path: Path) -> float:
         if not isinstance(value, str) or value not in _FLOATS:
             self._wrong(path)
         return _FLOATS[value]
 
-    def _scalar_value(self, value: Any, path: Path) -> Any:
+    def _scalar(self, value: Any, path: Path) -> Any:
         name, document = self._pair(value, str, path)
         item, kind = self.decode(document, path), _SCALARS.get(name)
         if kind is None or type(item) is not type(kind().item()):
@@ -184,15 +148,15 @@ class Decoder:
         except OverflowError:
             self._wrong(path)
 
-    def _dtype_value(self, value: Any, path: Path) -> np.dtype[Any]:
+    def _dtype(self, value: Any, path: Path) -> np.dtype[Any]:
         if not isinstance(value, str) or value not in _DTYPES:
             self._wrong(path)
         return _DTYPES[value]
 
-    def _type_value(self, value: Any, path: Path) -> type:
-        return self._dtype_value(value, path).type
+    def _type(self, value: Any, path: Path) -> type:
+        return self._dtype(value, path).type
 
-    def _RandomState_value(self, value: Any, path: Path) -> Any:  # noqa: N802  # by its tag
+    def _random_state(self, value: Any, path: Path) -> Any:
         random = np.random.RandomState(0)
         try:
             random.set_state(self.decode(value, path))
@@ -200,7 +164,7 @@ class Decoder:
             self._wrong(path)
         return random
 
-    def _object_value(self, value: Any, path: Path) -> Any:
+    def _object(self, value: Any, path: Path) -> Any:
         name, fields = self._pair(value, str, path)
         given = self.decode(fields, path)
         if name not in self._kinds or type(given) is not dict or not all(map(_is_name, given)):
@@ -210,7 +174,7 @@ class Decoder:
         except (TypeError, ValueError) as error:
             damaged(f"{'/'.join(path)}: {error}")
 
-    def _array_value(self, value: Any, path: Path) -> npt.NDArray[Any]:
+    def _array(self, value: Any, path: Path) -> npt.NDArray[Any]:
         array = self._taken(path)
         if value == array.dtype.name:
             return array
@@ -229,7 +193,7 @@ class Decoder:
                 self._wrong(path)
         return found
 
-    def _objects_value(self, value: Any, path: Path) -> npt.NDArray[np.object_]:
+    def _objects(self, value: Any, path: Path) -> npt.NDArray[np.object_]:
         shape, values = self._pair(value, list, path)
         items = self._list_of(values, path)
         if any(type(n) is not int or n < 0 for n in shape) or math.prod(shape) != len(items):
@@ -246,11 +210,20 @@ class Decoder:
             damaged(f"it has no tensor {'/'.join(path)}")
         return array
 
+    _by_tag: ClassVar[dict[str, Callable[..., Any]]] = {
+        "$tuple": _tuple,
+        "$dict": _dict,
+        "$list": _list,
+        "$float": _float,
+        "$scalar": _scalar,
+        "$dtype": _dtype,
+        "$type": _type,
+        "$RandomState": _random_state,
+        "$object": _object,
+        "$array": _array,
+        "$objects": _objects,
+    }
+
 
 def _is_name(key: Any) -> bool:
     return isinstance(key, str)
-
-
-_TAGS = {
-    f"${name[1:-6]}" for name in vars(Decoder) if name[0] == "_" and name.endswith("_value")
-}  # fmt: skip

@@ -33,7 +33,7 @@ NATIVE = {
 }  # fmt: skip
 # NumPy's scalars, by their types.
 SCALARS = {dtype.type: dtype.name for dtype in NATIVE} | {np.str_: "str"}
-# Kinds of those others: big-endian numbers, complex numbers, strings, bytes, dates, durations.
+# Kinds of other dtypes: big-endian numbers, complex numbers, strings, bytes, dates, durations.
 AS_BYTES = "iufcUSmM"
 
 
@@ -89,7 +89,7 @@ class Encoder:
         if self._kinds.get(kind.__name__) is kind:
             given = {item.name: getattr(value, item.name) for item in fields(value)}
             return {"$object": [kind.__name__, self.encode(given, path)]}
-        raise TypeError(f"{_name(path)} cannot be written to a model file; got {value!r}")
+        raise _not_plain(path, repr(value))
 
     def _dict(self, value: dict[Any, Any], path: Path) -> Any:
         parts = key_parts(value)
@@ -132,7 +132,7 @@ class Encoder:
         if dtype.kind == "O":
             return {"$objects": [list(array.shape), self._list(array.ravel().tolist(), path)]}
         if dtype.kind not in AS_BYTES or dtype.itemsize == 0 or not _is_standard(array):
-            raise TypeError(f"{_name(path)} cannot be written to a model file; got {dtype}")
+            raise _not_plain(path, str(dtype))
         data = np.frombuffer(array.tobytes(), np.uint8)
         self._store(data.reshape(*array.shape, dtype.itemsize), path)
         return {"$array": dtype.str}
@@ -165,4 +165,9 @@ def _is_standard(value: Any) -> bool:
 def _name(path: Path) -> str:
     """The place of a value in messages, such as ``metrics[1]``."""
     name = "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path)
-    return name.removeprefix(".") or "the value"
+    return name.replace(".attributes.", ".", 1).removeprefix(".") or "the value"
+
+
+def _not_plain(path: Path, got: str) -> TypeError:
+    wanted = "cannot be written to a model file (a pickle may hold it)"
+    return TypeError(f"{_name(path)} {wanted}; got {got}")

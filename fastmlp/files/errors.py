@@ -9,6 +9,8 @@ HEADER_ITEMS = 100_000
 LIST_BYTES = 16_000_000
 DEPTH = 30
 INTEGER_BITS = 256
+# Keys of a dict that share a hash: the time that it takes grows with their square.
+COLLISIONS = 1_000
 
 
 class ModelFileError(ValueError):

@@ -1,7 +1,10 @@
 """Atomic replacement of files."""
 
+import contextlib
 import os
 import secrets
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -9,7 +12,7 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that, whenever the process or the machine stops, the old or the new one is
     there.
 
-    A symbolic link stays, and its target is replaced.
+    A symbolic link stays, and its target is replaced; permissions stay, too.
 
     Raises
     ------
@@ -18,26 +21,30 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     """
     target = Path(os.path.realpath(path))
     # In the same folder, as a replacement is atomic within a file system only.
-    new = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
+    # Part of the name, as one of 255 bytes has no room for more: 50 characters take 200 at most.
+    new = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}")
     try:
         with open(new, "xb") as file:
+            with suppress(FileNotFoundError):  # before there is anything to read
+                shutil.copymode(target, new)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, target)
-    except BaseException:
-        new.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == os.fspath(new) and not error.filename2:
+            error.filename = os.fspath(path)  # which the caller knows
         raise
     _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name last, where folders can be opened."""
-    try:
+    """Make the new name last, where the system can do that with folders."""
+    with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # a folder that may not be read
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -7,36 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from .decode import Decoder, parse_json
+from .decode import Decoder
 from .encode import NATIVE, Encoder, Kinds, Tensors
 from .errors import HEADER_BYTES, HEADER_ITEMS, ModelFileError, damaged
+from .package import need_safetensors
+from .parse_json import parse_json
 
-SUFFIX = ".safetensors"
 # Key of the document in the metadata.
 _KEY = "fastmlp"
 _DTYPES = {code: dtype for dtype, code in NATIVE.items()}
 _LENGTH_BYTES = 8
-
-
-def is_model_file(path: str | os.PathLike[str]) -> bool:
-    """Whether the name of a file is that of a model file."""
-    return os.fspath(path).endswith(SUFFIX)
-
-
-def need_safetensors() -> Any:
-    """Return the module ``safetensors``.
-
-    Raises
-    ------
-    ImportError
-        Without it, with the command that installs it.
-    """
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        message = "model files need safetensors: pip install 'fastmlp[safetensors]'"
-        raise ImportError(message) from error
-    return safetensors
 
 
 def to_bytes(values: dict[str, Any], kinds: Kinds) -> bytes:

@@ -109,7 +109,8 @@ def _worse_than_nothing(
     name = prefix + outputs.metric
     if outputs.kind == "labels":
         return
-    value = history[name][best] if name in history else math.nan
+    values = history.get(name, [])  # the user may have changed it
+    value = values[best] if best < len(values) else math.nan
     advice = "a smaller learning_rate, more epochs, scaling='auto' or other features may help"
     if outputs.metric == "r2":
         if outputs.loss.name == "squared_error" and value < _NOTHING:

@@ -73,8 +73,8 @@ class CallRecords:
 
 
 def _planned(network: Network, widest: int) -> tuple[Plan, dict[str, int]]:
-    """The plan for as many rows at a time as fit on the stack, up to a line of samples; and where
-    things lie in the memory of a call."""
+    """A plan whose chunks of rows fit on the stack, of a line of samples at most, and the distances
+    in the memory of a call."""
     itemsize = network.dtype.itemsize
     chunk = LINE_BYTES // itemsize
     while True:

@@ -21,7 +21,7 @@ _Integrand = ctypes.CFUNCTYPE(
     ctypes.c_double, ctypes.c_int, ctypes.POINTER(ctypes.c_double), ctypes.c_void_p
 )
 
-# Those of which the address is a constant in compiled code, for ever.
+# Objects whose address is a constant in compiled code, which Numba never unloads.
 _pinned: dict[int, CompiledPredictor] = {}
 
 
@@ -113,14 +113,12 @@ class CompiledPredictor:
             For arrays of other dtypes or shapes.
         """
         x = np.asarray(x)
-        if x.dtype not in KINDS or not x.dtype.isnative:
+        if x.dtype not in KINDS:
             names = ", ".join(map(str, KINDS))
             raise TypeError(f"x must have one of the dtypes {names}; got {x.dtype}")
         if x.ndim not in (1, 2) or x.shape[-1] != self.n_features_in_:
             d = self.n_features_in_
             raise ValueError(f"x must have the shape ({d},) or (n, {d}); got {x.shape}")
-        if not x.flags.aligned:
-            x = x.copy()
         shape = (*x.shape[:-1], self.n_columns)
         if out is None:
             out = np.empty(shape, self.dtype)

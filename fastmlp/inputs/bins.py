@@ -72,7 +72,8 @@ class Bins:
         if ends.dtype != np.int64 or ends.ndim != 1 or not slopes.dtype == offsets.dtype == float:
             raise ValueError("bins of other types")
         whole = ends[0] == 0 and ends[-1] == len(slopes) and (np.diff(ends) >= 0).all()
-        finite = np.isfinite(slopes).all() and np.isfinite(offsets).all()
+        largest = np.finfo(np.float32).max  # of networks of float32
+        finite = all((np.abs(values) <= largest).all() for values in (slopes, offsets))
         if not (whole and finite and slopes.shape == offsets.shape == (len(slopes),)):
             raise ValueError("bins that do not fit together")
         return bins

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..cached import cached_property
 from ..data import Array, Numbers, all_finite, finite, some
+from ..kernels.plugins.given_rows import BEYOND, CLIP
 from ..member import check_interrupt
 from ..settings.checks import LEARNED_SCALINGS
 from .bins import Bins
@@ -14,10 +15,6 @@ from .bins import Bins
 # Values per block, so that a block stays in the cache of a core.
 _BLOCK_VALUES = 1 << 14
 _UINT8 = np.dtype(np.uint8)
-# Limit of the smooth clip, and a value that reaches it in float32; squares of larger values might
-# overflow.
-CLIP = 3.0
-BEYOND = 1e6
 
 
 @np.errstate(all="ignore")

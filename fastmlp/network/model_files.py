@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..callbacks import EarlyStopping
-from ..files import SUFFIX, ModelFileError, is_model_file, read_file, replace_file, to_bytes
+from ..checks import PATH
+from ..files import SUFFIX, ModelFileError, is_model_file, replace_file
 from ..fit_warning import warn
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
 from ..schedules import SCHEDULES
-from .saved_state import FORMAT, State
+from .saved_state import FORMAT
+from .state_types import State
 
-# Those of files; before 7 there were none.
+# Formats of files; before 7 there were none.
 _FORMATS = range(7, FORMAT + 1)
 # The objects that settings may be.
 _KINDS = {
@@ -25,8 +27,7 @@ _KINDS = {
 
 def save_model(path: str | os.PathLike[str], content: Callable[[], bytes]) -> None:
     """Write the content of a model file; raises as ``Trainer.save``."""
-    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
-        raise TypeError(f"path must be a string or a path; got {path!r}")
+    PATH["check"]("path", path)
     if not is_model_file(path):
         raise ValueError(f"path must end in {SUFFIX!r}; got {os.fspath(path)!r}")
     replace_file(path, content())
@@ -40,6 +41,8 @@ def content_of(model: Any, wanted: type, values: State) -> bytes:
     TypeError, ValueError
         For an object of a subclass, or a value that cannot be written.
     """
+    from ..files.safetensors_file import to_bytes
+
     if type(model) is not wanted:
         raise TypeError(
             f"only objects of {wanted.__name__} itself can be saved, as a file has no code; "
@@ -58,7 +61,9 @@ def warn_of_callbacks(callbacks: Sequence[Any]) -> None:
 
 def read_model(path: str | os.PathLike[str]) -> tuple[str, State]:
     """The name of the class whose object was saved, and its values; raises as ``fastmlp.load``."""
-    values = read_file(path, _KINDS, _FORMATS)
+    from ..files.safetensors_file import read_file
+
+    values = read_file(PATH["check"]("path", path), _KINDS, _FORMATS)
     return str(values.pop("kind", None)), values
 
 
@@ -73,4 +78,4 @@ def restoring(path: Any) -> Iterator[None]:
         yield
     except _UNFIT as error:
         what = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        raise ModelFileError(f"{os.fspath(path)} cannot be read: {what}") from error
+        raise ModelFileError(f"{os.fspath(path)} cannot be read: {what!s:.500}") from error

@@ -9,24 +9,15 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..checks import WHOLE, one_of
 from ..history import History
 from ..settings import SETTINGS
 from .model import Model
-
-State = dict[str, Any]
+from .state_types import State, check_values
 
 # Version of pickled states.
 FORMAT = 7
-_REASONS = (
-    "", "epochs", "early_stopping", "time_budget", "callback", "interrupted", "exception",
-)  # fmt: skip
-# Attributes that describe the last fit, and their checks.
-_OF_LAST_FIT = {
-    "n_iter_": WHOLE["check"],
-    "best_epoch_": WHOLE["check"],
-    "stop_reason_": one_of(_REASONS)["check"],
-}
+# Attributes that describe the last fit.
+_OF_LAST_FIT = "n_iter_", "best_epoch_", "stop_reason_"
 
 
 def plain_state(model: Model | None, history: History, attributes: Mapping[str, Any]) -> State:
@@ -76,14 +67,13 @@ def restored(state: Any) -> tuple[dict[str, Any], History, Model | None]:
     """
     _check_format(state)
     try:
+        check_values(state)
         attributes = dict(state["attributes"])
         history = History({name: [*map(float, v)] for name, v in state["history"].items()})
         model = None if state["model"] is None else Model.from_plain(state["model"])
-        if missing := {*SETTINGS, "n_iter_", "stop_training"} - set(attributes):
-            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-        for name, check in _OF_LAST_FIT.items():
-            attributes[name] = check(name, attributes[name])
         n_epochs = attributes["n_iter_"]
+        for values in history.values():
+            values[n_epochs:] = [math.nan] * (n_epochs - len(values))
         if model and model.best and model.best.epoch >= n_epochs:
             raise ValueError(f"its best epoch is {model.best.epoch} of {n_epochs}")
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:

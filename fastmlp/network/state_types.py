@@ -1,16 +1,20 @@
-"""Types of the state of a trainer in a file, where anything may stand."""
+"""Types in the state of a trainer, as a file or a pickle may hold anything."""
 
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from ..settings import SETTINGS, check_setting
-from .saved_state import State
 
+State = dict[str, Any]
 Test = Callable[[Any], bool]
+
+_REASONS = (
+    "", "epochs", "early_stopping", "time_budget", "callback", "interrupted", "exception",
+)  # fmt: skip
 
 
 def integer(value: Any) -> bool:
@@ -20,6 +24,8 @@ def integer(value: Any) -> bool:
 
 def number(value: Any) -> bool:
     """Whether a value is a real number."""
+    if type(value) is float:  # first, as histories are long
+        return True
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
@@ -50,17 +56,25 @@ def row(kind: Any, *tests: Test) -> Test:
 
 
 def record(**tests: Test) -> Test:
-    """A test of a dict with these keys, which raises an error that names a wrong value."""
+    """A test of a dict with these keys, which raises an error that names a wrong one."""
 
     def test(value: Any) -> bool:
-        if type(value) is not dict or value.keys() != tests.keys():
+        if type(value) is not dict:
             return False
+        _need(tests.keys(), value)
+        if more := value.keys() - tests.keys():
+            raise ValueError(f"it has an unknown part {min(map(repr, more)):.50}")
         for name, one in tests.items():
             if not one(value[name]):
                 raise ValueError(f"its {name} is {reprlib.repr(value[name])}")
         return True
 
     return test
+
+
+def _need(names: Set[str], value: dict[str, Any]) -> None:
+    if missing := names - value.keys():
+        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
 
 
 def array(n_dims: int, *dtypes: Any) -> Test:
@@ -75,12 +89,16 @@ def array(n_dims: int, *dtypes: Any) -> Test:
 
 
 _text, _flag = is_a(str), is_a(bool)
-_weights = each(list, is_a(np.ndarray))
+_weights = each(list, lambda value: isinstance(value, np.ndarray))  # also one of a memory map
 _vector, _rows = array(1, np.float64), array(2, np.float64)
 _network = record(
     dtype=_text, activations=each(tuple, _text), weights=_weights, rule=_text, updates=integer,
     state=each(list, _weights),
 )  # fmt: skip
+
+
+def _reason(value: Any) -> bool:
+    return _text(value) and value in _REASONS
 
 
 def _is_name(value: Any) -> bool:
@@ -141,11 +159,11 @@ def check_values(state: State) -> None:
     """Check the types in a state, but for settings and further attributes; raises as
     :func:`check_types`."""
     if not _state(state):
-        raise ValueError(f"its parts are {reprlib.repr(sorted(state))}")
+        raise ValueError("it is no dict")
     n_epochs = state["attributes"]["n_iter_"]
-    longest = max(map(len, state["history"].values()), default=0)
-    if longest > n_epochs:
-        raise ValueError(f"its history has {longest} epochs in place of {n_epochs}")
+    for values in state["history"].values():
+        if len(values) != n_epochs:
+            raise ValueError(f"its history has {len(values)} epochs in place of {n_epochs}")
 
 
 def check_types(state: State, trainer: type) -> None:
@@ -169,7 +187,7 @@ def check_types(state: State, trainer: type) -> None:
 
 
 def check_ensemble(values: State, ensemble: type) -> None:
-    """Check the types in the values of an ensemble, besides those of its trainers; raises as
+    """Check the types in the values of an ensemble, but not in its trainers; raises as
     :func:`check_types`."""
     _ensemble(values)
     for name in values["attributes"]:
@@ -189,11 +207,12 @@ def check_requests(value: Any) -> None:
 
 def _attributes(value: Any) -> bool:
     wanted = {
-        "n_iter_": integer, "best_epoch_": integer, "stop_reason_": _text, "auto_": _auto,
+        "n_iter_": integer, "best_epoch_": integer, "stop_reason_": _reason, "auto_": _auto,
         "stop_training": _flag,
     }  # fmt: skip
-    if type(value) is not dict or not value.keys() >= {*SETTINGS, *wanted}:
+    if type(value) is not dict:
         return False
+    _need({*SETTINGS, *wanted}, value)
     return record(**wanted)({name: value[name] for name in wanted})
 
 

@@ -57,7 +57,7 @@ class Graph:
         """
         try:
             from onnx import helper, numpy_helper
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise ImportError("ONNX needs the package onnx: pip install 'fastmlp[onnx]'") from error
         kind_of: Callable[[np.dtype[Any]], int] = helper.np_dtype_to_tensor_dtype
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..data import Array, Numbers, some
 from ..inputs import Columns, Inputs, Scaling
 from ..inputs.bins import REACH, Bins
-from ..inputs.scaling import BEYOND, CLIP
+from ..kernels.plugins.given_rows import BEYOND, CLIP
 from .graph import TEXT, Graph, Tensor
 
 _DOUBLE = np.dtype(np.float64)
@@ -101,7 +101,7 @@ def _scaled(graph: Graph, scaling: Scaling, rows: Tensor) -> Tensor:
     if scaling.centre is not None:
         rows = graph("Sub", rows, scaling.centre)
     rows = graph("Mul", rows, np.asarray(scaling.factor))
-    if scaling.kind not in ("robust", "piecewise"):
+    if not scaling.clips:
         return rows
     rows = graph("Clip", rows, np.float64(-BEYOND), np.float64(BEYOND))
     part = graph("Mul", rows, np.float64(1 / CLIP))

@@ -68,7 +68,8 @@ class Outputs:
             attributes[name] = np.array(attributes[name], np.float64)
             np.broadcast_to(attributes[name], (attributes["count"],))
         outputs = cls(**attributes)
-        if not (np.isfinite(outputs.centre).all() and (outputs.spread > 0).all()):
+        moments = np.concatenate((outputs.centre, outputs.spread))
+        if not (np.isfinite(moments).all() and (outputs.spread > 0).all()):
             raise ValueError(f"centre {outputs.centre} and spread {outputs.spread} of targets")
         columns, left = divmod(outputs.count, loss.count)
         if left or (loss.is_numeric and outputs.flat and columns != 1):
@@ -78,6 +79,9 @@ class Outputs:
         if outputs.classes is None:
             return outputs
         count = 2 if outputs.kind == "pair" else outputs.count
+        if outputs.classes.dtype.kind in "mM":  # of an estimator, as scikit-learn takes dates
+            check_classes(outputs.classes.astype(np.int64), count)
+            return outputs
         return replace(outputs, classes=check_classes(outputs.classes, count))
 
     @cached_property

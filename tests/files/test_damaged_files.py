@@ -3,6 +3,8 @@
 import json
 import random
 import struct
+import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -197,6 +199,55 @@ def test_faults_are_named(place: Any, to: Any, what: str, contents: Any, tmp_pat
     (tmp_path / "m").write_bytes(changed(parts, *place, to=to))
     with pytest.raises(ModelFileError, match=what):
         fastmlp.load(tmp_path / "m")
+
+
+def test_a_history_has_an_element_per_epoch(contents: Any, tmp_path: Path) -> None:
+    """A number of epochs that is too large would be padded in each copy."""
+    for n_epochs in (2, 4, 10**9, 2**200):
+        (tmp_path / "m").write_bytes(
+            changed(parts_of(contents["linear"]), "attributes", "n_iter_", to=n_epochs)
+        )
+        with pytest.raises(ModelFileError, match=f"has 3 epochs in place of {n_epochs}$"):
+            fastmlp.load(tmp_path / "m")
+
+
+def test_spreads_are_finite(contents: Any, tmp_path: Path) -> None:
+    parts = parts_of(contents["linear"])
+    start, _ = parts.header["model/encoding/outputs/spread"]["data_offsets"]
+    data = bytearray(parts.data)
+    for number in (np.inf, np.nan, 0.0, -1.0):
+        data[start : start + 8] = struct.pack("<d", number)
+        (tmp_path / "m").write_bytes(parts._replace(data=bytes(data)).content())
+        with pytest.raises(ModelFileError, match="spread"):
+            fastmlp.load(tmp_path / "m")
+
+
+def test_what_epochs_of_an_estimator_leave(contents: Any, tmp_path: Path) -> None:
+    """All of it, and that of one way of stopping."""
+    model = MLPClassifier(4, max_iter=3).fit(X, Y)  # whose lists are short enough for JSON
+    model.save(tmp_path / "m.safetensors")
+    parts = parts_of((tmp_path / "m.safetensors").read_bytes())
+    others = {
+        "loss_": None, "loss_curve_": None, "best_loss_": None, "validation_scores_": [0.5],
+        "best_validation_score_": 0.5, "_no_improvement_count": None,
+    }  # fmt: skip
+    for name, other in others.items():
+        document = json.loads(json.dumps(parts.document))
+        document["attributes"][name] = other
+        assert loads(parts._replace(document=document).content(), tmp_path / "m") is None, name
+        del document["attributes"][name]
+        assert loads(parts._replace(document=document).content(), tmp_path / "m") is None, name
+
+
+def test_keys_that_share_a_hash(contents: Any, tmp_path: Path) -> None:
+    """20,000 would take five seconds."""
+    keys = [i * sys.hash_info.modulus for i in range(20_000)]
+    for count, is_read in ((1_000, True), (20_000, False)):
+        many = {"$dict": [[key, None] for key in keys[:count]]}
+        content = changed(parts_of(contents["linear"]), "attributes", "zz", to=many)
+        start = time.perf_counter()
+        assert (loads(content, tmp_path / "m") is not None) == is_read
+        assert time.perf_counter() - start < 2
 
 
 def test_headers_that_the_format_forbids(contents: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import random
+import re
 import signal
 import stat
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 import fastmlp
 from fastmlp import files
-from fastmlp.callbacks import Checkpoint
+from fastmlp.callbacks import Checkpoint, CSVLog
 from fastmlp.files import replace_file
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import X, Y, fitted, trainer
@@ -117,18 +118,54 @@ def test_links_stay_and_missing_folders_are_errors(old: Path, tmp_path: Path) ->
     fitted(epochs=2).save(link)
     assert link.is_symlink()
     assert fastmlp.load(old).n_iter_ == fastmlp.load(link).n_iter_ == 2
-    with pytest.raises(FileNotFoundError):
-        fitted().save(tmp_path / "no folder" / "m.safetensors")
+    missing, no_folder = tmp_path / "no folder" / "m.safetensors", old / "m.safetensors"
+    with pytest.raises(FileNotFoundError, match=re.escape(f"directory: '{missing}'")):
+        fitted().save(missing)
+    with pytest.raises(NotADirectoryError, match=re.escape(f"directory: '{no_folder}'")):
+        fitted().save(no_folder)
     # As any new file: not for the owner alone, as temporary files are.
     other = tmp_path / "plain"
     other.touch()
     assert stat.S_IMODE(old.stat().st_mode) == stat.S_IMODE(other.stat().st_mode)
 
 
-def test_long_names(tmp_path: Path) -> None:
-    path = tmp_path / ("m" * 240 + ".safetensors")
+@pytest.mark.parametrize("letters", ["m" * 240, "模" * 80, "𝄞" * 60])
+def test_long_names(letters: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{letters}.safetensors"
     fitted().save(path)
     assert names(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o444])
+def test_permissions_stay(mode: int, old: Path) -> None:
+    old.chmod(mode)
+    fitted(epochs=2).save(old)
+    assert stat.S_IMODE(old.stat().st_mode) == mode
+    assert fastmlp.load(old).n_iter_ == 2
+
+
+def test_a_folder_that_cannot_be_synced(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some file systems refuse; the file itself is on the disk."""
+    fsync = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    fitted(epochs=2).save(old)
+    assert fastmlp.load(old).n_iter_ == 2
+
+
+def test_another_folder_in_mid_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    callbacks = [lambda *_: os.chdir(tmp_path / "other"), CSVLog("log.csv")]
+    trainer(callbacks=[*callbacks, Checkpoint("m.safetensors", best_only=False)]).fit(X, Y)
+    assert names(tmp_path) == ["log.csv", "m.safetensors", "other"]
+    assert fastmlp.load(tmp_path / "m.safetensors").n_iter_ == 3
+    assert names(tmp_path / "other") == []
 
 
 @pytest.mark.parametrize("name", ["m.safetensors", "m.pickle"])

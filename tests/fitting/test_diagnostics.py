@@ -258,3 +258,17 @@ def test_rows_drawn_with_a_usual_seed() -> None:
         rows = np.random.default_rng(seed).random((2_000, 1)).astype(np.float32) - 0.5
         model = trainer(epochs=5, callbacks=spoiling(lambda w: [0 * w[0] - 1, 0 * w[1], *w[2:]]))
         model.fit(rows, rows[:, 0] > 0)
+
+
+@pytest.mark.filterwarnings("ignore::fastmlp.FitWarning")
+@pytest.mark.parametrize("way", ["in place", "in a state"])
+def test_a_history_that_lacks_epochs(way: str) -> None:
+    options: dict[str, Any] = {"early_stopping": True, "validation_fraction": 0.2}
+    model = trainer(epochs=12, warm_start=True, **options).fit(X, Y)
+    del model.history["val_accuracy"][5:]
+    if way == "in a state":
+        state = model.get_state()
+        del state["history"]["val_accuracy"][5:]
+        model.set_state(state)
+        assert np.isnan(model.history["val_accuracy"][5:]).tolist() == [True] * 7
+    assert len(model.fit(X, Y).history["loss"]) == 24

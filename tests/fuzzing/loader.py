@@ -1,9 +1,9 @@
-"""Random model files by atheris, which is guided by what of the package each of them runs.
+"""Random model files by atheris, which is guided by the code that each of them runs.
 
     pip install atheris
     python -m tests.fuzzing.loader --minutes 10
 
-ends with an error, and a file in this folder, at the first file that is neither refused nor works.
+ends with an error at the first file that is neither refused nor works, and leaves it here.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import atheris
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-# Not those that Numba compiles.
+# Numba compiles them; they are not instrumented.
 KERNELS = [
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for file in (ROOT / "fastmlp" / "kernels").rglob("*.py")

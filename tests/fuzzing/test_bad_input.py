@@ -168,7 +168,7 @@ def test_paths(times: int, tmp_path: Path) -> None:
     @trials(20, times)
     @given(
         kind=st.sampled_from([Checkpoint, CSVLog]),
-        path=st.sampled_from([*ANYTHING, "/", "no/such/folder/x", "a\0b", "x" * 5000]),
+        path=st.sampled_from([*ANYTHING, "no/such/folder/x", "a\0b", "x" * 5000]),
     )
     def run(kind: Any, path: Any) -> None:
         model = fitted()

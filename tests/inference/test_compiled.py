@@ -19,11 +19,12 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp import NotFittedError, Trainer, losses
+from fastmlp import MLPClassifier, MLPRegressor, NotFittedError, Trainer, losses
 from fastmlp.inference.call_records import STACK
 from fastmlp.inference.compiled import CompiledPredictor
 from fastmlp.inputs import Scaling
-from fastmlp.kernels.language.records import CALL
+from fastmlp.kernels.language import backend
+from fastmlp.kernels.language.records import CALL, LAYER, RUN
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from tests.helpers.basics import INF, NAN, Array, needs_compiler
 from tests.helpers.fences import fenced
@@ -117,13 +118,19 @@ def rows_of(kind: str) -> Array:
     return X
 
 
+def unaligned(X: Array) -> Array:
+    raw = np.frombuffer(b"0" + X.tobytes(), np.uint8)[1:]
+    return raw.view(X.dtype).reshape(X.shape)
+
+
 @pytest.mark.parametrize("scaling", [None, 0.1, "robust", "quantile"], ids=str)
 @pytest.mark.parametrize("kind", KINDS)
 def test_kinds_and_strides(kind: str, scaling: Any) -> None:
     trainer, X = fitted(scaling=scaling), rows_of(kind)
     predict, wide = trainer.compiled(), np.repeat(X, 2, axis=1)
     first = np.broadcast_to(X[1], X.shape)
-    for view in (X, X[::-3], wide[:, ::2], X[:, ::-1], np.asfortranarray(X), first):
+    views = X, X[::-3], wide[:, ::2], X[:, ::-1], np.asfortranarray(X), first, unaligned(X)
+    for view in views:
         right = wanted(trainer, view)
         np.testing.assert_array_equal(predict(view), right, strict=True)
         np.testing.assert_array_equal(predict(view[1]), right[1], strict=True)
@@ -134,7 +141,7 @@ def test_kinds_and_strides(kind: str, scaling: Any) -> None:
 def test_kinds_and_layouts_in_compiled_code(kind: str) -> None:
     trainer, X = fitted(scaling=None), rows_of(kind)
     X.flags.writeable = False
-    for view in (X, X[::-3], np.asfortranarray(X)):
+    for view in (X, X[::-3], np.asfortranarray(X), unaligned(X)):
         assert_same(trainer, view)
 
 
@@ -149,6 +156,16 @@ def test_quantiles_that_are_equal(dtype: str) -> None:
         trainer.set_weights(random_weights(3, 4, 2), scaling=known)
         X = np.stack(np.meshgrid(*[np.linspace(-1, 5, 25)] * 3), axis=-1).reshape(-1, 3)
         assert_same(trainer, X)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scaling", [1e30, *(s for s in SCALINGS if isinstance(s, str))])
+def test_tiny_values(scaling: Any, dtype: str) -> None:
+    """Subnormal numbers in x count where scaling makes larger ones of them."""
+    X = ROWS.astype(np.float32) * np.float32(1e-39)
+    trainer = Trainer(9, epochs=2, seed=0, scaling=scaling, dtype=dtype).fit(X, CLASSES)
+    assert np.ptp(wanted(trainer, X)) > 1e-3
+    assert_same(trainer, X)
 
 
 @pytest.mark.parametrize("scaling", ["standard", "robust", "piecewise", "quantile", "max_abs"])
@@ -261,6 +278,17 @@ def test_errors_in_python() -> None:
             predict(ROWS, out)
 
 
+@pytest.mark.filterwarnings("ignore")  # that three epochs are few
+def test_estimators() -> None:
+    for labels in (CLASSES, CLASSES % 2):
+        classifier = MLPClassifier((9,), max_iter=3, random_state=0).fit(ROWS, labels)
+        got = called(classifier.trainer_.compiled(), ROWS)
+        np.testing.assert_array_equal(got, classifier.predict_proba(ROWS))
+    regressor = MLPRegressor(hidden_layer_sizes=(9,), max_iter=3, random_state=0).fit(ROWS, NUMBERS)
+    got = called(regressor.trainer_.compiled(), ROWS)
+    np.testing.assert_array_equal(got[:, 0], regressor.predict(ROWS))
+
+
 def test_it_does_not_change() -> None:
     predict = fitted().compiled()
     with pytest.raises(AttributeError, match="does not change; got network=3"):
@@ -318,6 +346,38 @@ def test_nothing_beside_the_arrays_is_touched(target: str, place: str) -> None:
         predict(x[row], out[row])
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
+@pytest.mark.parametrize("place", ["start", "end"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scaling", [None, "standard", "piecewise", "quantile"])
+@pytest.mark.parametrize("target", ["classes", "pair", "quantiles"])
+def test_the_memory_of_a_call_has_room(target: str, scaling: Any, dtype: str, place: str) -> None:
+    """What ``call_network`` does, in memory whose ``place`` is at a page that is not mapped."""
+    for hidden in HIDDEN:
+        trainer = fitted(target, hidden=hidden, scaling=scaling, dtype=dtype)
+        predict = trainer.compiled()
+        known = np.frombuffer((ctypes.c_byte * CALL.itemsize).from_address(predict.network), CALL)
+        records, start = int(known["records"][0]), int(known["layers"][0])
+        block = fenced(int(known["stack"][0]), np.uint8, place)
+        block[records:] = 0xFF  # NaN
+        block[:records] = (ctypes.c_ubyte * records).from_address(predict.network)
+        address, out = block.ctypes.data, np.empty((300, predict.n_columns))
+        call, layers = block[: CALL.itemsize].view(CALL), block[start:records].view(LAYER)
+        run = block[int(known["run"][0]) : start].view(RUN)
+        call["row_step"], call["column_step"], call["as_float64"] = *ROWS.strides, 1
+        run["call"], run["input"], run["predictions"] = address, ROWS.ctypes.data, out.ctypes.data
+        run["n_rows"], run["last"], run["layers"] = 300, -(-300 // run["chunk"]), address + start
+        distance = (address + call["scratch"] - call["memory"]) // call["itemsize"]
+        distance -= call["scratch_start"]
+        for name in ("logits", "copy", "partial"):
+            run[name] += distance
+        layers["outputs"][0] = run["copy"][0]
+        layers["below"][1:] += address + start
+        layers["activations"][1:] += distance
+        backend.outcome(int(call["predict"][0]), int(call["memory"][0]), run.ctypes.data, 0)
+        np.testing.assert_array_equal(out, wanted(trainer, ROWS))
+
+
 @numba.njit
 def _sum_of_many(predict: Any, X: Array, out: Array) -> float:
     total = 0.0
@@ -355,16 +415,6 @@ def test_results_of_subnormal_arithmetic_stay() -> None:
 
     tiny = np.finfo(np.float64).tiny
     assert around(fitted().compiled(), ROWS[0], tiny) == (tiny / 4, tiny / 4)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("scaling", [1e30, *(s for s in SCALINGS if isinstance(s, str))])
-def test_tiny_values(scaling: Any, dtype: str) -> None:
-    """Subnormal numbers in x count where scaling makes larger ones of them."""
-    X = ROWS.astype(np.float32) * np.float32(1e-39)
-    trainer = Trainer(9, epochs=2, seed=0, scaling=scaling, dtype=dtype).fit(X, CLASSES)
-    assert np.ptp(wanted(trainer, X)) > 1e-3
-    assert_same(trainer, X)
 
 
 def test_tiny_results() -> None:

@@ -3,6 +3,7 @@
 import copy
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(("path", "error"), [(5, TypeError), (None, TypeError), ("", ValueError)])
 def test_paths_that_are_none(path: Any, error: type[Exception]) -> None:
     model = trainer(epochs=1).fit(X, LABELS)
-    with pytest.raises(error, match=f"path must be a path; got {path!r}"):
+    with pytest.raises(error, match=f"path must be the path of a file; got {path!r}"):
         model.to_onnx(path)
 
 
@@ -61,6 +62,10 @@ def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     model = trainer(epochs=1).fit(X, LABELS)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'fastmlp\[onnx\]'"):
+        model.to_onnx(tmp_path / "model.onnx")
+    monkeypatch.setitem(sys.modules, "onnx", ModuleType("onnx"))  # of a file onnx.py, say
+    monkeypatch.delitem(sys.modules, "onnx.helper", raising=False)
+    with pytest.raises(ImportError, match="cannot import name 'helper'"):
         model.to_onnx(tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 

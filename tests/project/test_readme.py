@@ -25,8 +25,11 @@ def number(name: str, printed: str) -> float:
     return float(found[1])
 
 
-def test_examples_learn(capsys: pytest.CaptureFixture[str]) -> None:
+def test_examples_learn(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One after another, as a reader would run them."""
+    monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}
     for code in examples():
         exec(compile(code, str(README), "exec"), names)
@@ -35,6 +38,7 @@ def test_examples_learn(capsys: pytest.CaptureFixture[str]) -> None:
     assert "predicted: ['same sign' 'opposite']" in printed
     assert 0.77 < number("share of the prices in the band", printed) < 0.83
     assert 0.85 < number("balanced accuracy", printed) <= 1
+    assert 0.02 < number("share called dear", printed) < 0.2
 
 
 def test_first_example_is_ten_lines() -> None:

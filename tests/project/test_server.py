@@ -19,11 +19,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastmlp
 from asv_benchmarks import served, serving
-from fastmlp import Trainer
+from fastmlp import Ensemble, Trainer
 from tests.helpers.basics import needs_compiler
 from tests.helpers.processes import ROOT
 
@@ -112,7 +113,7 @@ def test_numbers(server: ModuleType, path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        (b"", "Expecting value"),
+        (b"", "the body cannot be read as JSON: Expecting value"),
         (b"[[1, 2, 3]]", 'an object {"rows"'),
         (b'{"row": [[1, 2, 3]]}', 'an object {"rows"'),
         (b'{"rows": [1, 2, 3]}', "X must be 2-D"),
@@ -195,7 +196,7 @@ def test_a_refit_that_fails_leaves_the_model(server: ModuleType, path: Path) -> 
 def test_a_file_that_is_replaced_is_taken_over(
     server: ModuleType, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    """Not one that is damaged."""
+    """Not one that is damaged, or that cannot be served."""
     monkeypatch.setattr(server, "POLL_SECONDS", 0.01)
     with client_of(server.Server(path).app) as client:
 
@@ -207,14 +208,37 @@ def test_a_file_that_is_replaced_is_taken_over(
         damaged.write_bytes(path.read_bytes()[:-9])
         damaged.replace(path)
         wait_until(lambda: "the model before it stays" in caplog.text)
+        table().save(path)
+        wait_until(lambda: "are categories" in caplog.text)
+        Ensemble(trainer(), k=1).fit(X, LABELS).save(path)
+        wait_until(lambda: "must be a Trainer; got Ensemble" in caplog.text)
         assert version() == first
         trainer(seed=1).fit(X, LABELS).save(path)
         wait_until(lambda: version() != first)
         assert version() == server.ready(trainer(seed=1).fit(X, LABELS)).version
 
 
+def table() -> Trainer:
+    """A trainer whose rows are no array."""
+    frame = pd.DataFrame({0: X[:, 0], 1: pd.Categorical(LABELS)})
+    return Trainer(8, epochs=1).fit(frame, LABELS)
+
+
+@pytest.mark.parametrize("name", ["nothing.safetensors", "table.safetensors"])
+def test_what_cannot_be_served_is_said_at_the_start(
+    name: str, server: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    table().save(tmp_path / "table.safetensors")
+    monkeypatch.setattr(sys, "argv", ["server.py", str(tmp_path / name)])
+    with pytest.raises(SystemExit, match="2"):
+        server.main()
+    assert re.search(
+        rf"{name} cannot be served: .*(No such file|are categories)", capsys.readouterr().err
+    )
+
+
 def wait_until(condition: Any) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -227,7 +251,7 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
         yield process
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
 from ..language.records import call_at
 from ..language.simd import INT, Emitter, each, loop, multiple
-from ..language.subnormals import keep_subnormals, restore_mode
+from ..language.subnormals import flush_subnormals, restore_mode
 from .elementwise import in_vectors
 from .readers import add_bins
 
@@ -31,8 +31,9 @@ KINDS = {
 _SOURCES: list[Any] = [ir.DoubleType(), ir.FloatType(), INT, ir.IntType(32), ir.IntType(8)]
 _BYTES = 8, 4, 8, 4, 1
 
-# Limit of the smooth clip, and a value that reaches it, as in ``inputs.scaling``.
-_CLIP, _BEYOND = 3.0, 1e6
+# Limit of the smooth clip of scaled features, and a value that reaches it in float32; squares of
+# larger values might overflow.
+CLIP, BEYOND = 3.0, 1e6
 
 
 @codegen
@@ -49,7 +50,7 @@ def _gather(e, memory, target, source, step, count, kind):
 
         def element(j: Any, step: Any, given: Any = given) -> None:
             address = b.inttoptr(b.add(source, b.mul(j, step)), given.as_pointer())
-            b.store(_converted(e, b.load(address)), e.at(start, j))
+            b.store(_converted(e, b.load(address, align=1)), e.at(start, j))
 
         with b.if_else(b.icmp_signed("==", step, ir.Constant(INT, size))) as (dense, strided):
             with dense:
@@ -95,14 +96,13 @@ def _mark_finite(e, memory, start, count, flag):
 def _scale(e, row, centres, factors, clips, count):
     """row (count) = (row - centres) * factors; z / sqrt(1 + (z / 3)^2) of that where it clips."""
     b = e.builder
-    clipped = b.icmp_signed("!=", clips, ir.Constant(INT, 0))
-    clipped = e.splat(clipped)
+    clipped = e.splat(b.icmp_signed("!=", clips, ir.Constant(INT, 0)))
 
     def vector(first: Any, mask: Any = None) -> None:
         x, centre, factor = (e.load(e.at(start, first), mask) for start in (row, centres, factors))
         z = e.multiply(functions.subtract(e, x, centre), factor)
-        bounded = functions.at_most(e, functions.at_least(e, z, -_BEYOND), _BEYOND)
-        third = e.multiply(bounded, e.constant(1 / _CLIP))
+        bounded = functions.at_most(e, functions.at_least(e, z, -BEYOND), BEYOND)
+        third = e.multiply(bounded, e.constant(1 / CLIP))
         root = e.square_root(e.add(e.multiply(third, third), e.constant(1.0)))
         z = b.select(clipped, functions.divide(e, bounded, root), z)
         e.store(z, e.at(row, first), mask)
@@ -150,15 +150,12 @@ def to_normal(row: Memory, points: int, levels: int, n_points: int, count: int):
 def read_given(memory: Memory, run: Run, layer: Layer):
     """copy (m, d) = the rows that were given, scaled, and the bins of their features."""
     call = call_at(run.call, 0)
-    row, d, factor = (
-        float64s(run.call + call.row),
-        call.features,
-        as_element(run.input_factor, memory),
-    )
-    mode = keep_subnormals()
+    row, d = float64s(run.call + call.row), call.features
+    factor = as_element(run.input_factor, memory)
     for s in range(run.m):
         target, source = run.copy + s * layer.stride, run.input + (run.row + s) * call.row_step
         flag = run.call + call.finite + 8 * s
+        restore_mode(run.mode)  # a factor may make tiny numbers large
         if call.factors or call.points:
             _gather(row, 0, source, call.column_step, d, call.kind)
             _mark_finite(row, 0, d, flag)
@@ -172,9 +169,7 @@ def read_given(memory: Memory, run: Run, layer: Layer):
         else:
             _gather(memory, target, source, call.column_step, d, call.kind)
             _mark_finite(memory, target, d, flag)
-    restore_mode(mode)
-    for s in range(run.m):
-        target = run.copy + s * layer.stride
+        flush_subnormals()
         if run.input_factor != 1:
             for j in range(d):
                 memory[target + j] = factor * memory[target + j]

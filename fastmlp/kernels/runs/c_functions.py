@@ -5,14 +5,17 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..language import backend
 from ..language.backend import ir, types
 from ..language.simd import INT
 from ..language.undisturbed import undisturbed
+from ..plugins.given_rows import KINDS
 from .numba_type import COLUMNS, ENTRY, FEATURES
 
 _INT32, _DOUBLE = ir.IntType(32), ir.DoubleType()
-_FLOAT64 = 0  # of ``given_rows.KINDS``
+_FLOAT64 = KINDS[np.dtype(np.float64)]
 
 
 class CFunctions(NamedTuple):

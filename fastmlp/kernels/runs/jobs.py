@@ -18,7 +18,6 @@ from ..plugins.zeros import mask_chunk, scan
 from ..products import dense, output
 from ..products.block_sizes import MANY_SAMPLES
 from ..products.tiles import OUTER, OUTER_MASKED
-from .calls import call_network
 from .gradients import keep_gradient, update_clipped, weigh
 from .launch import Job
 from .plan import Plan
@@ -121,8 +120,8 @@ def prediction_job(
 
 
 def called_job(plan: Plan, memory: Floats, *, kernel: Any, activations: tuple[str, ...]) -> Job:
-    """A job that other compiled code calls; ``kernel`` is an output function."""
-    job = Job(call_network, plan, memory)
+    """A job whose records ``call_network`` copies; ``kernel`` is an output function."""
+    job = Job(predict, plan, memory)
     job.choose(read=read_given, loss=kernel, finish=keep_decoded)
     _choose_forward(job, activations, training=False)
     job.set(outer=_tiles(job, OUTER, plan.layers[0, 1:-1]))

@@ -41,7 +41,7 @@ def register(python_type: type) -> None:
 
 def _call(network, x, out=None):
     """Implementation of a call for arguments of these types."""
-    if not (isinstance(x, types.Array) and x.ndim in (1, 2) and x.aligned):
+    if not (isinstance(x, types.Array) and x.ndim in (1, 2)):
         raise NumbaTypeError(f"x must be an array, one row (d,) or rows (n, d); got {x}")
     kind = _KINDS.get(x.dtype)
     if kind is None:
