@@ -16,6 +16,7 @@ import hashlib
 import json
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import threading
@@ -163,8 +164,11 @@ class Server:
             return model
 
     def follow(self) -> None:
-        """Take over models that other processes save."""
+        """Take over models that other processes save; end with the parent, even if it is killed."""
+        parent = multiprocessing.parent_process()
         while not self.ending.wait(POLL_SECONDS):
+            if parent is not None and os.getppid() != parent.pid:
+                os.kill(os.getpid(), signal.SIGTERM)
             try:
                 if self.stamp() != self.seen:
                     self.read()

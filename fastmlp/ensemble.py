@@ -62,7 +62,7 @@ class Ensemble(SklearnProtocol):
         members = [member.file_state() for member in self.members]
         own = {k: v for k, v in vars(self).items() if k not in ("members", "_trainer")}
         values = {"attributes": own, "trainer": self._trainer.file_state(), "members": members}
-        return content_of(self, Ensemble, values)
+        return content_of(self, values)
 
     @classmethod
     def from_file_state(cls, values: dict[str, Any], callbacks: Any) -> Ensemble:

@@ -9,7 +9,7 @@ from .features import ArrayFeatures, Features, open_features
 from .messages import shown, some
 from .names import Names, are_numbers, check_names, check_row_order
 from .pandas_polars_arrow import gather_rows
-from .sampling import sample_rows, taken
+from .sampling import sample_rows, take_rows
 from .splits import Split, choose_split, split_rows
 from .tables import blocks
 from .targets import RawTargets, as_samples, check_classes, read_targets, rescaled
@@ -43,5 +43,5 @@ __all__ = [
     "shown",
     "some",
     "split_rows",
-    "taken",
+    "take_rows",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 
 from .arrays import NUMBERS, Array
 from .categories import Coded, of_arrow, of_pandas, of_polars, of_values
-from .sampling import taken
+from .sampling import take_rows
 from .tables import Part, Table, ToArray, columns_of, dtype_name
 
 # Column types of PyArrow and Polars that NumPy has too.
@@ -187,7 +187,7 @@ def gather_rows(data: Any, rows: Any) -> Any:
     table = open_table(data, "X")
     if table is None and not any(_is_a(data, *kind) for kind in _COLUMNS):
         array, chosen = np.asarray(data), np.asarray(rows)
-        return array[chosen] if chosen.dtype == bool else taken(array, chosen)
+        return array[chosen] if chosen.dtype == bool else take_rows(array, chosen)
     indices = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
     return data.take(indices) if hasattr(data, "take") else data[indices]
 

@@ -33,7 +33,7 @@ def _without_weights(n_rows: int, count: int) -> npt.NDArray[np.intp]:
     return rows
 
 
-def taken(array: Array, rows: Rows) -> Array:
+def take_rows(array: Array, rows: Rows) -> Array:
     """``array[rows]``; copied in blocks, between which Python handles interrupts."""
     if isinstance(rows, slice):
         return array[rows]

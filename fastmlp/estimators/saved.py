@@ -18,22 +18,23 @@ T = TypeVar("T", bound="Saved")
 
 # Attributes that scikit-learn's ``set_callbacks`` and a fit with callbacks leave.
 _OF_CALLBACKS = "_skl_callbacks", "_skl_callbacks_to_teardown"
-# What ``set_fit_request`` and its like leave.
+# The attribute of ``set_fit_request`` and similar methods, and the methods that take metadata.
 _REQUESTS, _METHODS = "_metadata_request", ("fit", "partial_fit", "score")
 _is_text = is_a(str)
-# Those of every fitted estimator.
+# Attributes of every fitted estimator, and tests of their types.
 _FITTED = {
     "n_features_in_": integer, "n_layers_": integer, "n_outputs_": integer, "t_": integer,
     "n_iter_": integer, "out_activation_": _is_text,
 }  # fmt: skip
-# Those of every one with epochs, which "lbfgs" has not.
+# Attributes of estimators with epochs: "lbfgs" has none.
 _OF_EPOCHS = {
     "loss_": number, "loss_curve_": each(list, number), "best_loss_": optional(number),
     "validation_scores_": optional(each(list, number)),
     "best_validation_score_": optional(number), "_no_improvement_count": integer,
 }  # fmt: skip
-# Which of them are None: without early stopping, and with it.
-_STOPPING = [False, True, True], [True, False, False]
+# Scores of which some are None, and which: without early stopping, and with it.
+_BEST = "best_loss_", "validation_scores_", "best_validation_score_"
+_MISSING = [False, True, True], [True, False, False]
 
 
 class Saved(Fitted):
@@ -59,8 +60,7 @@ class Saved(Fitted):
             attributes[_REQUESTS] = {name: getattr(requests, name).requests for name in _METHODS}
         if "trainer_" in attributes:
             attributes["trainer_"] = attributes["trainer_"].file_state()
-        own = next(kind for kind in type(self).__mro__ if kind.__module__.startswith(__package__))
-        return content_of(self, own, {"attributes": attributes})
+        return content_of(self, {"attributes": attributes})
 
     @classmethod
     def from_file_state(cls: type[T], values: dict[str, Any], callbacks: Any) -> T:
@@ -100,20 +100,17 @@ class Saved(Fitted):
             self._check_fitted()
 
     def _check_fitted(self) -> None:
-        """Raise a ValueError unless the attributes of a fit are there, and those of its network."""
+        """Raise a ValueError unless the attributes of a fit are there and fit its network."""
         own, has_epochs = vars(self), len(self.trainer_.history) > 0
         for name, test in (_FITTED | (_OF_EPOCHS if has_epochs else {})).items():
             if name not in own or not test(own[name]):
                 raise ValueError(f"its {name} is {reprlib.repr(own.get(name))}")
-        kept = "best_loss_", "validation_scores_", "best_validation_score_"
-        if has_epochs and [own[name] is None for name in kept] not in _STOPPING:
-            raise ValueError(f"its {', '.join(kept)} are not those of one way of stopping")
+        if has_epochs and [own[name] is None for name in _BEST] not in _MISSING:
+            raise ValueError(f"its {', '.join(_BEST)} belong to different ways of stopping")
         model = self.trainer_.model_
         n_features = model.encoding.inputs.columns.n_given
         known = n_features, model.encoding.outputs.count, len(model.network.layer_sizes)
         if (own["n_features_in_"], own["n_outputs_"], own["n_layers_"]) != known:
-            raise ValueError(
-                f"its features, outputs and layers are not those of a network, {known}"
-            )
+            raise ValueError(f"its features, outputs and layers are not {known}, as in its network")
         if "feature_names_in_" in own and np.shape(own["feature_names_in_"]) != (n_features,):
             raise ValueError(f"its feature_names_in_ are not {n_features}")

@@ -1,6 +1,5 @@
 """Atomic replacement of files."""
 
-import contextlib
 import os
 import secrets
 import shutil
@@ -20,8 +19,8 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
         If it cannot be written; an old file stays as it was.
     """
     target = Path(os.path.realpath(path))
-    # In the same folder, as a replacement is atomic within a file system only.
-    # Part of the name, as one of 255 bytes has no room for more: 50 characters take 200 at most.
+    # In the same folder, as a replacement is atomic within a file system only. 50 characters take
+    # at most 200 of the 255 bytes that a name may have.
     new = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}")
     try:
         with open(new, "xb") as file:
@@ -32,7 +31,7 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(new, target)
     except BaseException as error:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             new.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename == os.fspath(new) and not error.filename2:
             error.filename = os.fspath(path)  # which the caller knows

@@ -25,7 +25,7 @@ def to_bytes(values: dict[str, Any], kinds: Kinds) -> bytes:
     Raises
     ------
     TypeError, ValueError
-        That names a value that cannot be written.
+        For a value that cannot be written, which the error names.
     """
     encoder = Encoder(kinds)
     document = json.dumps(encoder.encode(values), allow_nan=False, separators=(",", ":"))

@@ -22,7 +22,7 @@ from ..data import (
     read_targets,
     sample_rows,
     split_rows,
-    taken,
+    take_rows,
 )
 from ..fit_warning import warn
 from ..frozen import changed
@@ -117,8 +117,8 @@ def fit_data(
         validation = encoding.rows_and_targets(*samples, settings.dtype, "validation ")
     elif held_back is not None:
         inputs.columns.warn_of_unknown(features, targets.rows_in_x(held_back))
-        validation = taken(rows, held_back), encoded.part(held_back)
-        rows, encoded = taken(rows, train), encoded.part(train)
+        validation = take_rows(rows, held_back), encoded.part(held_back)
+        rows, encoded = take_rows(rows, train), encoded.part(train)
     factors = class_factors(class_weight, outputs, encoded)
     if validation is not None:
         weighted = with_class_weights(validation[1], outputs, factors)
@@ -132,7 +132,7 @@ def fit_data(
         )
     # A refit, or further chunks, do not decide on the loss again.
     settings = changed(settings, loss=outputs.loss, class_weight=class_weight)
-    return FitData(taken(rows, kept), encoded.rescaled(), encoding, settings, validation, split)
+    return FitData(take_rows(rows, kept), encoded.rescaled(), encoding, settings, validation, split)
 
 
 def _opened(X: Any, known: Encoding | None) -> Features:
@@ -152,7 +152,7 @@ def _inputs(
         given = None if known is None else known.inputs
         training, weights = targets.rows_in_x(train), targets.weights_of(train)
         inputs, rows = learn_inputs(features, training, weights, settings, given)
-    return inputs, taken(rows, targets.kept)
+    return inputs, take_rows(rows, targets.kept)
 
 
 def _outputs(

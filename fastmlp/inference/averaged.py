@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data import Array, Numbers, Rows, check_row_order, taken
+from ..data import Array, Numbers, Rows, check_row_order, take_rows
 from ..metrics import METRICS
 from ..outputs import Outputs, Targets
 from .predicted import Predicted
@@ -56,7 +56,7 @@ def averaged_scores(
 
 def _predicted(member: Predictor, X: Any, kept: Rows) -> Predicted:
     network, encoding = member.model_.network, member.model_.encoding
-    rows = taken(encoding.rows(X, network.dtype), kept)
+    rows = take_rows(encoding.rows(X, network.dtype), kept)
     return Predicted(network, encoding, rows, member.threads)
 
 

@@ -69,7 +69,7 @@ class CompiledPredictor:
         columns, outputs = encoding.inputs.columns, encoding.outputs
         if columns.categories or columns.medians is not None:
             got = "categories" if columns.categories else "missing='impute'"
-            raise ValueError(f"compiled predictions need a network of numbers alone; got {got}")
+            raise ValueError(f"compiled() needs features that are numbers without gaps; got {got}")
         dtype = np.dtype(np.float64) if outputs.loss.is_numeric else network.dtype
         n_columns = 2 if outputs.kind == "pair" else outputs.count
         records = CallRecords(network, encoding, n_columns)

@@ -17,7 +17,7 @@ from ..data import (
     of_lists,
     open_features,
     some,
-    taken,
+    take_rows,
 )
 from ..settings import FitSettings, check_setting
 from ..settings.combinations import other_network
@@ -156,8 +156,8 @@ def learn_inputs(
     constant: list[int] = []
     if scaling is None:
         scaling = learn_scaling(
-            str(settings.scaling), taken(rows, train), weights, linear=len(settings.hidden) == 0,
-            open_ended=settings.open_ended,
+            str(settings.scaling), take_rows(rows, train), weights,
+            linear=len(settings.hidden) == 0, open_ended=settings.open_ended,
         )  # fmt: skip
         constant = scaling.constant
     if settings.open_ended:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array, Rows, check_row_order, read_targets, taken
+from ..data import Array, Rows, check_row_order, read_targets, take_rows
 from ..inputs import Inputs
 from ..outputs import Outputs, Targets
 
@@ -55,4 +55,4 @@ class Encoding:
         rows = self.rows(X, dtype, f"{prefix}X")
         targets, kept = self.targets(Y, len(rows), sample_weight, dtype, prefix)
         check_row_order(X, Y, sample_weight, prefix)
-        return taken(rows, kept), targets
+        return take_rows(rows, kept), targets

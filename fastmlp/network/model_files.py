@@ -33,8 +33,8 @@ def save_model(path: str | os.PathLike[str], content: Callable[[], bytes]) -> No
     replace_file(path, content())
 
 
-def content_of(model: Any, wanted: type, values: State) -> bytes:
-    """The content of a file with the values of a model, an object of the very class ``wanted``.
+def content_of(model: Any, values: State) -> bytes:
+    """The content of a file with the values of a model, an object of a class of this package.
 
     Raises
     ------
@@ -43,6 +43,8 @@ def content_of(model: Any, wanted: type, values: State) -> bytes:
     """
     from ..files.safetensors_file import to_bytes
 
+    package = __name__.partition(".")[0]
+    wanted = next(kind for kind in type(model).__mro__ if kind.__module__.startswith(f"{package}."))
     if type(model) is not wanted:
         raise TypeError(
             f"only objects of {wanted.__name__} itself can be saved, as a file has no code; "

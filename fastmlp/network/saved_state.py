@@ -12,7 +12,7 @@ from typing import Any
 from ..history import History
 from ..settings import SETTINGS
 from .model import Model
-from .state_types import State, check_values
+from .state_types import State, check_state
 
 # Version of pickled states.
 FORMAT = 7
@@ -67,13 +67,11 @@ def restored(state: Any) -> tuple[dict[str, Any], History, Model | None]:
     """
     _check_format(state)
     try:
-        check_values(state)
+        check_state(state)
         attributes = dict(state["attributes"])
         history = History({name: [*map(float, v)] for name, v in state["history"].items()})
         model = None if state["model"] is None else Model.from_plain(state["model"])
         n_epochs = attributes["n_iter_"]
-        for values in history.values():
-            values[n_epochs:] = [math.nan] * (n_epochs - len(values))
         if model and model.best and model.best.epoch >= n_epochs:
             raise ValueError(f"its best epoch is {model.best.epoch} of {n_epochs}")
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:

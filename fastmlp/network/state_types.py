@@ -155,9 +155,16 @@ _model = record(
 )
 
 
-def check_values(state: State) -> None:
-    """Check the types in a state, but for settings and further attributes; raises as
-    :func:`check_types`."""
+def check_state(state: State) -> None:
+    """Check the types in the state of a trainer, but not its settings and attributes of the user's.
+
+    Whether all fits together is left to :func:`.saved_state.restored`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a value of a wrong type, which the error names.
+    """
     if not _state(state):
         raise ValueError("it is no dict")
     n_epochs = state["attributes"]["n_iter_"]
@@ -166,17 +173,10 @@ def check_values(state: State) -> None:
             raise ValueError(f"its history has {len(values)} epochs in place of {n_epochs}")
 
 
-def check_types(state: State, trainer: type) -> None:
-    """Check the types in the state of a trainer, of type ``trainer``, and its settings.
-
-    Whether all fits together is left to :func:`.saved_state.restored`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        That names a value of a wrong type.
-    """
-    check_values(state)
+def check_file_state(state: State, trainer: type) -> None:
+    """Check the state of a trainer in a file, of type ``trainer``: also its settings, and that no
+    other attribute hides one of the class; raises as :func:`check_state`."""
+    check_state(state)
     for name, value in state["attributes"].items():
         if name in SETTINGS:
             check_setting(name, value)
@@ -188,7 +188,7 @@ def check_types(state: State, trainer: type) -> None:
 
 def check_ensemble(values: State, ensemble: type) -> None:
     """Check the types in the values of an ensemble, but not in its trainers; raises as
-    :func:`check_types`."""
+    :func:`check_state`."""
     _ensemble(values)
     for name in values["attributes"]:
         if hasattr(ensemble, name) and name != "_requests":

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastmlp.data import arrays, finite, sampling, taken
+from fastmlp.data import arrays, finite, sampling, take_rows
 
 VALUES = np.random.default_rng(0).normal(size=(37, 5))
 
@@ -50,7 +50,7 @@ def test_the_first_value_that_is_not_finite(shape: tuple[int, ...], dtype: Any) 
 @pytest.mark.parametrize("rows", [slice(3, 30, 2), np.arange(37)[::-3], np.empty(0, np.intp)])
 @pytest.mark.parametrize("values", [VALUES, VALUES[:, 0], np.asfortranarray(VALUES), VALUES > 0])
 def test_rows(rows: Any, values: Any, interrupts: list[None]) -> None:
-    got = taken(values, rows)
+    got = take_rows(values, rows)
     np.testing.assert_array_equal(got, values[rows], strict=True)
     assert len(interrupts) == 0 or len(rows) == 13
     assert np.shares_memory(got, values) == isinstance(rows, slice)

@@ -158,16 +158,6 @@ def test_quantiles_that_are_equal(dtype: str) -> None:
         assert_same(trainer, X)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("scaling", [1e30, *(s for s in SCALINGS if isinstance(s, str))])
-def test_tiny_values(scaling: Any, dtype: str) -> None:
-    """Subnormal numbers in x count where scaling makes larger ones of them."""
-    X = ROWS.astype(np.float32) * np.float32(1e-39)
-    trainer = Trainer(9, epochs=2, seed=0, scaling=scaling, dtype=dtype).fit(X, CLASSES)
-    assert np.ptp(wanted(trainer, X)) > 1e-3
-    assert_same(trainer, X)
-
-
 @pytest.mark.parametrize("scaling", ["standard", "robust", "piecewise", "quantile", "max_abs"])
 def test_large_values(scaling: str) -> None:
     """They are finite: those that scaling lets through may overflow, as in predictions."""
@@ -415,6 +405,16 @@ def test_results_of_subnormal_arithmetic_stay() -> None:
 
     tiny = np.finfo(np.float64).tiny
     assert around(fitted().compiled(), ROWS[0], tiny) == (tiny / 4, tiny / 4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scaling", [1e30, *(s for s in SCALINGS if isinstance(s, str))])
+def test_tiny_values(scaling: Any, dtype: str) -> None:
+    """Subnormal numbers in x count where scaling makes larger ones of them."""
+    X = ROWS.astype(np.float32) * np.float32(1e-39)
+    trainer = Trainer(9, epochs=2, seed=0, scaling=scaling, dtype=dtype).fit(X, CLASSES)
+    assert np.ptp(wanted(trainer, X)) > 1e-3
+    assert_same(trainer, X)
 
 
 def test_tiny_results() -> None:

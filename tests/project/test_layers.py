@@ -20,6 +20,7 @@ LAYERS = (
     {"fastmlp.ensemble", "fastmlp.warmup", "fastmlp.presets"},
     {"fastmlp.several_fits"},
     {"fastmlp.trainer"},
+    {"fastmlp.saved"},
     {"fastmlp.fitting", "fastmlp.sklearn_protocol", "fastmlp.onnx"},
     {"fastmlp.inference"},
     {"fastmlp.network"},

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.basics import needs_compiler
+from tests.helpers.pages import python_blocks, run_blocks
 
 pytestmark = needs_compiler
 
@@ -14,7 +15,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 def examples() -> list[str]:
     section = README.read_text(encoding="utf-8").partition("\n## Use it\n")[2].partition("\n## ")[0]
-    found = re.findall(r"^```python\n(.*?)^```$", section, re.M | re.S)
+    found = python_blocks(section)
     assert found, "README.md has no Python block under '## Use it'"
     return found
 
@@ -30,9 +31,7 @@ def test_examples_learn(
 ) -> None:
     """One after another, as a reader would run them."""
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": "__main__"}
-    for code in examples():
-        exec(compile(code, str(README), "exec"), names)
+    run_blocks(examples(), README)
     printed = capsys.readouterr().out
     assert 0.95 < number("validation accuracy", printed) <= 1
     assert "predicted: ['same sign' 'opposite']" in printed

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -318,6 +319,23 @@ def test_a_worker_that_dies_is_replaced(path: Path) -> None:
         wait_until(lambda: len(set(served.workers_of(started.pid)) - {first, second}) == 1)
         assert served.ask(port, "GET", "/health")["status"] == "ok"
         assert second in served.workers_of(started.pid)
+
+
+@pytest.mark.full
+def test_workers_end_with_their_parent(path: Path) -> None:
+    """Also if it is killed, so that the port is free for another one."""
+    port = served.free_port()
+    command = [sys.executable, str(SCRIPT), str(path), f"--port={port}", "--workers=2"]
+    with subprocess.Popen(command, env=ENVIRONMENT) as started:
+        served.wait_for(port, started)
+        started.kill()
+
+    def is_refused() -> bool:
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", port)) != 0
+
+    assert not is_refused()
+    wait_until(is_refused)
 
 
 @pytest.mark.full

@@ -16,7 +16,7 @@ from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
 from ..language.records import call_at
 from ..language.simd import INT, Emitter, each, loop, multiple
-from ..language.subnormals import flush_subnormals, restore_mode
+from ..language.subnormals import keep_subnormals, restore_mode
 from .elementwise import in_vectors
 from .readers import add_bins
 
@@ -152,10 +152,10 @@ def read_given(memory: Memory, run: Run, layer: Layer):
     call = call_at(run.call, 0)
     row, d = float64s(run.call + call.row), call.features
     factor = as_element(run.input_factor, memory)
+    mode = keep_subnormals()  # a factor may make tiny numbers large
     for s in range(run.m):
         target, source = run.copy + s * layer.stride, run.input + (run.row + s) * call.row_step
         flag = run.call + call.finite + 8 * s
-        restore_mode(run.mode)  # a factor may make tiny numbers large
         if call.factors or call.points:
             _gather(row, 0, source, call.column_step, d, call.kind)
             _mark_finite(row, 0, d, flag)
@@ -169,7 +169,9 @@ def read_given(memory: Memory, run: Run, layer: Layer):
         else:
             _gather(memory, target, source, call.column_step, d, call.kind)
             _mark_finite(memory, target, d, flag)
-        flush_subnormals()
+    restore_mode(mode)
+    for s in range(run.m):
+        target = run.copy + s * layer.stride
         if run.input_factor != 1:
             for j in range(d):
                 memory[target + j] = factor * memory[target + j]
