@@ -82,6 +82,9 @@ class CompiledPredictor:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a CompiledPredictor does not change; got {name}={value!r}")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a CompiledPredictor does not change; got del {name}")
+
     def __repr__(self) -> str:
         outputs = self._encoding.outputs
         return f"<CompiledPredictor: {self.n_features_in_} features to {outputs}, {self.dtype}>"

@@ -90,8 +90,8 @@ class Graph:
         return name
 
     def _new(self, kind: str) -> Tensor:
-        """A name that no other tensor has."""
+        """A name that no other tensor has, nor one that begins with it."""
         name = f"{kind}_{len(self._nodes) + len(self._constants)}"
-        while name in self.inputs:
+        while any(given.startswith(name) for given in self.inputs):
             name += "_"
         return name

@@ -5,10 +5,12 @@ import ctypes
 import gc
 import os
 import pickle
+import shutil
 import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ import numba
 import numpy as np
 import pytest
 
+import fastmlp
 from fastmlp import MLPClassifier, MLPRegressor, NotFittedError, Trainer, losses
 from fastmlp.inference.call_records import STACK
+from fastmlp.inference.compiled import CompiledPredictor
 from fastmlp.inputs import Scaling
 from fastmlp.kernels.language import backend
 from fastmlp.kernels.language.records import CALL, LAYER, RUN
@@ -155,18 +159,6 @@ def test_quantiles_that_are_equal(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("scaling", ["standard", "robust", "piecewise", "quantile", "max_abs"])
-def test_tiny_values(scaling: str) -> None:
-    """Subnormal numbers of a column count where its factor makes them large."""
-    X = ROWS.astype(np.float32)
-    X[:, 2] *= 1e-39
-    trainer = Trainer(9, epochs=1, seed=0, scaling=scaling).fit(X, CLASSES)
-    zeros = X.copy()
-    zeros[:, 2] = 0
-    assert not np.array_equal(wanted(trainer, X), wanted(trainer, zeros))
-    assert_same(trainer, X)
-
-
-@pytest.mark.parametrize("scaling", ["standard", "robust", "piecewise", "quantile", "max_abs"])
 def test_large_values(scaling: str) -> None:
     """They are finite: those that scaling lets through may overflow, as in predictions."""
     trainer = fitted(scaling=scaling)
@@ -188,6 +180,8 @@ def test_ragged_sizes(sizes: tuple[int, ...], n: int) -> None:
 def test_no_rows() -> None:
     predict = fitted().compiled()
     assert called(predict, ROWS[:0]).shape == predict(ROWS[:0]).shape == (0, 3)
+    for out in (np.empty((0, 3), np.float32), np.empty((9, 6), np.float32)[:0, ::2]):
+        assert called_into(predict, ROWS[:0], out).shape == predict(ROWS[:0], out).shape == (0, 3)
 
 
 @pytest.mark.parametrize("sizes", [(6000, 4000, 2), (3, 5, 1500), (9000, 3)], ids=str)
@@ -289,6 +283,8 @@ def test_it_does_not_change() -> None:
     predict = fitted().compiled()
     with pytest.raises(AttributeError, match="does not change; got network=3"):
         predict.network = 3
+    with pytest.raises(AttributeError, match="does not change; got del network"):
+        del predict.network
 
 
 def test_networks_that_are_refused() -> None:
@@ -318,6 +314,8 @@ def test_given_results() -> None:
         assert np.array_equal(out, right)
         assert call(predict, ROWS[2], out[7]).tolist() == right[2].tolist() == out[7].tolist()
     assert predict(ROWS, out) is out
+    one = np.empty((9, 8), np.float32)[:1, :3]  # with another step from row to row
+    assert np.array_equal(called_into(predict, ROWS[:1], one), right[:1])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
@@ -409,6 +407,26 @@ def test_results_of_subnormal_arithmetic_stay() -> None:
     assert around(fitted().compiled(), ROWS[0], tiny) == (tiny / 4, tiny / 4)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scaling", [1e30, *(s for s in SCALINGS if isinstance(s, str))])
+def test_tiny_values(scaling: Any, dtype: str) -> None:
+    """Subnormal numbers in x count where scaling makes larger ones of them."""
+    X = ROWS.astype(np.float32) * np.float32(1e-39)
+    trainer = Trainer(9, epochs=2, seed=0, scaling=scaling, dtype=dtype).fit(X, CLASSES)
+    assert np.ptp(wanted(trainer, X)) > 1e-3
+    assert_same(trainer, X)
+
+
+def test_tiny_results() -> None:
+    trainer = Trainer((), loss="squared_error", dtype="float64")
+    trainer.set_weights([np.ones((1, 1)), np.zeros(1)])
+    network, encoding = trainer.model_.network, trainer.model_.encoding
+    outputs = replace(encoding.outputs, spread=np.array([1e-20]))
+    predict = CompiledPredictor(network, replace(encoding, outputs=outputs))
+    X = 1e-295 * np.arange(50.0)[:, None]
+    np.testing.assert_array_equal(called(predict, X), 1e-20 * X)
+
+
 def test_references() -> None:
     predict = fitted().compiled()
     before = sys.getrefcount(predict)
@@ -492,6 +510,36 @@ def test_networks_of_a_tuple_and_a_list() -> None:
     right = np.mean([wanted(trainer, ROWS) for trainer in trainers], axis=0)
     for several in (tuple(networks), numba.typed.List(networks)):
         np.testing.assert_allclose(mean(several, ROWS), right, rtol=1e-6)
+
+
+def test_networks_that_are_returned() -> None:
+    """To Python, from arguments, constants, generators and lists; also in objmode."""
+    predict = fitted().compiled()
+    right, items = predict(ROWS), numba.typed.List([predict, predict])
+
+    @numba.njit
+    def both(given: Any) -> Any:
+        return given, predict
+
+    @numba.njit
+    def once(given: Any) -> Any:
+        yield given
+
+    @numba.njit
+    def by_python(given: Any, x: Array) -> Array:
+        with numba.objmode(result="float32[:, ::1]"):
+            result = given(x)
+        return result
+
+    def turn() -> None:
+        assert all(found is predict for found in (*both(predict), *once(predict), items[1]))
+        assert np.array_equal(by_python(predict, ROWS), right)
+
+    turn()
+    before = sys.getrefcount(predict)
+    for _ in range(5):
+        turn()
+    assert sys.getrefcount(predict) == before
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64"])
@@ -677,6 +725,32 @@ def test_functions_kept_on_disk(tmp_path: Path) -> None:
     ]
     assert printed[0].split() == ["True"] * 3 + ["0", "0", "2"]
     assert printed[1].split() == ["True"] * 3 + ["1", "0", "2"]
+
+
+@pytest.mark.full
+def test_functions_kept_on_disk_by_another_version(tmp_path: Path) -> None:
+    """They are not used: the fields that they read may have moved."""
+    package = tmp_path / "fastmlp"
+    shutil.copytree(Path(fastmlp.__file__).parent, package)
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+
+    def hits() -> str:
+        code = f"import runpy, sys; sys.argv[1:] = ['1']; sys.path.insert(0, {str(tmp_path)!r})"
+        printed = run(f"{code}; runpy.run_path({str(program)!r})").split()
+        assert printed[:3] == ["True"] * 3
+        return printed[3]
+
+    assert [hits(), hits()] == ["0", "1"]
+    for name, before, after in (
+        ("language/records.py", '"features", _I), ("columns"', '"columns", _I), ("features"'),
+        ("runs/numba_type.py", "ENTRY, FEATURES, COLUMNS", "ENTRY, COLUMNS, FEATURES"),
+    ):
+        file = package / "kernels" / name
+        source = file.read_text(encoding="utf-8")
+        assert before in source
+        file.write_text(source.replace(before, after), encoding="utf-8")
+    assert hits() == "0"
 
 
 # ----------------------------------------------------------------------------- callers of all kinds

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import polars as pl
 import pytest
 
+from fastmlp import losses
 from fastmlp.settings.checks import LEARNED_SCALINGS
 from tests.helpers.basics import NAN, needs_compiler
 from tests.helpers.onnx import agree, outputs_of, session_of
@@ -198,6 +200,19 @@ def test_names_of_columns(tmp_path: Path) -> None:
         assert named == list(map(str, names))
         feeds = tensors(table.set_axis(named, axis=1), session)
         agree(model, table, tmp_path, feeds)
+
+
+def test_a_name_of_the_second_output_of_a_node(tmp_path: Path) -> None:
+    def exported(name: str) -> list[Any]:
+        kinds = pd.Categorical(np.array(["a", "b"])[np.arange(N) % 2])
+        table = pd.DataFrame({"age": X[:, 0], name: kinds})
+        model = trainer((), loss=losses.Quantile((0.1, 0.9))).fit(table, NUMBERS)
+        agree(model, table, tmp_path, tensors(table, session_of(model, tmp_path)))
+        nodes = onnx.load(tmp_path / "model.onnx").graph.node
+        return [node.output[1] for node in nodes if node.op_type == "TopK"]
+
+    (name,) = exported("kind")
+    assert exported(name) != [name]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import walk_packages
+from secrets import token_hex
 from typing import Any
 
 from . import backend
@@ -78,6 +79,14 @@ def kept_objects() -> list[Path]:
 
 # Errors of files, and of loaders or folders of an unknown kind.
 _FAILURES = (OSError, RuntimeError, AttributeError, ImportError)
+
+
+def kernels_version() -> str:
+    """A name for these kernels and their sources; of this process alone if none can be read."""
+    try:
+        return _state()
+    except _FAILURES:
+        return token_hex(8)
 
 
 def load_object(kernel: str) -> ObjectCode | None:

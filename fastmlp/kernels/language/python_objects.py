@@ -8,8 +8,8 @@ from .simd import INT
 
 
 def register_type(python_type: type, numba_type: type, call: Callable[..., Any]) -> None:
-    """Let compiled code take objects of a Python type, as arguments and as constants, and call
-    them: ``call`` is an overload, whose first argument is the object.
+    """Let compiled code take objects of a Python type, as arguments and as constants, return and
+    call them: ``call`` is an overload, whose first argument is the object.
 
     The object has attributes ``numba_type`` and ``network``, the address that :func:`address_of`
     gives. An argument is kept alive while compiled code holds it, a constant by ``pin()``.
@@ -25,7 +25,8 @@ def register_type(python_type: type, numba_type: type, call: Callable[..., Any])
     class Model(extending.models.StructModel):  # type: ignore[misc]
         def __init__(self, manager: Any, kind: Any) -> None:
             owner = types.MemInfoPointer(types.voidptr)
-            super().__init__(manager, kind, [("owner", owner), ("address", types.int64)])
+            numbers = [("address", types.int64), ("object", types.int64)]
+            super().__init__(manager, kind, [("owner", owner), *numbers])
 
     @extending.unbox(numba_type)
     def take(kind: Any, value: Any, c: Any) -> Any:
@@ -34,19 +35,30 @@ def register_type(python_type: type, numba_type: type, call: Callable[..., Any])
         c.pyapi.decref(number)
         pointer = c.builder.inttoptr(address, c.context.get_value_type(types.voidptr))
         owner = c.pyapi.nrt_meminfo_new_from_pyobject(pointer, value)
-        return extending.NativeValue(_pair(c.context, c.builder, kind, owner, address))
+        itself = c.builder.ptrtoint(value, INT)
+        return extending.NativeValue(_native(c.context, c.builder, kind, owner, address, itself))
+
+    @extending.box(numba_type)
+    def give(kind: Any, native: Any, c: Any) -> Any:
+        itself = c.builder.inttoptr(c.builder.extract_value(native, 2), c.pyapi.pyobj)
+        c.pyapi.incref(itself)
+        c.context.nrt.decref(c.builder, kind, native)
+        return itself
 
     @lower_constant(numba_type)
     def constant(context: Any, builder: Any, kind: Any, value: Any) -> Any:
         # Numba then refuses to keep the caller on disk, where the address would be an old one.
         pointer = context.add_dynamic_addr(builder, value.pin(), info="a network")
-        return _pair(context, builder, kind, pointer.type(None), builder.ptrtoint(pointer, INT))
+        address, itself = builder.ptrtoint(pointer, INT), ir.Constant(INT, id(value))
+        return _native(context, builder, kind, pointer.type(None), address, itself)
 
 
-def _pair(context: Any, builder: Any, kind: Any, owner: Any, address: Any) -> Any:
-    """The value of an object: who keeps it alive, and its address."""
-    empty = ir.Constant(context.get_value_type(kind), ir.Undefined)
-    return builder.insert_value(builder.insert_value(empty, owner, 0), address, 1)
+def _native(context: Any, builder: Any, kind: Any, *parts: Any) -> Any:
+    """The value of an object: who keeps it alive, its address, and that of the Python object."""
+    native = ir.Constant(context.get_value_type(kind), ir.Undefined)
+    for index, part in enumerate(parts):
+        native = builder.insert_value(native, part, index)
+    return native
 
 
 @intrinsic

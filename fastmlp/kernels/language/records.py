@@ -88,7 +88,6 @@ RUN = _record(
         ("row_masks", _I),  # table of the masks of each row of X, see ``zeros``
         ("mask_words", _I), ("feature_words", _I),  # words of a row's masks; those of its features
         ("predictions", _I),  # address of the output (n x c)
-        ("mode", _I),  # of the caller's arithmetic, see ``subnormals``
         ("call", _I),  # address of the record of the call, in one by other compiled code
         ("totals", _I),  # address of the sums of each member or, predicted, of each chunk
         ("sum_count", _I),  # their number for one, see ``samples``

@@ -9,6 +9,7 @@ from ..language.elements import as_element, elements_like, float64s, int64s
 from ..language.jit import call, kernel
 from ..language.parameters import Layer, Memory, Run
 from ..language.records import call_at
+from ..language.subnormals import keep_subnormals, restore_mode
 from .elementwise import in_vectors
 
 
@@ -49,7 +50,9 @@ def keep_decoded(memory: Memory, run: Run, layer: Layer):
         if first:
             row[0] = one - memory[logits + s]
         if made.spreads:
+            mode = keep_subnormals()
             _in_units(row, float64s(made.means), float64s(made.spreads), c)
+            restore_mode(mode)
         if made.sorts:
             sort_row(row, c)
         if not finite[s]:

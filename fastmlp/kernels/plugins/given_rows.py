@@ -16,7 +16,7 @@ from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
 from ..language.records import call_at
 from ..language.simd import INT, Emitter, each, loop, multiple
-from ..language.subnormals import flush_subnormals, restore_mode
+from ..language.subnormals import keep_subnormals, restore_mode
 from .elementwise import in_vectors
 from .readers import add_bins
 
@@ -152,11 +152,11 @@ def read_given(memory: Memory, run: Run, layer: Layer):
     call = call_at(run.call, 0)
     row, d = float64s(run.call + call.row), call.features
     factor = as_element(run.input_factor, memory)
+    mode = keep_subnormals()  # a factor may make tiny numbers large
     for s in range(run.m):
         target, source = run.copy + s * layer.stride, run.input + (run.row + s) * call.row_step
         flag = run.call + call.finite + 8 * s
         if call.factors or call.points:
-            restore_mode(run.mode)  # a factor may make tiny numbers large
             _gather(row, 0, source, call.column_step, d, call.kind)
             _mark_finite(row, 0, d, flag)
             if call.points:
@@ -164,12 +164,14 @@ def read_given(memory: Memory, run: Run, layer: Layer):
             else:
                 centres, factors = float64s(call.centres), float64s(call.factors)
                 _scale(row, centres, factors, call.clips, d)
-            flush_subnormals()
             for j in range(d):
                 memory[target + j] = as_element(row[j], memory)
         else:
             _gather(memory, target, source, call.column_step, d, call.kind)
             _mark_finite(memory, target, d, flag)
+    restore_mode(mode)
+    for s in range(run.m):
+        target = run.copy + s * layer.stride
         if run.input_factor != 1:
             for j in range(d):
                 memory[target + j] = factor * memory[target + j]

@@ -7,24 +7,25 @@ import numpy as np
 
 from ..language.backend import NumbaTypeError, from_dtype, register_jitable, types
 from ..language.elements import int64s
+from ..language.object_cache import kernels_version
 from ..language.python_objects import address_of, register_type
 from ..plugins.given_rows import KINDS
 from .calls import call_at_address
 
-# Counts changes of the fields that callers read and of the arguments of ``call_network``: callers
-# that Numba has kept on disk with another number are compiled anew.
-PROTOCOL = 1
 ENTRY, FEATURES, COLUMNS = range(3)  # the first fields of the record
 
 _KINDS = {from_dtype(dtype): kind for dtype, kind in KINDS.items()}
 
 
 class NetworkType(types.Type):  # type: ignore[misc]
-    """The type of a network by the dtype of its results, so that callers serve all networks."""
+    """The type of a network by the dtype of its results, so that callers serve all networks.
+
+    Callers that Numba has kept on disk are compiled anew where kernels have changed.
+    """
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
-        super().__init__(f"fastmlp.CompiledPredictor({dtype}, protocol {PROTOCOL})")
+        super().__init__(f"fastmlp.CompiledPredictor({dtype}, kernels {kernels_version()})")
 
 
 @cache
@@ -68,18 +69,20 @@ def _filled(network, x, result, kind):
     """Fill the result of a call."""
     address = address_of(network)
     fields = int64s(address)
+    columns = fields[COLUMNS]
     # Numbers as further arguments: a formatted message would double the time of compilation.
     if x.shape[-1] != fields[FEATURES]:
         raise ValueError("features of x: got, wanted", x.shape[-1], fields[FEATURES])
-    shape = x.shape[:-1] + (fields[COLUMNS],)  # noqa: RUF005
+    shape = x.shape[:-1] + (columns,)  # noqa: RUF005
     if result.shape != shape:
         raise ValueError("shape of out: got, wanted", result.shape, shape)
-    size, steps = result.itemsize, result.strides
-    if steps[-1] != size or steps[0] * len(result) != size * result.size:
+    size, steps, rows = result.itemsize, result.strides, result.size // columns
+    # The step along an axis of one element, or of an array without any, may be any number.
+    if (rows and columns > 1 and steps[-1] != size) or (rows > 1 and steps[0] != size * columns):
         raise ValueError("out must be C-contiguous; its strides are", steps)
     # Callers hold the arrays until this function returns.
     failed = call_at_address(
-        fields[ENTRY], address, x.ctypes.data, kind, result.size // fields[COLUMNS],
+        fields[ENTRY], address, x.ctypes.data, kind, rows,
         x.strides[0], x.strides[-1], result.ctypes.data, 0,
     )  # fmt: skip
     if failed:

@@ -14,7 +14,7 @@ def predict(memory: Memory, runs: int, member: int):
     ``run.finish`` stores them."""
     run = run_at(runs, member)
     inputs, output = layer_at(run.layers, 0), layer_at(run.layers, run.n_layers)
-    run.mode = flush_subnormals()
+    mode = flush_subnormals()
     for chunk in range(run.first, run.last):
         run.row = chunk * run.chunk
         run.m = run.n_rows - run.row
@@ -26,7 +26,7 @@ def predict(memory: Memory, runs: int, member: int):
             call(layer.forward, memory, run, layer)
         sum_logits(memory, run, output)
         call(run.finish, memory, run, output)
-    restore_mode(run.mode)
+    restore_mode(mode)
 
 
 @kernel
