@@ -66,9 +66,10 @@ def of_lists(X: Any, n_features: int) -> Any:
 
     The checks of :func:`as_array` would take 12 of 20 us for a row of 20.
     """
-    with suppress(*_UNREADABLE):
-        if type(X) is list and type(X[0][0]) is float and len(X) * n_features <= _LIST_VALUES:
-            return np.asarray(X)
+    if type(X) is list:
+        with suppress(*_UNREADABLE):
+            if type(X[0][0]) is float and len(X) * n_features <= _LIST_VALUES:
+                return np.asarray(X)
     return X
 
 

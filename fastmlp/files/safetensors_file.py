@@ -86,7 +86,7 @@ def _read(path: str) -> tuple[dict[str, Any], bytes]:
         start = file.read(_LENGTH_BYTES)
         length = int.from_bytes(start, "little")
         if len(start) < _LENGTH_BYTES or length > size - _LENGTH_BYTES:
-            damaged("it is no safetensors file, or truncated")
+            raise ModelFileError("it is no safetensors file, or truncated")
         if length > HEADER_BYTES:
             damaged(f"its header has {length} bytes, more than {HEADER_BYTES}")
         document = _document(file.read(length))
@@ -94,7 +94,7 @@ def _read(path: str) -> tuple[dict[str, Any], bytes]:
         try:
             return document, file.read(size)
         except MemoryError:
-            damaged(f"its {size} bytes do not fit in memory")
+            raise ModelFileError(f"its {size} bytes do not fit in memory") from None
 
 
 def _document(header: bytes) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _document(header: bytes) -> dict[str, Any]:
     metadata = names.get("__metadata__") if isinstance(names, dict) else None
     document = metadata.get(_KEY) if isinstance(metadata, dict) else None
     if not isinstance(document, str):
-        damaged("it is no model file of fastmlp")
+        raise ModelFileError("it is no model file of fastmlp")
     del names, metadata
     if not document.isascii():
         damaged("its metadata have characters other than ASCII")

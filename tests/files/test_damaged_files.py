@@ -291,9 +291,12 @@ def test_headers_that_the_format_forbids(contents: Any, tmp_path: Path) -> None:
     refused(f'{{{metadata},{entries},"x":{"[" * 90_000}', "nested too deeply")
     refused(f'{{{metadata},{entries},"x":{"[" * 200}{"]" * 200}}}', "damaged")
     refused(f'{{{metadata},{entries},"ü":1}}', "other than ASCII")
-    refused(f"{{{entries}}}", "no model file of fastmlp")
-    refused(f'{{"__metadata__":{{"format":"pt"}},{entries}}}', "no model file of fastmlp")
-    refused("[]", "no model file of fastmlp")
+    refused(f"{{{entries}}}", "read: it is no model file")
+    refused(
+        f'{{"__metadata__":{{"format":"pt"}},{entries}}}',
+        "read: it is no model file",
+    )
+    refused("[]", "read: it is no model file")
     refused("{", "no JSON")
     refused('{"__metadata__":{"fastmlp":"[1]"}}', "no object of JSON")
     refused('{"__metadata__":{"fastmlp":"\\u00fc"}}', "other than ASCII")
@@ -301,7 +304,7 @@ def test_headers_that_the_format_forbids(contents: Any, tmp_path: Path) -> None:
     refused(f'{{{metadata},{entries},"x":[{items}]}}', "items, more than 100000")
     refused(" " * (errors.HEADER_BYTES + 1), "bytes, more than 2097152")
     (tmp_path / "m").write_bytes(struct.pack("<Q", 2**63) + bytes(100))
-    with pytest.raises(ModelFileError, match="no safetensors file, or truncated"):
+    with pytest.raises(ModelFileError, match="read: it is no safetensors file, or truncated"):
         fastmlp.load(tmp_path / "m")
 
 
