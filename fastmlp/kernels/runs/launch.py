@@ -166,7 +166,7 @@ class Job:
                     threading.Thread(target=self._run_members, args=arguments, daemon=True).start()
             self._run_members(left, threading.Lock())
         finally:
-            # Whatever signal handlers raise, wait for all: threads use the memory of the job.
+            # Wait for all, also if signal handlers raise: threads use the memory of the job.
             raised: BaseException | None = None
             while True:
                 try:
