@@ -1,7 +1,6 @@
 """examples/mnist.py and its data: the files are MNIST, and the script does what it says."""
 
 import hashlib
-import importlib.util
 import os
 import re
 import struct
@@ -15,6 +14,7 @@ import pytest
 
 import fastmlp
 from tests.helpers.basics import needs_compiler
+from tests.helpers.scripts import loaded
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "mnist.py"
 IDX_MD5 = {  # of the four original files, unpacked
@@ -28,12 +28,7 @@ NUMBER = r"\d+\.\d{4}"
 
 @pytest.fixture(scope="module")
 def mnist() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mnist", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(SCRIPT)
 
 
 def run(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,5 @@
 """The server in examples/: right answers, errors that say what is wrong, models that change."""
 
-import importlib.util
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from asv_benchmarks import served, serving
 from fastmlp import Ensemble, Trainer
 from tests.helpers.basics import needs_compiler
 from tests.helpers.processes import ROOT
+from tests.helpers.scripts import loaded
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("safetensors")
@@ -51,12 +51,7 @@ def trainer(seed: int = 0) -> Trainer:
 
 @pytest.fixture(scope="module")
 def server() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("server", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(SCRIPT)
 
 
 @pytest.fixture
