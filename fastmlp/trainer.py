@@ -22,6 +22,7 @@ from .fitting.loop import EpochResult, Fit
 from .fitting.objective import loss_and_gradient
 from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
+from .fitting.sources import Source, Streamed
 from .fitting.start import check_continues, goes_on
 from .fitting.summary import summary
 from .frozen import changed
@@ -426,7 +427,7 @@ class Trainer(Saved):
             )
             if known is not None and known.best is not None:
                 known = known.afresh()
-            self._run(data, began, known, self.history, lambda: iter([data]), chosen)
+            self._run(data, began, known, self.history, Streamed(lambda: iter([data])), chosen)
 
         self._exclusively(work)
         return self
@@ -498,34 +499,37 @@ class Trainer(Saved):
                         fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
                     )
 
-            fit = self._run(data, began, *self._going_on(known, data), parts, chosen)
+            fit = self._run(data, began, *self._going_on(known, data), Streamed(parts), chosen)
             fit.diagnose(seen)
 
         self._exclusively(work)
         return self
 
     def fit_encoded(
-        self, data: FitData, known: Model, before: Mapping[str, list[float]] = MappingProxyType({})
-    ) -> None:
+        self, data: FitData, known: Model | None = None,
+        before: Mapping[str, list[float]] = MappingProxyType({}), source: Source | None = None,
+    ) -> None:  # fmt: skip
         """Train on rows that are encoded already, as the estimators do.
 
         Parameters
         ----------
         data : FitData
             With settings resolved for it.
-        known : Model
+        known : Model, optional
             The model to continue, with the encoding of the data.
         before : mapping
             The history to continue.
+        source : Source, optional
+            Supplies the rows of each epoch; by default those of ``data``.
         """
-        self._exclusively(lambda began: self._run(data, began, known, before))
+        self._exclusively(lambda began: self._run(data, began, known, before, source))
 
     def _run(
         self, data: FitData, began: float, known: Model | None = None,
         before: Mapping[str, list[float]] = MappingProxyType({}),
-        parts: Callable[[], Iterator[FitData]] | None = None, chosen: Choices | None = None,
+        source: Source | None = None, chosen: Choices | None = None,
     ) -> Fit:  # fmt: skip
-        fit = Fit(self, self._publish, self._finish, data, known, before, began, parts)
+        fit = Fit(self, self._publish, self._finish, data, known, before, began, source)
         if chosen is not None:
             self.auto_ = auto_values(chosen, data.settings, data.encoding.outputs.loss.name)
         fit.run()

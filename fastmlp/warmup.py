@@ -66,7 +66,7 @@ def warmup(
     """Compile the kernels of a trainer, or load them from disk; the trainer stays unchanged.
 
     Otherwise the first fit and the first predictions do that; call it when a server or a worker
-    starts. ``python -m fastmlp warmup`` compiles all kernels, for the image of a container.
+    starts. ``fastmlp warmup`` compiles all kernels, for the image of a container.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -24,7 +24,7 @@ from .epoch import Statistics
 from .learning_rates import Rates, learning_rates, monitored_by
 from .progress import Progress, say
 from .scoring import EpochScores, Scorer
-from .sources import InMemory, Source, Streamed
+from .sources import InMemory, Source
 from .start import monitor_of, start
 
 # A fit that diverges at this fraction of the first rate fails.
@@ -80,8 +80,8 @@ class Fit:
         History to which the epochs are appended.
     began : float
         Start of the fit, by ``time.perf_counter``.
-    parts : callable, optional
-        Returns the parts of the next epoch, for a stream.
+    source : Source, optional
+        Supplies the rows of each epoch; by default those of ``data``.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class Fit:
     known: Model | None
     before: Mapping[str, list[float]]
     began: float
-    parts: Callable[[], Iterator[FitData]] | None
+    source: Source | None = None
 
     def __post_init__(self) -> None:
         settings = self.data.settings
@@ -108,7 +108,7 @@ class Fit:
         if self.known is not None and self.known.rate is not None:
             self.trainer.learning_rate = self.known.rate
         self._begin()
-        self._source: Source = InMemory(self.data) if self.parts is None else Streamed(self.parts)
+        self._source: Source = self.source or InMemory(self.data)
         self._scorer = Scorer(self.data)
         self._check_monitored()
         self._planned = self._source.planned_updates(self._model.trained, settings.epochs)
@@ -198,7 +198,7 @@ class Fit:
     def _train_epoch(self) -> tuple[Network, Statistics]:
         """Train on the rows of an epoch once, part by part for a stream."""
         network = self._model.trained
-        mean_weight = MeanWeight() if self._source.is_in_memory else self._model.mean_weight
+        mean_weight = self._source.mean_weight(self._model.mean_weight)
         parts: list[Statistics] = []
         all_rates = []
         for run in self._source.runs(network):
@@ -329,10 +329,10 @@ class Fit:
         self._planned = self._source.planned_updates(network, min(left, affordable))
 
     def _may_slow_down(self) -> bool:
-        """Whether the rate was chosen by default, and rows are in memory."""
+        """Whether the rate was chosen by default, and the epochs can be repeated."""
         rate = self.learning_rate
         is_given = rate.source != "chosen" or self.trainer.learning_rate is not None
-        return not is_given and self._source.is_in_memory and rate.slowdown > _SLOWEST
+        return not is_given and self._source.can_start_again and rate.slowdown > _SLOWEST
 
     def _slow_down(self) -> None:
         """Start again with a tenth of the rate."""

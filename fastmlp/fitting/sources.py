@@ -1,25 +1,52 @@
 """Sources of the rows of each epoch: memory, or a stream."""
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from ..network.packed_network import Network
+from ..outputs import MeanWeight
 from .dataset import FitData
-from .epoch import TrainingRun
+from .epoch import Statistics, TrainingRun
+
+
+class Run(Protocol):
+    """Trains on the rows of an epoch, or of a part of it, as :class:`TrainingRun` does."""
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Number of mini-batches."""
+
+    def draw(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], int]:
+        """Draw the order of the rows, and the key of dropout."""
+
+    def epoch(
+        self, network: Network, order: npt.NDArray[np.int64], rates: npt.NDArray[np.float64],
+        dropout_key: int, deadline: float, report: Callable[[int], Any], before: MeanWeight,
+    ) -> tuple[Network, Statistics]:  # fmt: skip
+        """Train on every row once; see :meth:`TrainingRun.epoch`."""
+
+    def end(self) -> None:
+        """Leave the memory to another fit."""
 
 
 class Source(Protocol):
-    """Supplies the training runs of each epoch."""
+    """Supplies the runs of each epoch."""
 
     @property
-    def is_in_memory(self) -> bool:
-        """Whether all rows are in memory."""
+    def can_start_again(self) -> bool:
+        """Whether a fit that diverges may start again with the first epoch."""
 
     @property
     def rows(self) -> int | None:
         """Rows of an epoch; None if unknown."""
 
-    def runs(self, network: Network) -> Iterator[TrainingRun]:
+    def mean_weight(self, known: MeanWeight) -> MeanWeight:
+        """The mean weight with which an epoch begins, after epochs that left ``known``."""
+
+    def runs(self, network: Network) -> Iterator[Run]:
         """The runs that make up an epoch; the first one begins with ``network``."""
 
     def end(self) -> None:
@@ -32,13 +59,17 @@ class Source(Protocol):
 class InMemory:
     """All rows in memory: one run for every epoch."""
 
-    is_in_memory = True
+    can_start_again = True
 
     def __init__(self, data: FitData) -> None:
         self._data, self.rows = data, len(data.X)
         self._run: TrainingRun | None = None
 
-    def runs(self, network: Network) -> Iterator[TrainingRun]:
+    def mean_weight(self, known: MeanWeight) -> MeanWeight:
+        """None yet, as the run has all rows."""
+        return MeanWeight()
+
+    def runs(self, network: Network) -> Iterator[Run]:
         """The one run."""
         if self._run is None:
             self._run = TrainingRun(network, self._data)
@@ -64,13 +95,17 @@ class Streamed:
         Returns the parts of the next epoch.
     """
 
-    is_in_memory = False
+    can_start_again = False
     rows = None
 
     def __init__(self, parts: Callable[[], Iterator[FitData]]) -> None:
         self._parts = parts
 
-    def runs(self, network: Network) -> Iterator[TrainingRun]:
+    def mean_weight(self, known: MeanWeight) -> MeanWeight:
+        """That of all rows so far."""
+        return known
+
+    def runs(self, network: Network) -> Iterator[Run]:
         """A run for each part; a ValueError if there is none."""
         data = None
         for data in self._parts():

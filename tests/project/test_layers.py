@@ -15,6 +15,7 @@ ROOT = Path(fastmlp.__file__).parent
 # Top first; modules of one layer do not import each other.
 LAYERS = (
     {"fastmlp", "fastmlp.__main__"},
+    {"fastmlp.cli"},
     {"fastmlp.load"},
     {"fastmlp.estimators"},
     {"fastmlp.ensemble", "fastmlp.warmup", "fastmlp.presets"},

@@ -1,4 +1,4 @@
-"""Commands: ``python -m fastmlp``."""
+"""``fastmlp warmup``."""
 
 import re
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import fastmlp.__main__
-from fastmlp.__main__ import main
+import fastmlp.cli.warmup
+from fastmlp.cli import main
 from tests.helpers.basics import needs_compiler
 from tests.helpers.processes import run
 from tests.test_warmup import ANY_DATA, kernels_of
@@ -56,13 +56,13 @@ def test_errors_are_one_line(
     assert end.value.code == 2
     out, error = capsys.readouterr()
     assert out == ""
-    assert re.fullmatch(f"python -m fastmlp.*: error: .*{re.escape(match)}.*\n", error)
+    assert re.fullmatch(f"fastmlp.*: error: .*{re.escape(match)}.*\n", error)
 
 
 def test_where_nothing_is_kept(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fastmlp.__main__, "kept_objects", list)
+    monkeypatch.setattr(fastmlp.cli.warmup, "kept_objects", list)
     with pytest.raises(SystemExit) as end:
         main(["warmup", "--hidden", "5"])
     assert end.value.code == 2
@@ -73,7 +73,7 @@ def test_the_help_has_examples_that_run(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as end:
         main(["warmup", "--help"])
     assert end.value.code == 0
-    *_, last = re.findall(r"python -m fastmlp (warmup .*)", capsys.readouterr().out)
+    *_, last = re.findall(r"  fastmlp (warmup .*)", capsys.readouterr().out)
     main(last.split())
     assert re.fullmatch(LINE, capsys.readouterr().out)
 
@@ -91,7 +91,7 @@ def test_nothing_is_left_to_compile(options: list[str], settings: str, tmp_path:
     """Also by a second warmup, and for any data."""
     counts = []
     for _ in range(2):
-        code = f"from fastmlp.__main__ import main; main({['warmup', *options]!r})"
+        code = f"from fastmlp.cli import main; main({['warmup', *options]!r})"
         found = re.fullmatch(LINE, run(code, timeout=300, NUMBA_CACHE_DIR=str(tmp_path)))
         assert found is not None
         assert found[4].startswith(str(tmp_path))
@@ -108,8 +108,11 @@ def test_nothing_is_left_to_compile(options: list[str], settings: str, tmp_path:
 
 
 @pytest.mark.full
-def test_as_a_command(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "fastmlp", "warmup", "--hidden", "4"]
+@pytest.mark.parametrize(
+    "command", [[sys.executable, "-m", "fastmlp"], [str(Path(sys.executable).with_name("fastmlp"))]]
+)
+def test_as_a_command(command: list[str]) -> None:
+    command = [*command, "warmup", "--hidden", "4"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(LINE, done.stdout)

@@ -1,0 +1,38 @@
+"""What the commands share: a parser with short errors, values of settings."""
+
+import argparse
+import ast
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say in one line what is wrong, without the usage."""
+        self.exit(2, f"{self.prog}: error: {message}; see --help\n")
+
+
+Commands = Any  # what add_subparsers returns; its class has no public name
+Run = Callable[[dict[str, Any]], None]
+
+
+def add_command(
+    commands: Commands, name: str, run: Run, *, short: str, text: str, examples: str
+) -> Parser:
+    """Add a command, whose arguments that are not given are left out; ``run`` gets the others."""
+    parser: Parser = commands.add_parser(
+        name, help=short, description=text, epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS,
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+    return parser
+
+
+def value(text: str) -> Any:
+    """A number or a name, or several of them, in brackets or without."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return tuple(map(value, text.split(","))) if "," in text else text
