@@ -25,7 +25,7 @@ LAYERS = (
     {"fastmlp.fitting", "fastmlp.sklearn_protocol", "fastmlp.onnx"},
     {"fastmlp.inference"},
     {"fastmlp.network"},
-    {"fastmlp.outputs", "fastmlp.inputs"},
+    {"fastmlp.outputs", "fastmlp.inputs", "fastmlp.streams"},
     {"fastmlp.history", "fastmlp.data"},
     {"fastmlp.settings"},
     {"fastmlp.losses", "fastmlp.optimizers", "fastmlp.schedules", "fastmlp.callbacks"},
