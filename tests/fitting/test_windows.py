@@ -51,7 +51,7 @@ def small_windows(monkeypatch: Any) -> Iterator[None]:
     monkeypatch.setattr(fastmlp.fitting.windows, "_BYTES", 30_000)
     monkeypatch.setattr(
         fastmlp.trainer, "open_groups",
-        lambda source, target, features, weights: (
+        lambda source, target, features, weights, shuffle: (
             source if isinstance(source, Groups) else Groups(source, target, weights)
         ),
     )  # fmt: skip
