@@ -50,7 +50,7 @@ def stream_data(
         split=Split(0, 0, fraction, "hash") if fraction > 0 else None,
     )  # fmt: skip
     _check_split(known, data.split)
-    windows = Windows(groups, found, data, trained, factors)
+    windows = Windows(groups, found.flags, data, trained, factors)
     if windows.count > 1:
         return data.without_rows(), windows
     return replace(windows.in_order(), mean_weight=None), None

@@ -113,9 +113,10 @@ class Survey:
         """The held-out rows, at most 100,000 and about 32 MB; None if there are none."""
         return self.scored.in_order()[:3] if len(self.scored.Y) else None
 
-    def training_rows(self, number: int, size: int) -> npt.NDArray[np.intp]:
-        """The training rows of a part of ``size`` rows."""
-        return np.flatnonzero(np.unpackbits(self.flags[number], count=size) == 0)
+
+def training_rows(flags: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.intp]:
+    """The training rows of a part of ``size`` rows, by its ``flags`` of a survey."""
+    return np.flatnonzero(np.unpackbits(flags, count=size) == 0)
 
 
 def part_survey(
