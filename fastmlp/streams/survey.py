@@ -144,7 +144,11 @@ def part_survey(
     features = open_features(X, f"{prefix}X")
     targets = read_targets(Y, len(features), weights, prefix, may_be_zero=True)
     rows = np.arange(len(features))[targets.kept]
-    hashes = row_hashes(features, targets)
+    if fraction > 0:
+        hashes = row_hashes(features, targets)
+    else:
+        hashes = np.zeros(len(rows), np.uint64)
+        features.numbers(None, features.categories)  # raises an error for those not finite
     is_held_out = hashes < np.uint64(fraction * 2.0**64)
     train, held_out = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
     keys = np.random.default_rng((_SEED, number)).random(len(features))[rows]
