@@ -9,7 +9,7 @@ from .class_weights import class_factors, of_known_classes, trained_on, with_cla
 from .learn_outputs import given_outputs, learn_outputs, match_outputs, with_classes
 from .means import Means, Scores
 from .outputs import Outputs
-from .targets import Targets
+from .targets import Targets, joined
 from .weights import MeanWeight
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Targets",
     "class_factors",
     "given_outputs",
+    "joined",
     "learn_outputs",
     "loss_of_parts",
     "match_outputs",

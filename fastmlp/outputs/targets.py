@@ -1,5 +1,6 @@
 """Encoded targets, as kernels read them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,6 +122,23 @@ class Targets:
             arrays["score_weights"][: len(order)] = sample
             if self.loss_weights is not None:
                 arrays["weights"][: len(order)] = self.loss_weights.values[order]
+
+
+def joined(parts: Sequence[Targets]) -> Targets:
+    """The targets of several parts of the rows, with sample weights only."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    weights = None
+    if any(part.weights is not None for part in parts):
+        given = np.concatenate([part.of_scores.given for part in parts])
+        weights = Weights(given).rescaled()
+    labels, values = first.labels, first.values
+    if labels is not None:
+        labels = np.concatenate([part.labels for part in parts])
+    if values is not None:
+        values = np.concatenate([part.values for part in parts], axis=1)
+    return Targets(labels, values, weights)
 
 
 def as_rows(columns: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:
