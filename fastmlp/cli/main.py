@@ -4,11 +4,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import evaluate, info, predict, train, warmup
+from . import bench, evaluate, info, predict, train, warmup
 from .parser import Parser
 from .say import one_line, short_warnings
 
-_COMMANDS = (train, predict, evaluate, info, warmup)
+_COMMANDS = (train, predict, evaluate, info, warmup, bench)
 _ERRORS = ValueError, TypeError, RuntimeError, OSError, ImportError, FloatingPointError
 # Exit codes of a process that a signal has ended, as shells report them.
 _INTERRUPTED, _NOBODY_READS = 128 + 2, 128 + 13

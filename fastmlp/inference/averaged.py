@@ -8,7 +8,7 @@ import numpy as np
 from ..data import Array, Numbers, Rows, check_row_order, take_rows
 from ..data.targets import Samples
 from ..metrics import METRICS
-from ..outputs import Outputs, Targets, joined
+from ..outputs import Outputs, Targets
 from .predicted import Predicted
 from .predictor import Predictor
 from .scores import Metrics, check_metrics, metric_values, shares_and_log_odds
@@ -59,7 +59,7 @@ def averaged_scores(
         averaged.append(average(outputs, predictions))
         targets.append(own)
     together = _Averaged(*map(np.concatenate, zip(*averaged, strict=True)))
-    of_all = joined(targets)
+    of_all = Targets.joined(targets)
     loss, score = _loss_and_score(outputs, of_all, together)
     return {"loss": loss} | metric_values(metrics, score, together, outputs, of_all)
 

@@ -75,6 +75,25 @@ class Targets:
         weights, loss_weights = (w and w.part(rows) for w in (self.weights, self.loss_weights))
         return Targets(labels, values, weights, loss_weights)
 
+    @classmethod
+    def joined(cls, parts: Sequence["Targets"]) -> "Targets":
+        """The targets of several parts, one after another."""
+        labels = [part.labels for part in parts if part.labels is not None]
+        values = [part.values for part in parts if part.values is not None]
+        if labels and values:  # rows of probabilities, of which those of a part are one-hot
+            ones = np.eye(len(values[0]), dtype=values[0].dtype)
+            values = [
+                ones[:, part.labels] if part.values is None else part.values for part in parts
+            ]
+        weights, loss_weights = (
+            None if own[0] is None else Weights.joined([w for w in own if w is not None])
+            for own in zip(*((part.weights, part.loss_weights) for part in parts), strict=True)
+        )
+        return cls(
+            None if values else np.concatenate(labels),
+            np.concatenate(values, axis=1) if values else None, weights, loss_weights,
+        )  # fmt: skip
+
     def rescaled(self) -> "Targets":
         """The same with weights in units that suit these rows."""
         if not self.is_weighted:
@@ -122,23 +141,6 @@ class Targets:
             arrays["score_weights"][: len(order)] = sample
             if self.loss_weights is not None:
                 arrays["weights"][: len(order)] = self.loss_weights.values[order]
-
-
-def joined(parts: Sequence[Targets]) -> Targets:
-    """The targets of several parts of the rows, with sample weights only."""
-    first = parts[0]
-    if len(parts) == 1:
-        return first
-    weights = None
-    if any(part.weights is not None for part in parts):
-        given = np.concatenate([part.of_scores.given for part in parts])
-        weights = Weights(given).rescaled()
-    labels, values = first.labels, first.values
-    if labels is not None:
-        labels = np.concatenate([part.labels for part in parts])
-    if values is not None:
-        values = np.concatenate([part.values for part in parts], axis=1)
-    return Targets(labels, values, weights)
 
 
 def as_rows(columns: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:
