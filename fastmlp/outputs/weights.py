@@ -38,7 +38,7 @@ class Weights:
 class MeanWeight(NamedTuple):
     """Mean weight of the rows that a network has been trained on."""
 
-    rows: int = 0
+    rows: float = 0  # infinite for a mean that further rows do not change
     mean: float = 1.0
 
     @classmethod
@@ -49,7 +49,7 @@ class MeanWeight(NamedTuple):
             raise ValueError(f"a mean weight of {restored}")
         return restored
 
-    def after(self, rows: int, mean: float) -> "MeanWeight":
+    def after(self, rows: float, mean: float) -> "MeanWeight":
         """The mean with some more rows."""
         if self.rows == 0:
             return MeanWeight(rows, mean)

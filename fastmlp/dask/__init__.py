@@ -1,0 +1,1 @@
+"""Fits of rows that are spread over a cluster of Dask."""
