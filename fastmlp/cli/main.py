@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from . import warmup
+from . import bench, warmup
 from .parser import Parser
 
-_COMMANDS = (warmup,)
+_COMMANDS = (warmup, bench)
 _ERRORS = ValueError, TypeError, RuntimeError, OSError, ImportError, FloatingPointError
 
 

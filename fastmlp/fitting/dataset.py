@@ -50,7 +50,11 @@ _ROWS = 64
 @dataclass(frozen=True)
 class FitData:
     """Encoded training and validation data, their encoding, and the settings resolved for them, the
-    loss among them."""
+    loss among them.
+
+    Of rows that are a part of others ``mean_weight`` is the mean weight in the loss of all, and
+    ``checksum`` tells other data, where they are known.
+    """
 
     X: Array
     targets: Targets
@@ -58,6 +62,8 @@ class FitData:
     settings: FitSettings
     validation: tuple[Array, Targets] | None = None
     split: Split | None = None
+    mean_weight: float | None = None
+    checksum: int | None = None
 
     def without_rows(self) -> "FitData":
         """A copy without training rows."""
@@ -66,6 +72,8 @@ class FitData:
     @cached_property
     def digest(self) -> int:
         """A checksum that tells other data: of all targets, and of some rows."""
+        if self.checksum is not None:
+            return self.checksum
         digest = 1  # 0 is that of no data
         for X, targets in filter(None, ((self.X, self.targets), self.validation)):
             weights = [w and w.values for w in (targets.weights, targets.loss_weights)]

@@ -1,8 +1,11 @@
 """Weights of rows, whose scale has no effect, and their mean over the rows trained on."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
 
 from ..cached import cached_property
 from ..data import Numbers, Rows, rescaled
@@ -28,6 +31,12 @@ class Weights:
     def part(self, rows: Rows | list[int]) -> "Weights":
         """The weights of some rows."""
         return Weights(self.values[rows], self.unit)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Weights"]) -> "Weights":
+        """The weights of several parts, one after another."""
+        unit = max(part.unit for part in parts)
+        return cls(np.concatenate([part.values * (part.unit / unit) for part in parts]), unit)
 
     def rescaled(self) -> "Weights":
         """The same weights in a unit that suits them."""
