@@ -18,6 +18,7 @@ from ..did_you_mean import did_you_mean
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.start import check_continues, goes_on
+from ..fitting.stream_data import learned
 from ..frozen import changed
 from ..inference.forward import Evaluation
 from ..inference.predictor import NotFittedError
@@ -28,7 +29,7 @@ from ..settings import SETTINGS, Choices, Settings, auto_values, check_setting, 
 from ..settings.checks import or_auto
 from ..sklearn_protocol import SklearnProtocol
 from ..trainer import Trainer
-from .learned import learned, shards_of, survey_of
+from .learned import shards_of, survey_of
 from .partitions import is_collection, on_workers, partitions
 from .predictions import lazy, predictor
 from .source import DistributedSource
@@ -185,9 +186,9 @@ class DaskMLP(SklearnProtocol, Settings):
         settings = resolved(chosen, n_rows, validated=validation is not None)
         fraction = settings.validation_fraction if validation is None else 0.0
         survey = survey_of(client, parts, fraction)
-        data = learned(survey, validation, settings, known and known.encoding)
+        data, factors, _ = learned(survey, settings, known, validation)
         self._check_loss(data.settings.loss)
-        shards = shards_of(client, parts, data, survey, workers)
+        shards = shards_of(client, parts, data, factors, survey, workers)
         data = data.without_rows()
         return data, DistributedSource(client, shards, data, self.sync_every)
 
