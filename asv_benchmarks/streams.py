@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asv_benchmarks.options import add_names, add_count, parser_of
+
 N_FEATURES, TEST_ROWS, STEP = 50, 50_000, 8_192
-CASES = "memory", "groups", "one group", "sorted"
+CASES = "memory", "groups", "one-group", "sorted"
 _rng = np.random.default_rng(0)
 DIRECTION = _rng.normal(size=N_FEATURES) / np.sqrt(N_FEATURES)
 
@@ -44,7 +46,7 @@ def write(folder: Path, n_rows: int) -> None:
     del parts
     table = pa.table({**{f"x{j}": column for j, column in enumerate(X.T)}, "y": y})
     pq.write_table(table, folder / "groups.parquet", row_group_size=STEP)
-    pq.write_table(table, folder / "one group.parquet")
+    pq.write_table(table, folder / "one-group.parquet")
     table = table.take(np.argsort(y, kind="stable"))
     pq.write_table(table, folder / "sorted.parquet", row_group_size=STEP)
 
@@ -92,11 +94,11 @@ def in_new_process(*arguments: Any) -> dict[str, float]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--cases", nargs="+", default=CASES, choices=CASES)
+    parser = parser_of(__file__, __doc__)
+    add_count(parser, "--rows", 1_000_000, "rows of the files")
+    add_count(parser, "--epochs", 4, "epochs of each fit, at least 2")
+    add_count(parser, "--seeds", 1, "fits of each case")
+    add_names(parser, "--cases", CASES, CASES)
     parser.add_argument("--folder", help="where the files are, or are written to and stay")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
