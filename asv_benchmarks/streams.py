@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asv_benchmarks.options import add_names, add_count, parser_of
+from asv_benchmarks.options import add_count, add_names, parser_of
 
 N_FEATURES, TEST_ROWS, STEP = 50, 50_000, 8_192
 CASES = "memory", "groups", "one-group", "sorted"
