@@ -13,6 +13,7 @@ from tests.helpers.processes import ROOT
 PRINTED = {
     "model-files": r"(True\s){6}",
     "onnx": r"(True\n){3}",
+    "streaming": r"(True\n){3}",
     "compiled-calls": (
         r"share of same sign: 0\.[45]\d*\n(True\n){2}"
         r"probability of the same sign, on average: 0\.[89]\d*\n"
