@@ -51,7 +51,7 @@ def write(folder: Path, n_rows: int) -> None:
     pq.write_table(table, folder / "sorted.parquet", row_group_size=STEP)
 
 
-def measure(file: Path, case: str, seed: int, epochs: int) -> dict[str, float]:
+def measure(file: Path, case: str, seed: int, epochs: int, scaling: str) -> dict[str, float]:
     """The figures of a fit in this process."""
     import resource
 
@@ -59,7 +59,7 @@ def measure(file: Path, case: str, seed: int, epochs: int) -> dict[str, float]:
 
     ends: list[float] = []
     trainer = Trainer(
-        128, epochs=epochs, seed=seed, scaling="standard",
+        128, epochs=epochs, seed=seed, scaling=scaling,
         callbacks=lambda *_: ends.append(time.perf_counter()),
     )  # fmt: skip
     start = time.perf_counter()
@@ -86,7 +86,7 @@ def measure(file: Path, case: str, seed: int, epochs: int) -> dict[str, float]:
 
 def in_new_process(*arguments: Any) -> dict[str, float]:
     """The figures of :func:`measure`."""
-    command = [sys.executable, "-m", "asv_benchmarks.streams", "--one", *map(str, arguments)]
+    command = [sys.executable, "-m", "asv_benchmarks.streams", *map(str, arguments)]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     figures: dict[str, float] = json.loads(out)
     return figures
@@ -100,11 +100,13 @@ def main() -> None:
     add_count(parser, "--seeds", 1, "fits of each case")
     add_names(parser, "--cases", CASES, CASES)
     parser.add_argument("--folder", help="where the files are, or are written to and stay")
+    parser.add_argument("--scaling", default="auto", help="as of Trainer (default: auto)")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
         file, case, seed, epochs = args.one
-        print(json.dumps(measure(Path(file), case, int(seed), int(epochs))))
+        figures = measure(Path(file), case, int(seed), int(epochs), args.scaling)
+        print(json.dumps(figures))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(args.folder or temporary)
@@ -113,9 +115,10 @@ def main() -> None:
         print(f"{'':10} {'MB':>6} {'before':>7} {'epoch':>7} {'waiting':>8} {'accuracy':>9}")
         for case in args.cases:
             file = folder / f"{case}.parquet"
-            in_new_process(file, case, 0, 2)
+            scaled = "--scaling", args.scaling, "--one", file, case
+            in_new_process(*scaled, 0, 1)
             for seed in range(args.seeds):
-                got = in_new_process(file, case, seed, args.epochs)
+                got = in_new_process(*scaled, seed, args.epochs)
                 print(
                     f"{case:10} {got['MB']:6.0f} {got['before']:7.2f} {got['epoch']:7.3f} "
                     f"{got['waiting']:8.1%} {got['accuracy']:9.4f}",
