@@ -44,20 +44,25 @@ class Chunks:
         yield from rest
 
 
-def are_chunks(chunks: Any, **columns: Any) -> bool:
+def are_chunks(chunks: Any, target: Any, **columns: Any) -> bool:
     """Whether ``chunks`` are parts of data, rather than a path, a table or an array of all.
 
     Raises
     ------
-    ValueError
-        If names of ``columns`` are given beside chunks.
+    TypeError, ValueError
+        If names of columns are given beside chunks, or ``target`` is not given beside other data.
     """
+    # Not of the object: a lazy frame warns when it is asked for its schema.
+    names = "shape", "schema", "collect_schema"
     is_whole = isinstance(chunks, str | PathLike) or any(
-        hasattr(chunks, name) for name in ("shape", "schema", "collect_schema")
+        hasattr(type(chunks), name) for name in names
     )
     if is_whole and not callable(chunks):
+        if target is None:
+            wanted = "the name of a column, or an array of targets for an array of features"
+            raise TypeError(f"target must be {wanted}; got None")
         return False
-    for name, value in columns.items():
+    for name, value in {"target": target, **columns}.items():
         if value is not None:
             raise ValueError(
                 f"{name} has no effect beside chunks (X, Y) or (X, Y, sample_weight), which have "
