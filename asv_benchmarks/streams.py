@@ -4,7 +4,8 @@
 8,192 rows, in one row group (PyArrow's default), and sorted by label. For each, and for the rows in
 memory, a new process fits 50-128-2 and prints its resident peak (imports included), the seconds
 to the end of the first epoch, the median seconds of the others, the share of them that training
-waited for rows, and the accuracy on 50,000 other rows. A first process compiles and fills the page cache.
+waited for rows, and the accuracy on 50,000 other rows. A process before it compiles, and fills the
+page cache.
 """
 
 import argparse
@@ -72,7 +73,7 @@ def measure(file: Path, case: str, seed: int, epochs: int, scaling: str) -> dict
         ends.append(time.perf_counter())
         waits.append(0.0)
 
-    setattr(Ahead, "take", timed)
+    Ahead.take = timed  # type: ignore[method-assign]
     trainer = Trainer(128, epochs=epochs, seed=seed, scaling=scaling, callbacks=end_epoch)
     start = time.perf_counter()
     if case == "memory":

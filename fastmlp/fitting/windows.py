@@ -73,6 +73,7 @@ class Windows:
         self._updates = -(-self.rows // batch)
         self._kept = room_for(self.rows * _row_bytes(data)) if self.count > 1 else None
         self.seen = Seen()
+        self._memory: list[Array] = []
         self._ahead: Ahead[FitData] | None = None
         self._place = 0, 0  # of the window that comes next: updates before its epoch, its number
         self._end: int | None = None  # updates at the end of the fit
@@ -142,11 +143,12 @@ class Windows:
     def _windows(self, order: list[int]) -> Iterator[FitData]:
         """Windows of groups in this order, all but the last one of whole mini-batches."""
         left, filled = self.rows, 0
-        window, parts = self._empty(left), list[Targets]()
+        window, parts = None, list[Targets]()
         for number in order:
             rows, of_rows = self._part(number)
             done = 0
             while done < len(rows):
+                window = self._empty(left) if window is None else window
                 own = slice(done, done + len(window) - filled)
                 part = rows[own]
                 window[filled : filled + len(part)] = part
@@ -156,11 +158,16 @@ class Windows:
                     left -= filled
                     targets = Targets.joined(parts).rescaled()
                     yield replace(self._data, X=window, targets=targets)
-                    window, parts, filled = self._empty(left), [], 0
+                    window, parts, filled = None, [], 0
 
     def _empty(self, left: int) -> Array:
-        X = self._data.X
-        return np.empty((min(self._size, left), X.shape[1]), X.dtype)
+        """Memory for a window: that of the one before the last, which has been trained on."""
+        X, size = self._data.X, min(self._size, self.rows)
+        if len(self._memory) < 2:
+            self._memory.append(np.empty((size, X.shape[1]), X.dtype))
+        else:
+            self._memory.reverse()
+        return self._memory[-1][: min(size, left)]
 
     def _part(self, number: int) -> tuple[Array, Targets]:
         """The encoded rows of a group, and their targets."""
