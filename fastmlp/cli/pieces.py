@@ -42,21 +42,22 @@ class Pieces:
         return self._of_tables()
 
     def _of_tables(self) -> Iterator[tuple[Any, dict[str, Any]]]:
-        import pyarrow.dataset
+        from ..streams.columns import convert, needed, select
+        from ..streams.opened import open_scan
 
-        from ..streams.columns import convert, select
-
+        scan = open_scan(self.path)
+        given = scan.schema.names
+        check_columns(self.others, given, self.path)
         names = getattr(self.trainer, "feature_names_in_", None)
-        dataset = pyarrow.dataset.dataset(self.path, format=self.path.rpartition(".")[2])
-        check_columns(self.others, dataset.schema.names, self.path)
-        for batch in dataset.to_batches(batch_size=_ROWS):
-            table = pyarrow.Table.from_batches([batch])
-            own = {name: table[name] for name in self.others}
-            if names is None:
-                X, _ = convert(table.drop_columns(list(own)))
-            else:
-                X = select(table, names)
-            yield X, own
+        if names is None:
+            own = [name for name in given if name not in self.others]
+        else:
+            names = names.tolist()
+            select(scan.schema.empty_table(), names)  # an error names columns that are missing
+            own = needed(given, names)
+        for table in scan.batches(list(dict.fromkeys([*own, *self.others]))):
+            X = convert(table.select(own))[0] if names is None else select(table, names)
+            yield X, {name: table[name] for name in self.others}
 
     def _of_arrays(self) -> Iterator[tuple[Any, dict[str, Any]]]:
         arrays = read_arrays(self.path)

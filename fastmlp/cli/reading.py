@@ -24,12 +24,16 @@ def size_of(path: str) -> int:
 
 
 def read_table(path: str) -> Any:
+    """A whole table."""
     import pyarrow.csv
-    import pyarrow.parquet
+
+    from ..streams.arrow import pa
+    from ..streams.opened import open_scan
 
     if path.endswith(".csv"):
         return pyarrow.csv.read_csv(path)
-    return pyarrow.parquet.read_table(path)
+    scan = open_scan(path)
+    return pa.concat_tables(list(scan.batches(scan.schema.names)))
 
 
 def read_rows(path: str, target: str, weights: str | None) -> Rows:
@@ -81,8 +85,8 @@ def with_features(rows: Rows, drop: Sequence[str], keep: Sequence[str]) -> Rows:
     if not kept:
         raise ValueError("there are no columns to learn from")
     X, notes = convert(table.select(kept))
-    say("features", _counted(X))
-    say_lines("", [*notes, *_gaps(X)])
+    say("features", counted(X))
+    say_lines("", [*notes, *gaps(X)])
     return rows._replace(X=X)
 
 
@@ -116,7 +120,7 @@ def _of_arrays(arrays: dict[str, Array], path: str, target: str, weights: str | 
     return Rows(X.reshape(len(X), -1), y, w)
 
 
-def _counted(X: Any) -> str:
+def counted(X: Any) -> str:
     """How many columns there are of each kind."""
     from ..streams.arrow import pa
 
@@ -124,7 +128,7 @@ def _counted(X: Any) -> str:
     return f"{X.num_columns - n_categories} of numbers, {n_categories} of categories"
 
 
-def _gaps(X: Any) -> list[str]:
+def gaps(X: Any) -> list[str]:
     """What is said of columns with gaps."""
     from ..streams.arrow import pa
 
