@@ -1,7 +1,10 @@
 """Arrays in files of NumPy."""
 
 import os
+import zlib
+from lzma import LZMAError
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -31,15 +34,22 @@ def read_arrays(path: str | os.PathLike[str], target: str | None = None) -> tupl
         If it is damaged or empty, holds Python objects, or arrays cannot be told apart.
     """
     name = os.fspath(path)
-    try:
-        file = np.load(name, mmap_mode="r", allow_pickle=False)
-        arrays = dict(file) if hasattr(file, "files") else None
-    except (ValueError, EOFError, KeyError, NotImplementedError) as error:
-        raise ValueError(f"{name} cannot be read: {error}") from error
-    if arrays is None:
-        return _rows(file, name), None
+    arrays = _load(name)
+    if isinstance(arrays, np.ndarray):
+        return _rows(arrays, name), None
     targets = _targets(arrays, target, name)
     return _rows(arrays[_features(arrays, targets, name)], name), arrays.get(targets)
+
+
+def _load(name: str) -> Array | dict[str, Array]:
+    try:
+        file = np.load(name, mmap_mode="r", allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            return file
+        with file:
+            return dict(file)
+    except (EOFError, ValueError, BadZipFile, zlib.error, LZMAError) as error:
+        raise ValueError(f"{name} is damaged, or holds anything but arrays of numbers") from error
 
 
 def _targets(arrays: dict[str, Array], target: str | None, name: str) -> str:

@@ -178,7 +178,7 @@ def _fits(values: Any, kind: Any) -> bool:
         values.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return False
-    return kind != pa.null() or values.null_count == len(values)
+    return bool(kind != pa.null() or values.null_count == len(values))
 
 
 def _is_number(text: str) -> bool:
