@@ -1,96 +1,11 @@
 """Measure the rate of multiply-adds, which no dense kernel on this machine can exceed.
 
-Each thread runs 12 independent chains ``a = a * b + c`` on whole vectors, enough to hide the
-latency of the instruction (4 or 5 cycles on 2 units); all operands stay in registers.
-``python -m asv_benchmarks.fma_limit`` prints the rate.
+``python -m asv_benchmarks.fma_limit`` prints it; ``fastmlp bench`` does so beside rates of fits.
 """
 
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache
-from importlib import import_module
-from typing import Any
-
-import numba
-import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from asv_benchmarks import options
-
-ACCUMULATORS = 12
-_STEPS = 20_000_000
-_REPETITIONS = 5
-_INT = ir.IntType(64)
-
-
-def _emit_chains(builder: ir.IRBuilder, kind: ir.Type, width: int, memory: Any, steps: Any) -> None:
-    """Load b, c and the accumulators from ``memory``, run the chains, store the accumulators."""
-    vector = ir.VectorType(kind, width)
-    suffix = "f32" if isinstance(kind, ir.FloatType) else "f64"
-    fma = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{width}{suffix}"
-    )
-
-    def place(k: int) -> Any:
-        address = builder.gep(memory, [ir.Constant(_INT, k * width)])
-        return builder.bitcast(address, vector.as_pointer())
-
-    operands = [builder.load(place(k), align=4) for k in range(ACCUMULATORS + 2)]
-    factor, summand, *sums = operands
-    before = builder.block
-    body = builder.append_basic_block("chains")
-    after = builder.append_basic_block("end")
-    builder.branch(body)
-    builder.position_at_end(body)
-    step = builder.phi(_INT)
-    step.add_incoming(ir.Constant(_INT, 0), before)
-    phis = [builder.phi(vector) for _ in sums]
-    new = [builder.call(fma, [phi, factor, summand]) for phi in phis]
-    for phi, first, following in zip(phis, sums, new, strict=True):
-        phi.add_incoming(first, before)
-        phi.add_incoming(following, body)
-    done = builder.add(step, ir.Constant(_INT, 1))
-    step.add_incoming(done, body)
-    builder.cbranch(builder.icmp_signed("<", done, steps), body, after)
-    builder.position_at_end(after)
-    for k, value in enumerate(new):
-        builder.store(value, place(k + 2), align=4)
-
-
-@cache
-def _chains(width: int) -> Callable[[npt.NDArray[Any], int], None]:
-    """Compiled ``run(memory, steps)`` on vectors of ``width``, which releases the GIL."""
-
-    def type_chains(typing_context: Any, memory: Any, steps: Any) -> Any:
-        def emit(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
-            data = context.make_array(sig.args[0])(context, builder, args[0]).data
-            kind = context.get_data_type(sig.args[0].dtype)
-            _emit_chains(builder, kind, width, data, args[1])
-            return context.get_dummy_value()
-
-        return types.void(memory, types.int64), emit
-
-    chains = intrinsic(type_chains)
-
-    def run(memory: Any, steps: int) -> None:
-        chains(memory, steps)
-
-    compiled: Callable[[npt.NDArray[Any], int], None] = numba.njit(nogil=True)(run)
-    return compiled
-
-
-def _lanes(itemsize: int) -> int:
-    """Elements in a vector, from a function that has been in two modules."""
-    for module in ("fastmlp.kernels.language.simd", "fastmlp.kernels.simd"):
-        with suppress(ModuleNotFoundError):
-            return int(import_module(module).lanes(itemsize))
-    raise ImportError("this version of fastmlp does not tell the width of a vector")
 
 
 def fma_limit(dtype: npt.DTypeLike = "float32", threads: int = 1) -> float:
@@ -110,22 +25,11 @@ def fma_limit(dtype: npt.DTypeLike = "float32", threads: int = 1) -> float:
     Raises
     ------
     ImportError
-        If this version of fastmlp has no function for the width of a vector.
+        If this version of fastmlp cannot measure it.
     """
-    dtype = np.dtype(dtype)
-    width = _lanes(dtype.itemsize)
-    run = _chains(width)
-    # With |b| < 1 the chains converge to c / (1 - b): neither subnormal nor infinite.
-    memories = [np.full((ACCUMULATORS + 2) * width, 0.5, dtype) for _ in range(threads)]
-    operations = 2 * ACCUMULATORS * width * _STEPS * threads
-    best = 0.0
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda memory: run(memory, 1), memories))  # compiled, and threads started
-        for _ in range(_REPETITIONS):
-            start = time.perf_counter()
-            list(pool.map(lambda memory: run(memory, _STEPS), memories))
-            best = max(best, operations / (time.perf_counter() - start) / 1e9)
-    return best
+    from fastmlp.kernels.runs.fma_limit import fma_rates
+
+    return max(fma_rates(dtype, threads))
 
 
 def main() -> None:

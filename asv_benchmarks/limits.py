@@ -34,7 +34,7 @@ class Rate:
         try:
             fma_limit("float32", THREADS)
         except ImportError as error:
-            raise NotImplementedError("no limit without the vector width") from error
+            raise NotImplementedError("this version does not measure the limit") from error
         self.X, self.Y = JOBS[name].load()
         self.fit(name, len(self.X) // 10, 1)
 

@@ -3,7 +3,6 @@
 import platform
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -149,15 +148,9 @@ def _from_to(seconds: list[float]) -> str:
 
 def machine() -> str:
     """Processor and operating system, as known to Python."""
-    cpu = platform.processor() or platform.machine()
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                cpu = line.partition(":")[2].strip()
-                break
-    except OSError:  # not Linux
-        pass
-    return f"{cpu}, {platform.system()}, Python {platform.python_version()}"
+    from fastmlp.cli.bench import processor  # not in older versions, which asv measures too
+
+    return f"{processor()}, {platform.system()}, Python {platform.python_version()}"
 
 
 def versions_of(several: Iterable[dict[str, str]]) -> str:

@@ -2,5 +2,6 @@
 
 from .groups import ArrayGroups, RowGroups
 from .sources import open_groups
+from .survey import Survey, Total, joined, part_survey
 
-__all__ = ["ArrayGroups", "RowGroups", "open_groups"]
+__all__ = ["ArrayGroups", "RowGroups", "Survey", "Total", "joined", "open_groups", "part_survey"]

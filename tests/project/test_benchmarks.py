@@ -46,7 +46,7 @@ SMALL = {
         name: replace(job, n_rows=640) for name, job in limits.JOBS.items()
     },
     "asv_benchmarks.limits.SEEDS": limits.SEEDS[:1],
-    "asv_benchmarks.fma_limit._STEPS": 1_000,
+    "fastmlp.kernels.runs.fma_limit._STEPS": 1_000,
     "asv_benchmarks.memory.N_ROWS": 512,
     "asv_benchmarks.prediction.N_ROWS": 1_000,
     "asv_benchmarks.short_fits.EPOCHS": 3,
