@@ -493,7 +493,9 @@ class Trainer(Saved):
             else:
                 groups = chunks
                 if not hasattr(chunks, "sizes"):
-                    groups = open_groups(chunks, target, features, sample_weight)
+                    groups = open_groups(
+                        chunks, target, features, sample_weight, shuffle=bool(self.shuffle)
+                    )
                 self._fit_groups(groups, classes, validation_data, began)
 
         self._exclusively(work)

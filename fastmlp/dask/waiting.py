@@ -16,7 +16,9 @@ PATIENCE = 60.0
 _TRANSFER = 120.0
 
 
-def gathered(client: Client, futures: list[Future], tick: Callable[[], Any]) -> list[Any]:
+def gathered(
+    client: Client, futures: list[Future], tick: Callable[[], Any] = lambda: None
+) -> list[Any]:
     """The results of tasks, which Dask repeats on other workers if theirs die.
 
     ``tick`` is called twice a second.

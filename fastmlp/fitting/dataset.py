@@ -11,6 +11,7 @@ from ..cached import cached_property
 from ..data import (
     Array,
     Features,
+    Numbers,
     RawTargets,
     Rows,
     Split,
@@ -24,6 +25,7 @@ from ..data import (
     split_rows,
     take_rows,
 )
+from ..data.targets import Samples
 from ..fit_warning import warn
 from ..frozen import changed
 from ..inputs import Inputs, learn_inputs
@@ -141,6 +143,23 @@ def fit_data(
     # A refit, or further chunks, do not decide on the loss again.
     settings = changed(settings, loss=outputs.loss, class_weight=class_weight)
     return FitData(take_rows(rows, kept), encoded.rescaled(), encoding, settings, validation, split)
+
+
+def encoded_part(
+    samples: Samples, train: Array, encoding: Encoding, settings: FitSettings,
+    factors: Numbers | None, name: str,
+) -> tuple[Array, Array, Targets]:  # fmt: skip
+    """A part of the rows of a fit: all encoded, those of ``train`` that have a weight in the loss,
+    and the targets of these; ``factors`` are the weights of the classes."""
+    X, Y, weights = samples
+    rows = encoding.rows(X, settings.dtype, f"{name}X")
+    targets, kept = encoding.targets(Y, len(rows), weights, settings.dtype, name)
+    if not isinstance(kept, slice):  # in the order of the targets
+        targets = targets.part(np.searchsorted(kept, train))
+    elif len(train) < len(rows):
+        targets = targets.part(train)
+    own, targets = trained_on(with_class_weights(targets, encoding.outputs, factors))
+    return rows, train[own], targets
 
 
 def _opened(X: Any, known: Encoding | None) -> Features:

@@ -37,10 +37,30 @@ def stream_data(
     settings = resolved(chosen, sum(groups.sizes), validated=validated)
     fraction = 0.0 if validated else settings.validation_fraction
     found = survey(groups, fraction)
+    data, factors, trained = learned(found, settings, known, validation_data, classes)
+    windows = Windows(groups, found, data, trained, factors)
+    if windows.count > 1:
+        return data.without_rows(), windows
+    return replace(windows.in_order(), mean_weight=None), None
+
+
+def learned(
+    found: Survey, settings: FitSettings, known: Model | None, validation_data: Any,
+    classes: Any = None,
+) -> tuple[FitData, Numbers | None, Total]:  # fmt: skip
+    """What a survey tells: data with the sample as rows, weights of the classes, and all rows to
+    train on with their total weight.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For unusable data, or data that do not fit the network.
+    """
+    fraction = settings.validation_fraction if validation_data is None else 0.0
     if settings.class_weight == "balanced" and found.labels is not None:
         settings = changed(settings, class_weight=_balanced(found.labels))
     data = fit_data(
-        *found.sample, validation_data if validated else found.validation,
+        *found.sample, found.validation if validation_data is None else validation_data,
         partial(_given, settings), known.encoding if known else None, classes,
     )  # fmt: skip
     factors, trained = _trained(data.settings.class_weight, data.encoding.outputs, found)
@@ -50,10 +70,7 @@ def stream_data(
         split=Split(0, 0, fraction, "hash") if fraction > 0 else None,
     )  # fmt: skip
     _check_split(known, data.split)
-    windows = Windows(groups, found, data, trained, factors)
-    if windows.count > 1:
-        return data.without_rows(), windows
-    return replace(windows.in_order(), mean_weight=None), None
+    return data, factors, trained
 
 
 def _check(chosen: Choices) -> None:
@@ -103,6 +120,6 @@ def _check_split(known: Model | None, split: Split | None) -> None:
     if before is None or before.kind != "hash" or before.fraction < split.fraction:
         warn(
             "the fit continues a network that may have been trained on the rows held out now, as "
-            "fit_stream did not hold them out before: give validation_data, or the same "
+            "the fit before did not hold them out: give validation_data, or the same "
             "validation_fraction"
         )

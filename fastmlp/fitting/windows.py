@@ -10,10 +10,10 @@ import numpy as np
 from ..data import Array, Numbers
 from ..member import check_interrupt
 from ..network.packed_network import Network
-from ..outputs import MeanWeight, Targets, trained_on, with_class_weights
+from ..outputs import MeanWeight, Targets
 from ..streams import RowGroups, Survey, Total
 from .ahead import Ahead
-from .dataset import FitData
+from .dataset import FitData, encoded_part
 from .diagnostics import Seen
 from .epoch import TrainingRun
 
@@ -151,22 +151,16 @@ class Windows:
     def _encoded(self, number: int) -> tuple[Array, Array, Targets]:
         """The encoded rows of a group, those to train on, and their targets."""
         check_interrupt()
-        encoding, dtype = self._data.encoding, self._data.settings.dtype
         if self._ahead is not None and self._ahead.is_ending:
             raise _EndedError
         train = self._found.training_rows(number, self._groups.sizes[number])
         if len(train) == 0:
             return self._data.X, train, self._data.targets
-        X, Y, weights = self._groups.read(number)
-        name = f"group {number}: "
-        rows = encoding.rows(X, dtype, f"{name}X")
-        targets, kept = encoding.targets(Y, len(rows), weights, dtype, name)
-        if not isinstance(kept, slice):  # in the order of the targets
-            targets = targets.part(np.searchsorted(kept, train))
-        elif len(train) < len(rows):
-            targets = targets.part(train)
-        own, targets = trained_on(with_class_weights(targets, encoding.outputs, self._factors))
-        return rows, train[own], targets
+        samples = self._groups.read(number)
+        return encoded_part(
+            samples, train, self._data.encoding, self._data.settings, self._factors,
+            f"group {number}: ",
+        )  # fmt: skip
 
 
 def _row_bytes(data: FitData) -> int:

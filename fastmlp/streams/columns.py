@@ -96,7 +96,8 @@ def _missing(missing: list[str], table: Any) -> str:
     for name in missing:
         given, _, part = name.rpartition(" ")
         if part in _PARTS and given in table.column_names:
-            return f"column {given!r} must hold dates; got {table.schema.field(given).type}"
+            wanted = "timestamps" if part == "hour" else "dates"
+            return f"column {given!r} must hold {wanted}; got {table.schema.field(given).type}"
     hint = did_you_mean(missing[0], table.column_names)
     got = some(table.column_names)
     return f"columns that the model needs are missing: {some(missing)}; got {got}{hint}"

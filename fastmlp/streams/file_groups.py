@@ -1,6 +1,6 @@
 """Groups of rows of files: features, targets and weights from columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,8 +13,10 @@ from ..did_you_mean import did_you_mean
 from .arrow import pa
 from .columns import convert
 from .copies import Copy
-from .opened import open_scan
-from .scans import ParquetScan, Scan
+from .csv_files import with_types
+from .opened import open_scan, table_columns
+from .parquet import ParquetScan
+from .scans import Scan
 
 # Training mixes the rows of at least 16 groups in 32 MB, as float32.
 _GROUP_BYTES = 1 << 21
@@ -89,18 +91,26 @@ def open_files(
 ) -> FileGroups:  # fmt: skip
     """Open files, a dataset or a lazy frame as groups; see ``open_groups``."""
     scan = open_scan(source)
+    groups = with_types(scan, lambda: _groups(scan, target, features, weights, shuffle))
+    if not groups.sizes:
+        raise ValueError(f"{source} has no rows")
+    return groups
+
+
+def _groups(
+    scan: Scan, target: str | Sequence[str], features: Sequence[str] | None, weights: str | None,
+    shuffle: bool,
+) -> FileGroups:  # fmt: skip
     roles = choose_columns(scan.schema, target, features, weights)
     schema = pa.schema([scan.schema.field(name) for name in roles.all])
     convert(schema.empty_table().select(roles.features))  # refuses types before any row is read
-    rows = _MOST_ROWS
-    rows = max(_LEAST_ROWS, min(rows, _GROUP_BYTES // (4 * len(roles.features))))
+    rows = _GROUP_BYTES // (4 * len(roles.features))
+    rows = max(_LEAST_ROWS, min(_MOST_ROWS, rows))
     groups = _in_place(scan, roles.all, 2 * rows)
     if groups is None:
         plain = pa.schema([_without_dictionary(field) for field in schema])
         batches = (batch.cast(plain) for batch in scan.batches(roles.all))
         groups = Copy(batches, plain, rows, shuffle=shuffle)
-    if not groups.sizes:
-        raise ValueError(f"{source} has no rows")
     return FileGroups(groups, schema, roles)
 
 
@@ -118,9 +128,8 @@ def choose_columns(
     """
     targets = [target] if isinstance(target, str) else list(target)
     taken = targets if weights is None else [*targets, weights]
-    index = (schema.pandas_metadata or {}).get("index_columns", [])
     if features is None:
-        features = [name for name in schema.names if name not in taken and name not in index]
+        features = [name for name in table_columns(schema) if name not in taken]
     for what, names in (("target", targets), ("sample_weight", taken), ("features", features)):
         if unknown := [name for name in names if name not in schema.names]:
             hint = did_you_mean(unknown[0], schema.names)
@@ -161,16 +170,3 @@ def _in_place(scan: Scan, columns: list[str], most_rows: int) -> _Groups | None:
 def _without_dictionary(field: Any) -> Any:
     is_dictionary = pa.types.is_dictionary(field.type)
     return field.with_type(field.type.value_type) if is_dictionary else field
-
-
-def read_batches(source: Any, columns: Sequence[str] | None = None) -> Iterator[Any]:
-    """Yield the rows of a source in their order, as tables of a few thousand rows.
-
-    Parameters
-    ----------
-    source : path, dataset or lazy frame
-    columns : sequence of str, optional
-        By default all.
-    """
-    scan = open_scan(source)
-    return scan.batches(scan.schema.names if columns is None else columns)

@@ -1,23 +1,13 @@
-"""Rows of files in their order, in batches: Parquet, CSV and Arrow files, datasets, lazy frames.
+"""Rows of files and other sources in their order, in batches."""
 
-Memory is bounded by the size of a batch: columns of Parquet files are read through small buffers,
-as a dataset of pyarrow reads row groups as a whole, 630 MB of a file of 400 MB.
-"""
-
-import os
+import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any, Protocol
 
-import pyarrow.parquet as pq
-
-from ..data.messages import some
 from .arrow import pa
 
 BATCH_ROWS = 8192
-_BUFFER_BYTES = 1 << 16
-_PARQUET = ".parquet", ".pq"
 
 
 class Scan(Protocol):
@@ -31,128 +21,96 @@ class Scan(Protocol):
         """Yield tables of some columns."""
 
 
-@dataclass(frozen=True)
-class ParquetFile:
-    """A Parquet file, and the values of columns that the names of its folders give."""
-
-    path: str
-    filesystem: Any = None
-    folders: dict[str, Any] = field(default_factory=dict)
-
-    def open(self, metadata: Any = None, buffer_size: int = 0) -> Any:
-        """Open the file; with ``metadata`` its end is not read again."""
-        return pq.ParquetFile(
-            self.path, metadata=metadata, filesystem=self.filesystem, buffer_size=buffer_size,
-            pre_buffer=False,
-        )  # fmt: skip
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Name the file in errors of its content."""
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        first = str(error).partition("\n")[0]
+        raise ValueError(f"{path} cannot be read: {first}") from error
 
 
-class ParquetScan:
-    """Rows of Parquet files, in the order of the files.
+class ArrowScan:
+    """Rows of an Arrow file, also of the format for streams."""
 
-    Parameters
-    ----------
-    files : sequence of ParquetFile
-    schema : pyarrow.Schema, optional
-        By default that of the files: numbers of several types get one that holds all.
-
-    Raises
-    ------
-    ValueError
-        If files have other columns, or types without a common one.
-    """
-
-    def __init__(self, files: Sequence[ParquetFile], schema: Any = None) -> None:
-        self.files = files
-        opened = [file.open() for file in files]
-        self.metadata = [one.metadata for one in opened]
-        schemas = [
-            _with_folders(one.schema_arrow, file.folders)
-            for one, file in zip(opened, files, strict=True)
-        ]
-        self.schema = _common(schemas, [file.path for file in files]) if schema is None else schema
+    def __init__(self, path: str) -> None:
+        self._path = path
+        with reading(path):
+            self.schema = _without_views(self._open().schema)
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """Yield tables of some columns."""
-        for number, file in enumerate(self.files):
-            opened = file.open(self.metadata[number], _BUFFER_BYTES)
-            given = [name for name in columns if name not in file.folders]
-            for batch in opened.iter_batches(BATCH_ROWS, columns=given, use_threads=False):
-                yield self._completed(pa.Table.from_batches([batch]), file, columns)
+        with reading(self._path):
+            reader = self._open(sorted(map(self.schema.names.index, columns)))
+            if hasattr(reader, "get_batch"):
+                found = map(reader.get_batch, range(reader.num_record_batches))
+            else:
+                found = iter(reader)
+            for batch in found:
+                yield from _short(batch, columns, self.schema)
 
-    @property
-    def sizes(self) -> list[list[int]]:
-        """Rows of each row group of each file."""
-        return [
-            [one.row_group(group).num_rows for group in range(one.num_row_groups)]
-            for one in self.metadata
-        ]
-
-    def row_group(self, number: int, group: int, columns: Sequence[str]) -> Any:
-        """Read a row group of a file."""
-        file = self.files[number]
-        given = [name for name in columns if name not in file.folders]
-        opened = file.open(self.metadata[number])
-        table = opened.read_row_group(group, columns=given, use_threads=False)
-        return self._completed(table, file, columns)
-
-    def _completed(self, table: Any, file: ParquetFile, columns: Sequence[str]) -> Any:
-        for name, value in file.folders.items():
-            if name in columns:
-                table = table.append_column(name, pa.repeat(value, table.num_rows))
-        return table.select(columns).cast(pa.schema([self.schema.field(name) for name in columns]))
+    def _open(self, fields: list[int] | None = None) -> Any:
+        options = pa.ipc.IpcReadOptions(use_threads=False, included_fields=fields or [])
+        try:
+            return pa.ipc.open_file(pa.OSFile(self._path), options=options)
+        except pa.ArrowInvalid:
+            return pa.ipc.open_stream(pa.OSFile(self._path), options=options)
 
 
-def _with_folders(schema: Any, folders: dict[str, Any]) -> Any:
-    for name, value in folders.items():
-        schema = schema.append(pa.field(name, pa.scalar(value).type))
-    return schema
+class DatasetScan:
+    """Rows of a ``pyarrow.dataset.Dataset``."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset, self.schema = dataset, _without_views(dataset.schema)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Yield tables of some columns."""
+        batches = self._dataset.to_batches(
+            columns=list(columns), batch_size=BATCH_ROWS, batch_readahead=1, fragment_readahead=1,
+            use_threads=False,
+        )  # fmt: skip
+        for batch in batches:
+            yield from _short(batch, columns, self.schema)
 
 
-def _common(schemas: list[Any], paths: list[str]) -> Any:
-    """The schema of all files."""
-    first = schemas[0]
-    for schema, path in zip(schemas[1:], paths[1:], strict=True):
-        if lacking := set(first.names) ^ set(schema.names):
-            both = f"{paths[0]} and {path}"
-            raise ValueError(f"only one of {both} has the columns {some(sorted(lacking))}")
-    fields = [_common_field([schema.field(name) for schema in schemas]) for name in first.names]
-    return pa.schema(fields, metadata=first.metadata)
+class LazyScan:
+    """Rows of a ``polars.LazyFrame``, which writes them to a temporary file: all versions do that
+    in bounded memory, where the query allows it."""
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+        with _written(frame.head(0)) as scan:
+            self.schema = scan.schema
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Yield tables of some columns."""
+        with _written(self._frame.select(list(columns))) as scan:
+            yield from scan.batches(columns)
 
 
-def _common_field(fields: list[Any]) -> Any:
-    try:
-        schemas = [pa.schema([field]) for field in fields]
-        return pa.unify_schemas(schemas, promote_options="permissive").field(0)
-    except pa.ArrowException as error:
-        kinds = some(sorted({str(field.type) for field in fields}))
-        raise ValueError(f"column {fields[0].name!r} has several types: {kinds}") from error
+@contextmanager
+def _written(frame: Any) -> Iterator[ArrowScan]:
+    """A temporary file with the rows of a lazy frame."""
+    with tempfile.TemporaryFile() as file:
+        path = f"/dev/fd/{file.fileno()}"
+        frame.sink_ipc(path)
+        yield ArrowScan(path)
 
 
-def parquet_files(path: str) -> list[ParquetFile]:
-    """A Parquet file, or those of a folder and its folders, whose names such as "year=2020" are
-    columns.
-
-    Raises
-    ------
-    ValueError
-        If the folder has none.
-    """
-    if not os.path.isdir(path):
-        return [ParquetFile(path)]
-    found = sorted(
-        file for file in Path(path).rglob("*")
-        if file.suffix in _PARQUET and not any(p[0] in "._" for p in file.relative_to(path).parts)
-    )  # fmt: skip
-    if not found:
-        raise ValueError(f"{path} is a folder without Parquet files ({', '.join(_PARQUET)})")
-    return [ParquetFile(str(file), folders=_folders(file.relative_to(path))) for file in found]
+def _short(batch: Any, columns: Sequence[str], schema: Any) -> Iterator[Any]:
+    wanted = pa.schema([schema.field(name) for name in columns])
+    table = pa.Table.from_batches([batch]).select(columns).cast(wanted)
+    for start in range(0, len(table), BATCH_ROWS):
+        yield table.slice(start, BATCH_ROWS)
 
 
-def _folders(file: Path) -> dict[str, Any]:
-    named = (folder.partition("=") for folder in file.parts[:-1])
-    return {name: _number(value) for name, is_named, value in named if is_named}
+def _without_views(schema: Any) -> Any:
+    """With types in place of views, as Polars writes them, for which pyarrow lacks functions."""
+    return pa.schema([field.with_type(_without_view(field.type)) for field in schema])
 
 
-def _number(text: str) -> int | str:
-    return int(text) if text.lstrip("-").isdecimal() else text
+def _without_view(kind: Any) -> Any:
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, _without_view(kind.value_type), kind.ordered)
+    return pa.large_string() if str(kind) == "string_view" else kind
