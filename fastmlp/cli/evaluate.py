@@ -1,14 +1,17 @@
 """``fastmlp evaluate``: scores of a model on the rows of a file."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from ..data.targets import Samples
 from ..load import load
 from ..settings import check_setting
 from .parser import Commands, add_command, value
 from .pieces import Labelled, Pieces
 from .reading import LARGE, size_of
+from .rows import Array
 from .say import no_warnings, say
 from .scoring import constant, members, per_class, score_table
 
@@ -54,7 +57,7 @@ def run(given: dict[str, Any]) -> None:
     rows = Labelled(Pieces(given["data"], first, (), given.get("array")), target, weights)
     # A large file is read again for each model.
     parts = rows if size_of(given["data"]) > LARGE else list(rows)
-    y, w = rows.targets()
+    y, w, predicted = _gathered(model, parts)
     say("read", f"{given['data']}: {len(y):,} rows{rows.left_out()}; target {target}")
     name, best = constant(first, y, w)
     with no_warnings():
@@ -62,5 +65,11 @@ def run(given: dict[str, Any]) -> None:
     print(text)
     outputs = first.model_.encoding.outputs
     if outputs.kind in ("classes", "pair") and len(outputs.labels) <= _FEW:
-        predicted = np.concatenate([model.predict(X) for X, _, _ in parts])
         print("\n" + per_class(outputs.labels.tolist(), y, predicted))
+
+
+def _gathered(model: Any, parts: Iterable[Samples]) -> tuple[Array, Array | None, Array]:
+    """Targets, weights and predictions of all rows."""
+    y, weights, predicted = zip(*((y, w, model.predict(X)) for X, y, w in parts), strict=True)
+    w = None if weights[0] is None else np.concatenate(weights)
+    return np.concatenate(y), w, np.concatenate(predicted)

@@ -23,21 +23,9 @@ def size_of(path: str) -> int:
     return os.stat(path).st_size
 
 
-def read_table(path: str) -> Any:
-    """A whole table."""
-    import pyarrow.csv
-
-    from ..streams.arrow import pa
-    from ..streams.opened import open_scan
-
-    if path.endswith(".csv"):
-        return pyarrow.csv.read_csv(path)
-    scan = open_scan(path)
-    return pa.concat_tables(list(scan.batches(scan.schema.names)))
-
-
-def read_rows(path: str, target: str, weights: str | None) -> Rows:
-    """Read the rows that have a target; features are all other columns, as they are in the file.
+def read_rows(path: str, target: str, weights: str | None, like: Any = None) -> Rows:
+    """Read the rows that have a target; features are all other columns, as they are in the file,
+    or the converted columns of the table ``like``.
 
     Raises
     ------
@@ -47,7 +35,16 @@ def read_rows(path: str, target: str, weights: str | None) -> Rows:
     size_of(path)
     if path.endswith(ARRAYS):
         return _of_arrays(read_arrays(path), path, target, weights)
-    table = read_table(path)
+    from ..streams.arrow import pa
+    from ..streams.columns import select
+    from ..streams.csv_files import Expected
+    from ..streams.opened import read_table
+
+    expected = None
+    if like is not None:
+        text = [field.name for field in like.schema if pa.types.is_dictionary(field.type)]
+        expected = Expected(like.column_names, text)
+    table = read_table(path, expected=expected)
     say("read", f"{path}: {table.num_rows:,} rows, {table.num_columns} columns")
     others = [name for name in (target, weights) if name is not None]
     check_columns(others, table.column_names, path)
@@ -59,7 +56,8 @@ def read_rows(path: str, target: str, weights: str | None) -> Rows:
         table = table.take(np.flatnonzero(~gaps))
     y, w = (None if name is None else values(table[name], name) for name in (target, weights))
     assert y is not None
-    return Rows(table.drop_columns(others), y, w)
+    X = table.drop_columns(others) if like is None else select(table, like.column_names)
+    return Rows(X, y, w)
 
 
 def with_features(rows: Rows, drop: Sequence[str], keep: Sequence[str]) -> Rows:
@@ -88,15 +86,6 @@ def with_features(rows: Rows, drop: Sequence[str], keep: Sequence[str]) -> Rows:
     say("features", counted(X))
     say_lines("", [*notes, *gaps(X)])
     return rows._replace(X=X)
-
-
-def like(rows: Rows, known: Rows) -> Rows:
-    """The rows with the columns of others that were converted."""
-    if isinstance(rows.X, np.ndarray):
-        return rows
-    from ..streams.columns import select
-
-    return rows._replace(X=select(rows.X, known.X.column_names))
 
 
 def read_arrays(path: str) -> dict[str, Array]:

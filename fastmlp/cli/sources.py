@@ -9,7 +9,7 @@ from ..data import choose_split, read_targets, some, split_rows
 from ..data.targets import Samples
 from ..settings import check_setting
 from ..trainer import Trainer
-from .reading import ARRAYS, LARGE, like, read_rows, size_of, with_features
+from .reading import ARRAYS, LARGE, read_rows, size_of, with_features
 from .rows import Array, Rows
 from .say import say
 from .streamed import open_streamed
@@ -94,7 +94,8 @@ def _in_memory(given: dict[str, Any], settings: dict[str, Any], share: float) ->
     rows = with_features(rows, given.get("drop", ()), given.get("keep", ()))
     if "test" in given:
         train, how = rows, f"those of {given['test']}"
-        held_out: Rows | None = like(read_rows(given["test"], target, weights), rows)
+        like = None if isinstance(rows.X, np.ndarray) else rows.X
+        held_out: Rows | None = read_rows(given["test"], target, weights, like)
     else:
         train, held_out, how = _split(rows, settings, share, loss)
     if held_out is not None:
