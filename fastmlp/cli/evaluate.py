@@ -8,6 +8,7 @@ import numpy as np
 from ..data.targets import Samples
 from ..load import load
 from ..settings import check_setting
+from ..trainer import Trainer
 from .parser import Commands, add_command, value
 from .pieces import Labelled, Pieces
 from .reading import LARGE, size_of
@@ -58,6 +59,7 @@ def run(given: dict[str, Any]) -> None:
     # A large file is read again for each model.
     parts = rows if size_of(given["data"]) > LARGE else list(rows)
     y, w, predicted = _gathered(model, parts)
+    _check(first, y, w, target)
     say("read", f"{given['data']}: {len(y):,} rows{rows.left_out()}; target {target}")
     name, best = constant(first, y, w)
     with no_warnings():
@@ -73,3 +75,12 @@ def _gathered(model: Any, parts: Iterable[Samples]) -> tuple[Array, Array | None
     y, weights, predicted = zip(*((y, w, model.predict(X)) for X, y, w in parts), strict=True)
     w = None if weights[0] is None else np.concatenate(weights)
     return np.concatenate(y), w, np.concatenate(predicted)
+
+
+def _check(trainer: Trainer, y: Array, weights: Array | None, name: str) -> None:
+    """Raise a ValueError that names the column if targets are not those of the model."""
+    model = trainer.model_
+    try:
+        model.encoding.targets(y, len(y), weights, model.network.dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"column {name!r} does not fit the model: {error}") from None

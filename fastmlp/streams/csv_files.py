@@ -98,7 +98,7 @@ class CsvScan:
                     yield pa.Table.from_batches([batch])
         except ValueError as error:
             if found := _WRONG_VALUE.search(str(error)):
-                name = columns[int(found[1])]
+                name = list(self._types)[int(found[1])]
                 wanted = "hold dates" if pa.types.is_temporal(self._types[name]) else "hold numbers"
                 raise WrongTypeError(
                     f"{self._path}: column {name!r} must {wanted}; got {found[2]!r}"
