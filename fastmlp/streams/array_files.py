@@ -10,6 +10,7 @@ import numpy as np
 from ..data import Array
 
 ENDINGS = ".npy", ".npz"
+_ZIP = b"PK"
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
@@ -24,11 +25,11 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
         If it is damaged, or holds Python objects.
     """
     try:
-        file = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            return {"X": file}
-        with file:
-            return dict(file)
+        with open(path, "rb") as file:
+            if file.read(len(_ZIP)) == _ZIP:
+                file.seek(0)
+                return dict(np.load(file, allow_pickle=False))
+        return {"X": np.load(path, mmap_mode="r", allow_pickle=False)}
     except (EOFError, ValueError, BadZipFile, zlib.error, LZMAError) as error:
         message = f"{os.fspath(path)} is damaged, or holds anything but arrays of numbers"
         raise ValueError(message) from error

@@ -97,7 +97,7 @@ class CsvScan:
                     yield pa.Table.from_batches([batch])
         except ValueError as error:
             if found := _WRONG_VALUE.search(str(error)):
-                name = columns[int(found[1])]
+                name = list(self._types)[int(found[1])]
                 wanted = "hold dates" if pa.types.is_temporal(self._types[name]) else "hold numbers"
                 raise WrongTypeError(
                     f"{self._path}: column {name!r} must {wanted}; got {found[2]!r}"
@@ -171,11 +171,15 @@ def _type(field: Any, expected: Expected | None) -> Any:
 
 
 def _fits(values: Any, kind: Any) -> bool:
+    if values.null_count == len(values) or kind == pa.null():
+        return bool(values.null_count == len(values))
+    if kind == pa.time32("s"):  # which pyarrow cannot cast text to
+        return bool(pc.all(pc.match_substring_regex(values, r"^\d\d:\d\d(:\d\d)?$")))
     try:
         values.cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except pa.ArrowInvalid:
         return False
-    return bool(kind != pa.null() or values.null_count == len(values))
+    return True
 
 
 def _is_number(text: str) -> bool:
