@@ -690,8 +690,10 @@ from fastmlp import Trainer
 
 seed = int(sys.argv[1])
 rng = np.random.default_rng(seed)
-X, Y = rng.normal(size=(200, 3 + seed)), rng.integers(2 + seed, size=200)
-trainer = Trainer(8 * seed, epochs=1, seed=0).fit(X, Y)
+X, classes = rng.normal(size=(200, 3 + seed)), 2 + seed
+trainer = Trainer(8 * seed)
+sizes = [(3 + seed, 8 * seed), 8 * seed, (8 * seed, classes), classes]
+trainer.set_weights([rng.normal(size=shape) for shape in sizes])
 predict = trainer.compiled()
 
 @numba.njit(cache=True)

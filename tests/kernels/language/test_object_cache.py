@@ -146,7 +146,7 @@ def test_damaged_files_do_no_harm_and_are_replaced(filled: tuple[Path, str], cac
 
 @pytest.mark.costly
 @pytest.mark.repeated
-@pytest.mark.parametrize(("processes", "turns"), [(2, 1), (8, 2)])
+@pytest.mark.parametrize(("processes", "turns"), [(2, 1), (8, 1)])
 def test_many_processes_at_once(
     processes: int, turns: int, times: int, filled: tuple[Path, str], tmp_path: Path
 ) -> None:
