@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .data.chunks import as_chunks
+from .data.chunks import are_chunks, as_chunks
 from .fit_warning import naming, warn
 from .fitting.dataset import FitData, fit_data
 from .fitting.diagnostics import Seen
@@ -24,6 +24,7 @@ from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
 from .fitting.sources import Source, Streamed
 from .fitting.start import check_continues, goes_on
+from .fitting.stream_data import stream_data
 from .fitting.summary import summary
 from .frozen import changed
 from .history import History
@@ -36,6 +37,7 @@ from .saved import Fitting, Saved
 from .settings import SETTINGS, Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.combinations import check_open_ended
+from .streams import RowGroups, open_groups
 
 
 class Trainer(Saved):
@@ -434,26 +436,38 @@ class Trainer(Saved):
 
     def fit_stream(
         self,
-        chunks: Iterable[Any] | Callable[[], Iterable[Any]],
+        chunks: Any,
         *,
+        target: Any = None,
+        features: Sequence[str] | None = None,
+        sample_weight: Any = None,
         classes: npt.ArrayLike | None = None,
         validation_data: Sequence[Any] | None = None,
     ) -> Trainer:
-        """Train on data in chunks, holding at most two of them in memory.
+        """Train on data larger than memory: files, memory-mapped arrays, or chunks.
 
         Parameters
         ----------
-        chunks : iterable, or callable that returns one
-            Of (X, Y) or (X, Y, sample_weight), as for ``fit``. An epoch trains on each chunk once,
-            in their order, with rows shuffled within each. An iterable gives one epoch, a callable
-            is called for each epoch. Statistics of the data (means, standard deviations,
-            categories, medians) are learned from the first chunk: an error names columns that are
-            constant there, unless ``scaling`` is None or factors, or X holds pixels. Numbers in Y
-            must vary there, too. The mean weight is that of all rows so far.
+        chunks : path, dataset, lazy frame, array, iterable, or callable that returns one
+            * A path of a file or folder (Parquet, CSV, Arrow), a ``pyarrow.dataset``, a lazy frame
+              of Polars, or a 2-D array, such as a memory-mapped one, with ``target``. The fit is as
+              that of ``fit``, on rows that are read in random groups: see ``docs/streaming.md``.
+            * Chunks (X, Y) or (X, Y, sample_weight), as for ``fit``. An epoch trains on each chunk
+              once, in their order, with rows shuffled within each. An iterable gives one epoch, a
+              callable is called for each epoch. Statistics of the data (means, standard deviations,
+              categories, medians) are learned from the first chunk: an error names columns that are
+              constant there, unless ``scaling`` is None or factors, or X holds pixels. Numbers in Y
+              must vary there, too. The mean weight is that of all rows so far.
+        target : str, sequence of str, or array
+            Name of the column of the targets, or names of several; for an array X, the targets.
+        features : sequence of str, optional
+            Names of the columns of the features, by default all others.
+        sample_weight : str or array, optional
+            Name of the column of the weights; for an array X, the weights.
         classes : array, optional
-            All labels, sorted; needed if the first chunk lacks some.
+            All labels, sorted; needed if the first chunk, or the file, lacks some.
         validation_data : (X, Y) or (X, Y, sample_weight), optional
-            Rows to evaluate after every epoch.
+            Rows to evaluate after every epoch, in place of those held out of a file.
 
         Returns
         -------
@@ -463,47 +477,64 @@ class Trainer(Saved):
         Raises
         ------
         TypeError, ValueError
-            As ``fit``; and if there is no chunk, or an iterable for several epochs, or a setting
-            that has no effect here: ``refit``, ``validation_fraction``, or a schedule that depends
-            on the total number of updates.
+            As ``fit``; for a setting that has no effect: ``refit``; for files ``validation_split``;
+            for chunks ``validation_fraction``, or a schedule that depends on the total number of
+            updates; and if there is no chunk, or an iterable for several epochs.
 
         Notes
         -----
-        Metrics other than accuracy and r2 are computed on ``validation_data`` only, and refused
-        without.
+        Metrics other than accuracy and r2 are computed on validation rows only, and refused
+        without, unless all rows of a file fit into 32 MB.
         """
 
         def work(began: float) -> None:
-            chosen = self._open_ended("fit_stream")
-            known = self._continued(chosen, warm_start=chosen.warm_start)
-            stream = as_chunks(chunks, chosen.epochs)
-            if not callable(chunks):
-                chosen = changed(chosen, epochs=1)
-            validated = validation_data is not None
-            resolve = partial(resolved, chosen, validated=validated, open_ended=True)
-            # No variable here holds the first chunk, so that it is freed when the next one comes.
-            data = fit_data(
-                *stream.first(),
-                validation_data,
-                resolve,
-                known.encoding if known else None,
-                classes,
-            ).without_rows()
-
-            seen = Seen()
-
-            def parts() -> Iterator[FitData]:
-                seen.n_rows = 0
-                for chunk in stream.epoch():
-                    yield seen.added(
-                        fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
-                    )
-
-            fit = self._run(data, began, *self._going_on(known, data), Streamed(parts), chosen)
-            fit.diagnose(seen)
+            if are_chunks(chunks, target=target, features=features, sample_weight=sample_weight):
+                self._fit_chunks(chunks, classes, validation_data, began)
+            else:
+                groups = open_groups(
+                    chunks, target, features, sample_weight, shuffle=bool(self.shuffle)
+                )
+                self._fit_groups(groups, classes, validation_data, began)
 
         self._exclusively(work)
         return self
+
+    def _fit_chunks(self, chunks: Any, classes: Any, validation_data: Any, began: float) -> None:
+        chosen = self._open_ended("fit_stream")
+        known = self._continued(chosen, warm_start=chosen.warm_start)
+        stream = as_chunks(chunks, chosen.epochs)
+        if not callable(chunks):
+            chosen = changed(chosen, epochs=1)
+        validated = validation_data is not None
+        resolve = partial(resolved, chosen, validated=validated, open_ended=True)
+        # No variable here holds the first chunk, so that it is freed when the next one comes.
+        data = fit_data(
+            *stream.first(), validation_data, resolve, known.encoding if known else None, classes
+        ).without_rows()
+        seen = Seen()
+
+        def parts() -> Iterator[FitData]:
+            seen.n_rows = 0
+            for chunk in stream.epoch():
+                yield seen.added(
+                    fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
+                )
+
+        fit = self._run(data, began, *self._going_on(known, data), Streamed(parts), chosen)
+        fit.diagnose(seen)
+
+    def _fit_groups(
+        self, groups: RowGroups, classes: Any, validation_data: Any, began: float
+    ) -> None:
+        chosen = choices(self)
+        known = self._continued(chosen, warm_start=chosen.warm_start)
+        data, windows = stream_data(groups, chosen, known, validation_data, classes)
+        try:
+            fit = self._run(data, began, *self._going_on(known, data), windows, chosen)
+        finally:
+            if windows is not None:
+                windows.end()
+        fit.diagnose(windows.seen if windows else None)
 
     def fit_encoded(
         self, data: FitData, known: Model | None = None,

@@ -8,7 +8,7 @@ from .categories import Key
 from .features import ArrayFeatures, Features, open_features
 from .messages import shown, some
 from .names import Names, are_numbers, check_names, check_row_order
-from .pandas_polars_arrow import gather_rows
+from .pandas_polars_arrow import concat_rows, gather_rows
 from .sampling import sample_rows, take_rows
 from .splits import Split, choose_split, split_rows
 from .tables import blocks
@@ -32,6 +32,7 @@ __all__ = [
     "check_names",
     "check_row_order",
     "choose_split",
+    "concat_rows",
     "finite",
     "gather_rows",
     "is_ready",

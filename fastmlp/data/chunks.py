@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from os import PathLike
 from typing import Any
 
+from .messages import shown
 from .targets import Samples, as_samples
 
 
@@ -40,6 +42,28 @@ class Chunks:
         if self._seen:
             yield self._seen.pop()
         yield from rest
+
+
+def are_chunks(chunks: Any, **columns: Any) -> bool:
+    """Whether ``chunks`` are parts of data, rather than a path, a table or an array of all.
+
+    Raises
+    ------
+    ValueError
+        If names of ``columns`` are given beside chunks.
+    """
+    is_whole = isinstance(chunks, str | PathLike) or any(
+        hasattr(chunks, name) for name in ("shape", "schema", "collect_schema")
+    )
+    if is_whole and not callable(chunks):
+        return False
+    for name, value in columns.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} has no effect beside chunks (X, Y) or (X, Y, sample_weight), which have "
+                f"their own; got {shown(value)}"
+            )
+    return True
 
 
 def _checked(chunks: Iterable[Any]) -> Iterator[Samples]:

@@ -4,7 +4,7 @@ None of these packages is imported: data of a package exist only if it is loaded
 """
 
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -190,6 +190,31 @@ def gather_rows(data: Any, rows: Any) -> Any:
         return array[chosen] if chosen.dtype == bool else take_rows(array, chosen)
     indices = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
     return data.take(indices) if hasattr(data, "take") else data[indices]
+
+
+def concat_rows(parts: Sequence[Any]) -> Any:
+    """Rows of several arrays, or of several tables of one package, one after another."""
+    if _is_a(parts[0], "pandas", "DataFrame"):
+        return _concat_frames(parts, sys.modules["pandas"])
+    if _is_a(parts[0], "polars", "DataFrame"):
+        return sys.modules["polars"].concat(parts)
+    if _is_a(parts[0], "pyarrow", "Table"):
+        return sys.modules["pyarrow"].concat_tables(parts)
+    if _is_a(parts[0], "pyarrow", "RecordBatch"):
+        return sys.modules["pyarrow"].Table.from_batches(parts)
+    return np.concatenate([np.asarray(part) for part in parts])
+
+
+def _concat_frames(frames: Sequence[Any], pandas: Any) -> Any:
+    """Frames of pandas, one after another; it makes objects of categories that differ."""
+    parts = [frame.copy(deep=False) for frame in frames]
+    for j, dtype in enumerate(frames[0].dtypes):
+        dtypes = [frame.dtypes.iloc[j] for frame in frames]
+        if isinstance(dtype, pandas.CategoricalDtype) and any(d != dtype for d in dtypes):
+            categories = pandas.Index(dict.fromkeys(c for d in dtypes for c in d.categories))
+            for part in parts:
+                part.isetitem(j, part.iloc[:, j].cat.set_categories(categories))
+    return pandas.concat(parts, ignore_index=True)
 
 
 def open_table(data: Any, name: str) -> Table | None:

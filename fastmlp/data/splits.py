@@ -13,12 +13,12 @@ from .targets import RawTargets
 
 
 class Split(NamedTuple):
-    """What determines the rows that are held out."""
+    """What determines the rows that are held out; those by their hash need the fraction alone."""
 
     seed: int
     n_rows: int
     fraction: float
-    kind: str  # "last", "shuffled" or "stratified"
+    kind: str  # "last", "shuffled", "stratified" or "hash"
 
 
 def choose_split(

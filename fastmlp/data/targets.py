@@ -223,12 +223,13 @@ def as_samples(value: Any, name: str) -> Samples:
 
 
 def read_targets(
-    Y: Any, n_rows: int | None, sample_weight: Any = None, prefix: str = ""
-) -> RawTargets:
+    Y: Any, n_rows: int | None, sample_weight: Any = None, prefix: str = "", *,
+    may_be_zero: bool = False,
+) -> RawTargets:  # fmt: skip
     """Read targets and sample weights, of ``n_rows`` rows, if their number is known.
 
     Y holds numbers, booleans or, in a single column, strings; it may be a table or a column of
-    pandas, Polars or PyArrow.
+    pandas, Polars or PyArrow. ``may_be_zero`` says that all weights may be 0, as in a part.
 
     Raises
     ------
@@ -246,7 +247,9 @@ def read_targets(
         raise ValueError(f"{name} has {len(values)} rows, but X has {n_rows}")
     values = finite(values, values.dtype.newbyteorder("="), name)
     values = values if several else values.ravel()
-    weights = read_weights(sample_weight, len(values), f"{prefix}sample_weight")
+    weights = read_weights(
+        sample_weight, len(values), f"{prefix}sample_weight", may_be_zero=may_be_zero
+    )
     if weights is None:
         return RawTargets(values, name=name)
     weights, unit = rescaled(weights)
@@ -264,7 +267,9 @@ def rescaled(weights: Numbers) -> tuple[Numbers, float]:
     return np.ldexp(weights, -power), float(np.ldexp(1.0, power))
 
 
-def read_weights(sample_weight: Any, n_rows: int, name: str = "sample_weight") -> Numbers | None:
+def read_weights(
+    sample_weight: Any, n_rows: int, name: str = "sample_weight", *, may_be_zero: bool = False
+) -> Numbers | None:
     """Return sample weights of shape (n_rows,) in float64; None if none are given.
 
     Raises
@@ -281,7 +286,7 @@ def read_weights(sample_weight: Any, n_rows: int, name: str = "sample_weight") -
     if (weights < 0).any():
         row = int((weights < 0).argmax())
         raise ValueError(f"{name}[{row}] must not be negative; got {weights[row]}")
-    if not weights.any():
+    if not (may_be_zero or weights.any()):
         raise ValueError(f"{name} must have a weight > 0; got zeros only")
     return weights
 

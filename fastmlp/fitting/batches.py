@@ -29,13 +29,20 @@ class Batches(Protocol):
 
 
 class OverAllRows:
-    """Losses of a batch divided by its rows times the mean weight of all rows trained on."""
+    """Losses of a batch divided by its rows times the mean weight of all rows trained on.
 
-    def __init__(self, targets: Targets, outputs: Outputs, batch_rows: Array) -> None:
+    ``mean_weight`` is that of all rows of which these are a part, if it is known.
+    """
+
+    def __init__(
+        self, targets: Targets, outputs: Outputs, batch_rows: Array,
+        mean_weight: float | None = None,
+    ) -> None:  # fmt: skip
         self.targets, self._outputs = targets, outputs
         self._terms = batch_rows * outputs.averaged
         total, self._unit = targets.totals[0]
-        self._own = MeanWeight(len(targets), total / len(targets) * self._unit)
+        mean = total / len(targets) * self._unit if mean_weight is None else mean_weight
+        self._own = MeanWeight(len(targets), mean)
         self._mean = 0.0
 
     def begin(self, factors: Arrays, arrays: Arrays, before: MeanWeight) -> MeanWeight:

@@ -11,6 +11,7 @@ from ..cached import cached_property
 from ..data import (
     Array,
     Features,
+    Numbers,
     RawTargets,
     Rows,
     Split,
@@ -24,6 +25,7 @@ from ..data import (
     split_rows,
     take_rows,
 )
+from ..data.targets import Samples
 from ..fit_warning import warn
 from ..frozen import changed
 from ..inputs import Inputs, learn_inputs
@@ -50,7 +52,11 @@ _ROWS = 64
 @dataclass(frozen=True)
 class FitData:
     """Encoded training and validation data, their encoding, and the settings resolved for them, the
-    loss among them."""
+    loss among them.
+
+    Of rows that are a part of others ``mean_weight`` is the mean weight in the loss of all, and
+    ``checksum`` tells other data, where they are known.
+    """
 
     X: Array
     targets: Targets
@@ -58,6 +64,8 @@ class FitData:
     settings: FitSettings
     validation: tuple[Array, Targets] | None = None
     split: Split | None = None
+    mean_weight: float | None = None
+    checksum: int | None = None
 
     def without_rows(self) -> "FitData":
         """A copy without training rows."""
@@ -66,6 +74,8 @@ class FitData:
     @cached_property
     def digest(self) -> int:
         """A checksum that tells other data: of all targets, and of some rows."""
+        if self.checksum is not None:
+            return self.checksum
         digest = 1  # 0 is that of no data
         for X, targets in filter(None, ((self.X, self.targets), self.validation)):
             weights = [w and w.values for w in (targets.weights, targets.loss_weights)]
@@ -133,6 +143,23 @@ def fit_data(
     # A refit, or further chunks, do not decide on the loss again.
     settings = changed(settings, loss=outputs.loss, class_weight=class_weight)
     return FitData(take_rows(rows, kept), encoded.rescaled(), encoding, settings, validation, split)
+
+
+def encoded_part(
+    samples: Samples, train: Array, encoding: Encoding, settings: FitSettings,
+    factors: Numbers | None, name: str,
+) -> tuple[Array, Array, Targets]:  # fmt: skip
+    """A part of the rows of a fit: all encoded, those of ``train`` that have a weight in the loss,
+    and the targets of these; ``factors`` are the weights of the classes."""
+    X, Y, weights = samples
+    rows = encoding.rows(X, settings.dtype, f"{name}X")
+    targets, kept = encoding.targets(Y, len(rows), weights, settings.dtype, name)
+    if not isinstance(kept, slice):  # in the order of the targets
+        targets = targets.part(np.searchsorted(kept, train))
+    elif len(train) < len(rows):
+        targets = targets.part(train)
+    own, targets = trained_on(with_class_weights(targets, encoding.outputs, factors))
+    return rows, train[own], targets
 
 
 def _opened(X: Any, known: Encoding | None) -> Features:

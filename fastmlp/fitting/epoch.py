@@ -104,7 +104,9 @@ class TrainingRun:
         """Pass the kernels the addresses of the arrays of an epoch, which are updated in place."""
         data, job = self._data, self._job
         settings, outputs = data.settings, data.encoding.outputs
-        self._batches: Batches = OverAllRows(data.targets, outputs, self._batch_rows)
+        self._batches: Batches = OverAllRows(
+            data.targets, outputs, self._batch_rows, data.mean_weight
+        )
         if settings.by_batch:
             layers = self._plan.layers
             ends = np.cumsum(layers["panels"][0, 1:])

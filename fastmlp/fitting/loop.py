@@ -179,8 +179,10 @@ class Fit:
             self._scorer.rehearse(self._model.network)
         with self._progress:
             for epoch in range(self._first, self._last):
+                began = time.perf_counter()
                 try:
                     network, statistics = self._train_epoch()
+                    trained = time.perf_counter() - began  # with waits for rows
                     if not statistics.is_complete and epoch > self._first:
                         return "time_budget"
                     model = self._model.averaged_with(network, settings.weight_averaging)
@@ -192,7 +194,7 @@ class Fit:
                 self._call_back(epoch, scores.logs)
                 if reason := self._reason_to_stop(epoch):
                     return reason
-                self._plan(epoch, statistics.seconds + self._scorer.seconds)
+                self._plan(epoch, trained + self._scorer.seconds)
         return "epochs"
 
     def _train_epoch(self) -> tuple[Network, Statistics]:

@@ -238,7 +238,7 @@ def _best(monitor: Any, epoch: Any, value: Any) -> Best:
 
 
 def _split(seed: Any, n_rows: Any, fraction: Any, kind: Any) -> Split:
-    if kind not in ("last", "shuffled", "stratified"):
+    if kind not in ("last", "shuffled", "stratified", "hash"):
         raise ValueError(f"a split that is {kind!r}")
     return Split(int(seed), int(n_rows), float(fraction), str(kind))
 

@@ -112,6 +112,31 @@ class Network:
             network._pack(checked, vector)
         return changed(network, rule=rule, state=state, updates=int(plain["updates"]))
 
+    def flat(self) -> Floats:
+        """Weights and optimizer state in one array, the same on every machine."""
+        vectors = (self.packed, *self.state.reshape(-1, self._weight_count))
+        arrays = [array.ravel() for vector in vectors for array in self._unpacked(vector)]
+        return np.concatenate(arrays)
+
+    @classmethod
+    def from_flat(
+        cls, flat: Floats, layer_sizes: tuple[int, ...], activations: tuple[str, ...], rule: str,
+        updates: int,
+    ) -> "Network":  # fmt: skip
+        """The network restored from :meth:`flat`, of this or another machine."""
+        pairs = pairwise(layer_sizes)
+        shapes = [shape for n_in, n_out in pairs for shape in ((n_in, n_out), (n_out,))]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+        first, *others = (
+            [part.reshape(shape) for part, shape in zip(np.split(v, ends), shapes, strict=True)]
+            for v in flat.reshape(1 + RULES[rule].state_vectors, -1)
+        )
+        network = cls(first, flat.dtype, activations)
+        state = aligned_zeros(RULES[rule].state_vectors * network._weight_count, flat.dtype)
+        for vector, arrays in zip(state.reshape(-1, network._weight_count), others, strict=True):
+            network._pack(arrays, vector)
+        return changed(network, rule=rule, state=state, updates=updates)
+
     def _first_state(self, rule: str) -> Floats:
         state = aligned_zeros(RULES[rule].state_vectors * self._weight_count, self.dtype)
         if RULES[rule].first_state:

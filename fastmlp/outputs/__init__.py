@@ -5,7 +5,14 @@ rows, counts by their mean; predictions and losses are in the unit of the target
 """
 
 from .auto_loss import loss_of_parts
-from .class_weights import class_factors, of_known_classes, trained_on, with_class_weights
+from .class_weights import (
+    balanced_factors,
+    class_factors,
+    given_factors,
+    of_known_classes,
+    trained_on,
+    with_class_weights,
+)
 from .learn_outputs import given_outputs, learn_outputs, match_outputs, with_classes
 from .means import Means, Scores
 from .outputs import Outputs
@@ -18,7 +25,9 @@ __all__ = [
     "Outputs",
     "Scores",
     "Targets",
+    "balanced_factors",
     "class_factors",
+    "given_factors",
     "given_outputs",
     "learn_outputs",
     "loss_of_parts",

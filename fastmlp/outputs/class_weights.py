@@ -62,16 +62,30 @@ def class_factors(setting: ClassWeight, outputs: Outputs, targets: Targets) -> N
     """
     if setting is None:
         return None
-    indices, labels = outputs.indices(targets), outputs.labels
-    totals = np.bincount(indices, targets.weights_or_ones, len(labels)).astype(np.float64)
-    factors = np.ones(len(labels))  # also of a class that the training rows lack
+    indices = outputs.indices(targets)
+    totals = np.bincount(indices, targets.weights_or_ones, len(outputs.labels)).astype(np.float64)
     if isinstance(setting, Mapping):
-        for label, weight in setting.items():
-            factors[labels.tolist().index(label)] = weight
+        factors = given_factors(setting, outputs)
     else:
-        np.divide(totals.sum(), totals * len(labels), out=factors, where=totals > 0)
+        factors = balanced_factors(totals)
     if not factors[indices].any():
         raise ValueError(f"class_weight must leave a weight > 0; got {setting!r}")
+    return factors
+
+
+def given_factors(setting: Mapping[Any, float], outputs: Outputs) -> Numbers:
+    """The weight of each class, by the labels that have one."""
+    known = outputs.labels.tolist()
+    factors = np.ones(len(known))
+    for label, weight in setting.items():
+        factors[known.index(label)] = weight
+    return factors
+
+
+def balanced_factors(totals: Numbers) -> Numbers:
+    """Weights by which all classes have the same total weight."""
+    factors = np.ones(len(totals))  # also of a class that the training rows lack
+    np.divide(totals.sum(), totals * len(totals), out=factors, where=totals > 0)
     return factors
 
 

@@ -1,5 +1,6 @@
 """Encoded targets, as kernels read them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +74,25 @@ class Targets:
         values = None if self.values is None else self.values[:, rows]
         weights, loss_weights = (w and w.part(rows) for w in (self.weights, self.loss_weights))
         return Targets(labels, values, weights, loss_weights)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Targets"]) -> "Targets":
+        """The targets of several parts, one after another."""
+        labels = [part.labels for part in parts if part.labels is not None]
+        values = [part.values for part in parts if part.values is not None]
+        if labels and values:  # rows of probabilities, of which those of a part are one-hot
+            ones = np.eye(len(values[0]), dtype=values[0].dtype)
+            values = [
+                ones[:, part.labels] if part.values is None else part.values for part in parts
+            ]
+        weights, loss_weights = (
+            None if own[0] is None else Weights.joined([w for w in own if w is not None])
+            for own in zip(*((part.weights, part.loss_weights) for part in parts), strict=True)
+        )
+        return cls(
+            None if values else np.concatenate(labels),
+            np.concatenate(values, axis=1) if values else None, weights, loss_weights,
+        )  # fmt: skip
 
     def rescaled(self) -> "Targets":
         """The same with weights in units that suit these rows."""

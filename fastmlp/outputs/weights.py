@@ -1,8 +1,11 @@
 """Weights of rows, whose scale has no effect, and their mean over the rows trained on."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
 
 from ..cached import cached_property
 from ..data import Numbers, Rows, rescaled
@@ -29,6 +32,12 @@ class Weights:
         """The weights of some rows."""
         return Weights(self.values[rows], self.unit)
 
+    @classmethod
+    def joined(cls, parts: Sequence["Weights"]) -> "Weights":
+        """The weights of several parts, one after another."""
+        unit = max(part.unit for part in parts)
+        return cls(np.concatenate([part.values * (part.unit / unit) for part in parts]), unit)
+
     def rescaled(self) -> "Weights":
         """The same weights in a unit that suits them."""
         values, unit = rescaled(self.values)
@@ -38,7 +47,7 @@ class Weights:
 class MeanWeight(NamedTuple):
     """Mean weight of the rows that a network has been trained on."""
 
-    rows: int = 0
+    rows: float = 0  # infinite for a mean that further rows do not change
     mean: float = 1.0
 
     @classmethod
@@ -49,7 +58,7 @@ class MeanWeight(NamedTuple):
             raise ValueError(f"a mean weight of {restored}")
         return restored
 
-    def after(self, rows: int, mean: float) -> "MeanWeight":
+    def after(self, rows: float, mean: float) -> "MeanWeight":
         """The mean with some more rows."""
         if self.rows == 0:
             return MeanWeight(rows, mean)

@@ -17,7 +17,7 @@ LAYERS = (
     {"fastmlp", "fastmlp.__main__"},
     {"fastmlp.cli"},
     {"fastmlp.load"},
-    {"fastmlp.estimators"},
+    {"fastmlp.estimators", "fastmlp.dask"},
     {"fastmlp.ensemble", "fastmlp.warmup", "fastmlp.presets"},
     {"fastmlp.several_fits"},
     {"fastmlp.trainer"},

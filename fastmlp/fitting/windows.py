@@ -1,0 +1,169 @@
+"""Rows of a stream in windows: random groups, encoded, whose rows are shuffled together."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+
+from ..data import Array, Numbers
+from ..member import check_interrupt
+from ..network.packed_network import Network
+from ..outputs import MeanWeight, Targets
+from ..streams import RowGroups, Survey, Total
+from .ahead import Ahead
+from .dataset import FitData, encoded_part
+from .diagnostics import Seen
+from .epoch import TrainingRun
+
+# A window has about so many bytes. One is trained on while the next one is made.
+_BYTES = 32 << 20
+# Of a row beside its features and targets: its places in the order of the epoch, and its weights.
+_BESIDE = 32
+
+
+class _EndedError(Exception):
+    """The fit has ended while a window was made."""
+
+
+class Windows:
+    """A source of the rows of each epoch: windows of groups in random order.
+
+    The order depends on the seed and on the updates done before the epoch, so that a fit that is
+    resumed, or starts again, reads the same.
+
+    Parameters
+    ----------
+    groups : RowGroups
+    found : Survey
+    data : FitData
+        The encoding, the settings, and the sample of the rows, which tells their size.
+    trained : Total
+        All rows to train on.
+    factors : array, optional
+        Weights of the classes.
+
+    Attributes
+    ----------
+    seen : Seen
+        What diagnostics need of the rows.
+    count : int
+        Windows of an epoch.
+    """
+
+    can_start_again = True
+
+    def __init__(
+        self, groups: RowGroups, found: Survey, data: FitData, trained: Total,
+        factors: Numbers | None,
+    ) -> None:  # fmt: skip
+        settings = data.settings
+        self._groups, self._found, self._factors = groups, found, factors
+        self._data = replace(data.without_rows(), mean_weight=trained.weight / trained.rows)
+        self._numbers = [k for k, size in enumerate(groups.sizes) if size]
+        self._seed = secrets.randbits(64) if settings.seed is None else settings.seed
+        self.rows: int = trained.rows
+        batch = min(settings.batch_size, self.rows)
+        self._size = max(1, _BYTES // (_row_bytes(data) * batch)) * batch
+        self.count = -(-self.rows // self._size)
+        self._updates = -(-self.rows // batch)
+        self.seen = Seen()
+        self._ahead: Ahead[FitData] | None = None
+        self._place = 0, 0  # of the window that comes next: updates before its epoch, its number
+        self._end: int | None = None  # updates at the end of the fit
+
+    def planned_updates(self, network: Network, epochs: int) -> int:
+        """Updates so far, and the mini-batches of the epochs."""
+        return network.updates + epochs * self._updates
+
+    def mean_weight(self, known: MeanWeight) -> MeanWeight:
+        """None yet: the windows have that of all rows."""
+        return MeanWeight()
+
+    def runs(self, network: Network) -> Iterator[TrainingRun]:
+        """A run for each window."""
+        updates = network.updates
+        if self._end is None:
+            self._end = self.planned_updates(network, self._data.settings.epochs)
+        self.seen.n_rows = 0
+        for number in range(self.count):
+            run = TrainingRun(network, self.seen.added(self._next(updates, number)))
+            yield run
+            run.end()
+
+    def end(self) -> None:
+        """End the reading."""
+        if self._ahead is not None:
+            self._ahead.end()
+            self._ahead = None
+
+    def in_order(self) -> FitData:
+        """The rows of the first window of the groups in order."""
+        return next(self._windows(self._numbers))
+
+    def _next(self, updates: int, number: int) -> FitData:
+        """A window, which mostly has been made by now."""
+        if self._ahead is None or self._ahead.is_lost or self._place != (updates, number):
+            self.end()
+            self._ahead = Ahead(islice(self._from(updates), number, None))
+        self._place = (updates, number + 1)
+        if number + 1 == self.count:
+            self._place = updates + self._updates, 0
+        window = self._ahead.take()
+        assert window is not None
+        return window
+
+    def _from(self, updates: int) -> Iterator[FitData]:
+        """The windows of all epochs from one on."""
+        while True:
+            order = self._numbers
+            if self._data.settings.shuffle:
+                order = np.random.default_rng((self._seed, updates)).permutation(order).tolist()
+            yield from self._windows(order)
+            updates += self._updates
+            if self._end is None or updates >= self._end:
+                return
+
+    def _windows(self, order: list[int]) -> Iterator[FitData]:
+        """Windows of groups in this order, all but the last one of whole mini-batches."""
+        left, filled = self.rows, 0
+        window, parts = self._empty(left), list[Targets]()
+        for number in order:
+            rows, chosen, own_targets = self._encoded(number)
+            done = 0
+            while done < len(chosen):
+                step = min(len(chosen) - done, len(window) - filled)
+                own = slice(done, done + step)
+                window[filled : filled + step] = rows[chosen[own]]
+                parts.append(own_targets.part(own))
+                done, filled = done + step, filled + step
+                if filled == len(window):
+                    left -= filled
+                    targets = Targets.joined(parts).rescaled()
+                    yield replace(self._data, X=window, targets=targets)
+                    window, parts, filled = self._empty(left), [], 0
+
+    def _empty(self, left: int) -> Array:
+        X = self._data.X
+        return np.empty((min(self._size, left), X.shape[1]), X.dtype)
+
+    def _encoded(self, number: int) -> tuple[Array, Array, Targets]:
+        """The encoded rows of a group, those to train on, and their targets."""
+        check_interrupt()
+        if self._ahead is not None and self._ahead.is_ending:
+            raise _EndedError
+        train = self._found.training_rows(number, self._groups.sizes[number])
+        if len(train) == 0:
+            return self._data.X, train, self._data.targets
+        samples = self._groups.read(number)
+        return encoded_part(
+            samples, train, self._data.encoding, self._data.settings, self._factors,
+            f"group {number}: ",
+        )  # fmt: skip
+
+
+def _row_bytes(data: FitData) -> int:
+    targets = data.targets
+    width = 1 if targets.values is None else len(targets.values)
+    return int(data.X.shape[1] * data.X.itemsize + width * data.settings.dtype.itemsize + _BESIDE)
