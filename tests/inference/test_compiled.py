@@ -141,7 +141,10 @@ def test_kinds_and_strides(kind: str, scaling: Any) -> None:
 def test_kinds_and_layouts_in_compiled_code(kind: str) -> None:
     trainer, X = fitted(scaling=None), rows_of(kind)
     X.flags.writeable = False
-    for view in (X, X[::-3], np.asfortranarray(X), unaligned(X)):
+    views = [X, unaligned(X)]
+    if kind in ("uint8", "float64"):  # the steps do not depend on it
+        views += [X[::-3], np.asfortranarray(X)]
+    for view in views:
         assert_same(trainer, view)
 
 
