@@ -167,13 +167,13 @@ class Ensemble(SklearnProtocol):
         """Return the mean ``loss`` and the ``metrics`` of the averaged predictions; raises as
         ``Trainer.evaluate``."""
         metrics = check_setting("metrics", self.members[0].metrics)
-        return averaged_scores(self.members, X, Y, sample_weight, metrics)
+        return averaged_scores(self.members, [(X, Y, sample_weight)], metrics)
 
     def score(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float:
         """Return the accuracy, or R² for numbers; raises as ``evaluate``."""
-        scores = averaged_scores(self.members, X, Y, sample_weight, None)
+        scores = averaged_scores(self.members, [(X, Y, sample_weight)], None)
         return scores[self._outputs().metric]
 
     def to_onnx(self, path: str | os.PathLike[str]) -> None:

@@ -491,7 +491,9 @@ class Trainer(Saved):
             if are_chunks(chunks, target=target, features=features, sample_weight=sample_weight):
                 self._fit_chunks(chunks, classes, validation_data, began)
             else:
-                groups = open_groups(chunks, target, features, sample_weight)
+                groups = open_groups(
+                    chunks, target, features, sample_weight, shuffle=bool(self.shuffle)
+                )
                 self._fit_groups(groups, classes, validation_data, began)
 
         self._exclusively(work)

@@ -5,13 +5,26 @@ import ast
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from ..did_you_mean import did_you_mean
+
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and which knows options by their full names only."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong, without the usage."""
         self.exit(2, f"{self.prog}: error: {message}; see --help\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse unknown options here, where the names of the others are known."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            hint = did_you_mean(unknown[0].partition("=")[0], self._option_string_actions)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return found, unknown
 
 
 Commands = Any  # what add_subparsers returns; its class has no public name

@@ -18,11 +18,9 @@ from ..outputs import MeanWeight
 from .pace import measured_sync_every
 from .placed import PlacedShards, Shard
 from .rounds import Share, Start
+from .worker_settings import worker_settings
 
 __all__ = ["DistributedSource", "Shard"]
-
-# Smaller batches take the kernels longer for each row.
-_LEAST_BATCH = 16
 
 
 class DistributedSource:
@@ -66,13 +64,9 @@ class DistributedSource:
         self._mean_weight = MeanWeight(
             sum(counts), sum(shard.weight for shard in shards) / sum(counts)
         )
-        batch_size = worker_batch_size(data.settings.batch_size, len(shards))
-        self._updates = [-(-count // batch_size) for count in counts]
+        settings, self._rate_factor = worker_settings(data.settings, len(shards))
+        self._updates = [-(-count // settings.batch_size) for count in counts]
         self.updates_per_epoch = max(self._updates)
-        # The rest is decided here; callbacks may be anything.
-        settings = replace(
-            data.settings, batch_size=batch_size, callbacks=(), metrics=None, schedule=None
-        )
         self._drops = bool(settings.dropout)
         self._shards = PlacedShards(client, shards, replace(data, settings=settings))
 
@@ -151,7 +145,7 @@ class DistributedSource:
             if count := last - first:
                 places = updates.start + np.arange(count) * len(updates) // count
                 key = dropout_key and key_of(dropout_key, updates.start, number)
-                shares[number] = Share(first, rates[places], key)
+                shares[number] = Share(first, self._rate_factor * rates[places], key)
         return shares
 
     def end(self) -> None:
@@ -161,8 +155,3 @@ class DistributedSource:
 def key_of(*numbers: int) -> int:
     """63 bits that depend on all of some numbers."""
     return int(np.random.PCG64(numbers).random_raw() >> 1)
-
-
-def worker_batch_size(batch_size: int, shards: int) -> int:
-    """Rows of a batch of each worker, so that batches of all together are those of one process."""
-    return min(batch_size, max(_LEAST_BATCH, -(-batch_size // shards)))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data import Array, Numbers, Rows, check_row_order, take_rows
+from ..data.targets import Samples
 from ..metrics import METRICS
 from ..outputs import Outputs, Targets
 from .predicted import Predicted
@@ -37,21 +38,30 @@ class _Averaged(NamedTuple):
 
 
 def averaged_scores(
-    members: Sequence[Predictor], X: Any, Y: Any, sample_weight: Any, metrics: Metrics
+    members: Sequence[Predictor], parts: Iterable[Samples], metrics: Metrics
 ) -> dict[str, float]:
-    """Mean ``loss`` and ``metrics`` of the averaged predictions, as ``evaluate`` of one network."""
+    """Mean ``loss`` and ``metrics`` of the averaged predictions, as ``evaluate`` of one network.
+
+    Rows may come in parts (X, Y, weights), of which one at a time is in memory.
+    """
     first = members[0].model_
     outputs, dtype = first.encoding.outputs, first.network.dtype
     check_metrics(metrics, outputs)
-    n_rows = len(first.encoding.rows(X, dtype))
-    targets, kept = first.encoding.targets(Y, n_rows, sample_weight, dtype)
-    check_row_order(X, Y, sample_weight)
-    predictions = (  # one after the other, as rows may be copies
-        _predicted(member, X, kept) for member in members
-    )
-    averaged = (_labels if outputs.metric == "accuracy" else _numbers)(outputs, predictions)
-    loss, score = _loss_and_score(outputs, targets, averaged)
-    return {"loss": loss} | metric_values(metrics, score, averaged, outputs, targets)
+    average = _labels if outputs.metric == "accuracy" else _numbers
+    averaged, targets = [], []
+    for X, Y, sample_weight in parts:
+        n_rows = len(first.encoding.rows(X, dtype))
+        own, kept = first.encoding.targets(Y, n_rows, sample_weight, dtype)
+        check_row_order(X, Y, sample_weight)
+        predictions = (  # one after the other, as rows may be copies
+            _predicted(member, X, kept) for member in members
+        )
+        averaged.append(average(outputs, predictions))
+        targets.append(own)
+    together = _Averaged(*map(np.concatenate, zip(*averaged, strict=True)))
+    of_all = Targets.joined(targets)
+    loss, score = _loss_and_score(outputs, of_all, together)
+    return {"loss": loss} | metric_values(metrics, score, together, outputs, of_all)
 
 
 def _predicted(member: Predictor, X: Any, kept: Rows) -> Predicted:

@@ -40,8 +40,3 @@ class ArrayGroups:
         rows = slice(number * self._step, (number + 1) * self._step)
         X, Y, weights = self._arrays
         return X[rows], Y[rows], None if weights is None else weights[rows]
-
-
-def open_groups(source: Any, target: Any, features: Any = None, weights: Any = None) -> RowGroups:
-    """Open rows."""
-    return ArrayGroups(source, target, weights)

@@ -178,7 +178,10 @@ def joined(surveys: Iterable[Survey]) -> Survey:
         if labels is None or part.labels is None or len(labels) > _MOST_LABELS:
             labels = None
     covered = [name for part in parts for name in part.covered]
-    firsts = {name: row for row, name in reversed(list(enumerate(covered)))}
+    firsts = {
+        name: row for row, name in reversed(list(enumerate(covered)))
+        if labels is not None or name[0] >= 0
+    }  # fmt: skip
     covering = _concat([part.covering for part in parts]).part(np.array(list(firsts.values()), int))
     return Survey(
         _added([part.training for part in parts]), sum(part.n_held_out for part in parts), labels,

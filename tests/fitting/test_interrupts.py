@@ -3,7 +3,7 @@
 import copy
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,12 @@ def test_further_interrupts_at_the_end(
 NOT_TRACED = {"data", "inputs", "outputs", "settings", "language", "plugins", "products", "runs"}
 
 
+@cache
+def is_traced(file: str) -> bool:
+    path = Path(file)
+    return ROOT / "fastmlp" in path.parents and path.parent.name not in NOT_TRACED
+
+
 def interrupted_at(line: int, model: Trainer) -> bool:
     """Whether an interrupt came at that line, of those of the package that a fit goes through.
 
@@ -145,10 +151,10 @@ def interrupted_at(line: int, model: Trainer) -> bool:
 
     def trace(frame: Any, event: str, arg: Any) -> Any:
         nonlocal seen
-        path = Path(frame.f_code.co_filename)
-        if ROOT / "fastmlp" not in path.parents or path.parent.name in NOT_TRACED:
+        file = frame.f_code.co_filename
+        if not is_traced(file):
             return None
-        marks = path.name == "trainer.py" and frame.f_lineno in MARKS
+        marks = file.endswith("trainer.py") and frame.f_lineno in MARKS
         if event == "line" and not marks:
             seen += 1
             if seen == line:

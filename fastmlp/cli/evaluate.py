@@ -1,0 +1,66 @@
+"""``fastmlp evaluate``: scores of a model on the rows of a file."""
+
+from typing import Any
+
+import numpy as np
+
+from ..load import load
+from ..settings import check_setting
+from .parser import Commands, add_command, value
+from .pieces import Labelled, Pieces
+from .reading import LARGE, size_of
+from .say import no_warnings, say
+from .scoring import constant, members, per_class, score_table
+
+_TEXT = """\
+Score a model on the rows of a table, beside the most frequent class or the mean of these rows.
+"""
+_EXAMPLES = """\
+  fastmlp evaluate iris.safetensors iris.csv
+  fastmlp evaluate iris.safetensors iris.csv --metric balanced_accuracy,f1
+"""
+# Classes of which a table is printed.
+_FEW = 20
+
+
+def add(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    parser = add_command(
+        commands, "evaluate", run, short="score a model on the rows of a table", text=_TEXT,
+        examples=_EXAMPLES,
+    )  # fmt: skip
+    parser.add_argument("model", metavar="MODEL", help="file of fastmlp train, or of save()")
+    parser.add_argument("data", metavar="DATA", help="rows with the target")
+    parser.add_argument(
+        "--target", metavar="COLUMN", help="by default that of fastmlp train, which the model knows"
+    )
+    parser.add_argument("--weights", metavar="COLUMN", help="weights of the rows")
+    parser.add_argument(
+        "--metric", "--metrics", dest="metrics", type=value, metavar="NAME",
+        help="metrics beside the usual ones, separated by commas",
+    )  # fmt: skip
+    parser.add_argument("--array", metavar="NAME", help="array of DATA with the rows, in .npz")
+
+
+def run(given: dict[str, Any]) -> None:
+    """Score the model, and print tables."""
+    model = load(given["model"])
+    metrics = check_setting("metrics", given.get("metrics", "auto")) or ()
+    target, weights = given.get("target", getattr(model, "target_name", None)), given.get("weights")
+    if target is None:
+        raise ValueError(f"{given['model']} does not know its target: give --target COLUMN")
+    trainers = members(model)
+    first = trainers[0]
+    rows = Labelled(Pieces(given["data"], first, (), given.get("array")), target, weights)
+    # A large file is read again for each model.
+    parts = rows if size_of(given["data"]) > LARGE else list(rows)
+    y, w = rows.targets()
+    say("read", f"{given['data']}: {len(y):,} rows{rows.left_out()}; target {target}")
+    name, best = constant(first, y, w)
+    with no_warnings():
+        text, _ = score_table({"model": trainers, name: [best]}, parts, metrics)
+    print(text)
+    outputs = first.model_.encoding.outputs
+    if outputs.kind in ("classes", "pair") and len(outputs.labels) <= _FEW:
+        predicted = np.concatenate([model.predict(X) for X, _, _ in parts])
+        print("\n" + per_class(outputs.labels.tolist(), y, predicted))

@@ -1,0 +1,133 @@
+"""Rows of a file for a model that is there: read in pieces, as the model needs them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..data.targets import Samples
+from ..trainer import Trainer
+from .reading import ARRAYS, read_arrays, size_of
+from .rows import Array, check_columns, missing, taken, values
+
+_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Pieces of the rows of a file; they can be read again and again.
+
+    Parameters
+    ----------
+    path : str
+    trainer : Trainer
+        Its columns are read.
+    others : sequence of str
+        Further columns, which come as arrays.
+    array : str, optional
+        Name of the array of features in an npz file.
+    """
+
+    path: str
+    trainer: Trainer
+    others: Sequence[str] = ()
+    array: str | None = None
+
+    def __iter__(self) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """Yield features, and the other columns by name."""
+        size_of(self.path)
+        if self.path.endswith(ARRAYS):
+            return self._of_arrays()
+        return self._of_tables()
+
+    def _of_tables(self) -> Iterator[tuple[Any, dict[str, Any]]]:
+        import pyarrow.dataset
+
+        from ..streams.columns import convert, select
+
+        names = getattr(self.trainer, "feature_names_in_", None)
+        dataset = pyarrow.dataset.dataset(self.path, format=self.path.rpartition(".")[2])
+        check_columns(self.others, dataset.schema.names, self.path)
+        for batch in dataset.to_batches(batch_size=_ROWS):
+            table = pyarrow.Table.from_batches([batch])
+            own = {name: table[name] for name in self.others}
+            if names is None:
+                X, _ = convert(table.drop_columns(list(own)))
+            else:
+                X = select(table, names)
+            yield X, own
+
+    def _of_arrays(self) -> Iterator[tuple[Any, dict[str, Any]]]:
+        arrays = read_arrays(self.path)
+        check_columns(self.others, list(arrays), self.path)
+        X = self._features(arrays)
+        for start in range(0, len(X), _ROWS):
+            rows = slice(start, start + _ROWS)
+            yield (
+                X[rows].reshape(len(X[rows]), -1),
+                {name: arrays[name][rows] for name in self.others},
+            )
+
+    def _features(self, arrays: dict[str, Array]) -> Array:
+        """The array of features: the one named, or the only one of as many columns."""
+        if self.array is not None:
+            check_columns([self.array], list(arrays), "--array")
+            return arrays[self.array]
+        count = self.trainer.n_features_in_
+        fitting = [
+            name for name, X in arrays.items()
+            if X.ndim > 1 and len(X) and X[0].size == count and name not in self.others
+        ]  # fmt: skip
+        lengths = {len(arrays[name]) for name in self.others}
+        fitting = [name for name in fitting if not lengths or {len(arrays[name])} == lengths]
+        if len(fitting) != 1:
+            got = ", ".join(f"{name} {X.shape}" for name, X in arrays.items())
+            raise ValueError(
+                f"{self.path} must have one array with {count} values a row, or --array its name; "
+                f"got {got}"
+            )
+        return arrays[fitting[0]]
+
+
+class Labelled:
+    """Pieces of rows with targets, and weights if there are some; rows without target are left out.
+
+    Parameters
+    ----------
+    pieces : Pieces
+    target : str
+    weights : str, optional
+    """
+
+    def __init__(self, pieces: Pieces, target: str, weights: str | None) -> None:
+        others = (target,) if weights is None else (target, weights)
+        self._pieces, self._target, self._weights = replace(pieces, others=others), target, weights
+        self._missing = 0
+
+    def __iter__(self) -> Iterator[Samples]:
+        """Yield features, targets and weights, not of pieces without targets."""
+        self._missing = 0
+        for X, others in self._pieces:
+            rows = np.flatnonzero(~missing(others[self._target]))
+            self._missing += len(X) - len(rows)
+            if len(rows):
+                y, weights = (
+                    None if name is None else values(taken(others[name], rows), name)
+                    for name in (self._target, self._weights)
+                )
+                yield taken(X, rows), y, weights
+
+    def targets(self) -> tuple[Array, Array | None]:
+        """All targets and weights; raises a ValueError if there are none."""
+        y, weights = [], []
+        for _, targets, w in self:
+            y.append(targets)
+            weights.append(w)
+        if not y:
+            raise ValueError(f"{self._pieces.path} has no rows with a value of {self._target!r}")
+        return np.concatenate(y), None if self._weights is None else np.concatenate(weights)
+
+    def left_out(self) -> str:
+        """What is said of the rows without a target, after they were read."""
+        return f", {self._missing:,} more without a target" if self._missing else ""

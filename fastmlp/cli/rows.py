@@ -1,0 +1,141 @@
+"""Rows of a table for a fit: targets, weights, and the columns that are of use."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..did_you_mean import did_you_mean
+
+Array = npt.NDArray[Any]
+# One-hot columns that a trainer takes.
+_MOST_CATEGORIES = 2_000
+# Share of different values from which on text names rows, in a column with more than these.
+_NAMES, _FEW = 0.9, 20
+
+
+class Rows(NamedTuple):
+    """Features, a table or an array; targets; weights, if any."""
+
+    X: Any
+    y: Array
+    weights: Array | None
+
+    def take(self, rows: Array) -> "Rows":
+        """Some of the rows, by their numbers."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Rows(taken(self.X, rows), self.y[rows], weights)
+
+
+def taken(X: Any, rows: Array) -> Any:
+    """Some rows of a table, an array or a column."""
+    return X[rows] if isinstance(X, np.ndarray) else X.take(rows)
+
+
+def missing(column: Any) -> Array:
+    """Which values of a column of a table or an array are missing."""
+    if isinstance(column, np.ndarray):
+        return np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), bool)
+    gaps: Array = column.is_null(nan_is_null=True).to_numpy()
+    return gaps
+
+
+def check_columns(names: Sequence[str], known: Sequence[str], where: str) -> None:
+    """Raise a ValueError for a column that is not known; ``where`` is an option, or a file."""
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            some = ", ".join(known[:10]) + ", ..." * (len(known) > 10)
+            raise ValueError(f"{where}: there is no column {name!r} among {some}{hint}")
+
+
+def values(column: Any, name: str) -> Array:
+    """The values of the column ``name`` as an array of numbers, booleans or strings.
+
+    Raises
+    ------
+    ValueError
+        For dates and other values that are no targets.
+    """
+    if isinstance(column, np.ndarray):
+        return column
+    from ..streams.arrow import pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+    elif pa.types.is_decimal(kind):
+        column = column.cast("double")
+    array: Array = column.to_numpy()
+    if array.dtype.kind == "O" and all(type(v) in (str, bool) for v in array):
+        array = np.array(array.tolist())
+    if array.dtype.kind not in "biufU":
+        raise ValueError(f"column {name!r} must hold numbers or text; got {kind}")
+    return array
+
+
+def useful(table: Any, kept: Sequence[str], *, whole: bool) -> tuple[list[str], list[str]]:
+    """Names of the columns of use, and what is said of the others.
+
+    Left out are text that differs in almost every row, running numbers, constant and empty columns,
+    and those of the most categories where there are more than 2,000 in all.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    kept : sequence of str
+        Names of columns that are kept in any case.
+    whole : bool
+        Whether these are all rows: a column that is constant in some may vary in others.
+    """
+    found = list(_left_out(table, whole=whole))
+    reasons = {name: reason for name, reason, _ in found if name not in kept and reason}
+    counts = {name: count for name, _, count in found if name not in reasons}
+    for name in sorted(counts, key=lambda name: -counts[name]):
+        if sum(counts.values()) <= _MOST_CATEGORIES:
+            break
+        if name not in kept:
+            count = counts.pop(name)
+            reasons[name] = f"{count:,} categories; all columns may have {_MOST_CATEGORIES:,}"
+    notes = [f"{name}: {reason}" for name, reason in reasons.items()]
+    return [name for name in table.column_names if name not in reasons], notes
+
+
+def _left_out(table: Any, *, whole: bool) -> Iterator[tuple[str, str, int]]:
+    """For each column its name, a reason to leave it out, if any, and its number of categories."""
+    from ..streams.arrow import pa, pc
+    from ..streams.columns import is_text
+
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind, n_rows = column.type, len(column) - column.null_count
+        is_category = is_text(kind) or pa.types.is_dictionary(kind)
+        if not (is_category or pa.types.is_primitive(kind)):
+            yield name, "", 0  # perhaps decimals; an error elsewhere otherwise
+            continue
+        is_constant = whole and _is_constant(column)
+        count = pc.count_distinct(column).as_py() if is_category else 0
+        reason = ""
+        if whole and n_rows == 0:
+            reason = "empty"
+        elif is_constant:
+            reason = f"constant, {column[0].as_py()!r}"
+        elif count > max(_FEW, _NAMES * n_rows):
+            reason = f"text, {count:,} different values in {n_rows:,} rows"
+        elif whole and pa.types.is_integer(kind) and _is_running(column):
+            reason = "the number of the row"
+        yield name, reason, count
+
+
+def _is_constant(column: Any) -> bool:
+    from ..streams.arrow import pc
+
+    return column.null_count == 0 and bool(pc.all(pc.equal(column, column[0])).as_py())
+
+
+def _is_running(column: Any) -> bool:
+    """Whether whole numbers grow by 1 from row to row."""
+    if column.null_count or len(column) < _FEW:
+        return False
+    steps = np.diff(column.to_numpy())
+    return bool((steps == 1).all())

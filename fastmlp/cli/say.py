@@ -1,0 +1,100 @@
+"""What the commands print: lines with a heading, tables, warnings, the progress of a fit."""
+
+import re
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from ..trainer import Trainer
+
+_HEADING = 10
+# Lines on columns that are printed.
+_LINES = 20
+# The trainer that a FitWarning names.
+_NAMED = re.compile(r"^Trainer\(.*?\): ")
+
+
+def say(heading: str, text: str) -> None:
+    """Print a line under a short heading, at once."""
+    print(f"{heading:{_HEADING}}{text}", flush=True)
+
+
+def one_line(error: BaseException | str) -> str:
+    """The message of an error in one line."""
+    text = error
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    return " ".join(str(text).split())
+
+
+@contextmanager
+def short_warnings() -> Iterator[None]:
+    """Print warnings meant for users in one line on stderr, without places in Python; no others."""
+
+    def show(message: Any, *_: Any, **__: Any) -> None:
+        print(f"warning: {_NAMED.sub('', one_line(str(message)))}", file=sys.stderr, flush=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
+def no_warnings() -> Iterator[None]:
+    """Print no warnings, as of a fit that is there for comparison only."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def say_lines(heading: str, lines: Sequence[str]) -> None:
+    """Print lines under a heading, not more than fit on a screen."""
+    shown = lines if len(lines) <= _LINES else lines[: _LINES - 1]
+    if len(shown) < len(lines):
+        shown = [*shown, f"and {len(lines) - len(shown)} more"]
+    for k, line in enumerate(shown):
+        say("" if k else heading, line)
+
+
+def table(rows: Sequence[Sequence[Any]], *, right: bool = True) -> str:
+    """Text of rows in aligned columns, but the first to the right if ``right``."""
+    texts = [[_text(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    lines = (
+        "  ".join(
+            text.rjust(width) if k and right else text.ljust(width)
+            for k, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in texts
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    # Four decimals of a share, four digits of a larger number.
+    return (
+        f"{value:.4f}" if abs(value) < 10 else f"{value:,.{max(0, 4 - len(str(int(abs(value)))))}f}"
+    )
+
+
+def shows_bar() -> bool:
+    """Whether a trainer shows a bar: in a terminal, with tqdm."""
+    return sys.stdout.isatty() and find_spec("tqdm") is not None
+
+
+def print_epoch(trainer: Trainer, epoch: int, logs: dict[str, float]) -> None:
+    """A callback that prints a line for epochs 1, 2, 5, 10, 20, 50, ..."""
+    number = epoch + 1
+    if str(number).strip("0") in ("1", "2", "5"):
+        values = [f"{name} {logs[name]:.4f}" for name in logs if name not in _NOT_SHOWN]
+        say("", f"epoch {number:>3}   {'   '.join(values)}")
+
+
+_NOT_SHOWN = "learning_rate", "seconds"

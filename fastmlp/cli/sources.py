@@ -1,0 +1,127 @@
+"""Where the rows of a fit come from: tables in memory, or groups of rows of a large file."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..data import choose_split, read_targets, some, split_rows
+from ..data.targets import Samples
+from ..settings import check_setting
+from ..trainer import Trainer
+from .reading import like, read_rows, with_features
+from .rows import Array, Rows
+from .say import say
+from .targets import described, loss_of
+
+
+class Source(Protocol):
+    """Rows to train on and rows held out."""
+
+    loss: Any
+    n_rows: int  # to train on
+    n_all: int
+    y: Array  # targets to train on, or a sample of them
+    weights: Array | None
+    held_out: Iterable[Samples] | None
+
+    def fit(self, trainer: Trainer) -> None:
+        """Fit a trainer to the rows to train on."""
+
+    def fit_small(self, trainer: Trainer) -> None:
+        """Fit a trainer for comparison, perhaps to a part of them."""
+
+    def fit_all(self, trainer: Trainer) -> None:
+        """Fit a trainer to all rows, those held out included."""
+
+
+class InMemory:
+    """Rows in memory.
+
+    Parameters
+    ----------
+    train : Rows
+    held_out : Rows, optional
+    all_rows : Rows
+    loss : str or Loss
+    """
+
+    def __init__(self, train: Rows, held_out: Rows | None, all_rows: Rows, loss: Any) -> None:
+        self.loss, self._train, self._all = loss, train, all_rows
+        self.n_rows, self.n_all = len(train.y), len(all_rows.y)
+        self.y, self.weights = train.y, train.weights
+        self.held_out: Iterable[Samples] | None = None if held_out is None else [held_out]
+
+    def fit(self, trainer: Trainer) -> None:
+        """Fit to the rows to train on."""
+        _fit(trainer, self._train)
+
+    fit_small = fit
+
+    def fit_all(self, trainer: Trainer) -> None:
+        """Fit to all rows."""
+        _fit(trainer, self._all)
+
+
+def _fit(trainer: Trainer, rows: Rows) -> None:
+    trainer.fit(rows.X, rows.y, sample_weight=rows.weights)
+
+
+def open_source(given: dict[str, Any], settings: dict[str, Any], share: float) -> Source:
+    """Read the rows that the arguments of the command name, and say what was read and done.
+
+    Parameters
+    ----------
+    given : dict
+        Arguments of the command.
+    settings : dict
+        Settings of the trainer.
+    share : float
+        Fraction of the rows to hold out, if no file with rows for the score is given.
+    """
+    return _in_memory(given, settings, share)
+
+
+def _in_memory(given: dict[str, Any], settings: dict[str, Any], share: float) -> Source:
+    target, weights = given["target"], given.get("weights")
+    rows = read_rows(given["data"], target, weights)
+    loss = loss_of(target, rows.y, given.get("kind"), settings.get("loss"))
+    say("target", f"{target}: {described(rows.y, loss)}")
+    rows = with_features(rows, given.get("drop", ()), given.get("keep", ()))
+    if "test" in given:
+        train, how = rows, f"those of {given['test']}"
+        held_out: Rows | None = like(read_rows(given["test"], target, weights), rows)
+    else:
+        train, held_out, how = _split(rows, settings, share, loss)
+    if held_out is not None:
+        count = f"{len(train.y):,} to train on"
+        say("held out", f"{len(held_out.y):,} rows for the score, {how}; {count}")
+        _check_classes(loss, train.y, held_out.y)
+    return InMemory(train, held_out, rows, loss)
+
+
+def _split(
+    rows: Rows, settings: dict[str, Any], share: float, loss: Any
+) -> tuple[Rows, Rows | None, str]:
+    """Rows to train on, and a share held out, drawn as validation rows are."""
+    count = len(rows.y)
+    if share == 0:
+        return rows, None, ""
+    if not 0 < round(count * share) < count:
+        raise ValueError(f"--held-out {share} of {count} rows leaves none: give --held-out 0")
+    kind = settings.get("validation_split", "auto")
+    if kind == "auto" and check_setting("loss", loss).is_numeric:
+        kind = "shuffled"
+    targets = read_targets(rows.y, count)
+    split = choose_split(targets, share, kind, settings["seed"], None)
+    train, held_out = (np.arange(count)[part] for part in split_rows(targets, split))
+    how = "the last ones" if kind == "last" else "drawn at random"
+    return rows.take(train), rows.take(held_out), how
+
+
+def _check_classes(loss: Any, known: Array, y: Array) -> None:
+    """Raise a ValueError if rows for the score have classes that those to train on lack."""
+    if check_setting("loss", loss).is_numeric:
+        return
+    if len(unseen := np.setdiff1d(y, known)):
+        raise ValueError(f"rows for the score have classes that the others lack: {some(unseen)}")

@@ -1,0 +1,343 @@
+"""Fits to rows in groups, which another thread reads ahead."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastmlp.fitting.windows
+import fastmlp.trainer
+from fastmlp import EarlyStopping, FitWarning, Trainer
+from tests.helpers.basics import needs_compiler
+from tests.helpers.models import numbers, same_weights
+
+pytestmark = needs_compiler
+
+RNG = np.random.default_rng(0)
+N = 2400
+X = RNG.normal(size=(N, 6)).astype(np.float32)
+Y = np.digitize(X[:, 0] + X[:, 1] ** 2 + 0.3 * RNG.normal(size=N), [0.2, 1.2])
+WEIGHTS = RNG.integers(0, 4, N).astype(float)
+
+
+class Groups:
+    """Rows in groups of ``size``; ``before`` is called with the number of each that is read."""
+
+    def __init__(
+        self, X: Any, Y: Any, weights: Any = None, size: int = 100,
+        before: Callable[[int], Any] = lambda number: None,
+    ) -> None:  # fmt: skip
+        self._parts = [slice(k, k + size) for k in range(0, len(X), size)]
+        self.sizes = [len(X[part]) for part in self._parts]
+        self._arrays, self._before = (X, Y, weights), before
+        self.reads: list[int] = []
+
+    def read(self, number: int) -> Any:
+        self._before(number)
+        self.reads.append(number)
+        X, Y, weights = (None if a is None else a[self._parts[number]] for a in self._arrays)
+        return X, Y, weights
+
+
+@pytest.fixture(autouse=True)
+def small_windows(monkeypatch: Any) -> Iterator[None]:
+    """Windows of a fifth of the rows; an array is one of Groups; no thread is left."""
+    monkeypatch.setattr(fastmlp.fitting.windows, "_BYTES", 30_000)
+    monkeypatch.setattr(
+        fastmlp.trainer, "open_groups",
+        lambda source, target, features, weights, shuffle: (
+            source if isinstance(source, Groups) else Groups(source, target, weights)
+        ),
+    )  # fmt: skip
+    Groups.shape = ()  # type: ignore[attr-defined]
+    yield
+    assert "fastmlp-reader" not in {thread.name for thread in threading.enumerate()}
+
+
+def trainer(**options: Any) -> Trainer:
+    return Trainer(**{"hidden": 8, "seed": 0, "epochs": 3, "batch_size": 32, **options})
+
+
+def stream(model: Trainer, *data: Any, **options: Any) -> Trainer:
+    """Fit to arrays X, Y and perhaps weights in groups, or to Groups."""
+    X, *rest = data
+    given = dict(zip(("target", "sample_weight"), rest, strict=False))
+    return model.fit_stream(X, **given, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"class_weight": "balanced", "metrics": "f1"},
+        {"epochs": "auto", "validation_split": "shuffled", "validation_fraction": 0.0},
+    ],
+    ids=["plain", "balanced", "automatic"],
+)
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["", "weighted"])
+def test_rows_of_one_window_are_fitted_as_in_memory(
+    monkeypatch: Any, options: Any, weights: Any
+) -> None:
+    """Bit for bit: statistics, settings, history and weights."""
+    monkeypatch.setattr(fastmlp.fitting.windows, "_BYTES", 1 << 20)
+    validation = X[:50], Y[:50]
+    one = stream(trainer(**options), X, Y, weights, validation_data=validation)
+    other = trainer(**options).fit(X, Y, sample_weight=weights, validation_data=validation)
+    assert same_weights(one.get_weights(), other.get_weights())
+    assert numbers(one.history) == numbers(other.history)
+    assert one.auto_ == other.auto_
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 0.0, 1: 2.0}])
+def test_every_row_is_trained_on_once_per_epoch(weights: Any, class_weight: Any) -> None:
+    """At a rate that changes nothing, the loss and accuracy are those of all rows."""
+    groups = Groups(X, Y, weights)
+    model = trainer(learning_rate=1e-30, epochs=2, class_weight=class_weight)
+    stream(model, groups)
+    one = trainer(learning_rate=1e-30, epochs=2, class_weight=class_weight)
+    one.fit(X, Y, sample_weight=weights)
+    for name in ("loss", "accuracy"):
+        np.testing.assert_allclose(model.history[name], one.history[name], rtol=1e-5)
+    assert model.model_.mean_weight == (
+        one.model_.mean_weight.rows, pytest.approx(one.model_.mean_weight.mean, rel=1e-12)
+    )  # fmt: skip
+    assert model.model_.trained.updates == one.model_.trained.updates
+    # After the survey, in an order of its own in each epoch.
+    survey, first, second = np.reshape(groups.reads, (3, -1)).tolist()
+    assert survey == sorted(first) == sorted(second) == list(range(24))
+    assert survey != first != second != survey
+
+
+def test_the_result_does_not_depend_on_threads_or_speed() -> None:
+    sleep = np.random.default_rng(1)
+    slow = Groups(X, Y, before=lambda number: time.sleep(0.002 * sleep.random()))
+    first = stream(trainer(dropout=0.1), X, Y)
+    other = stream(trainer(dropout=0.1, threads=1), slow)
+    assert same_weights(first.get_weights(), other.get_weights())
+    assert numbers(first.history) == numbers(other.history)
+    assert not same_weights(first.get_weights(), stream(trainer(seed=1), X, Y).get_weights())
+
+
+def test_rows_in_order() -> None:
+    """Without shuffling, groups, windows and batches are those of the file."""
+    one = stream(trainer(shuffle=False), X, Y)
+    other = trainer(shuffle=False).fit(X, Y)
+    assert same_weights(one.get_weights(), other.get_weights())
+
+
+@pytest.mark.parametrize("kind", ["callback", "interrupt", "error in reading", "state"])
+def test_a_resumed_fit_equals_one_without_a_break(kind: str) -> None:
+    options = {"epochs": 6, "schedule": "cosine", "weight_averaging": 0.9, "dropout": 0.2}
+    full = stream(trainer(**options), X, Y)
+
+    def stop(model: Any, epoch: int, logs: Any) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    reads = [0]
+
+    def fail(number: int) -> None:
+        reads[0] += 1
+        if reads[0] == 24 * 3 + 10:  # in the third epoch
+            raise OSError("the disk is gone")
+
+    model = trainer(**options)
+    if kind == "error in reading":
+        with pytest.raises(OSError, match="the disk is gone"):
+            stream(model, Groups(X, Y, before=fail))
+        assert model.stop_reason_ == "exception"
+    else:
+        model.callbacks = stop
+        with pytest.raises(KeyboardInterrupt):
+            stream(model, X, Y)
+        assert model.stop_reason_ == "interrupted"
+    done = model.n_iter_
+    assert done in (2, 3)
+    if kind == "state":
+        state = pickle.loads(pickle.dumps(model.get_state()))
+        model = trainer(**options)
+        model.set_state(state)
+    model.callbacks, model.warm_start, model.epochs = (), True, 6 - done
+    model.schedule = full.schedule
+    if kind == "callback":  # another file does not go on
+        assert stream(model, X[::-1], Y[::-1]).n_iter_ == 6 - done
+        return
+    # The schedule is that of all epochs only if it does not depend on their number.
+    stream(model, X, Y)
+    assert model.n_iter_ == 6
+    assert model.model_.trained.updates == full.model_.trained.updates
+
+
+def test_a_resumed_fit_has_the_same_weights() -> None:
+    full = stream(trainer(epochs=5, dropout=0.2), X, Y)
+    model = trainer(epochs=2, dropout=0.2, warm_start=True)
+    stream(model, X, Y)
+    model.epochs = 3
+    stream(model, X, Y)
+    assert same_weights(model.get_weights(), full.get_weights())
+    assert numbers(model.history) == numbers(full.history)
+
+
+def test_early_stopping_on_held_out_rows() -> None:
+    """With the settings of a fit in memory; a continued fit holds out the same rows."""
+    model = stream(trainer(epochs=60, early_stopping=EarlyStopping(patience=2), learning_rate=0.05),
+                   X, Y)  # fmt: skip
+    assert model.stop_reason_ == "early_stopping"
+    assert model.n_iter_ == model.best_epoch_ + 3
+    assert model.auto_["validation_fraction"] == 0.15
+    assert model.history["val_accuracy"][model.best_epoch_] > 0.85
+    held_out = model.model_.split
+    assert held_out is not None
+    assert held_out[2:] == (0.15, "hash")
+    known = trainer(epochs=1).fit(X, Y)
+    known.warm_start, known.validation_fraction = True, 0.2
+    with pytest.warns(FitWarning, match="may have been trained on the rows held out now"):
+        stream(known, X, Y)
+
+
+def test_settings_resolve_by_the_number_of_rows(monkeypatch: Any) -> None:
+    monkeypatch.setattr(fastmlp.fitting.windows, "_BYTES", 1 << 18)
+    rows = np.tile(X, (9, 1))[:20_000] + 0.01
+    model = Trainer(hidden=(), seed=0)
+    stream(model, rows, np.tile(Y, 9)[:20_000])
+    assert model.auto_["schedule"] == "one_cycle"
+    assert model.auto_["epochs"] == model.n_iter_ == 45  # 7,000 updates
+    assert model.history["learning_rate"][-1] < 1e-4
+    in_memory = Trainer(hidden=(), seed=0).fit(rows, np.tile(Y, 9)[:20_000])
+    assert model.auto_ == in_memory.auto_
+
+
+@pytest.mark.parametrize("classes", ["sorted", "mixed"])
+def test_a_sorted_file_is_learned_as_a_mixed_one(classes: str) -> None:
+    order = np.argsort(Y, kind="stable") if classes == "sorted" else np.arange(N)
+    groups = Groups(X[order], Y[order], size=10)
+    model = stream(trainer(epochs=15, class_weight="balanced"), groups)
+    in_memory = trainer(epochs=15, class_weight="balanced").fit(X[order], Y[order])
+    scores = [m.evaluate(X, Y)["accuracy"] for m in (model, in_memory)]
+    assert scores[0] > scores[1] - 0.03
+
+
+@pytest.mark.parametrize("n_rows", [1, 5, 33, 450])
+def test_few_rows(n_rows: int) -> None:
+    """One group, fewer rows than a batch, a class that occurs once."""
+    labels = np.where(np.arange(n_rows) == 0, 7, np.arange(n_rows) % 2)
+    model = stream(trainer(loss="softmax_cross_entropy", epochs=2),
+                   X[:n_rows], labels, classes=[0, 1, 7])  # fmt: skip
+    assert model.classes_.tolist() == [0, 1, 7]
+    assert model.model_.mean_weight == (n_rows, 1.0)
+
+
+def test_numbers_in_several_columns() -> None:
+    targets = X[:, :2].astype(float) * [10, 1000]
+    model = stream(trainer(epochs=20), X, targets)
+    assert model.history["r2"][-1] > 0.9
+    assert model.predict(X).shape == (N, 2)
+    wanted = trainer(epochs=1).fit(X, targets).model_.encoding.outputs
+    np.testing.assert_allclose(model.model_.encoding.outputs.spread, wanted.spread, rtol=1e-12)
+
+
+def test_a_group_may_be_one_hot_among_probabilities() -> None:
+    rows = np.eye(3)[Y]
+    rows[N // 2 :] = 0.8 * rows[N // 2 :] + 0.1 * (1 - rows[N // 2 :])
+    model = stream(trainer(learning_rate=1e-30, epochs=1), X, rows)
+    other = trainer(learning_rate=1e-30, epochs=1).fit(X, rows)
+    np.testing.assert_allclose(model.history["loss"], other.history["loss"], rtol=1e-5)
+
+
+def test_a_fit_that_diverges_starts_again() -> None:
+    with pytest.warns(FitWarning, match="it starts again"):
+        model = stream(trainer(optimizer="sgd", scaling=None, epochs=2, loss="squared_error"),
+                       X * 40, X[:, 0].astype(float))  # fmt: skip
+    assert model.auto_["learning_rate"] < 0.1
+    assert model.n_iter_ == 2
+
+
+def test_errors_name_the_group() -> None:
+    bad = X.copy()
+    bad[1234, 3] = np.inf
+    model = stream(trainer(), X, Y)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"group 12: X\[34, 3\] is inf"):
+        stream(model, bad, Y)
+    assert same_weights(model.get_weights(), before)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"refit": True, "early_stopping": True, "epochs": "auto"}, "refit has no effect in fit_s"),
+        ({"validation_split": "last"}, "validation_split has no effect .* got 'last'"),
+        ({"validation_split": "stratified"}, "rows are held out by their hash"),
+        ({"metrics": "f1"}, "metrics other than 'accuracy' have no effect in fit_stream without"),
+        ({"class_weight": {0: 0, 1: 0, 2: 0}}, "class_weight must leave a weight"),
+    ],
+)
+def test_settings_without_effect(options: Any, message: str) -> None:
+    model = trainer(**options)
+    with pytest.raises(ValueError, match=message):
+        stream(model, X, Y)
+    assert not hasattr(model, "model_")
+
+
+@pytest.mark.parametrize("name", ["target", "features", "sample_weight"])
+def test_columns_beside_chunks(name: str) -> None:
+    options: Any = {name: "price"}
+    with pytest.raises(ValueError, match=f"{name} has no effect beside chunks.* got 'price'"):
+        trainer(epochs=1).fit_stream([(X, Y)], **options)
+
+
+def test_a_time_budget_ends_the_reading() -> None:
+    slow = Groups(X, Y, before=lambda number: time.sleep(0.005))
+    began = time.perf_counter()
+    model = stream(trainer(epochs=1000, time_budget=1.0), slow)
+    assert model.stop_reason_ == "time_budget"
+    assert 1 <= model.n_iter_ < 20
+    assert time.perf_counter() - began < 5
+
+
+def test_an_interrupt_while_rows_are_awaited() -> None:
+    """It passes within a second, and a second one does not leave the thread."""
+    slow = Groups(X, Y, before=lambda number: time.sleep(0.05 if len(slow.reads) > 24 else 0))
+
+    def handle(*args: Any) -> None:
+        signal.signal(signal.SIGALRM, lambda *args: None)
+        raised.append(time.perf_counter())
+        raise KeyboardInterrupt
+
+    raised: list[float] = []
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.4)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stream(trainer(epochs=1000), slow)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert time.perf_counter() - raised[0] < 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.threading
+def test_a_fit_goes_on_in_a_fork() -> None:
+    """The reading thread is not there; its window is made again, with the same result."""
+    wanted = stream(trainer(epochs=3), X, Y).get_weights()
+    children: list[int] = []
+
+    def fork(model: Any, epoch: int, logs: Any) -> None:
+        if epoch == 0:
+            children.append(os.fork())
+
+    slow = Groups(X, Y, before=lambda number: time.sleep(0.002))
+    model = stream(trainer(epochs=3, callbacks=fork), slow)
+    same = same_weights(model.get_weights(), wanted)
+    if children == [0]:
+        os._exit(0 if same else 1)
+    assert same
+    assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
