@@ -45,8 +45,8 @@ def client() -> Iterator[Client]:
     """Of two processes, and not the current one."""
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, scheduler_port=0,
-            memory_limit=None, silence_logs=50, worker_dashboard_address=None,
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", scheduler_port=0,
+            memory_limit=None, silence_logs=50,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):  # fmt: skip
@@ -128,7 +128,7 @@ def test_tables_with_categories_and_labels_of_one_partition(client: Client) -> N
         whole, labels, sample_weight=WEIGHTS[:600]
     )
     assert model.classes_.tolist() == ["above", "below", "last"]
-    assert model.feature_names_in_.tolist() == ["kind", "x", "n"]
+    assert model.feature_names_in_.tolist() == ["x", "kind", "n"]
     assert model.layer_sizes_ == alone.layer_sizes_
     np.testing.assert_array_equal(model.scaling_.centre, alone.scaling_.centre)
     np.testing.assert_array_equal(model.scaling_.factor, alone.scaling_.factor)
@@ -262,7 +262,7 @@ UNUSABLE = {
     ),
     "other rows of unknown number": (
         lambda: (dd.from_pandas(pd.DataFrame(X), npartitions=4).values, chunked(Y, rows=450)[0]),
-        {}, ValueError, "y must have the rows of X in each partition; got 447 and 450",
+        {}, ValueError, "y must have the rows of X in each partition; got 4.. and 4.. in partition",
     ),
     "other numbers of partitions": (
         lambda: (dd.from_pandas(pd.DataFrame(X), npartitions=4).values, *chunked(Y)), {},
@@ -290,7 +290,7 @@ UNUSABLE = {
         lambda: chunked(X, Y), {"loss": "huber"}, ValueError, "needs classes; got",
     ),
     "columns of numbers": (
-        lambda: chunked(X, X[:, :2]), {}, ValueError, "needs classes; got",
+        lambda: chunked(X, X[:, 20:22] / 3), {}, ValueError, "needs classes; got",
     ),
     "fractions": (lambda: chunked(X, X[:, 5] / 3), {}, ValueError, "whole numbers"),
 }  # fmt: skip
@@ -356,7 +356,7 @@ def test_partitions_that_are_on_workers_stay(client: Client) -> None:
 @pytest.mark.full
 def test_threads_of_one_process() -> None:
     with Client(
-        processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None
+        processes=False, n_workers=2, threads_per_worker=1, dashboard_address=":0"
     ):  # the current one
         model = DaskMLPClassifier(**PLAIN).fit(*chunked(X, Y))
         assert model.score(*chunked(X, Y)) > 0.95
@@ -377,6 +377,7 @@ def test_a_worker_that_dies(client: Client) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.filterwarnings("ignore:Sending large graph")
 def test_mnist(client: Client) -> None:
     """Within 0.3 points of one process at the same passes."""
     x, y, x_test, y_test = loaded(ROOT / "examples" / "mnist.py").load_mnist()
