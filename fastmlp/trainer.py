@@ -491,9 +491,11 @@ class Trainer(Saved):
             if are_chunks(chunks, target, features=features, sample_weight=sample_weight):
                 self._fit_chunks(chunks, classes, validation_data, began)
             else:
-                groups = open_groups(
-                    chunks, target, features, sample_weight, shuffle=bool(self.shuffle)
-                )
+                groups = chunks
+                if not hasattr(chunks, "sizes"):
+                    groups = open_groups(
+                        chunks, target, features, sample_weight, shuffle=bool(self.shuffle)
+                    )
                 self._fit_groups(groups, classes, validation_data, began)
 
         self._exclusively(work)

@@ -39,7 +39,7 @@ def survey_of(client: Client, parts: Sequence[Partition], fraction: float) -> Su
     while len(found) > 1:
         groups = [found[start : start + _JOINED] for start in range(0, len(found), _JOINED)]
         found = [client.submit(joined, group, pure=False) for group in groups]
-    (survey,) = gathered(client, found)
+    survey: Survey = gathered(client, found)[0]
     check_held_out(survey, fraction)
     return survey
 
@@ -63,7 +63,7 @@ def shards_of(
     ]  # fmt: skip
     totals = gathered(client, client.map(_total, shards, pure=False))
     found = zip(shards, totals, addresses, strict=True)
-    return [Shard(shard, *total, address) for shard, total, address in found if total[0]]
+    return [Shard(shard, rows, weight, address) for shard, (rows, weight), address in found if rows]
 
 
 def _encoded(

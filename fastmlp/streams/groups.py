@@ -55,7 +55,7 @@ class ArrayGroups:
 
 
 def _of_rows(values: Any, n_rows: int, name: str) -> Array:
-    if isinstance(values, str):
+    if values is None or isinstance(values, str):
         wanted = "an array with a value for each row of the array of features"
         raise TypeError(f"{name} must be {wanted}; got {values!r}")
     array = np.asarray(column_values(values))

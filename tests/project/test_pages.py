@@ -11,6 +11,7 @@ from tests.helpers.processes import ROOT
 
 # What the blocks of each page print.
 PRINTED = {
+    "dask": r"accuracy: 0\.9\d\d\n\(1000,\)\nTrue\n0\.01\n0\.01\n",
     "model-files": r"(True\s){6}",
     "onnx": r"(True\n){3}",
     "streaming": r"(True\n){3}",
