@@ -119,6 +119,24 @@ def test_every_row_is_trained_on_once_per_epoch(weights: Any, class_weight: Any)
     assert survey != first != second != survey
 
 
+def test_windows_have_groups_from_all_parts_of_a_file() -> None:
+    """Of 25 groups each of the 5 windows has one of each 5 neighbours."""
+    groups = Groups(X, Y, size=96)
+    stream(trainer(epochs=2), groups)
+    first, second = np.reshape(groups.reads[25:], (2, 5, 5))
+    for reads in (first, second):
+        assert (np.sort(reads // 5, axis=1) == np.arange(5)).all()
+    assert (first != second).any()
+
+
+@pytest.mark.parametrize("n_rows", range(440, 2400, 99))
+def test_an_epoch_has_all_mini_batches(n_rows: int) -> None:
+    groups = Groups(X[:n_rows], Y[:n_rows], size=77)
+    model = stream(trainer(epochs=2, hidden=()), groups)
+    assert model.model_.trained.updates == 2 * -(-n_rows // 32)
+    assert len(groups.reads) == 3 * len(groups.sizes)
+
+
 def test_the_result_does_not_depend_on_threads_or_speed() -> None:
     sleep = np.random.default_rng(1)
     slow = Groups(X, Y, before=lambda number: time.sleep(0.002 * sleep.random()))
