@@ -151,7 +151,7 @@ def _has_decimal_commas(opened: Any) -> bool:
     first = opened.read_next_batch()
     numbers = r"^\s*[+-]?\d+,\d+\s*$"
     text = [column for column in first.columns if is_text(column.type)]
-    return any(bool(pc.all(pc.match_substring_regex(column, numbers))) for column in text)
+    return any(_all_match(column, numbers) for column in text)
 
 
 def _type(field: Any, expected: Expected | None) -> Any:
@@ -174,12 +174,17 @@ def _fits(values: Any, kind: Any) -> bool:
     if values.null_count == len(values) or kind == pa.null():
         return bool(values.null_count == len(values))
     if kind == pa.time32("s"):  # which pyarrow cannot cast text to
-        return bool(pc.all(pc.match_substring_regex(values, r"^\d\d:\d\d(:\d\d)?$")))
+        return _all_match(values, r"^\d\d:\d\d(:\d\d)?$")
     try:
         values.cast(kind)
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _all_match(values: Any, pattern: str) -> bool:
+    """Whether all values, and at least one, match a pattern."""
+    return pc.all(pc.match_substring_regex(values, pattern)).as_py() is True
 
 
 def _is_number(text: str) -> bool:
