@@ -28,7 +28,7 @@ def client() -> Iterator[Client]:
     """Of two processes, that stay while the module's tests run."""
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, scheduler_port=0,
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", scheduler_port=0,
             memory_limit=None, silence_logs=50,
         ) as cluster,
         Client(cluster) as client,

@@ -18,7 +18,7 @@ from tests.helpers.scripts import loaded
 FOLDER = Path(__file__).parents[2] / "examples"
 SCRIPTS = (
     "regression", "imbalanced", "overfitting", "early_stopping", "search", "resume",
-    "keras_and_pytorch", "monte_carlo",
+    "keras_and_pytorch", "monte_carlo", "cluster",
 )  # fmt: skip
 
 
@@ -183,6 +183,22 @@ def test_a_compiled_walk_goes_further(tmp_path: Path) -> None:
     assert fast > 5 * slow
     assert near < far
     assert near < 0.05
+
+
+@pytest.mark.full
+@needs_compiler
+def test_workers_train_as_one_process_does(tmp_path: Path) -> None:
+    text = printed("cluster", tmp_path)
+    accuracies = [
+        numbers_of(text, f"{which}: test accuracy")[0]
+        for which in ("one process", "one worker", "two workers")
+    ]
+    assert min(accuracies) > 96.5
+    assert max(accuracies) - min(accuracies) < 0.6
+    for which in ("GridSearchCV", "client.map"):
+        rate, accuracy = numbers_of(text, f"{which}: best learning rate")
+        assert 0.0003 <= rate <= 0.03
+        assert accuracy > 90
 
 
 @pytest.mark.full
