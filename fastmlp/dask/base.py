@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from distributed import Client, get_client
 
@@ -49,11 +49,12 @@ _FITTED = (
 class DaskMLP(SklearnProtocol, Settings):
     """Base of the estimators over partitions."""
 
-    sync_every: int | str = field(default="auto", kw_only=True)
+    sync_every: int | Literal["auto"] = field(default="auto", kw_only=True)
     client: Client | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        vars(self).update(_trainer=None, _is_fitting=False)
+        self._trainer: Trainer | None = None
+        self._is_fitting = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         _check(name, value)
@@ -143,7 +144,7 @@ class DaskMLP(SklearnProtocol, Settings):
         chosen = choices(self)
         _check_effects(chosen)
         client = self._connected()
-        before = self._trainer and self._trainer.model_
+        before = None if self._trainer is None else self._trainer.model_
         known = before if self.warm_start else None
         if known is not None:
             check_continues(known, chosen)

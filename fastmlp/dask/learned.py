@@ -15,7 +15,7 @@ from ..network.encoding import Encoding
 from ..outputs import Targets
 from ..settings import FitSettings
 from ..streams import Survey, joined, part_survey
-from ..streams.survey import check_held_out
+from ..streams.survey import check_held_out, training_rows
 from .partitions import Partition, places, runs
 from .placed import Shard
 from .waiting import gathered
@@ -39,7 +39,7 @@ def survey_of(client: Client, parts: Sequence[Partition], fraction: float) -> Su
     while len(found) > 1:
         groups = [found[start : start + _JOINED] for start in range(0, len(found), _JOINED)]
         found = [client.submit(joined, group, pure=False) for group in groups]
-    (survey,) = gathered(client, found)
+    survey: Survey = gathered(client, found)[0]
     check_held_out(survey, fraction)
     return survey
 
@@ -50,7 +50,7 @@ def shards_of(
 ) -> list[Shard]:  # fmt: skip
     """Encode the training rows of neighbouring partitions, a shard for each worker; ``factors``
     are the weights of the classes."""
-    kept = [survey.training_rows(number, part.rows) for number, part in enumerate(parts)]
+    kept = [training_rows(survey.flags[number], part.rows) for number, part in enumerate(parts)]
     chosen = runs([len(rows) for rows in kept], len(workers))
     addresses = places(parts, chosen, workers)
     settings = replace(data.settings, callbacks=(), metrics=None, schedule=None)
@@ -63,7 +63,7 @@ def shards_of(
     ]  # fmt: skip
     totals = gathered(client, client.map(_total, shards, pure=False))
     found = zip(shards, totals, addresses, strict=True)
-    return [Shard(shard, *total, address) for shard, total, address in found if total[0]]
+    return [Shard(shard, rows, weight, address) for shard, (rows, weight), address in found if rows]
 
 
 def _encoded(

@@ -90,9 +90,9 @@ def _check_matched(X: Any, other: Any, name: str) -> None:
         )
 
 
-def _chunks(value: Any) -> tuple[int, ...] | None:
+def _chunks(value: Any) -> tuple[Any, ...] | None:
     """Rows of each partition, if known."""
-    rows = value.chunks[0] if isinstance(value, da.Array) else (math.nan,)
+    rows = tuple(value.chunks[0]) if isinstance(value, da.Array) else (math.nan,)
     return None if any(map(math.isnan, rows)) else rows
 
 
@@ -130,8 +130,8 @@ def on_workers(client: Client, parts: Sequence[Any], workers: Sequence[str]) -> 
     sizes = gathered(client, client.map(_size, futures, range(len(futures)), pure=False))
     holders = client.who_has(futures)
     found = [
-        Partition(future, *size, next(iter(holders[future.key]), ""))
-        for future, size in zip(futures, sizes, strict=True)
+        Partition(future, rows, weighted, next(iter(holders[future.key]), ""))
+        for future, (rows, weighted) in zip(futures, sizes, strict=True)
     ]
     if not any(part.rows for part in found):
         raise ValueError("X must have at least one row; got empty partitions only")

@@ -1,6 +1,5 @@
 """Predictions of the partitions of Dask's collections, which stay lazy."""
 
-from functools import partial
 from typing import Any
 
 import dask.array as da
@@ -29,33 +28,28 @@ def lazy(trainer: Trainer, X: Any, method: str) -> Any:
     X, wanted = check_collection(X, "X", (2,)), trainer.n_features_in_
     if X.shape[1] != wanted:
         raise ValueError(f"X must have {wanted} features; got {X.shape[1]}")
-    empty = _of_no_rows(trainer.model_, method)
+    row = _of_one_row(trainer.model_, method)
     model = delayed(predictor(trainer.model_), traverse=False)
     if isinstance(X, da.Array):
-        chunks = (X.chunks[0], *((n,) for n in empty.shape[1:]))
-        drops = {} if empty.ndim == 2 else {"drop_axis": 1}
+        chunks = (X.chunks[0], *((n,) for n in row.shape[1:]))
+        drops = {} if row.ndim == 2 else {"drop_axis": 1}
         return da.map_blocks(
-            _predicted, X, model, method=method, empty=empty, meta=empty, chunks=chunks, **drops
+            _of_rows, X, model, method=method, meta=row[:0], empty=row[:0], chunks=chunks, **drops
         )
-    columns = None if empty.ndim == 1 else _columns(trainer, method, empty.shape[1])
-    as_pandas = partial(pd.Series) if columns is None else partial(pd.DataFrame, columns=columns)
-    meta = as_pandas(empty, index=make_meta(X).index[:0])
-    return X.map_partitions(_frame, model, method, empty, as_pandas, meta=meta)
+    columns = np.arange(row.shape[-1]) if method == "predict" else trainer.classes_
+    meta = pd.Series(row) if row.ndim == 1 else pd.DataFrame(row, columns=columns)
+    meta = meta.iloc[:0].set_axis(make_meta(X).index[:0])
+    return X.map_partitions(_of_frame, model, method, meta, meta=meta)
 
 
-def _columns(trainer: Trainer, method: str, count: int) -> Any:
-    """Labels of the columns of a result: the classes, or 0, 1, ..."""
-    return np.arange(count) if method == "predict" else trainer.classes_
-
-
-def _of_no_rows(model: Model, method: str) -> Array:
-    """The result for no rows, of the dtype and the columns of any result."""
+def _of_one_row(model: Model, method: str) -> Array:
+    """The result for some row, of the dtype and the columns of any result."""
     outputs = model.encoding.outputs
     decode = {
         "predict": outputs.predictions, "predict_proba": outputs.probabilities,
         "decision_function": outputs.decisions,
     }[method]  # fmt: skip
-    return np.asarray(decode(np.zeros((1, outputs.count), model.network.dtype))[:0])
+    return np.asarray(decode(np.zeros((1, outputs.count), model.network.dtype)))
 
 
 def predictor(model: Model) -> Trainer:
@@ -65,10 +59,15 @@ def predictor(model: Model) -> Trainer:
     return trainer
 
 
-def _predicted(X: Any, model: Trainer, method: str, empty: Array) -> Array:
+def _of_rows(X: Array, model: Trainer, method: str, empty: Array) -> Array:
     result: Array = getattr(model, method)(X) if len(X) else empty
     return result
 
 
-def _frame(X: Any, model: Trainer, method: str, empty: Array, as_pandas: Any) -> Any:
-    return as_pandas(_predicted(X, model, method, empty), index=X.index)
+def _of_frame(X: Any, model: Trainer, method: str, empty: Any) -> Any:
+    if len(X) == 0:
+        return empty
+    values = getattr(model, method)(X)
+    if empty.ndim == 1:
+        return pd.Series(values, index=X.index, dtype=empty.dtype)
+    return pd.DataFrame(values, index=X.index, columns=empty.columns)

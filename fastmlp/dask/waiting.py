@@ -53,7 +53,8 @@ def gathered(
     with clear_errors(client):
         while True:
             try:
-                wait(futures, timeout=_TICK)
+                with client.as_current():  # it may not be the default one
+                    wait(futures, timeout=_TICK)
                 gather = partial(client.gather, futures, asynchronous=True)
                 results: list[Any] = client.sync(gather, callback_timeout=_TRANSFER)
                 return results
