@@ -75,7 +75,7 @@ class Trainer(Saved):
         Weights of classes, by default 1; "balanced" gives all classes the same total weight over
         the training rows. They multiply ``sample_weight`` in ``loss`` and ``val_loss``, not in
         metrics and ``evaluate``. A class that Y lacks is a warning, a misspelt one an error.
-        Streams and ``partial_fit`` need a mapping.
+        ``partial_fit`` and chunks of ``fit_stream`` need a mapping.
     label_smoothing : float, default 0.0
         Fraction of each label spread evenly over all classes, in the cross-entropy losses.
     optimizer : str or object of ``fastmlp.optimizers``, default "adam"
@@ -242,7 +242,7 @@ class Trainer(Saved):
     * ``learning_rate`` is the optimizer's default where that is higher.
     * 0.15 of the rows are held out for any early stopping that monitors validation data, unless
       those are given.
-    * Updates are converted to 10 to 400 epochs. A stream gets 10 epochs, no held-out rows and no
+    * Updates are converted to 10 to 400 epochs. Chunks get 10 epochs, no held-out rows and no
       "one_cycle"; without ``validation_data``, no early stopping either.
     * ``batch_size`` is the power of 2 from 16 to 128 nearest to a twentieth of the training rows.
 
@@ -491,9 +491,11 @@ class Trainer(Saved):
             if are_chunks(chunks, target=target, features=features, sample_weight=sample_weight):
                 self._fit_chunks(chunks, classes, validation_data, began)
             else:
-                groups = open_groups(
-                    chunks, target, features, sample_weight, shuffle=bool(self.shuffle)
-                )
+                groups = chunks
+                if not hasattr(chunks, "sizes"):
+                    groups = open_groups(
+                        chunks, target, features, sample_weight, shuffle=bool(self.shuffle)
+                    )
                 self._fit_groups(groups, classes, validation_data, began)
 
         self._exclusively(work)

@@ -117,18 +117,6 @@ trainer.predict(X[:1].astype(trainer.dtype))
     assert len(kernels) > 10
 
 
-@pytest.mark.full
-def test_after_a_warmup_for_any_data_nothing_is_compiled(tmp_path: Path) -> None:
-    code = """
-trainer = Trainer(40, epochs=1, loss="softmax_cross_entropy")
-fastmlp.warmup(trainer, n_features=20, n_classes=3, any_data=True)
-print("ready")
-"""
-    kernels = kernels_of(code + ANY_DATA, tmp_path)
-    assert kernels[-1] == "ready"
-    assert {"readers_copy_uint8", "zeros_scan", "readers_copy_bins"} <= set(kernels)
-
-
 IN_BACKGROUND = """
 import os, sys, threading, time
 import numpy as np

@@ -1,14 +1,18 @@
 """``fastmlp evaluate``: scores of a model on the rows of a file."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from ..data.targets import Samples
 from ..load import load
 from ..settings import check_setting
+from ..trainer import Trainer
 from .parser import Commands, add_command, value
 from .pieces import Labelled, Pieces
 from .reading import LARGE, size_of
+from .rows import Array
 from .say import no_warnings, say
 from .scoring import constant, members, per_class, score_table
 
@@ -54,7 +58,8 @@ def run(given: dict[str, Any]) -> None:
     rows = Labelled(Pieces(given["data"], first, (), given.get("array")), target, weights)
     # A large file is read again for each model.
     parts = rows if size_of(given["data"]) > LARGE else list(rows)
-    y, w = rows.targets()
+    y, w, predicted = _gathered(model, parts)
+    _check(first, y, w, target)
     say("read", f"{given['data']}: {len(y):,} rows{rows.left_out()}; target {target}")
     name, best = constant(first, y, w)
     with no_warnings():
@@ -62,5 +67,20 @@ def run(given: dict[str, Any]) -> None:
     print(text)
     outputs = first.model_.encoding.outputs
     if outputs.kind in ("classes", "pair") and len(outputs.labels) <= _FEW:
-        predicted = np.concatenate([model.predict(X) for X, _, _ in parts])
         print("\n" + per_class(outputs.labels.tolist(), y, predicted))
+
+
+def _gathered(model: Any, parts: Iterable[Samples]) -> tuple[Array, Array | None, Array]:
+    """Targets, weights and predictions of all rows."""
+    y, weights, predicted = zip(*((y, w, model.predict(X)) for X, y, w in parts), strict=True)
+    w = None if weights[0] is None else np.concatenate(weights)
+    return np.concatenate(y), w, np.concatenate(predicted)
+
+
+def _check(trainer: Trainer, y: Array, weights: Array | None, name: str) -> None:
+    """Raise a ValueError that names the column if targets are not those of the model."""
+    model = trainer.model_
+    try:
+        model.encoding.targets(y, len(y), weights, model.network.dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"column {name!r} does not fit the model: {error}") from None

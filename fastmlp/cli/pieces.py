@@ -42,21 +42,22 @@ class Pieces:
         return self._of_tables()
 
     def _of_tables(self) -> Iterator[tuple[Any, dict[str, Any]]]:
-        import pyarrow.dataset
+        from ..streams.columns import convert, needed, select
+        from ..streams.opened import open_scan
 
-        from ..streams.columns import convert, select
-
+        scan = open_scan(self.path, _expected(self.trainer))
+        given = scan.schema.names
+        check_columns(self.others, given, self.path)
         names = getattr(self.trainer, "feature_names_in_", None)
-        dataset = pyarrow.dataset.dataset(self.path, format=self.path.rpartition(".")[2])
-        check_columns(self.others, dataset.schema.names, self.path)
-        for batch in dataset.to_batches(batch_size=_ROWS):
-            table = pyarrow.Table.from_batches([batch])
-            own = {name: table[name] for name in self.others}
-            if names is None:
-                X, _ = convert(table.drop_columns(list(own)))
-            else:
-                X = select(table, names)
-            yield X, own
+        if names is None:
+            own = [name for name in given if name not in self.others]
+        else:
+            names = names.tolist()
+            select(scan.schema.empty_table(), names)  # an error names columns that are missing
+            own = needed(given, names)
+        for table in scan.batches(list(dict.fromkeys([*own, *self.others]))):
+            X = convert(table.select(own))[0] if names is None else select(table, names)
+            yield X, {name: table[name] for name in self.others}
 
     def _of_arrays(self) -> Iterator[tuple[Any, dict[str, Any]]]:
         arrays = read_arrays(self.path)
@@ -90,6 +91,18 @@ class Pieces:
         return arrays[fitting[0]]
 
 
+def _expected(trainer: Trainer) -> Any:
+    """What a trainer expects of the columns of a file, if it knows their names."""
+    from ..streams.csv_files import Expected
+
+    names = getattr(trainer, "feature_names_in_", None)
+    if names is None:
+        return None
+    categories = trainer.model_.encoding.inputs.columns.categories
+    text = [names[j] for j, keys in categories.items() if any(isinstance(k, str) for k in keys)]
+    return Expected(names.tolist(), text)
+
+
 class Labelled:
     """Pieces of rows with targets, and weights if there are some; rows without target are left out.
 
@@ -106,27 +119,20 @@ class Labelled:
         self._missing = 0
 
     def __iter__(self) -> Iterator[Samples]:
-        """Yield features, targets and weights, not of pieces without targets."""
-        self._missing = 0
+        """Yield features, targets and weights; raise a ValueError if no row has a target."""
+        self._missing = n_rows = 0
         for X, others in self._pieces:
             rows = np.flatnonzero(~missing(others[self._target]))
             self._missing += len(X) - len(rows)
+            n_rows += len(rows)
             if len(rows):
                 y, weights = (
                     None if name is None else values(taken(others[name], rows), name)
                     for name in (self._target, self._weights)
                 )
                 yield taken(X, rows), y, weights
-
-    def targets(self) -> tuple[Array, Array | None]:
-        """All targets and weights; raises a ValueError if there are none."""
-        y, weights = [], []
-        for _, targets, w in self:
-            y.append(targets)
-            weights.append(w)
-        if not y:
+        if n_rows == 0:
             raise ValueError(f"{self._pieces.path} has no rows with a value of {self._target!r}")
-        return np.concatenate(y), None if self._weights is None else np.concatenate(weights)
 
     def left_out(self) -> str:
         """What is said of the rows without a target, after they were read."""

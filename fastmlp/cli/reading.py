@@ -23,17 +23,9 @@ def size_of(path: str) -> int:
     return os.stat(path).st_size
 
 
-def read_table(path: str) -> Any:
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    if path.endswith(".csv"):
-        return pyarrow.csv.read_csv(path)
-    return pyarrow.parquet.read_table(path)
-
-
-def read_rows(path: str, target: str, weights: str | None) -> Rows:
-    """Read the rows that have a target; features are all other columns, as they are in the file.
+def read_rows(path: str, target: str, weights: str | None, like: Any = None) -> Rows:
+    """Read the rows that have a target; features are all other columns, as they are in the file,
+    or the converted columns of the table ``like``.
 
     Raises
     ------
@@ -43,7 +35,16 @@ def read_rows(path: str, target: str, weights: str | None) -> Rows:
     size_of(path)
     if path.endswith(ARRAYS):
         return _of_arrays(read_arrays(path), path, target, weights)
-    table = read_table(path)
+    from ..streams.arrow import pa
+    from ..streams.columns import select
+    from ..streams.csv_files import Expected
+    from ..streams.opened import read_table
+
+    expected = None
+    if like is not None:
+        text = [field.name for field in like.schema if pa.types.is_dictionary(field.type)]
+        expected = Expected(like.column_names, text)
+    table = read_table(path, expected=expected)
     say("read", f"{path}: {table.num_rows:,} rows, {table.num_columns} columns")
     others = [name for name in (target, weights) if name is not None]
     check_columns(others, table.column_names, path)
@@ -55,7 +56,8 @@ def read_rows(path: str, target: str, weights: str | None) -> Rows:
         table = table.take(np.flatnonzero(~gaps))
     y, w = (None if name is None else values(table[name], name) for name in (target, weights))
     assert y is not None
-    return Rows(table.drop_columns(others), y, w)
+    X = table.drop_columns(others) if like is None else select(table, like.column_names)
+    return Rows(X, y, w)
 
 
 def with_features(rows: Rows, drop: Sequence[str], keep: Sequence[str]) -> Rows:
@@ -81,18 +83,9 @@ def with_features(rows: Rows, drop: Sequence[str], keep: Sequence[str]) -> Rows:
     if not kept:
         raise ValueError("there are no columns to learn from")
     X, notes = convert(table.select(kept))
-    say("features", _counted(X))
-    say_lines("", [*notes, *_gaps(X)])
+    say("features", counted(X))
+    say_lines("", [*notes, *gaps(X)])
     return rows._replace(X=X)
-
-
-def like(rows: Rows, known: Rows) -> Rows:
-    """The rows with the columns of others that were converted."""
-    if isinstance(rows.X, np.ndarray):
-        return rows
-    from ..streams.columns import select
-
-    return rows._replace(X=select(rows.X, known.X.column_names))
 
 
 def read_arrays(path: str) -> dict[str, Array]:
@@ -116,7 +109,7 @@ def _of_arrays(arrays: dict[str, Array], path: str, target: str, weights: str | 
     return Rows(X.reshape(len(X), -1), y, w)
 
 
-def _counted(X: Any) -> str:
+def counted(X: Any) -> str:
     """How many columns there are of each kind."""
     from ..streams.arrow import pa
 
@@ -124,7 +117,7 @@ def _counted(X: Any) -> str:
     return f"{X.num_columns - n_categories} of numbers, {n_categories} of categories"
 
 
-def _gaps(X: Any) -> list[str]:
+def gaps(X: Any) -> list[str]:
     """What is said of columns with gaps."""
     from ..streams.arrow import pa
 

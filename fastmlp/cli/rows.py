@@ -104,7 +104,7 @@ def useful(table: Any, kept: Sequence[str], *, whole: bool) -> tuple[list[str], 
 
 def _left_out(table: Any, *, whole: bool) -> Iterator[tuple[str, str, int]]:
     """For each column its name, a reason to leave it out, if any, and its number of categories."""
-    from ..streams.arrow import pa, pc
+    from ..streams.arrow import pa
     from ..streams.columns import is_text
 
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -114,7 +114,7 @@ def _left_out(table: Any, *, whole: bool) -> Iterator[tuple[str, str, int]]:
             yield name, "", 0  # perhaps decimals; an error elsewhere otherwise
             continue
         is_constant = whole and _is_constant(column)
-        count = pc.count_distinct(column).as_py() if is_category else 0
+        count = _n_categories(column) if is_category else 0
         reason = ""
         if whole and n_rows == 0:
             reason = "empty"
@@ -125,6 +125,15 @@ def _left_out(table: Any, *, whole: bool) -> Iterator[tuple[str, str, int]]:
         elif whole and pa.types.is_integer(kind) and _is_running(column):
             reason = "the number of the row"
         yield name, reason, count
+
+
+def _n_categories(column: Any) -> int:
+    """How many different values a column of text or categories has."""
+    from ..streams.arrow import pa, pc
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return int(pc.count_distinct(column).as_py())
 
 
 def _is_constant(column: Any) -> bool:

@@ -84,6 +84,11 @@ def _text(value: Any) -> str:
     )
 
 
+def short(number: float) -> str:
+    """Four decimals, or four digits of a large number."""
+    return f"{number:.4f}" if abs(number) < 10 else f"{number:.4g}"
+
+
 def shows_bar() -> bool:
     """Whether a trainer shows a bar: in a terminal, with tqdm."""
     return sys.stdout.isatty() and find_spec("tqdm") is not None
@@ -93,7 +98,7 @@ def print_epoch(trainer: Trainer, epoch: int, logs: dict[str, float]) -> None:
     """A callback that prints a line for epochs 1, 2, 5, 10, 20, 50, ..."""
     number = epoch + 1
     if str(number).strip("0") in ("1", "2", "5"):
-        values = [f"{name} {logs[name]:.4f}" for name in logs if name not in _NOT_SHOWN]
+        values = [f"{name} {short(logs[name])}" for name in logs if name not in _NOT_SHOWN]
         say("", f"epoch {number:>3}   {'   '.join(values)}")
 
 

@@ -9,9 +9,10 @@ from ..data import choose_split, read_targets, some, split_rows
 from ..data.targets import Samples
 from ..settings import check_setting
 from ..trainer import Trainer
-from .reading import like, read_rows, with_features
+from .reading import ARRAYS, LARGE, read_rows, size_of, with_features
 from .rows import Array, Rows
 from .say import say
+from .streamed import open_streamed
 from .targets import described, loss_of
 
 
@@ -79,6 +80,9 @@ def open_source(given: dict[str, Any], settings: dict[str, Any], share: float) -
     share : float
         Fraction of the rows to hold out, if no file with rows for the score is given.
     """
+    path = given["data"]
+    if size_of(path) > LARGE and not path.endswith(ARRAYS):
+        return open_streamed(given, settings, share)
     return _in_memory(given, settings, share)
 
 
@@ -90,7 +94,8 @@ def _in_memory(given: dict[str, Any], settings: dict[str, Any], share: float) ->
     rows = with_features(rows, given.get("drop", ()), given.get("keep", ()))
     if "test" in given:
         train, how = rows, f"those of {given['test']}"
-        held_out: Rows | None = like(read_rows(given["test"], target, weights), rows)
+        like = None if isinstance(rows.X, np.ndarray) else rows.X
+        held_out: Rows | None = read_rows(given["test"], target, weights, like)
     else:
         train, held_out, how = _split(rows, settings, share, loss)
     if held_out is not None:

@@ -15,7 +15,7 @@ from ..network.encoding import Encoding
 from ..outputs import Targets
 from ..settings import FitSettings
 from ..streams import Survey, joined, part_survey
-from ..streams.survey import check_held_out
+from ..streams.survey import check_held_out, training_rows
 from .partitions import Partition, places, runs
 from .placed import Shard
 from .waiting import gathered
@@ -50,7 +50,7 @@ def shards_of(
 ) -> list[Shard]:  # fmt: skip
     """Encode the training rows of neighbouring partitions, a shard for each worker; ``factors``
     are the weights of the classes."""
-    kept = [survey.training_rows(number, part.rows) for number, part in enumerate(parts)]
+    kept = [training_rows(survey.flags[number], part.rows) for number, part in enumerate(parts)]
     chosen = runs([len(rows) for rows in kept], len(workers))
     addresses = places(parts, chosen, workers)
     settings = replace(data.settings, callbacks=(), metrics=None, schedule=None)

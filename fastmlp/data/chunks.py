@@ -53,7 +53,7 @@ def are_chunks(chunks: Any, **columns: Any) -> bool:
         If names of ``columns`` are given beside chunks.
     """
     is_whole = isinstance(chunks, str | PathLike) or any(
-        hasattr(chunks, name) for name in ("shape", "schema", "collect_schema")
+        hasattr(chunks, name) for name in ("shape", "schema", "collect_schema", "sizes")
     )
     if is_whole and not callable(chunks):
         return False

@@ -38,7 +38,7 @@ def stream_data(
     fraction = 0.0 if validated else settings.validation_fraction
     found = survey(groups, fraction)
     data, factors, trained = learned(found, settings, known, validation_data, classes)
-    windows = Windows(groups, found, data, trained, factors)
+    windows = Windows(groups, found.flags, data, trained, factors)
     if windows.count > 1:
         return data.without_rows(), windows
     return replace(windows.in_order(), mean_weight=None), None

@@ -1,7 +1,7 @@
 """Rows of a stream in windows: random groups, encoded, whose rows are shuffled together."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
@@ -11,7 +11,8 @@ from ..data import Array, Numbers
 from ..member import check_interrupt
 from ..network.packed_network import Network
 from ..outputs import MeanWeight, Targets
-from ..streams import RowGroups, Survey, Total
+from ..streams import RowGroups, Total
+from ..streams.survey import training_rows
 from .ahead import Ahead
 from .dataset import FitData, encoded_part
 from .diagnostics import Seen
@@ -36,7 +37,8 @@ class Windows:
     Parameters
     ----------
     groups : RowGroups
-    found : Survey
+    flags : mapping
+        Of the survey: which rows of a group are not trained on.
     data : FitData
         The encoding, the settings, and the sample of the rows, which tells their size.
     trained : Total
@@ -55,11 +57,11 @@ class Windows:
     can_start_again = True
 
     def __init__(
-        self, groups: RowGroups, found: Survey, data: FitData, trained: Total,
+        self, groups: RowGroups, flags: Mapping[int, Array], data: FitData, trained: Total,
         factors: Numbers | None,
     ) -> None:  # fmt: skip
         settings = data.settings
-        self._groups, self._found, self._factors = groups, found, factors
+        self._groups, self._flags, self._factors = groups, flags, factors
         self._data = replace(data.without_rows(), mean_weight=trained.weight / trained.rows)
         self._numbers = [k for k, size in enumerate(groups.sizes) if size]
         self._seed = secrets.randbits(64) if settings.seed is None else settings.seed
@@ -153,7 +155,7 @@ class Windows:
         check_interrupt()
         if self._ahead is not None and self._ahead.is_ending:
             raise _EndedError
-        train = self._found.training_rows(number, self._groups.sizes[number])
+        train = training_rows(self._flags[number], self._groups.sizes[number])
         if len(train) == 0:
             return self._data.X, train, self._data.targets
         samples = self._groups.read(number)

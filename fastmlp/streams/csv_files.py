@@ -1,7 +1,6 @@
 """Rows of CSV files, with types of columns that suit all rows, or those that a model expects."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ import pyarrow.csv
 from ..data.messages import some
 from .arrow import pa, pc
 from .columns import is_text, needed
-from .scans import Scan, reading
+from .scans import Scan, checked, reading
 
 T = TypeVar("T")
 
@@ -71,7 +70,7 @@ class CsvScan:
         self._delimiter = max(_DELIMITERS, key=unquoted.count)
         with reading(path):
             opened = self._open()
-            self._check_names(opened.schema.names)
+            self._check_names(checked(opened.schema, path).names)
             if self._delimiter == ";" and _has_decimal_commas(opened):
                 self._decimal_point = ","
                 opened = self._open()
@@ -98,7 +97,7 @@ class CsvScan:
                     yield pa.Table.from_batches([batch])
         except ValueError as error:
             if found := _WRONG_VALUE.search(str(error)):
-                name = columns[int(found[1])]
+                name = list(self._types)[int(found[1])]
                 wanted = "hold dates" if pa.types.is_temporal(self._types[name]) else "hold numbers"
                 raise WrongTypeError(
                     f"{self._path}: column {name!r} must {wanted}; got {found[2]!r}"
@@ -130,8 +129,6 @@ class CsvScan:
         )  # fmt: skip
 
     def _check_names(self, names: list[str]) -> None:
-        if twice := [name for name, count in Counter(names).items() if count > 1]:
-            raise ValueError(f"{self._path} has several columns named {some(twice)}")
         if names != list(map(str, range(len(names)))) and all(map(_is_number, names)):
             raise ValueError(
                 f"{self._path} must name its columns in the first line; got {some(names)}"
@@ -154,7 +151,7 @@ def _has_decimal_commas(opened: Any) -> bool:
     first = opened.read_next_batch()
     numbers = r"^\s*[+-]?\d+,\d+\s*$"
     text = [column for column in first.columns if is_text(column.type)]
-    return any(bool(pc.all(pc.match_substring_regex(column, numbers))) for column in text)
+    return any(_all_match(column, numbers) for column in text)
 
 
 def _type(field: Any, expected: Expected | None) -> Any:
@@ -174,11 +171,20 @@ def _type(field: Any, expected: Expected | None) -> Any:
 
 
 def _fits(values: Any, kind: Any) -> bool:
+    if values.null_count == len(values) or kind == pa.null():
+        return bool(values.null_count == len(values))
+    if kind == pa.time32("s"):  # which pyarrow cannot cast text to
+        return _all_match(values, r"^\d\d:\d\d(:\d\d)?$")
     try:
         values.cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except pa.ArrowInvalid:
         return False
-    return kind != pa.null() or values.null_count == len(values)
+    return True
+
+
+def _all_match(values: Any, pattern: str) -> bool:
+    """Whether all values, and at least one, match a pattern."""
+    return pc.all(pc.match_substring_regex(values, pattern)).as_py() is True
 
 
 def _is_number(text: str) -> bool:

@@ -6,15 +6,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..data.messages import some
 from ..data.pandas_polars_arrow import column_values
 from ..data.targets import Samples
-from ..did_you_mean import did_you_mean
 from .arrow import pa
 from .columns import convert
 from .copies import Copy
 from .csv_files import with_types
-from .opened import open_scan, table_columns
+from .opened import check_columns, open_scan, table_columns
 from .parquet import ParquetScan
 from .scans import Scan
 
@@ -86,22 +84,22 @@ def _stacked(columns: list[Any]) -> Any:
 
 
 def open_files(
-    source: Any, target: str | Sequence[str], features: Sequence[str] | None,
+    source: Any, targets: Sequence[str], features: Sequence[str] | None,
     weights: str | None, *, shuffle: bool,
 ) -> FileGroups:  # fmt: skip
     """Open files, a dataset or a lazy frame as groups; see ``open_groups``."""
     scan = open_scan(source)
-    groups = with_types(scan, lambda: _groups(scan, target, features, weights, shuffle))
+    groups = with_types(scan, lambda: _groups(scan, targets, features, weights, shuffle))
     if not groups.sizes:
         raise ValueError(f"{source} has no rows")
     return groups
 
 
 def _groups(
-    scan: Scan, target: str | Sequence[str], features: Sequence[str] | None, weights: str | None,
+    scan: Scan, targets: Sequence[str], features: Sequence[str] | None, weights: str | None,
     shuffle: bool,
 ) -> FileGroups:  # fmt: skip
-    roles = choose_columns(scan.schema, target, features, weights)
+    roles = choose_columns(scan.schema, targets, features, weights)
     schema = pa.schema([scan.schema.field(name) for name in roles.all])
     convert(schema.empty_table().select(roles.features))  # refuses types before any row is read
     rows = _GROUP_BYTES // (4 * len(roles.features))
@@ -115,7 +113,7 @@ def _groups(
 
 
 def choose_columns(
-    schema: Any, target: str | Sequence[str], features: Sequence[str] | None, weights: str | None
+    schema: Any, targets: Sequence[str], features: Sequence[str] | None, weights: str | None
 ) -> Roles:
     """Check names of columns; the features are by default all others.
 
@@ -126,19 +124,16 @@ def choose_columns(
     ValueError
         For unknown columns, a target or weights among the features, or no features.
     """
-    targets = [target] if isinstance(target, str) else list(target)
-    taken = targets if weights is None else [*targets, weights]
+    taken = [*targets] if weights is None else [*targets, weights]
     if features is None:
         features = [name for name in table_columns(schema) if name not in taken]
     for what, names in (("target", targets), ("sample_weight", taken), ("features", features)):
-        if unknown := [name for name in names if name not in schema.names]:
-            hint = did_you_mean(unknown[0], schema.names)
-            raise ValueError(f"{what}: no column {unknown[0]!r}; got {some(schema.names)}{hint}")
+        check_columns(what, names, schema)
     if both := set(features).intersection(taken):
         raise ValueError(f"features hold {both.pop()!r}, which is a target or the weights")
     if not features or not targets:
         raise ValueError("there must be a target and a feature at least")
-    return Roles(list(features), targets, weights)
+    return Roles(list(features), list(targets), weights)
 
 
 class _RowGroups:

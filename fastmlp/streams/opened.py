@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..data.messages import some
+from ..did_you_mean import did_you_mean
+from .array_files import ENDINGS as ARRAYS
 from .arrow import pa
 from .csv_files import CsvScan, Expected, with_types
 from .parquet import ENDINGS as PARQUET
@@ -60,7 +63,7 @@ def read_table(
     scan = open_scan(source, expected)
 
     def read() -> Any:
-        names = table_columns(scan.schema) if columns is None else columns
+        names = _chosen(scan, columns)
         schema = pa.schema([scan.schema.field(name) for name in names])
         return pa.concat_tables([schema.empty_table(), *scan.batches(names)])
 
@@ -76,13 +79,27 @@ def read_batches(
     """Yield the rows of a source in their order, as tables of a few thousand rows; arguments and
     errors as for :func:`read_table`."""
     scan = open_scan(source, expected)
-    return scan.batches(table_columns(scan.schema) if columns is None else columns)
+    return scan.batches(_chosen(scan, columns))
 
 
 def table_columns(schema: Any) -> list[str]:
     """Names of the columns, without an index that pandas has written."""
     index = (schema.pandas_metadata or {}).get("index_columns", [])
     return [name for name in schema.names if name not in index]
+
+
+def check_columns(what: str, names: Sequence[str], schema: Any) -> None:
+    """Raise a ValueError for names that a schema lacks."""
+    if unknown := [name for name in names if name not in schema.names]:
+        hint = did_you_mean(unknown[0], schema.names)
+        raise ValueError(f"{what}: no column {unknown[0]!r}; got {some(schema.names)}{hint}")
+
+
+def _chosen(scan: Scan, columns: Sequence[str] | None) -> Sequence[str]:
+    if columns is None:
+        return table_columns(scan.schema)
+    check_columns("columns", columns, scan.schema)
+    return columns
 
 
 def _file(path: str, expected: Expected | None) -> Scan:
@@ -99,7 +116,7 @@ def _file(path: str, expected: Expected | None) -> Scan:
         return ParquetScan([ParquetFile(path)])
     if ending in _ARROW:
         return ArrowScan(path)
-    if ending in (".npy", ".npz"):
+    if ending in ARRAYS:
         raise ValueError(f"{path} holds arrays: load them by np.load")
     known = ", ".join((*_CSV, *PARQUET, *_ARROW))
     raise ValueError(f"{path} must end in one of {known}, or be a folder of Parquet files")

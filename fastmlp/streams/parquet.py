@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from ..data.messages import some
 from .arrow import pa
-from .scans import BATCH_ROWS, reading
+from .scans import BATCH_ROWS, checked, reading
 
 _BUFFER_BYTES = 1 << 16
 ENDINGS = ".parquet", ".pq"
@@ -58,7 +58,7 @@ class ParquetScan:
                 opened.append(file.open())
         self.metadata = [one.metadata for one in opened]
         schemas = [
-            _with_folders(one.schema_arrow, file.folders)
+            checked(_with_folders(one.schema_arrow, file.folders), file.path)
             for one, file in zip(opened, files, strict=True)
         ]
         self.schema = _common(schemas, [file.path for file in files]) if schema is None else schema

@@ -1,10 +1,12 @@
 """Rows of files and other sources in their order, in batches."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from ..data.messages import some
 from .arrow import pa
 
 BATCH_ROWS = 8192
@@ -31,13 +33,22 @@ def reading(path: str) -> Iterator[None]:
         raise ValueError(f"{path} cannot be read: {first}") from error
 
 
+def checked(schema: Any, path: str) -> Any:
+    """Return a schema whose names differ, with types in place of views, for which pyarrow lacks
+    functions."""
+    if twice := [name for name, count in Counter(schema.names).items() if count > 1]:
+        raise ValueError(f"{path} has several columns named {some(twice)}")
+    fields = [field.with_type(_without_view(field.type)) for field in schema]
+    return pa.schema(fields, schema.metadata)
+
+
 class ArrowScan:
     """Rows of an Arrow file, also of the format for streams."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         with reading(path):
-            self.schema = _without_views(self._open().schema)
+            self.schema = checked(self._open().schema, path)
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """Yield tables of some columns."""
@@ -62,7 +73,7 @@ class DatasetScan:
     """Rows of a ``pyarrow.dataset.Dataset``."""
 
     def __init__(self, dataset: Any) -> None:
-        self._dataset, self.schema = dataset, _without_views(dataset.schema)
+        self._dataset, self.schema = dataset, checked(dataset.schema, "the dataset")
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """Yield tables of some columns."""
@@ -103,11 +114,6 @@ def _short(batch: Any, columns: Sequence[str], schema: Any) -> Iterator[Any]:
     table = pa.Table.from_batches([batch]).select(columns).cast(wanted)
     for start in range(0, len(table), BATCH_ROWS):
         yield table.slice(start, BATCH_ROWS)
-
-
-def _without_views(schema: Any) -> Any:
-    """With types in place of views, as Polars writes them, for which pyarrow lacks functions."""
-    return pa.schema([field.with_type(_without_view(field.type)) for field in schema])
 
 
 def _without_view(kind: Any) -> Any:

@@ -35,10 +35,30 @@ def open_groups(
     ImportError
         Without pyarrow.
     """
-    if hasattr(source, "shape"):
-        if features is not None:
-            raise TypeError("features must be None for arrays; choose columns of the array instead")
-        return ArrayGroups(source, target, weights)
-    from .file_groups import open_files
+    if hasattr(source, "shape") and hasattr(source, "dtype"):
+        return _of_arrays(source, target, features, weights)
+    from .file_groups import open_files  # pyarrow is imported here
 
-    return open_files(source, target, features, weights, shuffle=shuffle)
+    names = [target] if isinstance(target, str) else target
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"target must name columns of the file; got {type(target).__name__}")
+    if isinstance(features, str):
+        raise TypeError(f"features must be a sequence of names; got {features!r}")
+    if not isinstance(weights, str | None):
+        raise TypeError(
+            f"sample_weight must name a column of the file; got {type(weights).__name__}"
+        )
+    return open_files(source, names, features, weights, shuffle=shuffle)
+
+
+def _of_arrays(X: Any, Y: Any, features: Any, weights: Any) -> ArrayGroups:
+    if features is not None:
+        raise TypeError("features must be None for an array: choose its columns instead")
+    if X.ndim != 2 or 0 in X.shape:
+        raise ValueError(f"an array of rows must be 2-D and not empty; got shape {X.shape}")
+    for name, values in (("target", Y), ("sample_weight", weights)):
+        if not hasattr(values, "shape") and (name == "target" or values is not None):
+            raise TypeError(f"{name} must be an array, as the rows are; got {values!r:.60}")
+        if values is not None and len(values) != len(X):
+            raise ValueError(f"{name} has {len(values)} rows, but X has {len(X)}")
+    return ArrayGroups(X, Y, weights)

@@ -113,9 +113,10 @@ class Survey:
         """The held-out rows, at most 100,000 and about 32 MB; None if there are none."""
         return self.scored.in_order()[:3] if len(self.scored.Y) else None
 
-    def training_rows(self, number: int, size: int) -> npt.NDArray[np.intp]:
-        """The training rows of a part of ``size`` rows."""
-        return np.flatnonzero(np.unpackbits(self.flags[number], count=size) == 0)
+
+def training_rows(flags: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.intp]:
+    """The training rows of a part of ``size`` rows, by its ``flags`` of a survey."""
+    return np.flatnonzero(np.unpackbits(flags, count=size) == 0)
 
 
 def part_survey(
@@ -143,7 +144,11 @@ def part_survey(
     features = open_features(X, f"{prefix}X")
     targets = read_targets(Y, len(features), weights, prefix, may_be_zero=True)
     rows = np.arange(len(features))[targets.kept]
-    hashes = row_hashes(features, targets)
+    if fraction > 0:
+        hashes = row_hashes(features, targets)
+    else:
+        hashes = np.zeros(len(rows), np.uint64)
+        features.numbers(None, features.categories)  # raises an error for those not finite
     is_held_out = hashes < np.uint64(fraction * 2.0**64)
     train, held_out = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
     keys = np.random.default_rng((_SEED, number)).random(len(features))[rows]

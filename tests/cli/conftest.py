@@ -22,7 +22,7 @@ def write_houses(path: Path) -> None:
     lines = ["row,name,sold,city,size,country,kind,price"]
     for k in range(N_ROWS):
         value = "" if k % 10 == 3 else f"{size[k]:.1f}"
-        town = ("Ulm", "Köln", "Bad ""Orb")[city[k]]
+        town = ("Ulm", "Köln", "Bad Orb")[city[k]]
         kind = "dear" if price[k] > 400_000 else "cheap"
         lines.append(f"{k},house {k},{days[k]},{town},{value},DE,{kind},{price[k]:.2f}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -13,7 +13,6 @@ from fastmlp import Trainer
 from fastmlp.cli import main
 from tests.cli.conftest import N_ROWS, Run
 from tests.helpers.basics import needs_compiler
-from tests.helpers.processes import run as run_process
 
 pytestmark = needs_compiler
 

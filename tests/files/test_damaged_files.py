@@ -3,8 +3,10 @@
 import json
 import random
 import struct
+import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from fastmlp.files import errors
 from tests.helpers.basics import needs_compiler
 from tests.helpers.model_files import JUNK, Parts, at, joined, mutated, parts_of, places
 from tests.helpers.models import X, Y, trainer
-from tests.helpers.processes import run
+from tests.helpers.processes import ROOT
 
 pytestmark = [needs_compiler, pytest.mark.filterwarnings("ignore::UserWarning")]
 
@@ -337,22 +339,54 @@ def test_a_document_that_is_anything(junk: Any, contents: Any, tmp_path: Path) -
 
 # ---------------------------------------------------------------------------------------- memory
 
+# For each file a child, as memory that another one has left would count less.
 PEAK = """
-import sys, fastmlp, safetensors.numpy
+import os, sys, fastmlp, safetensors.numpy
 from pathlib import Path
+
 def high():
     text = Path("/proc/self/status").read_text()
     return int(text.partition("VmHWM:")[2].split()[0]) * 1024
-small, path = sys.argv[1:] if len(sys.argv) > 1 else {paths!r}
-fastmlp.load(small)
-Path("/proc/self/clear_refs").write_text("5")
-before = high()
-try:
-    fastmlp.load(path)
-except fastmlp.ModelFileError:
-    print("refused", end=" ")
-print(high() - before)
+
+def report(path):
+    fastmlp.load(sys.argv[1])
+    Path("/proc/self/clear_refs").write_text("5")
+    before = high()
+    try:
+        fastmlp.load(path)
+    except fastmlp.ModelFileError:
+        print("refused", end=" ")
+    print(high() - before, flush=True)
+
+fastmlp.load(sys.argv[1])
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        report(line.strip())
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        print("died", flush=True)
 """
+
+
+@pytest.fixture(scope="module")
+def peak(
+    contents: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Path], list[str]]]:
+    """What a process says that loads a file: the bytes at its peak, and whether it refused."""
+    small = tmp_path_factory.mktemp("small") / "m"
+    small.write_bytes(contents["linear"])
+    with subprocess.Popen(
+        [sys.executable, "-c", PEAK, small], cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+
+        def said(path: Path) -> list[str]:
+            print(path, file=process.stdin, flush=True)
+            assert process.stdout is not None
+            return process.stdout.readline().split()
+
+        yield said
 
 
 def large(kind: str, contents: Any) -> bytes:
@@ -391,23 +425,21 @@ def large(kind: str, contents: Any) -> bytes:
     "kind",
     ["lists", "dicts", "texts", "entries", "history", "weights", "classes", "unknown"],
 )
-def test_memory_of_hostile_files(kind: str, contents: Any, tmp_path: Path) -> None:
-    small, path = tmp_path / "small", tmp_path / "large"
-    small.write_bytes(contents["linear"])
+def test_memory_of_hostile_files(kind: str, contents: Any, peak: Any, tmp_path: Path) -> None:
+    path = tmp_path / "large"
     path.write_bytes(large(kind, contents))
-    said = run(PEAK.format(paths=[str(small), str(path)])).split()
+    said = peak(path)
     assert int(said[-1]) < 2 * path.stat().st_size + 50e6, said
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adagrad"])
 @pytest.mark.parametrize("hidden", [2_000, ()])
-def test_memory_of_large_models(optimizer: str, hidden: Any, contents: Any, tmp_path: Path) -> None:
-    path, small = tmp_path / "large.safetensors", tmp_path / "small"
-    small.write_bytes(contents["linear"])
+def test_memory_of_large_models(optimizer: str, hidden: Any, peak: Any, tmp_path: Path) -> None:
+    path = tmp_path / "large.safetensors"
     features = 10_000 if hidden else 1_000_000
     model = trainer(hidden, optimizer=optimizer, epochs=1)
     model.fit(np.ones((16, features), np.float32), np.arange(16) % 2).save(path)
-    said = run(PEAK.format(paths=[str(small), str(path)])).split()
+    said = peak(path)
     assert "refused" not in said
     assert int(said[-1]) < 2 * path.stat().st_size + 50e6, said

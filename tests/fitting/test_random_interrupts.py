@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tests.helpers.basics import needs_compiler
-from tests.helpers.processes import LAYERS, run
+from tests.helpers.processes import run
 
 pytestmark = [
     needs_compiler,
@@ -236,20 +236,10 @@ while sum(thread.is_alive() for thread in threading.enumerate()) > 1:
 """
 
 
-def interrupt(kind: str, trials: int, layer: str = "") -> None:
-    arguments = f"import sys\nsys.argv[1:] = [{kind!r}, {str(trials)!r}]\n"
-    code = arguments + SCRIPT + KINDS[kind] + END
-    run(code, layer, timeout=60 + 5 * trials, NUMBA_NUM_THREADS="4")
-
-
 @pytest.mark.costly
 @pytest.mark.parametrize("kind", KINDS)
 def test_interrupts(kind: str, times: int) -> None:
-    interrupt(kind, 10 * times)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("kind", ["fit", "predictions"])
-def test_with_each_layer(kind: str, layer: str, times: int) -> None:
-    interrupt(kind, 10 * times, layer)
+    trials = 10 * times
+    arguments = f"import sys\nsys.argv[1:] = [{kind!r}, {str(trials)!r}]\n"
+    code = arguments + SCRIPT + KINDS[kind] + END
+    run(code, timeout=60 + 5 * trials, NUMBA_NUM_THREADS="4")

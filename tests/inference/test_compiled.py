@@ -141,7 +141,10 @@ def test_kinds_and_strides(kind: str, scaling: Any) -> None:
 def test_kinds_and_layouts_in_compiled_code(kind: str) -> None:
     trainer, X = fitted(scaling=None), rows_of(kind)
     X.flags.writeable = False
-    for view in (X, X[::-3], np.asfortranarray(X), unaligned(X)):
+    views = [X, unaligned(X)]
+    if kind in ("uint8", "float64"):  # the steps do not depend on it
+        views += [X[::-3], np.asfortranarray(X)]
+    for view in views:
         assert_same(trainer, view)
 
 
@@ -690,8 +693,10 @@ from fastmlp import Trainer
 
 seed = int(sys.argv[1])
 rng = np.random.default_rng(seed)
-X, Y = rng.normal(size=(200, 3 + seed)), rng.integers(2 + seed, size=200)
-trainer = Trainer(8 * seed, epochs=1, seed=0).fit(X, Y)
+X, classes = rng.normal(size=(200, 3 + seed)), 2 + seed
+trainer = Trainer(8 * seed)
+sizes = [(3 + seed, 8 * seed), 8 * seed, (8 * seed, classes), classes]
+trainer.set_weights([rng.normal(size=shape) for shape in sizes])
 predict = trainer.compiled()
 
 @numba.njit(cache=True)

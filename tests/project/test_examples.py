@@ -7,11 +7,13 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import fastmlp
 from tests.helpers.basics import needs_compiler
+from tests.helpers.scripts import loaded
 
 FOLDER = Path(__file__).parents[2] / "examples"
 SCRIPTS = (
@@ -20,11 +22,16 @@ SCRIPTS = (
 )  # fmt: skip
 
 
-def run(script: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    script: str, cwd: Path, *arguments: str, changes: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a script, with ``changes`` of its constants."""
     # the script imports the very fastmlp that the tests import, installed or not
-    path = [str(Path(fastmlp.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    path = [str(FOLDER), str(Path(fastmlp.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    code = f"import {script} as script; {changes}; script.main()"
+    command = ["-c", code] if changes else [str(FOLDER / f"{script}.py")]
     return subprocess.run(
-        [sys.executable, str(FOLDER / f"{script}.py"), *arguments],
+        [sys.executable, *command, *arguments],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
         capture_output=True,
@@ -33,9 +40,9 @@ def run(script: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[
     )
 
 
-def printed(script: str, folder: Path) -> str:
+def printed(script: str, folder: Path, changes: str = "") -> str:
     """What it prints; the picture is looked at where there is matplotlib."""
-    result = run(script, folder)
+    result = run(script, folder, changes=changes)
     assert result.returncode == 0, result.stderr
     if find_spec("matplotlib") is None:
         assert "pip install '.[plot]'" in result.stdout
@@ -168,7 +175,7 @@ def test_weights_move_between_systems(tmp_path: Path) -> None:
 @pytest.mark.full
 @needs_compiler
 def test_a_compiled_walk_goes_further(tmp_path: Path) -> None:
-    text = printed("monte_carlo", tmp_path)
+    text = printed("monte_carlo", tmp_path, changes="script.N_WALKS = 3")
     assert numbers_of(text, "the network explains")[0] > 99
     (slow, _, far), (fast, _, near) = (
         numbers_of(text, f"{name}:") for name in ("in Python", "compiled")
@@ -208,24 +215,33 @@ def test_a_stream_needs_little_memory(tmp_path: Path) -> None:
         assert numbers_of(result.stdout, f"test accuracy, {which}")[0] > 95
 
 
-@pytest.mark.costly
+def ends(script: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
+    """The exit code of a script that ends at its arguments."""
+    monkeypatch.syspath_prepend(FOLDER)
+    monkeypatch.setattr(sys, "argv", [script, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        loaded(FOLDER / f"{script}.py").main()
+    return ended.value.code
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_names_the_options(script: str, tmp_path: Path) -> None:
-    result = run(script, tmp_path, "--help")
-    assert result.returncode == 0, result.stderr
+def test_help_names_the_options(
+    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ends(script, monkeypatch, "--help") == 0
+    shown = capsys.readouterr().out
     for option in ("--seed", "--plot", "--no-plot", f"{script}.png"):
-        assert option in result.stdout
+        assert option in shown
 
 
-@pytest.mark.costly
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_picture_into_missing_folder_is_refused_before_training(
-    script: str, tmp_path: Path
+    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = run(script, tmp_path, "--plot", str(tmp_path / "missing" / "picture.png"))
-    assert result.returncode == 2
-    assert "no such folder" in result.stderr
-    assert not result.stdout
+    assert ends(script, monkeypatch, "--plot", "no/such/picture.png") == 2
+    out, error = capsys.readouterr()
+    assert "no such folder" in error
+    assert not out
 
 
 @pytest.mark.full

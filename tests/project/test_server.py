@@ -339,7 +339,7 @@ def test_under_load() -> None:
     for name in ("onnxruntime", "sklearn", "onnx"):
         pytest.importorskip(name)
     case = "20-64-3 JSON"
-    turns = serving.results([case], [*serving.SYSTEMS], seconds=3, rounds=1)
+    turns = serving.results([case], [*serving.SYSTEMS], seconds=1.5, rounds=1)
     for [turn] in turns.values():
         assert len(turn.seconds) >= serving.CLIENTS
     [quiet], [refitted] = (turns[case, system] for system in ("fastmlp", "refitting"))

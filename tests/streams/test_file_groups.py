@@ -1,10 +1,21 @@
 """Rows of files in groups."""
 
+import contextlib
+import errno
+import os
+import resource
+import signal
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.dataset
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -59,3 +70,247 @@ def test_without_shuffling_rows_stay_in_order(tmp_path: Path) -> None:
     pq.write_table(a_table(), tmp_path / "a.parquet")
     features, _, _ = all_rows(open_groups(tmp_path / "a.parquet", "y", shuffle=False))
     assert features["number"].to_pylist() == list(range(ROWS))
+
+
+def folder(path: Path, table: Any, suffix: str = "") -> Path:
+    """A folder of two files, with columns in another order, in folders that name a column."""
+    for number, part in enumerate((table.slice(0, 7_000), table.slice(7_000))):
+        file = path / "rows" / f"month{suffix}{number}" / f"{number}.parquet"
+        file.parent.mkdir(parents=True)
+        names = table.column_names[::-1] if number else table.column_names
+        pq.write_table(part.select(names), file, row_group_size=1_000)
+    (path / "rows" / "_SUCCESS").write_text("")
+    return path / "rows"
+
+
+def sources(kind: str, table: Any, path: Path) -> Any:
+    """The rows in a source of some kind."""
+    file = path / f"a{'.feather' if kind == 'compressed' else kind}"
+    if kind == "folder":
+        return folder(path, table)
+    if kind == ".csv":
+        pyarrow.csv.write_csv(table, file)
+    elif kind in (".arrow", "compressed"):
+        pyarrow.feather.write_feather(table, file, compression="lz4" if "c" in kind else None)
+    elif kind == ".ipc":
+        with pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+    else:
+        pq.write_table(table, path / "a.parquet")
+        if kind == "dataset":
+            return pyarrow.dataset.dataset(path / "a.parquet")
+        if kind == "filter":
+            more = pa.concat_tables([table, table.set_column(0, "number", pa.array([-1] * ROWS))])
+            pq.write_table(more, path / "a.parquet")
+            return pyarrow.dataset.dataset(path / "a.parquet").filter(pc.field("number") >= 0)
+        polars = pytest.importorskip("polars")
+        frame = polars.scan_parquet(path / "a.parquet")
+        return frame.with_columns(polars.col("city").cast(polars.Categorical))
+    return file
+
+
+KINDS = "folder", ".csv", ".arrow", "compressed", ".ipc", "dataset", "filter", "polars"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_sources(kind: str, tmp_path: Path) -> None:
+    table = a_table()
+    check(open_groups(sources(kind, table, tmp_path), "y", weights="w"), table)
+
+
+def test_folders_name_a_column(tmp_path: Path) -> None:
+    groups = open_groups(folder(tmp_path, a_table(), "="), "y", weights="w")
+    features, _, _ = all_rows(groups)
+    assert features.column_names == ["number", "gaps", "city", "month"]
+    assert features["month"].to_pylist() == [0] * 7_000 + [1] * 13_000
+    dataset = pyarrow.dataset.dataset(tmp_path / "rows", partitioning="hive")
+    again, _, _ = all_rows(open_groups(dataset, "y", weights="w"))
+    assert again.cast(features.schema).equals(features)
+
+
+def test_features_and_several_targets_in_the_order_asked_for(tmp_path: Path) -> None:
+    pq.write_table(a_table(100), tmp_path / "a.parquet")
+    groups = open_groups(tmp_path / "a.parquet", ["w", "y"], ["city", "number"])
+    features, targets, weights = groups.read(0)
+    assert features.column_names == ["city", "number"]
+    assert weights is None
+    np.testing.assert_array_equal(targets, np.column_stack([a_table(100)["w"], a_table(100)["y"]]))
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.bool_(), pa.decimal128(20, 1), pa.int8()], ids=str
+)
+def test_targets_keep_their_kind(kind: Any, tmp_path: Path) -> None:
+    values = pa.array([1, 0, None]).cast(kind)
+    pq.write_table(pa.table({"x": [1, 2, 3], "y": values}), tmp_path / "a.parquet")
+    targets = open_groups(tmp_path / "a.parquet", "y").read(0)[1]
+    wanted = [float(v) for v in values.to_pylist()[:2]] if "decimal" in str(kind) else values[:2]
+    assert targets[:2].tolist() == (wanted if isinstance(wanted, list) else wanted.to_pylist())
+    assert targets[2] is None
+
+
+def test_categories_of_numbers_stay_categories_in_a_copy(tmp_path: Path) -> None:
+    codes = pa.array([7, 9, None] * 10_000).dictionary_encode()
+    table = pa.table({"zip": codes, "y": np.arange(30_000)})
+    pyarrow.feather.write_feather(table, tmp_path / "a.arrow")
+    features, targets, _ = open_groups(tmp_path / "a.arrow", "y").read(0)
+    assert pa.types.is_dictionary(features["zip"].type)
+    assert features["zip"].to_pylist() == [[7, 9, None][y % 3] for y in targets]
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_few_rows_and_empty_groups(rows: int, tmp_path: Path) -> None:
+    table = pa.table({"Größe.x": np.arange(rows), "日": np.arange(rows)})
+    with pq.ParquetWriter(tmp_path / "ü.parquet", table.schema) as writer:
+        for part in (table.slice(0, 0), table, table.slice(0, 0)):
+            writer.write_table(part)
+    groups = open_groups(tmp_path / "ü.parquet", "日")
+    assert groups.sizes == [rows]
+    assert groups.read(0)[0].to_pydict() == {"Größe.x": list(range(rows))}
+
+
+def test_numbers_of_several_types_in_a_folder_get_a_common_one(tmp_path: Path) -> None:
+    for name, values in (("a", pa.array([1, 2])), ("b", pa.array([0.5, None])), ("c", pa.nulls(1))):
+        pq.write_table(pa.table({"x": values, "y": values.is_null()}), tmp_path / f"{name}.parquet")
+    groups = open_groups(tmp_path, "y")
+    assert all_rows(groups)[0]["x"].to_pylist() == [1.0, 2.0, 0.5, None, None]
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [({"x": ["a"], "y": [1]}, "column 'x' has several types: 'int64', 'string'"),
+     ({"x": [1], "z": [1], "y": [1]}, r"only one of .*a.parquet and .*b.parquet has .* 'z'")],
+)  # fmt: skip
+def test_files_of_a_folder_must_agree(second: Any, message: str, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": [1], "y": [1]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table(second), tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match=message):
+        open_groups(tmp_path, "y")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"target": "Y"}, ValueError, "target: no column 'Y'; got .*; did you mean 'y'"),
+        ({"target": ["y", "yy"]}, ValueError, "target: no column 'yy'"),
+        ({"weights": "v"}, ValueError, "sample_weight: no column 'v'"),
+        ({"features": ["citi"]}, ValueError, "features: no column 'citi'.*did you mean 'city'"),
+        ({"features": ["y", "w"]}, ValueError, "features hold 'y', which is a target"),
+        ({"features": []}, ValueError, "a target and a feature"),
+        ({"features": "city"}, TypeError, "features must be a sequence of names"),
+        ({"target": np.zeros(3)}, TypeError, "target must name columns of the file; got ndarray"),
+        ({"target": None}, TypeError, "target must name columns of the file; got NoneType"),
+        ({"weights": np.ones(3)}, TypeError, "sample_weight must name a column"),
+        ({"source": [1, 2]}, TypeError, "rows must come from a path, .* got list"),
+    ],
+)
+def test_wrong_names(given: Any, error: Any, message: str, tmp_path: Path) -> None:
+    pq.write_table(a_table(10), tmp_path / "a.parquet")
+    with pytest.raises(error, match=message):
+        open_groups(**({"source": tmp_path / "a.parquet", "target": "y"} | given))
+
+
+def test_unusable_columns_are_refused_before_rows_are_read(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": [[1, 2]], "y": [1]}), tmp_path / "a.parquet")
+    with pytest.raises(TypeError, match="column 'x' must hold numbers, text or dates"):
+        open_groups(tmp_path / "a.parquet", "y")
+    columns = [pa.array([1])] * 3
+    pq.write_table(pa.Table.from_arrays(columns, ["x", "x", "y"]), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"a.parquet has several columns named 'x'"):
+        open_groups(tmp_path / "a.parquet", "y")
+    pq.write_table(pa.table({"x": [1], "y": [1]}).slice(0, 0), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"a.parquet has no rows"):
+        open_groups(tmp_path / "a.parquet", "y")
+
+
+def test_an_index_of_pandas_is_no_feature(tmp_path: Path) -> None:
+    frame = a_table(10).to_pandas().set_index("number").rename(str)
+    frame.to_parquet(tmp_path / "a.parquet")
+    features, _, _ = open_groups(tmp_path / "a.parquet", "y").read(0)
+    assert features.column_names == ["gaps", "city", "w"]
+    features, _, _ = open_groups(tmp_path / "a.parquet", "y", ["number"]).read(0)
+    assert features["number"].to_pylist() == list("0123456789")
+
+
+def test_reads_by_several_threads(tmp_path: Path) -> None:
+    pq.write_table(a_table(), tmp_path / "a.parquet")
+    groups = open_groups(tmp_path / "a.parquet", "y", weights="w")
+    wanted = [groups.read(number) for number in range(len(groups.sizes))]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(groups.read, list(range(len(groups.sizes))) * 20))
+    for number, (features, targets, weights) in enumerate(found):
+        X, y, w = wanted[number % len(wanted)]
+        assert features.equals(X)
+        np.testing.assert_array_equal(targets, y)
+        np.testing.assert_array_equal(weights, w)
+
+
+def test_copies_leave_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither while they are used, nor after an exception."""
+    pq.write_table(a_table(), tmp_path / "a.parquet")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    before = open_files()
+    groups = open_groups(tmp_path / "a.parquet", "y")
+    groups.read(0)
+    assert not list((tmp_path / "temporary").iterdir())
+    assert len(open_files()) == len(before) + 1
+    del groups
+    assert open_files() == before
+
+    def interrupted(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastmlp.streams.parquet.ParquetScan.batches", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_groups(tmp_path / "a.parquet", "y")
+    assert not list((tmp_path / "temporary").iterdir())
+    assert open_files() == before
+
+
+def open_files() -> list[str]:
+    """Files that this process has open."""
+    found = []
+    for descriptor in os.listdir("/dev/fd"):
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(f"/dev/fd/{descriptor}"))
+    return sorted(name for name in found if "temporary" in name)
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(a_table(), tmp_path / "a.parquet")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            open_groups(tmp_path / "a.parquet", "y")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    monkeypatch.setattr(pa, "OSFile", full)
+    with pytest.raises(OSError, match=r"no room in .*, which TMPDIR names"):
+        open_groups(tmp_path / "a.parquet", "y")
+
+
+def full(*arguments: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_arrays() -> None:
+    X, y = np.arange(20.0).reshape(10, 2), np.arange(10)
+    features, targets, weights = open_groups(X, y, weights=y + 1).read(0)
+    assert (features is not None, targets.tolist(), weights.tolist()) == (
+        True, list(range(10)), list(range(1, 11))
+    )  # fmt: skip
+    for given, error, message in (
+        ((X, y, ["a"]), TypeError, "features must be None"),
+        ((X, "y"), TypeError, "target must be an array"),
+        ((X, None), TypeError, "target must be an array"),
+        ((X, y[:5]), ValueError, "target has 5 rows, but X has 10"),
+        ((X, y, None, y[:5]), ValueError, "sample_weight has 5 rows"),
+        ((y, y), ValueError, r"must be 2-D and not empty; got shape \(10,\)"),
+        ((X[:0], y[:0]), ValueError, "must be 2-D and not empty"),
+    ):
+        with pytest.raises(error, match=message):
+            open_groups(*given)

@@ -13,7 +13,7 @@ import pytest
 from fastmlp.data import open_features, read_targets
 from fastmlp.streams import ArrayGroups, Survey, joined, part_survey
 from fastmlp.streams.hashes import row_hashes
-from fastmlp.streams.survey import survey
+from fastmlp.streams.survey import survey, training_rows
 
 N = 3000
 RNG = np.random.default_rng(0)
@@ -77,8 +77,8 @@ def test_held_out_rows_go_by_their_content() -> None:
     more = rows_of(of_parts(X, Y, None, [1000], 0.4).validation)
     assert {tuple(row) for row in held_out} < {tuple(row) for row in more}
     flags = np.ones(N, bool)
-    flags[:1000][found.training_rows(0, 1000)] = False
-    flags[1000:][found.training_rows(1, 2000)] = False
+    flags[:1000][training_rows(found.flags[0], 1000)] = False
+    flags[1000:][training_rows(found.flags[1], 2000)] = False
     assert np.array_equal(rows_of((X[flags], Y[flags])), held_out)
     assert np.array_equal(rows_of(found.sample), rows_of((X[~flags], Y[~flags])))
 
@@ -218,8 +218,8 @@ def test_a_group_without_weight_is_left_out() -> None:
     found = joined(parts)
     assert found.training == (3, 3.0)
     assert np.array_equal(found.sample[0], X[3:6])
-    assert found.training_rows(0, 3).size == 0
-    assert found.training_rows(1, 3).tolist() == [0, 1, 2]
+    assert training_rows(found.flags[0], 3).size == 0
+    assert training_rows(found.flags[1], 3).tolist() == [0, 1, 2]
 
 
 def test_labels_of_other_targets() -> None:
