@@ -367,12 +367,16 @@ def test_threads_of_one_process() -> None:
 
 
 @pytest.mark.full
-def test_a_worker_that_dies(client: Client) -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_workers_that_die(client: Client, count: int) -> None:
+    """Both at once, too: of each, only what it did since the last average is lost."""
+    client.wait_for_workers(2, timeout=60)
     pids = client.run(os.getpid)
 
     def die(trainer: Trainer, epoch: int, logs: Any) -> None:
         if epoch == 2:
-            os.kill(max(pids.values()), signal.SIGKILL)
+            for pid in sorted(pids.values())[:count]:
+                os.kill(pid, signal.SIGKILL)
 
     model = DaskMLPClassifier(**PLAIN, callbacks=die, sync_every=4, client=client)
     model.fit(*chunked(X, Y))
