@@ -129,7 +129,7 @@ def test_windows_have_groups_from_all_parts_of_a_file() -> None:
     assert (first != second).any()
 
 
-@pytest.mark.parametrize("n_rows", range(440, 2400, 99))
+@pytest.mark.parametrize("n_rows", range(500, 2400, 95))
 def test_an_epoch_has_all_mini_batches(n_rows: int) -> None:
     groups = Groups(X[:n_rows], Y[:n_rows], size=77)
     model = stream(trainer(epochs=2, hidden=()), groups)
