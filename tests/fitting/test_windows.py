@@ -285,9 +285,9 @@ def test_rows_that_change_during_a_fit() -> None:
     class Shrinking(Groups):
         def read(self, number: int) -> Any:
             X, Y, weights = super().read(number)
-            return (X, Y, weights) if len(self.reads) < 30 else (X[:0], Y[:0], weights)
+            return (X, Y, weights) if len(self.reads) < 30 else (X[:50], Y[:50], weights)
 
-    with pytest.raises((ValueError, IndexError), match="out of bounds|same rows"):
+    with pytest.raises(ValueError, match="groups must hold the same rows in every epoch"):
         stream(trainer(), Shrinking(X, Y))
 
 
