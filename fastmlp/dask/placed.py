@@ -10,7 +10,7 @@ from distributed import Client, Future
 from ..fitting.dataset import FitData
 from ..network.packed_network import Floats
 from .rounds import Part, Share, Start, averaged, carried, order_of, train, whole_shard
-from .waiting import gathered
+from .waiting import clear_errors, gathered
 
 # Results that one process averages; of more, groups of this size are averaged on workers first.
 _FAN_IN = 8
@@ -59,11 +59,12 @@ class PlacedShards:
 
     def begin_epoch(self, key: int) -> None:
         """Draw the orders of the rows, on shards that are spread over the present workers."""
-        self._spread()
-        self._orders = [
-            self._submit(number, order_of, count, self._data.settings.shuffle, (key, number))
-            for number, count in enumerate(self._counts)
-        ]
+        with clear_errors(self._client):
+            self._spread()
+            self._orders = [
+                self._submit(number, order_of, count, self._data.settings.shuffle, (key, number))
+                for number, count in enumerate(self._counts)
+            ]
 
     def _spread(self) -> None:
         """Move shards from workers that are gone, or have several, to those that have the least."""
@@ -88,6 +89,21 @@ class PlacedShards:
 
         Tasks carry the network themselves: Dask can repeat each without any of the rounds before.
         """
+        submitted: list[Future] = []
+        with clear_errors(self._client):
+            try:
+                part = self._trained(flat, start, shares, tick, submitted)
+            except BaseException:
+                self._client.cancel(submitted)
+                raise
+        for number, address in zip(shares, part.addresses, strict=True):
+            self._addresses[number] = address
+        return part
+
+    def _trained(
+        self, flat: Floats, start: Start, shares: dict[int, Share], tick: Callable[[], Any],
+        submitted: list[Future],
+    ) -> Part:  # fmt: skip
         pieces = [
             self._client.submit(carried, piece, pure=False)
             for piece in np.array_split(flat, math.ceil(flat.nbytes / _PIECE_BYTES))
@@ -98,14 +114,8 @@ class PlacedShards:
             )
             for number, share in shares.items()
         ]
+        submitted += [*pieces, *parts]
         while len(parts) > _FAN_IN:
             groups = [parts[first : first + _FAN_IN] for first in range(0, len(parts), _FAN_IN)]
             parts = [self._client.submit(averaged, group, pure=False) for group in groups]
-        try:
-            part = averaged(gathered(self._client, parts, tick))
-        except BaseException:
-            self._client.cancel([*parts, *pieces])
-            raise
-        for number, address in zip(shares, part.addresses, strict=True):
-            self._addresses[number] = address
-        return part
+        return averaged(gathered(self._client, parts, tick))

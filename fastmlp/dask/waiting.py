@@ -1,7 +1,8 @@
-"""Results of tasks, whatever happens to the workers meanwhile."""
+"""Results of tasks, with clear errors for what may happen to a cluster."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -10,10 +11,30 @@ from distributed.scheduler import KilledWorker
 
 # Seconds between two looks at the workers.
 _TICK = 0.5
-# Seconds in which a nanny starts a worker again, or a scheduler of jobs a new one.
+# Seconds without a running task until a fit fails: a nanny starts a worker again in a few.
 PATIENCE = 60.0
 # Seconds for the results of finished tasks; if they are lost meanwhile, Dask makes them again.
 _TRANSFER = 120.0
+
+
+@contextmanager
+def clear_errors(client: Client) -> Iterator[None]:
+    """Raise a RuntimeError for what happens to the cluster; errors of training pass through."""
+    try:
+        yield
+    except Exception as error:
+        if client.status != "running":
+            raise RuntimeError("the client was closed, or its scheduler is gone") from error
+        if isinstance(error, CancelledError):
+            raise RuntimeError(
+                "rows are lost with a worker that died, and Dask cannot compute them again: make "
+                "the collection from files or arrays instead of scattered data"
+            ) from error
+        if isinstance(error, KilledWorker):
+            raise RuntimeError(
+                f"workers die while they train, as for want of memory: {error}"
+            ) from error
+        raise
 
 
 def gathered(
@@ -26,28 +47,36 @@ def gathered(
     Raises
     ------
     RuntimeError
-        If no worker is left, or their data are lost and cannot be computed again.
+        If no worker is left that may run them, or as :func:`clear_errors`.
     """
     seen = time.monotonic()
-    while True:
-        try:
-            with client.as_current():  # it may not be the default one
-                wait(futures, timeout=_TICK)
-            gather = partial(client.gather, futures, asynchronous=True)
-            results: list[Any] = client.sync(gather, callback_timeout=_TRANSFER)
-            return results
-        except TimeoutError:
-            tick()
-            if client.nthreads():
+    with clear_errors(client):
+        while True:
+            try:
+                with client.as_current():  # it may not be the default one
+                    wait(futures, timeout=_TICK)
+                gather = partial(client.gather, futures, asynchronous=True)
+                results: list[Any] = client.sync(gather, callback_timeout=_TRANSFER)
+                return results
+            except TimeoutError:
+                tick()
+            if any(client.processing().values()):
                 seen = time.monotonic()
-            elif time.monotonic() > seen + PATIENCE:
-                raise RuntimeError(
-                    f"no worker is left: the cluster has had none for {PATIENCE:g} seconds"
-                ) from None
-        except CancelledError as error:
-            raise RuntimeError(
-                "rows of the fit are lost, as a worker died, and cannot be computed again: build "
-                "the collection from files or arrays instead of scattered data"
-            ) from error
-        except KilledWorker as error:
-            raise RuntimeError(f"workers die in training: {error}") from error
+                continue
+            if client.nthreads():
+                client.run_on_scheduler(_let_others_run)
+            if time.monotonic() > seen + PATIENCE:
+                there = "not those that rows are bound to" if client.nthreads() else "there is none"
+                raise RuntimeError(f"no worker has run a task for {PATIENCE:g} seconds: {there}")
+
+
+def _let_others_run(dask_scheduler: Any) -> None:
+    """Run tasks that prefer workers that are gone on others.
+
+    Dask does so itself, unless all its workers were gone at the same time: of the tasks that had
+    none, a worker that joins gets only those that prefer it.
+    """
+    stuck = [task for task in dask_scheduler.unrunnable if task.loose_restrictions]
+    for task in stuck:
+        task.worker_restrictions = None
+    dask_scheduler.transitions({task.key: "processing" for task in stuck}, "let-others-run")
