@@ -488,7 +488,7 @@ class Trainer(Saved):
         """
 
         def work(began: float) -> None:
-            if are_chunks(chunks, target=target, features=features, sample_weight=sample_weight):
+            if are_chunks(chunks, target, features=features, sample_weight=sample_weight):
                 self._fit_chunks(chunks, classes, validation_data, began)
             else:
                 groups = chunks

@@ -2,10 +2,10 @@
 
 import argparse
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from ..did_you_mean import did_you_mean
+from ..did_you_mean import did_you_mean, hint, same_name
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,9 +22,16 @@ class Parser(argparse.ArgumentParser):
         """Refuse unknown options here, where the names of the others are known."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            hint = did_you_mean(unknown[0].partition("=")[0], self._option_string_actions)
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+            meant = _meant(unknown[0].partition("=")[0], self._option_string_actions)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
         return found, unknown
+
+
+def _meant(option: str, known: Iterable[str]) -> str:
+    """A hint at the option that was meant, perhaps by its name in another library."""
+    names = {name.lstrip("-").replace("-", "_"): name for name in known}
+    meant = same_name(option.lstrip("-"), names)
+    return hint(names[meant]) if meant in names else did_you_mean(option, names.values())
 
 
 Commands = Any  # what add_subparsers returns; its class has no public name

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..data.targets import Samples
+from ..streams.array_files import ENDINGS as ARRAYS
+from ..streams.array_files import read_arrays
 from ..trainer import Trainer
-from .reading import ARRAYS, read_arrays, size_of
+from .reading import size_of
 from .rows import Array, check_columns, missing, taken, values
 
 _ROWS = 8192

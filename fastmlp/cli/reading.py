@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..data import some
+from ..streams.array_files import ENDINGS as ARRAYS
+from ..streams.array_files import read_arrays
 from .rows import Array, Rows, check_columns, missing, useful, values
 from .say import say, say_lines
 
 # Larger files are read in pieces.
 LARGE = 100_000_000
-ARRAYS = ".npz", ".npy"
 
 
 def size_of(path: str) -> int:
@@ -86,12 +87,6 @@ def with_features(rows: Rows, drop: Sequence[str], keep: Sequence[str]) -> Rows:
     say("features", counted(X))
     say_lines("", [*notes, *gaps(X)])
     return rows._replace(X=X)
-
-
-def read_arrays(path: str) -> dict[str, Array]:
-    """The arrays of a file of NumPy; that of a .npy file is called X."""
-    found = np.load(path, allow_pickle=False, mmap_mode="r")
-    return {"X": found} if path.endswith(".npy") else dict(found)
 
 
 def _of_arrays(arrays: dict[str, Array], path: str, target: str, weights: str | None) -> Rows:

@@ -16,6 +16,9 @@ from .targets import described, loss_of
 # Groups of the sample, of up to some thousand rows each.
 _SAMPLED = 4
 
+# Part of a seed, so that no other numbers are drawn from the same one.
+_OWN = 7_206_311
+
 
 class Part:
     """The rows of groups that are held out, or the others.
@@ -38,7 +41,8 @@ class Part:
         self.sizes = [counts[number] for number in self._numbers]
 
     def _chosen(self, number: int) -> Array:
-        drawn = np.random.default_rng([self._seed, number]).random(self._groups.sizes[number])
+        generator = np.random.default_rng([_OWN, self._seed, number])
+        drawn = generator.random(self._groups.sizes[number])
         return np.flatnonzero((drawn < self._share) == self._held_out)
 
     def read(self, number: int) -> Samples:
@@ -126,7 +130,7 @@ def _sample(groups: RowGroups, seed: int) -> Rows:
     """The rows of some random groups."""
     from ..streams.arrow import pa
 
-    numbers = np.random.default_rng(seed).permutation(len(groups.sizes))[:_SAMPLED]
+    numbers = np.random.default_rng([_OWN, seed]).permutation(len(groups.sizes))[:_SAMPLED]
     X, y, weights = zip(*map(groups.read, numbers.tolist()), strict=True)
     targets = np.concatenate(y)
     if targets.dtype.kind == "O":

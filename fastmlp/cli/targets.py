@@ -23,6 +23,8 @@ def loss_of(name: str, y: Array, kind: str | None, loss: Any) -> Any:
         For text as quantities, and for many whole numbers that may be either.
     """
     if kind is not None:
+        if loss not in (None, "auto"):
+            raise ValueError(f"--{kind} has no effect beside --loss; got {loss!r}")
         loss = _LOSSES[kind]
     is_text = y.dtype.kind not in "iuf"
     if loss is not None and loss != "auto":

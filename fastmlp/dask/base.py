@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Literal, TypeVar
 
+from dask import delayed
 from distributed import Client, get_client
 
 from ..checks import COUNT
@@ -280,9 +281,9 @@ class DaskMLP(SklearnProtocol, Settings):
             return trainer.score(X, y, sample_weight)
         client = self._connected()
         parts = on_workers(client, partitions(X, y, sample_weight), sorted(client.nthreads()))
-        future = client.submit(predictor, trainer.model_, pure=False)
+        local = client.compute(delayed(predictor(trainer.model_), traverse=False))
         samples = [part.samples for part in parts]
-        means = gathered(client, client.map(_means, samples, local=future, pure=False))
+        means = gathered(client, client.map(_means, samples, local=local, pure=False))
         scores = trainer.model_.encoding.outputs.summed_up(reduce(Means.with_part, means))
         return scores.metric
 

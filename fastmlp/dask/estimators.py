@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from ..losses import LOSSES, Loss
 from .base import DaskMLP
 
 
+@dataclass(repr=False, eq=False)
 class DaskMLPClassifier(DaskMLP):
     """Classifier trained on dask arrays and dataframes, where their partitions lie.
 
@@ -82,6 +84,7 @@ class DaskMLPClassifier(DaskMLP):
             )
 
 
+@dataclass(repr=False, eq=False)
 class DaskMLPRegressor(DaskMLP):
     """Regressor trained on dask arrays and dataframes, where their partitions lie.
 

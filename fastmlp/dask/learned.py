@@ -74,8 +74,8 @@ def _encoded(
     X, targets = [], []
     for part, train in zip(parts, kept, strict=True):
         if len(train):
-            rows, own, of_part = encoded_part(part, train, encoding, settings, factors, "")
-            X.append(rows[own])
+            rows, of_part = encoded_part(part, train, encoding, settings, factors, "")
+            X.append(rows)
             targets.append(of_part)
     return np.concatenate(X), Targets.joined(targets).rescaled()
 

@@ -62,6 +62,21 @@ def gathered(
                 tick()
             if any(client.processing().values()):
                 seen = time.monotonic()
-            elif time.monotonic() > seen + PATIENCE:
+                continue
+            if client.nthreads():
+                client.run_on_scheduler(_let_others_run)
+            if time.monotonic() > seen + PATIENCE:
                 there = "not those that rows are bound to" if client.nthreads() else "there is none"
                 raise RuntimeError(f"no worker has run a task for {PATIENCE:g} seconds: {there}")
+
+
+def _let_others_run(dask_scheduler: Any) -> None:
+    """Run tasks that prefer workers that are gone on others.
+
+    Dask does so itself, unless all its workers were gone at the same time: of the tasks that had
+    none, a worker that joins gets only those that prefer it.
+    """
+    stuck = [task for task in dask_scheduler.unrunnable if task.loose_restrictions]
+    for task in stuck:
+        task.worker_restrictions = None
+    dask_scheduler.transitions({task.key: "processing" for task in stuck}, "let-others-run")

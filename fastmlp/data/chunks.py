@@ -44,26 +44,31 @@ class Chunks:
         yield from rest
 
 
-def are_chunks(chunks: Any, **columns: Any) -> bool:
-    """Whether ``chunks`` are parts of data, rather than a path, a table or an array of all.
+def are_chunks(chunks: Any, target: Any, **columns: Any) -> bool:
+    """Whether ``chunks`` are parts of data, rather than a path, a table, an array, or groups.
 
     Raises
     ------
-    ValueError
-        If names of ``columns`` are given beside chunks.
+    TypeError, ValueError
+        If columns are given beside parts or groups, or ``target`` is not given beside other data.
     """
-    is_whole = isinstance(chunks, str | PathLike) or any(
-        hasattr(chunks, name) for name in ("shape", "schema", "collect_schema", "sizes")
+    # Not of the object: a lazy frame warns when it is asked for its schema.
+    names = "shape", "schema", "collect_schema"
+    is_whole = isinstance(chunks, str | PathLike) or (
+        any(hasattr(type(chunks), name) for name in names) and not callable(chunks)
     )
-    if is_whole and not callable(chunks):
+    if is_whole:
+        if target is None:
+            wanted = "the name of a column, or an array of targets for an array of features"
+            raise TypeError(f"target must be {wanted}; got None")
         return False
-    for name, value in columns.items():
+    for name, value in {"target": target, **columns}.items():
         if value is not None:
             raise ValueError(
                 f"{name} has no effect beside chunks (X, Y) or (X, Y, sample_weight), which have "
                 f"their own; got {shown(value)}"
             )
-    return True
+    return not hasattr(chunks, "sizes")
 
 
 def _checked(chunks: Iterable[Any]) -> Iterator[Samples]:

@@ -19,6 +19,7 @@ from ..data import (
     check_classes,
     check_row_order,
     choose_split,
+    gather_rows,
     open_features,
     read_targets,
     sample_rows,
@@ -148,18 +149,18 @@ def fit_data(
 def encoded_part(
     samples: Samples, train: Array, encoding: Encoding, settings: FitSettings,
     factors: Numbers | None, name: str,
-) -> tuple[Array, Array, Targets]:  # fmt: skip
-    """A part of the rows of a fit: all encoded, those of ``train`` that have a weight in the loss,
-    and the targets of these; ``factors`` are the weights of the classes."""
+) -> tuple[Array, Targets]:  # fmt: skip
+    """The rows ``train`` of a part, encoded, without those that have no weight in the loss.
+
+    ``factors`` are the weights of the classes, ``name`` is that of the part in messages.
+    """
+    if len(train) < len(samples[0]):  # others may have categories that are unknown
+        samples = tuple(gather_rows(data, train) for data in samples)
     X, Y, weights = samples
     rows = encoding.rows(X, settings.dtype, f"{name}X")
-    targets, kept = encoding.targets(Y, len(rows), weights, settings.dtype, name)
-    if not isinstance(kept, slice):  # in the order of the targets
-        targets = targets.part(np.searchsorted(kept, train))
-    elif len(train) < len(rows):
-        targets = targets.part(train)
+    targets, _ = encoding.targets(Y, len(rows), weights, settings.dtype, name)
     own, targets = trained_on(with_class_weights(targets, encoding.outputs, factors))
-    return rows, train[own], targets
+    return take_rows(rows, own), targets
 
 
 def _opened(X: Any, known: Encoding | None) -> Features:

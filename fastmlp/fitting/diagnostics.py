@@ -43,7 +43,7 @@ class Seen:
         """Add the rows of ``data``; return ``data``."""
         keys = self._rng.random(len(data.X))
         chosen = _smallest(keys)
-        rows, keys = data.X[chosen], keys[chosen]
+        rows, keys = data.X[chosen].copy(), keys[chosen]  # a stream may use their memory again
         if self.rows is not None:
             rows, keys = np.concatenate([self.rows, rows]), np.concatenate([self._keys, keys])
         kept = _smallest(keys)

@@ -17,6 +17,7 @@ from .ahead import Ahead
 from .dataset import FitData, encoded_part
 from .diagnostics import Seen
 from .epoch import TrainingRun
+from .kept_parts import room_for
 
 # A window has about so many bytes. One is trained on while the next one is made.
 _BYTES = 32 << 20
@@ -70,7 +71,9 @@ class Windows:
         self._size = max(1, _BYTES // (_row_bytes(data) * batch)) * batch
         self.count = -(-self.rows // self._size)
         self._updates = -(-self.rows // batch)
+        self._kept = room_for(self.rows * _row_bytes(data)) if self.count > 1 else None
         self.seen = Seen()
+        self._memory: list[Array] = []
         self._ahead: Ahead[FitData] | None = None
         self._place = 0, 0  # of the window that comes next: updates before its epoch, its number
         self._end: int | None = None  # updates at the end of the fit
@@ -95,10 +98,9 @@ class Windows:
             run.end()
 
     def end(self) -> None:
-        """End the reading."""
-        if self._ahead is not None:
-            self._ahead.end()
-            self._ahead = None
+        """End the reading, and remove the rows that were kept."""
+        self._end_reading()
+        self._read_anew()
 
     def in_order(self) -> FitData:
         """The rows of the first window of the groups in order."""
@@ -107,7 +109,7 @@ class Windows:
     def _next(self, updates: int, number: int) -> FitData:
         """A window, which mostly has been made by now."""
         if self._ahead is None or self._ahead.is_lost or self._place != (updates, number):
-            self.end()
+            self._end_reading()
             self._ahead = Ahead(islice(self._from(updates), number, None))
         self._place = (updates, number + 1)
         if number + 1 == self.count:
@@ -115,6 +117,17 @@ class Windows:
         window = self._ahead.take()
         assert window is not None
         return window
+
+    def _end_reading(self) -> None:
+        if self._ahead is not None:
+            self._ahead.end()
+            self._ahead = None
+
+    def _read_anew(self) -> None:
+        """Keep no encoded rows."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def _from(self, updates: int) -> Iterator[FitData]:
         """The windows of all epochs from one on."""
@@ -130,38 +143,52 @@ class Windows:
     def _windows(self, order: list[int]) -> Iterator[FitData]:
         """Windows of groups in this order, all but the last one of whole mini-batches."""
         left, filled = self.rows, 0
-        window, parts = self._empty(left), list[Targets]()
+        window, parts = None, list[Targets]()
         for number in order:
-            rows, chosen, own_targets = self._encoded(number)
+            rows, of_rows = self._part(number)
             done = 0
-            while done < len(chosen):
-                step = min(len(chosen) - done, len(window) - filled)
-                own = slice(done, done + step)
-                window[filled : filled + step] = rows[chosen[own]]
-                parts.append(own_targets.part(own))
-                done, filled = done + step, filled + step
+            while done < len(rows):
+                window = self._empty(left) if window is None else window
+                own = slice(done, done + len(window) - filled)
+                part = rows[own]
+                window[filled : filled + len(part)] = part
+                parts.append(of_rows.part(own))
+                done, filled = done + len(part), filled + len(part)
                 if filled == len(window):
                     left -= filled
                     targets = Targets.joined(parts).rescaled()
                     yield replace(self._data, X=window, targets=targets)
-                    window, parts, filled = self._empty(left), [], 0
+                    window, parts, filled = None, [], 0
 
     def _empty(self, left: int) -> Array:
-        X = self._data.X
-        return np.empty((min(self._size, left), X.shape[1]), X.dtype)
+        """Memory for a window: that of the one before the last, which has been trained on."""
+        X, size = self._data.X, min(self._size, self.rows)
+        if len(self._memory) < 2:
+            self._memory.append(np.empty((size, X.shape[1]), X.dtype))
+        else:
+            self._memory.reverse()
+        return self._memory[-1][: min(size, left)]
 
-    def _encoded(self, number: int) -> tuple[Array, Array, Targets]:
-        """The encoded rows of a group, those to train on, and their targets."""
+    def _part(self, number: int) -> tuple[Array, Targets]:
+        """The encoded rows of a group, and their targets."""
         check_interrupt()
         if self._ahead is not None and self._ahead.is_ending:
             raise _EndedError
+        part = None if self._kept is None else self._kept.get(number)
+        if part is None:
+            part = self._encoded(number)
+            if self._kept is not None and not self._kept.put(number, part):
+                self._read_anew()
+        return part
+
+    def _encoded(self, number: int) -> tuple[Array, Targets]:
+        """The rows of a group that are trained on, read and encoded."""
         train = training_rows(self._flags[number], self._groups.sizes[number])
         if len(train) == 0:
-            return self._data.X, train, self._data.targets
-        samples = self._groups.read(number)
+            return self._data.X, self._data.targets
         return encoded_part(
-            samples, train, self._data.encoding, self._data.settings, self._factors,
-            f"group {number}: ",
+            self._groups.read(number), train, self._data.encoding, self._data.settings,
+            self._factors, f"group {number}: ",
         )  # fmt: skip
 
 

@@ -94,6 +94,23 @@ class Targets:
             np.concatenate(values, axis=1) if values else None, weights, loss_weights,
         )  # fmt: skip
 
+    @property
+    def arrays(self) -> list[Array | None]:
+        """Labels, values, and the weights of both kinds in their units."""
+        of_weights = [
+            None if own is None else own.values for own in (self.weights, self.loss_weights)
+        ]
+        return [self.labels, self.values, *of_weights]
+
+    def with_arrays(self, arrays: list[Array | None]) -> "Targets":
+        """The same with other arrays, of the same kinds."""
+        labels, values, *of_weights = arrays
+        weights, loss_weights = (
+            own and Weights(np.asarray(array), own.unit)
+            for own, array in zip((self.weights, self.loss_weights), of_weights, strict=True)
+        )
+        return Targets(labels, values, weights, loss_weights)
+
     def rescaled(self) -> "Targets":
         """The same with weights in units that suit these rows."""
         if not self.is_weighted:

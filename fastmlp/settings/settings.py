@@ -79,7 +79,7 @@ class Settings(NamedFields):
             check_setting(name, value)
         # Properties that have no value yet are known, too.
         elif not hasattr(type(self), name) and not hasattr(self, name) and (meant := _meant(name)):
-            raise AttributeError(f"Trainer has no setting {name!r}{hint(meant)}")
+            raise AttributeError(f"{type(self).__name__} has no setting {name!r}{hint(meant)}")
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:

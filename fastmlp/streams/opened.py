@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..data.messages import some
@@ -63,7 +63,8 @@ def read_table(
     scan = open_scan(source, expected)
 
     def read() -> Any:
-        names = _chosen(scan, columns)
+        names = table_columns(scan.schema) if columns is None else columns
+        check_columns("columns", names, scan.schema)
         schema = pa.schema([scan.schema.field(name) for name in names])
         return pa.concat_tables([schema.empty_table(), *scan.batches(names)])
 
@@ -71,15 +72,6 @@ def read_table(
     if not len(table):
         raise ValueError(f"{source} has no rows")
     return table.combine_chunks()
-
-
-def read_batches(
-    source: Any, columns: Sequence[str] | None = None, expected: Expected | None = None
-) -> Iterator[Any]:
-    """Yield the rows of a source in their order, as tables of a few thousand rows; arguments and
-    errors as for :func:`read_table`."""
-    scan = open_scan(source, expected)
-    return scan.batches(_chosen(scan, columns))
 
 
 def table_columns(schema: Any) -> list[str]:
@@ -93,13 +85,6 @@ def check_columns(what: str, names: Sequence[str], schema: Any) -> None:
     if unknown := [name for name in names if name not in schema.names]:
         hint = did_you_mean(unknown[0], schema.names)
         raise ValueError(f"{what}: no column {unknown[0]!r}; got {some(schema.names)}{hint}")
-
-
-def _chosen(scan: Scan, columns: Sequence[str] | None) -> Sequence[str]:
-    if columns is None:
-        return table_columns(scan.schema)
-    check_columns("columns", columns, scan.schema)
-    return columns
 
 
 def _file(path: str, expected: Expected | None) -> Scan:

@@ -36,7 +36,9 @@ def open_groups(
         Without pyarrow.
     """
     if hasattr(source, "shape") and hasattr(source, "dtype"):
-        return _of_arrays(source, target, features, weights)
+        if features is not None:
+            raise TypeError("features must be None for an array: choose its columns instead")
+        return ArrayGroups(source, target, weights)
     from .file_groups import open_files  # pyarrow is imported here
 
     names = [target] if isinstance(target, str) else target
@@ -49,16 +51,3 @@ def open_groups(
             f"sample_weight must name a column of the file; got {type(weights).__name__}"
         )
     return open_files(source, names, features, weights, shuffle=shuffle)
-
-
-def _of_arrays(X: Any, Y: Any, features: Any, weights: Any) -> ArrayGroups:
-    if features is not None:
-        raise TypeError("features must be None for an array: choose its columns instead")
-    if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(f"an array of rows must be 2-D and not empty; got shape {X.shape}")
-    for name, values in (("target", Y), ("sample_weight", weights)):
-        if not hasattr(values, "shape") and (name == "target" or values is not None):
-            raise TypeError(f"{name} must be an array, as the rows are; got {values!r:.60}")
-        if values is not None and len(values) != len(X):
-            raise ValueError(f"{name} has {len(values)} rows, but X has {len(X)}")
-    return ArrayGroups(X, Y, weights)

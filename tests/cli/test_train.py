@@ -6,13 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 import fastmlp
+import fastmlp.cli.evaluate
+import fastmlp.cli.sources
+import fastmlp.cli.train
 from fastmlp import Trainer
 from fastmlp.cli import main
+from fastmlp.cli.streamed import Part
+from fastmlp.streams import ArrayGroups
+from fastmlp.streams.columns import select
+from fastmlp.streams.opened import read_table
 from tests.cli.conftest import N_ROWS, Run
 from tests.helpers.basics import needs_compiler
+from tests.helpers.processes import run as run_process
 
 pytestmark = needs_compiler
 
@@ -136,3 +145,182 @@ def test_every_setting_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
         option = f"--{name.replace('_', '-')}"
         assert (option in text) == (name not in ("callbacks", "verbose", "warm_start")), name
     assert "Units of the hidden layers" in text
+
+
+# -------------------------------------------------------------------------------------- large files
+
+
+def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (fastmlp.cli.sources, fastmlp.cli.evaluate):
+        monkeypatch.setattr(module, "LARGE", 1_000)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_large_file_is_read_in_pieces(
+    ending: str, houses: Path, command: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Text that names rows is left out; the score is that of rows that were not trained on."""
+    in_pieces(monkeypatch)
+    data, out = tmp_path / f"houses.{ending}", tmp_path / "m.safetensors"
+    table = read_table(str(houses))
+    if ending == "csv":
+        data = houses
+    else:
+        pyarrow.parquet.write_table(table, data, row_group_size=150)
+    options = ("--drop", "kind", "row", "--hidden", 16, "--epochs", 60, "--out", out)
+    text, error = command("train", data, "--target", "price", *options)
+    assert error == ""
+    for line in (
+        f"read      {data}: 300 rows, 8 columns, in pieces",
+        "left out  name: text, 300 different values in 300 rows",
+        "          sold: date, 5 columns: year, month, day, weekday, days",
+        "          city: text, 3 categories in the sample",
+        "          size: 30 gaps, filled with the median, and marked",
+    ):
+        assert f"\n{line}" in f"\n{text}", line
+    held_out = re.search(r"held out  (\d+) rows for the score, drawn at random; (\d+) to", text)
+    assert held_out is not None
+    assert int(held_out[1]) + int(held_out[2]) == 300
+    assert 30 <= int(held_out[1]) <= 90
+    assert list(scores(text)) == ["network", "linear", "mean"]
+    model = fastmlp.load(out)
+    assert model.held_out_scores["r2"] > 0.8
+    assert model.model_.mean_weight.rows == int(held_out[2])
+    assert [*model.feature_names_in_[-3:]] == ["city", "size", "country"]
+    evaluated, _ = command("evaluate", out, data)
+    table = select(table, model.feature_names_in_.tolist())
+    y = read_table(str(houses))["price"].to_numpy()
+    assert scores(evaluated)["model"][0] == round(model.score(table, y), 4)
+
+
+def test_parts_of_groups_are_all_rows(tmp_path: Path) -> None:
+    """Each row is in one of the two; the same ones for a seed."""
+    x = np.arange(1_000.0)
+    groups = ArrayGroups(np.tile(x[:, None], (1, 200)), x)
+    parts = [Part(groups, 0.2, 0, held_out=held_out) for held_out in (True, False, True)]
+    rows = [np.concatenate([y for _, y, _ in part]) for part in parts]
+    assert [sum(part.sizes) for part in parts] == list(map(len, rows))
+    assert sorted(np.concatenate(rows[:2])) == x.tolist()
+    np.testing.assert_array_equal(rows[0], rows[2])
+    assert 150 < len(rows[0]) < 250
+    other = Part(groups, 0.2, 1, held_out=True)
+    assert set(np.concatenate([y for _, y, _ in other])) != set(rows[0])
+
+
+# -------------------------------------------------------------------------------------- interrupts
+
+
+def test_an_interrupt_saves_the_model(
+    houses: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupt(trainer: Trainer, epoch: int, logs: dict[str, float]) -> None:
+        if epoch == last:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fastmlp.cli.train, "print_epoch", interrupt)
+    out = tmp_path / "m.safetensors"
+    arguments = ("train", houses, "--target", "price", "--hidden", 4, "--out", out)
+    last = 0
+    line = fails(*arguments, code=130)
+    assert line == f"fastmlp train: interrupted: the model of 1 epochs is saved in {out}\n"
+    assert fastmlp.load(out).n_iter_ == 1
+
+    def score(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    last = 5_000
+    monkeypatch.setattr(fastmlp.cli.train, "score_table", score)
+    line = fails(*arguments, "--epochs", 2, code=130)
+    assert line == f"fastmlp train: interrupted: the model that was trained is in {out}\n"
+    assert fastmlp.load(out).n_iter_ == 2
+
+
+def test_warnings_are_one_line(houses: Path, command: Run, tmp_path: Path) -> None:
+    options = ("--epochs", 12, "--hidden", 4, "--drop", "kind")
+    out = tmp_path / "m.safetensors"
+    _, error = command("train", houses, "--target", "price", *options, "--out", out)
+    assert re.fullmatch(r"warning: (?!Trainer).*still fell.*\n", error), error
+
+
+# ------------------------------------------------------------------------------------------ errors
+
+ERRORS: dict[str, tuple[list[str], str]] = {
+    "no target": (["--out", "m.safetensors"], "arguments are required: --target; see --help"),
+    "out": (["--target", "price", "--out", "m.pt"], "--out must end in '.safetensors'; got 'm.pt'"),
+    "folder": (["--target", "price", "--out", "no/m.safetensors"], "there is no folder no"),
+    "target": (["--target", "prise"], "there is no column 'prise' among"),
+    "hint": (["--target", "Price"], "did you mean 'price'?"),
+    "drop": (["--target", "price", "--drop", "citi"], "--drop: there is no column 'citi'"),
+    "weights": (["--target", "price", "--weights", "w"], "there is no column 'w' among"),
+    "whole": (
+        ["--target", "row"],
+        "'row' holds 300 different whole numbers, which may be classes or quantities: add "
+        "--classification, --regression, or --loss poisson for counts",
+    ),
+    "text": (["--target", "kind", "--regression"], "target 'kind' holds text, which is classes"),
+    "two": (["--target", "kind", "--regression", "--loss", "huber"], "no effect beside --loss"),
+    "date": (["--target", "sold"], "column 'sold' must hold numbers or text; got date32"),
+    "one class": (["--target", "country"], "there must be two classes or more; got only ['DE']"),
+    "share": (["--target", "price", "--held-out", "1.5"], "--held-out must be"),
+    "both": (["--target", "price", "--test", "t.csv", "--held-out", "0"], "not allowed with"),
+    "no test": (["--target", "price", "--test", "t.csv"], "t.csv: No such file or directory"),
+    "option": (["--target", "price", "--hiden", "3"], "--hiden 3; did you mean '--hidden'?"),
+    "other name": (["--target", "price", "--lr", "0.1"], "did you mean '--learning-rate'?"),
+    "value": (["--target", "price", "--activation", "relo"], "did you mean 'relu'?"),
+    "detail": (["--target", "price", "--optimizer", "Adam(beta=1)"], "did you mean 'beta"),
+    "metric": (["--target", "price", "--metric", "f1"], "metric 'f1' does not fit loss="),
+    "preset": (["--target", "price", "--preset", "table"], "invalid choice: 'table'"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors_are_one_line(
+    case: str, houses: Path, fails: Fails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options, match = ERRORS[case]
+    out = [] if "--out" in options else ["--out", "m.safetensors"]
+    error = fails("train", houses, *options, *out)
+    assert error.startswith("fastmlp train: error: ")
+    assert match in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("empty.csv", "", "is empty"),
+        ("head.csv", "a,b\n", "has no rows"),
+        ("gaps.csv", "a,b\n1,\n2,\n", "no row has a value of 'b'"),
+        (
+            "ids.csv",
+            "".join(f"n{k},{k % 2}\n" for k in range(-1, 50)).replace("n-1,1", "a,b"),
+            "no columns",
+        ),
+        ("few.csv", "a,b\n1,x\n2,y\n", "--held-out 0.2 of 2 rows leaves none"),
+        ("table.txt", "a,b\n1,2\n", "must end in one of .csv"),
+        ("no.parquet", None, "No such file or directory"),
+    ],
+)
+def test_files_without_use(
+    name: str, content: str | None, match: str, fails: Fails, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content)
+    assert match in fails("train", path, "--target", "b", "--out", tmp_path / "m.safetensors")
+
+
+def test_without_pyarrow(houses: Path) -> None:
+    """The other commands run, and train names the extra."""
+    code = f"""
+import sys
+sys.modules["pyarrow"] = None
+from fastmlp.cli import main
+main(["warmup", "--hidden", "4"])
+try:
+    main(["train", {str(houses)!r}, "--target", "price", "--out", "m.safetensors"])
+except SystemExit as end:
+    assert end.code == 2
+"""
+    assert "compiled" in run_process(code)

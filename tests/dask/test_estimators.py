@@ -70,9 +70,9 @@ def digits(client: Client) -> DaskMLPClassifier:
 
 def test_a_fit_is_as_good_as_that_of_a_trainer(digits: DaskMLPClassifier) -> None:
     alone = Trainer(**PLAIN).fit(X, Y)
+    assert abs(digits.score(X, Y) - alone.score(X, Y)) < 0.02
     score = digits.score(*chunked(X, Y), chunked(WEIGHTS)[0])
     assert score == pytest.approx(digits.to_local().score(X, Y, WEIGHTS), abs=1e-12)
-    assert abs(digits.score(X, Y) - alone.score(X, Y)) < 0.02
     assert np.array_equal(digits.scaling_.factor, alone.scaling_.factor)
     assert np.array_equal(digits.classes_, range(10))
     assert digits.n_features_in_ == 64
@@ -245,6 +245,10 @@ def test_parameters(client: Client) -> None:
         with pytest.raises(error, match=message):
             copy.set_params(**params)
     assert copy.l2 == 0.1
+    with pytest.raises(TypeError, match=r"DaskMLPRegressor.__init__.*did you mean 'learning_rate'"):
+        DaskMLPRegressor(lr=1)  # type: ignore[call-arg]
+    with pytest.raises(AttributeError, match="DaskMLPClassifier has no setting 'lr'; did you mean"):
+        copy.lr = 1
 
 
 UNUSABLE = {
@@ -363,12 +367,16 @@ def test_threads_of_one_process() -> None:
 
 
 @pytest.mark.full
-def test_a_worker_that_dies(client: Client) -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_workers_that_die(client: Client, count: int) -> None:
+    """Both at once, too: of each, only what it did since the last average is lost."""
+    client.wait_for_workers(2, timeout=60)
     pids = client.run(os.getpid)
 
     def die(trainer: Trainer, epoch: int, logs: Any) -> None:
         if epoch == 2:
-            os.kill(max(pids.values()), signal.SIGKILL)
+            for pid in sorted(pids.values())[:count]:
+                os.kill(pid, signal.SIGKILL)
 
     model = DaskMLPClassifier(**PLAIN, callbacks=die, sync_every=4, client=client)
     model.fit(*chunked(X, Y))

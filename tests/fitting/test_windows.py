@@ -1,7 +1,9 @@
 """Fits to rows in groups, which another thread reads ahead."""
 
+import errno
 import os
 import pickle
+import shutil
 import signal
 import threading
 import time
@@ -15,6 +17,7 @@ import pytest
 import fastmlp.fitting.windows
 import fastmlp.trainer
 from fastmlp import EarlyStopping, FitWarning, Trainer
+from fastmlp.fitting.kept_parts import room_for
 from fastmlp.streams import open_groups
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import numbers, same_weights
@@ -49,15 +52,14 @@ class Groups:
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: Any) -> Iterator[None]:
-    """Windows of a fifth of the rows; an array is one of Groups; no thread is left."""
+    """Windows of a fifth of the rows, read in each epoch; an array is one of Groups; no thread is
+    left."""
     monkeypatch.setattr(fastmlp.fitting.windows, "_BYTES", 30_000)
+    monkeypatch.setattr(fastmlp.fitting.windows, "room_for", lambda n_bytes: None)
     monkeypatch.setattr(
         fastmlp.trainer, "open_groups",
-        lambda source, target, features, weights, shuffle: (
-            source if isinstance(source, Groups) else Groups(source, target, weights)
-        ),
+        lambda source, target, features, weights, shuffle: Groups(source, target, weights),
     )  # fmt: skip
-    Groups.shape = ()  # type: ignore[attr-defined]
     yield
     assert "fastmlp-reader" not in {thread.name for thread in threading.enumerate()}
 
@@ -288,13 +290,14 @@ def test_columns_beside_chunks(name: str) -> None:
 @pytest.mark.parametrize(
     ("source", "options", "error", "message"),
     [
-        (X, {}, TypeError, "target must be an array with a value for each row .*; got None"),
-        (X, {"target": "y"}, TypeError, "target must be an array .*; got 'y'"),
-        (X, {"target": Y[:-1]}, ValueError, r"target must have 2400 rows, as X; got shape \(2399"),
-        (X, {"target": Y, "sample_weight": [1]}, ValueError, "sample_weight must have 2400 rows"),
-        (X[0], {"target": Y}, TypeError, r"an array of shape \(n, d\), .*; got shape \(6,\)"),
-        (pd.DataFrame(X), {"target": 0}, TypeError, "chunks must be a path, .*; got DataFrame"),
-        (X, {"target": Y, "features": ["a"]}, TypeError, "features must be None for arrays"),
+        (X, {}, TypeError, "target must be the name of a column, or an array .*; got None"),
+        ("a.parquet", {}, TypeError, "target must be the name of a column, .*; got None"),
+        (X, {"target": "y"}, TypeError, "target must be an array, as the rows are; got 'y'"),
+        (X, {"target": Y[:-1]}, ValueError, "target has 2399 rows, but X has 2400"),
+        (X, {"target": Y, "sample_weight": Y[:1]}, ValueError, "sample_weight has 1 rows, but X"),
+        (X[0], {"target": Y}, ValueError, r"must be 2-D and not empty; got shape \(6,\)"),
+        (X, {"target": Y, "features": ["a"]}, TypeError, "features must be None for an array"),
+        (pd.DataFrame(X), {"target": "0"}, TypeError, "DataFrame"),
     ],
 )
 def test_arrays_that_do_not_match(
@@ -310,7 +313,7 @@ def test_a_memory_mapped_array(tmp_path: Any, monkeypatch: Any) -> None:
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     model = trainer().fit_stream(mapped, target=Y, sample_weight=WEIGHTS)
-    wanted = trainer().fit_stream(X, target=list(Y), sample_weight=WEIGHTS)
+    wanted = trainer().fit_stream(X, target=Y, sample_weight=WEIGHTS)
     assert same_weights(model.get_weights(), wanted.get_weights())
 
 
@@ -344,11 +347,57 @@ def test_an_interrupt_while_rows_are_awaited() -> None:
     assert time.perf_counter() - raised[0] < 1
 
 
+TARGETS = {
+    "labels": Y, "numbers": X[:, :2].astype(float), "probabilities": 0.8 * np.eye(3)[Y] + 0.1 / 1.5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
+@pytest.mark.parametrize("kind", TARGETS)
+def test_rows_are_kept_where_there_is_room(monkeypatch: Any, kind: str, weights: Any) -> None:
+    """They are read twice, for the survey and for the first epoch; the result is the same."""
+    options: Any = {"class_weight": {0: 2.0}} if kind == "labels" else {}
+    if kind == "probabilities":
+        options["loss"] = "softmax_cross_entropy"
+    wanted = stream(trainer(**options), X, TARGETS[kind], weights)
+    monkeypatch.setattr(fastmlp.fitting.windows, "room_for", room_for)
+    groups = Groups(X, TARGETS[kind], weights)
+    model = stream(trainer(**options), groups)
+    assert len(groups.reads) == 2 * 24
+    assert same_weights(model.get_weights(), wanted.get_weights())
+    assert numbers(model.history) == numbers(wanted.history)
+
+
+@pytest.mark.parametrize("room", ["little", "none soon"])
+def test_a_disk_without_room(monkeypatch: Any, room: str) -> None:
+    monkeypatch.setattr(fastmlp.fitting.windows, "room_for", room_for)
+    if room == "little":
+        usage = shutil.disk_usage(".")._replace(free=1000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    else:
+        pwrite = os.pwrite
+
+        def fail(file: int, data: Any, offset: int) -> int:
+            if offset > 10_000:
+                raise OSError(errno.ENOSPC, "no space left")
+            return pwrite(file, data[:100], offset)
+
+        monkeypatch.setattr(os, "pwrite", fail)
+    groups = Groups(X, Y)
+    model = stream(trainer(), groups)
+    assert len(groups.reads) > 3 * 24
+    monkeypatch.setattr(fastmlp.fitting.windows, "room_for", lambda n_bytes: None)
+    assert same_weights(model.get_weights(), stream(trainer(), X, Y).get_weights())
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.threading
-def test_a_fit_goes_on_in_a_fork() -> None:
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_fit_goes_on_in_a_fork(monkeypatch: Any, keep: bool) -> None:
     """The reading thread is not there; its window is made again, with the same result."""
     wanted = stream(trainer(epochs=3), X, Y).get_weights()
+    if keep:
+        monkeypatch.setattr(fastmlp.fitting.windows, "room_for", room_for)
     children: list[int] = []
 
     def fork(model: Any, epoch: int, logs: Any) -> None:

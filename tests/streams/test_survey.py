@@ -128,7 +128,7 @@ def test_hashes_of_text_are_those_of_any_process() -> None:
 
 def test_the_sample_is_random_and_lacks_nothing(monkeypatch: Any) -> None:
     """It is the same for any seed and any order of joining; rare classes and categories join it."""
-    monkeypatch.setattr("fastmlp.streams.survey._ROWS", 200)
+    monkeypatch.setattr("fastmlp.streams.some_rows._ROWS", 200)
     labels = np.where(np.arange(N) == 2999, "rare", "common")
     kinds = np.array(["a", "b"])[Y % 2].astype(object)
     kinds[1234] = "once"
@@ -167,7 +167,7 @@ def test_categories_of_parts_may_have_other_codes(package: str) -> None:
 
 def test_the_validation_rows_are_bounded(monkeypatch: Any) -> None:
     all_of_them = of_parts(X, Y, None, [1000], 0.5)
-    monkeypatch.setattr("fastmlp.streams.survey._ROWS", 100)
+    monkeypatch.setattr("fastmlp.streams.some_rows._ROWS", 100)
     found = of_parts(X, Y, None, [1000], 0.5)
     assert found.n_held_out == all_of_them.n_held_out
     assert found.validation is not None
