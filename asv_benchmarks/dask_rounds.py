@@ -128,15 +128,17 @@ def model_of(found: dict[str, Measured]) -> Cluster:
     apart = 12 * (parameters(sizes[1]) - parameters(sizes[0]))
     bandwidth = messages * apart / (large.overhead - small.overhead)
     latency = small.overhead - messages * 12 * parameters(sizes[0]) / bandwidth
-    print(f"{flops / 1e9:.0f} GFLOP/s, latency {1e3 * latency:.1f} ms, {bandwidth / 1e9:.2f} GB/s")
-    return Cluster(flops, latency, 0.001, bandwidth)
+    cluster = Cluster(round(flops, -9), round(latency, 4), 0.001, round(bandwidth, -7))
+    print(cluster)
+    return cluster
 
 
 def paper(local: Cluster) -> None:
     """Print the speed-up over one process for more workers at 10 Gb/s."""
     # Bytes are handled by the processes as on one machine, and pass the network.
     cluster = local._replace(bandwidth=1 / (1 / local.bandwidth + 1 / 1.25e9))
-    print("| rows and network | workers | round, ms | k | updates of an epoch | s | speed-up |")
+    print("| network | workers | round, ms | k | updates of an epoch | epoch, s | speed-up |")
+    print("|---|---|---|---|---|---|---|")
     for name, (rows, sizes) in PAPER.items():
         alone = 6 * rows * parameters(sizes) / cluster.flops
         for workers in WORKERS:
