@@ -6,6 +6,7 @@ from typing import Any
 
 from ..checks import FRACTION
 from ..files import SUFFIX
+from ..kernels.language.jit import announcing
 from ..settings import SETTINGS, check_setting
 from ..trainer import Trainer
 from .checked import check_model_path
@@ -123,7 +124,8 @@ def _trainer(settings: dict[str, Any], target: str) -> Trainer:
 def _fit(trainer: Trainer, source: Source, out: str) -> None:
     """Fit; after an interrupt save the network of the epochs that were finished."""
     try:
-        source.fit(trainer)
+        with announcing(lambda: say("", "compiling kernels, once on this machine: a few seconds")):
+            source.fit(trainer)
     except KeyboardInterrupt:
         if trainer.n_iter_ == 0:
             raise KeyboardInterrupt("interrupted in the first epoch: there is no model") from None
