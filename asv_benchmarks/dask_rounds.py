@@ -1,12 +1,12 @@
 """Rounds of training on a cluster: measured on two workers, and computed for more.
 
-``python -m asv_benchmarks.dask_rounds`` prints the tables of ``docs/dask-cost-model.md``. It starts
-a LocalCluster of two processes with a thread each.
+It prints the tables of ``docs/dask-cost-model.md``, after half a minute on a LocalCluster of two
+processes with a thread each.
 """
 
 import math
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dask.array
 import numpy as np
@@ -14,6 +14,8 @@ from distributed import Client, LocalCluster
 
 from fastmlp import Trainer
 from fastmlp.dask import DaskMLPClassifier
+
+from . import options
 
 FAN_IN = 8  # results that one process averages
 LEAST_BATCH, BATCH = 16, 128
@@ -39,7 +41,7 @@ class Cluster(NamedTuple):
 class Measured(NamedTuple):
     """Seconds on two workers, and in one process."""
 
-    alone: float  # an epoch in one process
+    alone: float  # for an epoch in one process
     step: float
     overhead: float
 
@@ -58,7 +60,7 @@ def overhead(sizes: tuple[int, ...], workers: int, cluster: Cluster, vectors: in
     message = 4 * vectors * parameters(sizes) / cluster.bandwidth
     levels = math.ceil(math.log(workers, FAN_IN) - 1e-9)
     down = 1 + math.ceil(math.log2(workers))
-    up = sum(min(FAN_IN, math.ceil(workers / FAN_IN**level)) for level in range(levels))
+    up: int = sum(min(FAN_IN, math.ceil(workers / FAN_IN**level)) for level in range(levels))
     return cluster.latency + (workers - 2) * cluster.task + (down + up) * message
 
 
@@ -86,7 +88,7 @@ def measured(client: Client, hidden: tuple[int, ...], rows: int) -> Measured:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((rows, 784), dtype=np.float32)
     y = rng.integers(10, size=rows)
-    settings = {
+    settings: dict[str, Any] = {
         "hidden": hidden, "epochs": 3, "batch_size": BATCH, "validation_fraction": 0,
         "early_stopping": False, "threads": 1, "scaling": None,
     }  # fmt: skip
@@ -103,6 +105,7 @@ def measured(client: Client, hidden: tuple[int, ...], rows: int) -> Measured:
 
 
 def main() -> None:
+    options.parser_of(__file__, __doc__).parse_args()
     found = {}
     with (
         LocalCluster(2, threads_per_worker=1, dashboard_address=":0", memory_limit=None) as cluster,
@@ -125,15 +128,17 @@ def model_of(found: dict[str, Measured]) -> Cluster:
     apart = 12 * (parameters(sizes[1]) - parameters(sizes[0]))
     bandwidth = messages * apart / (large.overhead - small.overhead)
     latency = small.overhead - messages * 12 * parameters(sizes[0]) / bandwidth
-    print(f"{flops / 1e9:.0f} GFLOP/s, latency {1e3 * latency:.1f} ms, {bandwidth / 1e9:.2f} GB/s")
-    return Cluster(flops, latency, 0.001, bandwidth)
+    cluster = Cluster(round(flops, -9), round(latency, 4), 0.001, round(bandwidth, -7))
+    print(cluster)
+    return cluster
 
 
 def paper(local: Cluster) -> None:
     """Print the speed-up over one process for more workers at 10 Gb/s."""
     # Bytes are handled by the processes as on one machine, and pass the network.
     cluster = local._replace(bandwidth=1 / (1 / local.bandwidth + 1 / 1.25e9))
-    print("| rows and network | workers | round, ms | k | updates of an epoch | s | speed-up |")
+    print("| network | workers | round, ms | k | updates of an epoch | epoch, s | speed-up |")
+    print("|---|---|---|---|---|---|---|")
     for name, (rows, sizes) in PAPER.items():
         alone = 6 * rows * parameters(sizes) / cluster.flops
         for workers in WORKERS:

@@ -32,6 +32,8 @@ _EXAMPLES = """\
   fastmlp train mnist.npz --target train_labels --preset images --out digits.safetensors
 """
 _HELD_OUT = 0.2
+# Endings of the file of new rows in the last line.
+_NEW = ".tsv", ".parquet", ".arrow", ".npz"
 # Settings of the linear model that are those of the network.
 _SHARED = "loss", "missing", "seed", "threads", "time_budget"
 
@@ -107,7 +109,8 @@ def run(given: dict[str, Any]) -> None:
     size = os.path.getsize(out)
     count = source.n_all if all_rows else source.n_rows
     say("model", f"{out}, {size / 1000:,.0f} kB, trained on {count:,} rows; to use it:")
-    new = given.get("test", f"new{os.path.splitext(given['data'])[1]}")
+    ending = os.path.splitext(given["data"])[1]
+    new = given.get("test", f"new{ending if ending in _NEW else '.csv'}")
     say("", f"fastmlp predict {out} {new}")
 
 

@@ -27,7 +27,7 @@ class DaskMLPClassifier(DaskMLP):
     sync_every : int or "auto", default "auto"
         Updates of each worker between two averages. "auto" is chosen by measuring, so that
         averages take at most about a sixth of the time. For the same number, partitions and number
-        of workers, a seed gives the same network, unless a worker dies.
+        of workers, a seed gives the same network, even if a worker dies in the fit.
     client : distributed.Client, optional
         By default the current one. Copies share it, pickles leave it out.
 

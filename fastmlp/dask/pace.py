@@ -34,5 +34,9 @@ def measured_sync_every(train: Callable[[int], float], most: int) -> int:
 
 
 def chosen_sync_every(step: float, overhead: float, most: int) -> int:
-    """Updates in a round, from the seconds of an update and those of a round beside updates."""
-    return min(most, max(1, math.ceil(overhead / step * (1 - _SHARE) / _SHARE)))
+    """Updates in a round, from the seconds of an update and those of a round beside updates.
+
+    As many as are needed, or more, so that all rounds of an epoch are of about the same length.
+    """
+    needed = min(most, max(1, math.ceil(overhead / step * (1 - _SHARE) / _SHARE)))
+    return math.ceil(most / (most // needed))

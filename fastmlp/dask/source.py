@@ -17,7 +17,7 @@ from ..network.packed_network import Network
 from ..outputs import MeanWeight
 from .pace import measured_sync_every
 from .placed import PlacedShards, Shard
-from .rounds import Share, Start
+from .rounds import Share, Start, key_of
 from .worker_settings import worker_settings
 
 __all__ = ["DistributedSource", "Shard"]
@@ -150,8 +150,3 @@ class DistributedSource:
 
     def end(self) -> None:
         """Nothing: Dask frees the rows with this object."""
-
-
-def key_of(*numbers: int) -> int:
-    """63 bits that depend on all of some numbers."""
-    return int(np.random.PCG64(numbers).random_raw() >> 1)
