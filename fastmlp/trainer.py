@@ -24,7 +24,7 @@ from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
 from .fitting.sources import Source, Streamed
 from .fitting.start import check_continues, goes_on
-from .fitting.stream_data import stream_data
+from .fitting.stream_data import check_for_groups, stream_data
 from .fitting.summary import summary
 from .frozen import changed
 from .history import History
@@ -491,12 +491,14 @@ class Trainer(Saved):
             if are_chunks(chunks, target, features=features, sample_weight=sample_weight):
                 self._fit_chunks(chunks, classes, validation_data, began)
             else:
+                chosen = choices(self)
+                check_for_groups(chosen)  # before a file is copied
                 groups = chunks
                 if not hasattr(chunks, "sizes"):
                     groups = open_groups(
-                        chunks, target, features, sample_weight, shuffle=bool(self.shuffle)
+                        chunks, target, features, sample_weight, shuffle=chosen.shuffle
                     )
-                self._fit_groups(groups, classes, validation_data, began)
+                self._fit_groups(groups, chosen, classes, validation_data, began)
 
         self._exclusively(work)
         return self
@@ -526,9 +528,8 @@ class Trainer(Saved):
         fit.diagnose(seen)
 
     def _fit_groups(
-        self, groups: RowGroups, classes: Any, validation_data: Any, began: float
+        self, groups: RowGroups, chosen: Choices, classes: Any, validation_data: Any, began: float
     ) -> None:
-        chosen = choices(self)
         known = self._continued(chosen, warm_start=chosen.warm_start)
         data, windows = stream_data(groups, chosen, known, validation_data, classes)
         try:

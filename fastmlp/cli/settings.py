@@ -75,5 +75,5 @@ def _explanations() -> dict[str, str]:
     found: dict[str, str] = {}
     for names, lines in re.findall(r"^([\w, ]+) : .*\n((?:    .*\n)+)", text, re.M):
         sentence = re.split(r"(?<=[\w)\"])\. ", " ".join(lines.split()))[0]
-        found |= dict.fromkeys(names.split(", "), sentence.rstrip("."))
+        found |= dict.fromkeys(names.split(", "), sentence.rstrip(".").replace("``", ""))
     return found

@@ -41,6 +41,7 @@ def add(commands: Commands) -> None:
         commands, "train", run, short="train a network on a table and save it", text=_TEXT,
         examples=_EXAMPLES,
     )  # fmt: skip
+    parser.usage = "%(prog)s DATA --target COLUMN --out MODEL [options]"
     parser.add_argument(
         "data", metavar="DATA", help=".csv, .parquet, .arrow, .npz, or a folder of Parquet files"
     )

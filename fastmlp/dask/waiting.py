@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from distributed import CancelledError, Client, Future, wait
+# Its TimeoutError is not Python's own before 3.11.
+from distributed import CancelledError, Client, Future, TimeoutError, wait
 from distributed.scheduler import KilledWorker
 
 # Seconds between two looks at the workers.

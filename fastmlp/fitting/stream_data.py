@@ -20,6 +20,17 @@ from .dataset import FitData, fit_data
 from .windows import Windows
 
 
+def check_for_groups(chosen: Choices) -> None:
+    """Raise a ValueError for a setting that has no effect on rows in groups."""
+    if chosen.refit:
+        raise ValueError(f"refit has no effect in fit_stream; got {chosen.refit}")
+    if chosen.validation_split in ("last", "stratified"):
+        raise ValueError(
+            "validation_split has no effect in fit_stream, where rows are held out by their hash; "
+            f"got {chosen.validation_split!r}"
+        )
+
+
 def stream_data(
     groups: RowGroups, chosen: Choices, known: Model | None, validation_data: Any, classes: Any
 ) -> tuple[FitData, Windows | None]:
@@ -32,7 +43,6 @@ def stream_data(
     TypeError, ValueError
         For unusable data, or settings that have no effect.
     """
-    _check(chosen)
     validated = validation_data is not None
     settings = resolved(chosen, sum(groups.sizes), validated=validated)
     fraction = 0.0 if validated else settings.validation_fraction
@@ -71,16 +81,6 @@ def learned(
     )  # fmt: skip
     _check_split(known, data.split)
     return data, factors, trained
-
-
-def _check(chosen: Choices) -> None:
-    if chosen.refit:
-        raise ValueError(f"refit has no effect in fit_stream; got {chosen.refit}")
-    if chosen.validation_split in ("last", "stratified"):
-        raise ValueError(
-            "validation_split has no effect in fit_stream, where rows are held out by their hash; "
-            f"got {chosen.validation_split!r}"
-        )
 
 
 def _given(settings: FitSettings, n_rows: int) -> FitSettings:

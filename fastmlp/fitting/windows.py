@@ -68,9 +68,12 @@ class Windows:
         self._seed = secrets.randbits(64) if settings.seed is None else settings.seed
         self.rows: int = trained.rows
         batch = min(settings.batch_size, self.rows)
-        self._size = max(1, _BYTES // (_row_bytes(data) * batch)) * batch
-        self.count = -(-self.rows // self._size)
         self._updates = -(-self.rows // batch)
+        most = max(1, _BYTES // (_row_bytes(data) * batch))
+        # About the same for all, as a short one would have few groups.
+        per_window = -(-self._updates // -(-self._updates // most))
+        self.count = -(-self._updates // per_window)
+        self._size = per_window * batch
         self._kept = room_for(self.rows * _row_bytes(data)) if self.count > 1 else None
         self.seen = Seen()
         self._memory: list[Array] = []
@@ -132,13 +135,21 @@ class Windows:
     def _from(self, updates: int) -> Iterator[FitData]:
         """The windows of all epochs from one on."""
         while True:
-            order = self._numbers
-            if self._data.settings.shuffle:
-                order = np.random.default_rng((self._seed, updates)).permutation(order).tolist()
-            yield from self._windows(order)
+            rng = np.random.default_rng((self._seed, updates))
+            shuffles = self._data.settings.shuffle
+            yield from self._windows(self._mixed(rng) if shuffles else self._numbers)
             updates += self._updates
             if self._end is None or updates >= self._end:
                 return
+
+    def _mixed(self, rng: np.random.Generator) -> list[int]:
+        """A random order in which each window has groups from all parts of the file, as its rows
+        may be sorted."""
+        windows: list[list[int]] = [[] for _ in range(self.count)]
+        for neighbours in np.array_split(self._numbers, -(-len(self._numbers) // self.count)):
+            for number, k in zip(neighbours.tolist(), rng.permutation(self.count), strict=False):
+                windows[k].append(number)
+        return [number for window in windows for number in rng.permutation(window).tolist()]
 
     def _windows(self, order: list[int]) -> Iterator[FitData]:
         """Windows of groups in this order, all but the last one of whole mini-batches."""

@@ -2,6 +2,10 @@
 
 from typing import Any, Protocol
 
+import numpy as np
+
+from ..data import Array
+from ..data.pandas_polars_arrow import column_values
 from ..data.targets import Samples
 
 _GROUP_BYTES = 1 << 20
@@ -29,8 +33,16 @@ class ArrayGroups:
     """
 
     def __init__(self, X: Any, Y: Any, weights: Any = None) -> None:
+        if not hasattr(X, "dtype") or len(X.shape) != 2:
+            what = f"shape {X.shape}" if hasattr(X, "dtype") else type(X).__name__
+            raise TypeError(
+                "chunks must be a path, a dataset, a lazy frame, an array of shape (n, d), or "
+                f"parts (X, Y); got {what}"
+            )
+        Y = _of_rows(Y, len(X), "target")
+        weights = None if weights is None else _of_rows(weights, len(X), "sample_weight")
         self._arrays = X, Y, weights
-        bytes_per_row = max(1, X.shape[1] * X.dtype.itemsize)
+        bytes_per_row = max(1, X.dtype.itemsize * X.shape[1])
         self._step = max(1, _GROUP_BYTES // bytes_per_row)
         starts = range(0, len(X), self._step)
         self.sizes = [min(self._step, len(X) - start) for start in starts]
@@ -40,3 +52,13 @@ class ArrayGroups:
         rows = slice(number * self._step, (number + 1) * self._step)
         X, Y, weights = self._arrays
         return X[rows], Y[rows], None if weights is None else weights[rows]
+
+
+def _of_rows(values: Any, n_rows: int, name: str) -> Array:
+    if values is None or isinstance(values, str):
+        wanted = "an array with a value for each row of the array of features"
+        raise TypeError(f"{name} must be {wanted}; got {values!r}")
+    array = np.asarray(column_values(values))
+    if array.shape[:1] != (n_rows,):
+        raise ValueError(f"{name} must have {n_rows} rows, as X; got shape {array.shape}")
+    return array

@@ -21,8 +21,12 @@ from fastmlp.dask.waiting import gathered
 from fastmlp.dask.worker_settings import worker_settings
 from fastmlp.fitting.dataset import FitData, fit_data
 from fastmlp.settings import choices, resolved
+from tests.helpers.basics import needs_compiler
 
-pytestmark = pytest.mark.filterwarnings("default::ResourceWarning", "default::DeprecationWarning")
+pytestmark = [
+    needs_compiler,
+    pytest.mark.filterwarnings("default::ResourceWarning", "default::DeprecationWarning"),
+]
 
 PLAIN: dict[str, Any] = {
     "hidden": 9, "epochs": 2, "learning_rate": 0.1, "optimizer": "sgd", "schedule": None,
@@ -148,6 +152,7 @@ def kill(client: Client, *addresses: str) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("where", ["in a round", "between epochs"])
 def test_a_death_changes_nothing(two: Client, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dask repeats the tasks, with all rows, from the same average."""
@@ -193,6 +198,7 @@ def test_rows_that_cannot_be_computed_again(two: Client) -> None:
     assert trainer.stop_reason_ == "exception"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("bound", [False, True])
 def test_no_worker_is_left(two: Client, bound: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """None at all, or those that the user bound rows to are gone for good."""
@@ -239,6 +245,7 @@ def test_an_interrupt(two: Client) -> None:
     assert trainer.n_iter_ == len(trainer.history["loss"]) >= 2
 
 
+@pytest.mark.full
 def test_a_resumed_fit_goes_on(two: Client) -> None:
     settings = {**PLAIN, "shuffle": True, "optimizer": "adam"}
     once, twice = Trainer(**{**settings, "epochs": 4}), Trainer(**settings)
@@ -335,6 +342,7 @@ def test_settings_of_workers(name: str, factor: float) -> None:
     assert worker_settings(settings, 100)[0].batch_size == 16
 
 
+@pytest.mark.full
 def test_means_of_many_parts_in_groups(two: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     few, many = Trainer(**PLAIN), Trainer(**PLAIN)
     bounds = list(range(0, 641, 128))

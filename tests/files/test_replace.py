@@ -257,11 +257,14 @@ def test_a_training_that_is_killed_goes_on_bit_for_bit(tmp_path: Path, times: in
                 assert process.stdout is not None
                 starts.append(int(process.stdout.readline()))
                 if len(starts) < 5:
+                    while not path.exists():  # long on a busy machine
+                        assert process.poll() is None
+                        time.sleep(0.01)
                     time.sleep(rng.uniform(0.05, 0.4))
                     process.send_signal(signal.SIGKILL)
                 elif process.stdout.readline() == b"done\n":
                     break
-        assert starts[1] > 0 or starts[2] > 0
+        assert starts[1] > 0
         model = fastmlp.load(path)
         assert_same(model.get_weights(), wanted.get_weights())
         for name in ("loss", "accuracy"):

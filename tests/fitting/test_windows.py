@@ -119,6 +119,24 @@ def test_every_row_is_trained_on_once_per_epoch(weights: Any, class_weight: Any)
     assert survey != first != second != survey
 
 
+def test_windows_have_groups_from_all_parts_of_a_file() -> None:
+    """Of 25 groups each of the 5 windows has one of each 5 neighbours."""
+    groups = Groups(X, Y, size=96)
+    stream(trainer(epochs=2), groups)
+    first, second = np.reshape(groups.reads[25:], (2, 5, 5))
+    for reads in (first, second):
+        assert (np.sort(reads // 5, axis=1) == np.arange(5)).all()
+    assert (first != second).any()
+
+
+@pytest.mark.parametrize("n_rows", range(500, 2400, 95))
+def test_an_epoch_has_all_mini_batches(n_rows: int) -> None:
+    groups = Groups(X[:n_rows], Y[:n_rows], size=77)
+    model = stream(trainer(epochs=2, hidden=()), groups)
+    assert model.model_.trained.updates == 2 * -(-n_rows // 32)
+    assert len(groups.reads) == 3 * len(groups.sizes)
+
+
 def test_the_result_does_not_depend_on_threads_or_speed() -> None:
     sleep = np.random.default_rng(1)
     slow = Groups(X, Y, before=lambda number: time.sleep(0.002 * sleep.random()))
@@ -292,10 +310,10 @@ def test_columns_beside_chunks(name: str) -> None:
     [
         (X, {}, TypeError, "target must be the name of a column, or an array .*; got None"),
         ("a.parquet", {}, TypeError, "target must be the name of a column, .*; got None"),
-        (X, {"target": "y"}, TypeError, "target must be an array, as the rows are; got 'y'"),
-        (X, {"target": Y[:-1]}, ValueError, "target has 2399 rows, but X has 2400"),
-        (X, {"target": Y, "sample_weight": Y[:1]}, ValueError, "sample_weight has 1 rows, but X"),
-        (X[0], {"target": Y}, ValueError, r"must be 2-D and not empty; got shape \(6,\)"),
+        (X, {"target": "y"}, TypeError, "target must be an array with a value .*; got 'y'"),
+        (X, {"target": Y[:-1]}, ValueError, r"target must have 2400 rows, as X; got shape \(2399"),
+        (X, {"target": Y, "sample_weight": [1]}, ValueError, "sample_weight must have 2400 rows"),
+        (X[0], {"target": Y}, TypeError, r"an array of shape \(n, d\), .*; got shape \(6,\)"),
         (X, {"target": Y, "features": ["a"]}, TypeError, "features must be None for an array"),
         (pd.DataFrame(X), {"target": "0"}, TypeError, "DataFrame"),
     ],

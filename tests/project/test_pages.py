@@ -35,9 +35,9 @@ def test_examples(
 
 
 def test_every_page_with_examples_is_run() -> None:
-    """``test_server`` runs docs/serving.md."""
+    """``test_server`` runs docs/serving.md, ``tests/cli/test_page.py`` docs/command-line.md."""
     pages = {
         file.stem for file in (ROOT / "docs").glob("*.md")
         if python_blocks(file.read_text(encoding="utf-8"))
     }  # fmt: skip
-    assert pages == {*PRINTED, "serving"}
+    assert pages == {*PRINTED, "serving", "command-line"}
