@@ -32,10 +32,15 @@ def one_line(error: BaseException | str) -> str:
 
 @contextmanager
 def short_warnings() -> Iterator[None]:
-    """Print warnings meant for users in one line on stderr, without places in Python; no others."""
+    """Print warnings meant for users in one line on stderr, without places in Python; each once,
+    though the pieces of a file may give it again; no others."""
+    shown: set[str] = set()
 
     def show(message: Any, *_: Any, **__: Any) -> None:
-        print(f"warning: {_NAMED.sub('', one_line(str(message)))}", file=sys.stderr, flush=True)
+        text = _NAMED.sub("", one_line(str(message)))
+        if text not in shown:
+            shown.add(text)
+            print(f"warning: {text}", file=sys.stderr, flush=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -69,7 +69,8 @@ def constant(trainer: Trainer, y: Array, weights: Array | None) -> tuple[str, Tr
         name, bias = "majority", _log_shares(outputs, y, weights)
     elif outputs.loss.name in ("quantile", "absolute_error"):
         levels = np.atleast_1d(getattr(outputs.loss, "q", 0.5))
-        name, bias = "quantile" if hasattr(outputs.loss, "q") else "median", np.quantile(y, levels)
+        name = "quantile" if hasattr(outputs.loss, "q") else "median"
+        bias = np.quantile(y, levels, weights=weights, method="inverted_cdf")
     else:
         mean = np.average(y, axis=0, weights=weights)
         name, bias = "mean", np.log(mean) if outputs.kind == "counts" else mean

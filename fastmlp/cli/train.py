@@ -6,6 +6,7 @@ from typing import Any
 
 from ..checks import FRACTION
 from ..files import SUFFIX
+from ..kernels.language.jit import announcing
 from ..settings import SETTINGS, check_setting
 from ..trainer import Trainer
 from .checked import check_model_path
@@ -31,6 +32,8 @@ _EXAMPLES = """\
   fastmlp train mnist.npz --target train_labels --preset images --out digits.safetensors
 """
 _HELD_OUT = 0.2
+# Endings of the file of new rows in the last line.
+_NEW = ".tsv", ".parquet", ".arrow", ".npz"
 # Settings of the linear model that are those of the network.
 _SHARED = "loss", "missing", "seed", "threads", "time_budget"
 
@@ -106,7 +109,8 @@ def run(given: dict[str, Any]) -> None:
     size = os.path.getsize(out)
     count = source.n_all if all_rows else source.n_rows
     say("model", f"{out}, {size / 1000:,.0f} kB, trained on {count:,} rows; to use it:")
-    new = given.get("test", f"new{os.path.splitext(given['data'])[1]}")
+    ending = os.path.splitext(given["data"])[1]
+    new = given.get("test", f"new{ending if ending in _NEW else '.csv'}")
     say("", f"fastmlp predict {out} {new}")
 
 
@@ -123,7 +127,8 @@ def _trainer(settings: dict[str, Any], target: str) -> Trainer:
 def _fit(trainer: Trainer, source: Source, out: str) -> None:
     """Fit; after an interrupt save the network of the epochs that were finished."""
     try:
-        source.fit(trainer)
+        with announcing(lambda: say("", "compiling kernels, once on this machine: a few seconds")):
+            source.fit(trainer)
     except KeyboardInterrupt:
         if trainer.n_iter_ == 0:
             raise KeyboardInterrupt("interrupted in the first epoch: there is no model") from None

@@ -118,7 +118,10 @@ class Windows:
         if number + 1 == self.count:
             self._place = updates + self._updates, 0
         window = self._ahead.take()
-        assert window is not None
+        if window is None:
+            raise ValueError(
+                "groups must hold the same rows in every epoch; got fewer than at first"
+            )
         return window
 
     def _end_reading(self) -> None:

@@ -103,6 +103,12 @@ def _missing(missing: list[str], table: Any) -> str:
     return f"columns that the model needs are missing: {some(missing)}; got {got}{hint}"
 
 
+def is_number(kind: Any) -> bool:
+    """Whether a type is one of numbers, or boolean, which stay as they are."""
+    types = pa.types
+    return bool(types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind))
+
+
 def is_text(kind: Any) -> bool:
     """Whether a type is one of text."""
     return any(str(kind) == name for name in ("string", "large_string", "string_view"))
@@ -110,7 +116,7 @@ def is_text(kind: Any) -> bool:
 
 def _convert(name: str, column: Any) -> Converted:
     kind, types = column.type, pa.types
-    if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind):
+    if is_number(kind):
         return {name: column}, ""
     if is_text(kind):
         if str(kind) == "string_view":

@@ -16,7 +16,7 @@ import numpy as np
 from .arrow import pa
 
 _PIECES_PER_GROUP = 16
-_LEAST_PIECE = 256  # rows: reading shorter pieces takes longer
+_LEAST_PIECE = 512  # rows: of 784 columns, pieces of 256 take 1.6 times as long
 
 
 class Copy:

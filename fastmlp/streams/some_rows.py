@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ..data import Array, Numbers, concat_rows, gather_rows
 
 # At most so many rows, of about so many bytes.
-_ROWS, _BYTES = 100_000, 32 << 20
+_ROWS, _BYTES = 100_000, 16 << 20
 
 
 class SomeRows(NamedTuple):

@@ -61,7 +61,7 @@ class Survey:
 
     @cached_property
     def sample(self) -> Samples:
-        """Random training rows, at most 100,000 and about 32 MB, and a row of each label and each
+        """Random training rows, at most 100,000 and about 16 MB, and a row of each label and each
         category that they lack."""
         rows = self.random.in_order()
         known = {name for name, _ in firsts(rows.X, RawTargets(rows.Y))} if len(rows.Y) else set()
@@ -72,7 +72,7 @@ class Survey:
 
     @cached_property
     def validation(self) -> Samples | None:
-        """The held-out rows, at most 100,000 and about 32 MB; None if there are none."""
+        """The held-out rows, at most 100,000 and about 16 MB; None if there are none."""
         return self.scored.in_order()[:3] if len(self.scored.Y) else None
 
 

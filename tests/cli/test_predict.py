@@ -124,6 +124,19 @@ def test_evaluate(kinds: Path, prices: Path, houses: Path, command: Run) -> None
     assert "\nmean " in command("evaluate", prices, houses)[0]
 
 
+def test_a_model_without_names_takes_columns_in_their_order(command: Run, tmp_path: Path) -> None:
+    """With one warning, though the rows come in several pieces."""
+    X = np.random.default_rng(0).normal(size=(20_000, 2))
+    trainer = Trainer(hidden=3, epochs=1, seed=0).fit(X[:200], X[:200, 0])
+    trainer.save(path := tmp_path / "m.safetensors")
+    lines = ["a,b", *(f"{a!r},{b!r}" for a, b in X.tolist())]
+    (data := tmp_path / "d.csv").write_text("\n".join(lines))
+    text, error = command("predict", path, data)
+    np.testing.assert_array_equal([float(v) for v in text.split()[1:]], trainer.predict(X))
+    assert error.count("\n") == 1
+    assert "columns are taken by their order" in error
+
+
 @pytest.mark.parametrize("kind", ["ensemble", "classifier"])
 def test_models_of_python(kind: str, command: Run, fails: Fails, tmp_path: Path) -> None:
     """They have no names of columns, which are taken in their order, and no name of the target."""

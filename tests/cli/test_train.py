@@ -311,6 +311,16 @@ def test_files_without_use(
     assert match in fails("train", path, "--target", "b", "--out", tmp_path / "m.safetensors")
 
 
+@pytest.mark.full
+def test_it_says_that_kernels_are_compiled(houses: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.safetensors"
+    arguments = ["train", str(houses), "--target", "kind", "--epochs", "2", "--out", str(out)]
+    code = f"from fastmlp.cli import main; main({arguments!r})"
+    for cold in (True, False):
+        text = run_process(code, timeout=300, NUMBA_CACHE_DIR=str(tmp_path))
+        assert ("\n          compiling kernels, once on this machine" in text) == cold
+
+
 def test_without_pyarrow(houses: Path, kinds: Path) -> None:
     """Commands that read no table run; train names the extra."""
     code = f"""

@@ -281,6 +281,16 @@ def test_errors_name_the_group() -> None:
     assert same_weights(model.get_weights(), before)
 
 
+def test_rows_that_change_during_a_fit() -> None:
+    class Shrinking(Groups):
+        def read(self, number: int) -> Any:
+            X, Y, weights = super().read(number)
+            return (X, Y, weights) if len(self.reads) < 30 else (X[:50], Y[:50], weights)
+
+    with pytest.raises(ValueError, match="groups must hold the same rows in every epoch"):
+        stream(trainer(), Shrinking(X, Y))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -234,3 +234,20 @@ def test_memory_of_copies_is_bounded(kind: str, tmp_path: Path) -> None:
         pyarrow.csv.write_csv(table, path)
     assert int(run(MEMORY.format(path=str(path)))) < 60_000_000
     assert os.path.getsize(path) > 80_000_000
+
+
+WITHOUT = """
+import sys
+import fastmlp
+assert "pyarrow" not in sys.modules
+sys.modules["pyarrow"] = None
+try:
+    fastmlp.Trainer().fit_stream({path!r}, target="y")
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_without_pyarrow_the_error_names_the_extra(tmp_path: Path) -> None:
+    file = written(tmp_path, "x,y\n1,2\n")
+    assert "pip install 'fastmlp[files]'" in run(WITHOUT.format(path=str(file)))
