@@ -136,6 +136,8 @@ def test_tables_with_categories_and_labels_of_one_partition(client: Client) -> N
     np.testing.assert_allclose(model.history["loss"][0], alone.history["loss"][0], rtol=0.2)
     local = model.to_local()
     got = client.compute([model.predict(lazy), model.predict_proba(lazy)], sync=True)
+    with pytest.raises(ValueError, match="columns of the fit; missing: 'kind'"):
+        model.predict(lazy.drop(columns="kind"))
     assert got[0].tolist() == local.predict(whole).tolist()
     assert np.array_equal(got[0].index, frame.index)
     assert got[1].columns.tolist() == ["above", "below", "last"]
