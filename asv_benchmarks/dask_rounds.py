@@ -8,12 +8,9 @@ import math
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import dask.array
 import numpy as np
-from distributed import Client, LocalCluster
 
 from fastmlp import Trainer
-from fastmlp.dask import DaskMLPClassifier
 
 from . import options
 
@@ -83,8 +80,12 @@ def best_k(rows: int, sizes: tuple[int, ...], workers: int, cluster: Cluster) ->
     return min(updates, math.ceil(cost / step * (1 - SHARE) / SHARE))
 
 
-def measured(client: Client, hidden: tuple[int, ...], rows: int) -> Measured:
+def measured(client: Any, hidden: tuple[int, ...], rows: int) -> Measured:
     """Solve the seconds of two epochs, with many rounds and with one, for step and overhead."""
+    import dask.array
+
+    from fastmlp.dask import DaskMLPClassifier
+
     rng = np.random.default_rng(0)
     X = rng.standard_normal((rows, 784), dtype=np.float32)
     y = rng.integers(10, size=rows)
@@ -106,6 +107,8 @@ def measured(client: Client, hidden: tuple[int, ...], rows: int) -> Measured:
 
 def main() -> None:
     options.parser_of(__file__, __doc__).parse_args()
+    from distributed import Client, LocalCluster  # absent where asv looks for benchmarks
+
     found = {}
     with (
         LocalCluster(2, threads_per_worker=1, dashboard_address=":0", memory_limit=None) as cluster,

@@ -116,11 +116,12 @@ def _split(
     if not 0 < round(count * share) < count:
         raise ValueError(f"--held-out {share} of {count} rows leaves none: give --held-out 0")
     kind = settings.get("validation_split", "auto")
-    if kind == "auto" and check_setting("loss", loss).is_numeric:
-        kind = "shuffled"
     targets = read_targets(rows.y, count)
-    split = choose_split(targets, share, kind, settings["seed"], None)
-    train, held_out = (np.arange(count)[part] for part in split_rows(targets, split))
+    are_numbers = check_setting("loss", loss).is_numeric
+    split = choose_split(targets, share, kind, settings["seed"], None, are_numbers=are_numbers)
+    train, held_out = (
+        np.arange(count)[part] for part in split_rows(targets, split, are_numbers=are_numbers)
+    )
     how = "the last ones" if kind == "last" else "drawn at random"
     return rows.take(train), rows.take(held_out), how
 

@@ -1,44 +1,38 @@
-"""The part that both estimators share: settings, fits, and what a fit leaves."""
+"""The part that both estimators share: fits, and what a fit leaves."""
 
 from __future__ import annotations
 
 import copy
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from dask import delayed
-from distributed import Client, get_client
+from distributed import Client
 
-from ..checks import COUNT
-from ..data import as_samples
 from ..data.targets import Samples
-from ..did_you_mean import did_you_mean
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.start import check_continues, goes_on
 from ..fitting.stream_data import learned
 from ..frozen import changed
-from ..inference.forward import Evaluation
 from ..inference.predictor import NotFittedError
 from ..losses import Loss
 from ..network.model import Model
 from ..outputs import Means
-from ..settings import SETTINGS, Choices, Settings, auto_values, check_setting, choices, resolved
-from ..settings.checks import or_auto
-from ..sklearn_protocol import SklearnProtocol
+from ..settings import SETTINGS, Choices, auto_values, choices, resolved
 from ..trainer import Trainer
 from .learned import shards_of, survey_of
-from .partitions import is_collection, on_workers, partitions
-from .predictions import lazy, predictor
+from .parameters import Parameters
+from .partitions import in_memory, is_collection, on_workers, partitions
+from .predictions import lazy, means_of, predictor
 from .source import DistributedSource
-from .waiting import PATIENCE, gathered
+from .waiting import gathered
 
 T = TypeVar("T", bound="DaskMLP")
 
-_PARAMETERS = (*SETTINGS, "sync_every", "client")
 # Attributes of the trainer of the last fit.
 _FITTED = (
     "history", "n_iter_", "best_epoch_", "stop_reason_", "auto_", "classes_", "n_features_in_",
@@ -47,19 +41,12 @@ _FITTED = (
 
 
 @dataclass(repr=False, eq=False)
-class DaskMLP(SklearnProtocol, Settings):
+class DaskMLP(Parameters):
     """Base of the estimators over partitions."""
-
-    sync_every: int | Literal["auto"] = field(default="auto", kw_only=True)
-    client: Client | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         self._trainer: Trainer | None = None
         self._is_fitting = False
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        _check(name, value)
-        super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
         if name in _FITTED:
@@ -69,29 +56,6 @@ class DaskMLP(SklearnProtocol, Settings):
     def __getstate__(self) -> dict[str, Any]:
         """All but the client, which stays in its process."""
         return vars(self) | {"client": None, "_is_fitting": False}
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the arguments of the constructor, by name."""
-        return {name: getattr(self, name) for name in _PARAMETERS}
-
-    def set_params(self: T, **params: Any) -> T:
-        """Assign parameters by name, all of them or, where one is refused, none.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For an unknown name, or a value that the assignment would refuse.
-        """
-        for name, value in params.items():
-            if name not in _PARAMETERS:
-                known = did_you_mean(name, _PARAMETERS) or f"; there are {', '.join(_PARAMETERS)}"
-                raise ValueError(f"{type(self).__name__} has no setting {name!r}{known}")
-            _check(name, value)
-            if name in SETTINGS:
-                check_setting(name, value)
-        for name, value in params.items():
-            setattr(self, name, value)
-        return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._trainer is not None
@@ -150,7 +114,7 @@ class DaskMLP(SklearnProtocol, Settings):
         if known is not None:
             check_continues(known, chosen)
         parts = partitions(X, y, sample_weight)
-        validation = _local(client, validation_data)
+        validation = in_memory(client, validation_data)
         loss = self._loss(chosen.loss, flat=y.ndim == 1 or y.shape[1] == 1)
         settings = changed(chosen, loss=loss)
         data, source = self._prepared(client, parts, validation, settings, known)
@@ -213,29 +177,6 @@ class DaskMLP(SklearnProtocol, Settings):
                 setattr(trainer, name, value)
         return trainer
 
-    def _connected(self) -> Client:
-        """The client of the fit, with workers.
-
-        Raises
-        ------
-        ValueError, RuntimeError
-            Without a client, or for one that cannot be used.
-        """
-        try:
-            client = self.client or get_client()
-        except ValueError:
-            raise ValueError(
-                "client must be a distributed.Client, unless there is a current one, as Client() "
-                "makes it; got None"
-            ) from None
-        if client.asynchronous:
-            raise ValueError("client must not be asynchronous; got one that is")
-        if client.status != "running":
-            raise RuntimeError(f"client must be connected; this one is {client.status}")
-        if not client.nthreads():
-            client.wait_for_workers(1, timeout=PATIENCE)
-        return client
-
     def _fitted(self) -> Trainer:
         if self._trainer is None:
             name = type(self).__name__
@@ -283,17 +224,9 @@ class DaskMLP(SklearnProtocol, Settings):
         parts = on_workers(client, partitions(X, y, sample_weight), sorted(client.nthreads()))
         local = client.compute(delayed(predictor(trainer.model_), traverse=False))
         samples = [part.samples for part in parts]
-        means = gathered(client, client.map(_means, samples, local=local, pure=False))
+        means = gathered(client, client.map(means_of, samples, local=local, pure=False))
         scores = trainer.model_.encoding.outputs.summed_up(reduce(Means.with_part, means))
         return scores.metric
-
-
-def _check(name: str, value: Any) -> None:
-    """Check a parameter that is no setting of Trainer."""
-    if name == "sync_every":
-        or_auto(COUNT)["check"](name, value)
-    elif name == "client" and not isinstance(value, Client | None):
-        raise TypeError(f"client must be a distributed.Client or None; got {value!r}")
 
 
 def _check_effects(chosen: Choices) -> None:
@@ -305,24 +238,3 @@ def _check_effects(chosen: Choices) -> None:
             "validation_split must be 'auto' or 'shuffled' over partitions, where rows are held "
             f"out by their hashes; got {chosen.validation_split!r}"
         )
-
-
-def _local(client: Client, validation_data: Any) -> Samples | None:
-    """Validation rows, in this process."""
-    if validation_data is None:
-        return None
-    X, Y, weights = (
-        gathered(client, [client.compute(part)])[0] if is_collection(part) else part
-        for part in as_samples(validation_data, "validation_data")
-    )
-    return X, Y, weights
-
-
-def _means(samples: Samples, local: Trainer) -> Means:
-    """Losses and scores of a partition."""
-    model = local.model_
-    rows = model.encoding.rows_and_targets(*samples, model.network.dtype)
-    evaluation = Evaluation(model.network, model.encoding, rows, local.threads)
-    means = evaluation.means(model.network)
-    evaluation.give_back()
-    return means

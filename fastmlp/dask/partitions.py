@@ -10,7 +10,7 @@ import numpy as np
 from dask import delayed
 from distributed import Client, Future, futures_of
 
-from ..data import read_targets
+from ..data import as_samples, read_targets
 from ..data.targets import Samples
 from .waiting import gathered
 
@@ -153,6 +153,17 @@ def _size(samples: Samples, number: int) -> tuple[int, int]:
     if len(X) == 0:
         return 0, 0
     return len(X), len(read_targets(Y, len(X), weights, prefix, may_be_zero=True))
+
+
+def in_memory(client: Client, validation_data: Any) -> Samples | None:
+    """Validation rows, in this process."""
+    if validation_data is None:
+        return None
+    X, Y, weights = (
+        gathered(client, [client.compute(part)])[0] if is_collection(part) else part
+        for part in as_samples(validation_data, "validation_data")
+    )
+    return X, Y, weights
 
 
 def runs(sizes: Sequence[int], count: int) -> list[list[int]]:

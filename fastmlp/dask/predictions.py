@@ -9,7 +9,10 @@ from dask import delayed
 from dask.dataframe.dispatch import make_meta
 
 from ..data import Array
+from ..data.targets import Samples
+from ..inference.forward import Evaluation
 from ..network.model import Model
+from ..outputs import Means
 from ..trainer import Trainer
 from .partitions import check_collection
 
@@ -71,3 +74,13 @@ def _of_frame(X: Any, model: Trainer, method: str, empty: Any) -> Any:
     if empty.ndim == 1:
         return pd.Series(values, index=X.index, dtype=empty.dtype)
     return pd.DataFrame(values, index=X.index, columns=empty.columns)
+
+
+def means_of(samples: Samples, local: Trainer) -> Means:
+    """Losses and scores of a partition."""
+    model = local.model_
+    rows = model.encoding.rows_and_targets(*samples, model.network.dtype)
+    evaluation = Evaluation(model.network, model.encoding, rows, local.threads)
+    means = evaluation.means(model.network)
+    evaluation.give_back()
+    return means

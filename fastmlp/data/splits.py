@@ -22,8 +22,9 @@ class Split(NamedTuple):
 
 
 def choose_split(
-    targets: RawTargets, fraction: float, split: str, seed: int | None, known: Split | None
-) -> Split | None:
+    targets: RawTargets, fraction: float, split: str, seed: int | None, known: Split | None, *,
+    are_numbers: bool = False,
+) -> Split | None:  # fmt: skip
     """Return the split of the rows, with the seed of a ``known`` one if it is of this kind.
 
     Parameters
@@ -33,12 +34,13 @@ def choose_split(
         Fraction of the rows to hold out; for 0 there is no split.
     split : {"auto", "last", "shuffled", "stratified"}
         Rows to hold out: the last ones, a random choice, or a random choice with the same fraction
-        of each class; "auto" is "stratified" for one label or whole number per row, else
-        "shuffled".
+        of each class; "auto" is "stratified" for one label per row, else "shuffled".
     seed : int, optional
         Seed of the random choice; None for a new one.
     known : Split, optional
         That of the fit to continue.
+    are_numbers : bool
+        Whether whole numbers are quantities: held-out rows of each would lack the rare ones.
 
     Raises
     ------
@@ -52,15 +54,20 @@ def choose_split(
     if n_train == n_rows:
         return None
     if split == "auto":
-        split = "stratified" if targets.is_flat and targets.are_whole else "shuffled"
+        are_labels = targets.is_flat and targets.are_whole and not are_numbers
+        split = "stratified" if are_labels else "shuffled"
     if known is not None and known[1:] == (n_rows, fraction, split):
         return known
     seed = secrets.randbits(64) if seed is None else seed
     return Split(seed, n_rows, fraction, split)
 
 
-def split_rows(targets: RawTargets, split: Split | None) -> tuple[Rows, Rows | None]:
+def split_rows(
+    targets: RawTargets, split: Split | None, *, are_numbers: bool = False
+) -> tuple[Rows, Rows | None]:
     """Return the training rows and the held-out validation rows, or None for no such rows.
+
+    ``are_numbers`` says whether whole numbers are quantities.
 
     Raises
     ------
@@ -71,7 +78,8 @@ def split_rows(targets: RawTargets, split: Split | None) -> tuple[Rows, Rows | N
         return slice(None), None
     n_train = training_count(split.n_rows, split.fraction)
     if split.kind == "last":
-        _warn_of_order(targets.values, n_train)
+        if not are_numbers:
+            _warn_of_order(targets.values, n_train)
         return slice(n_train), slice(n_train, None)
     order = np.random.default_rng(split.seed).permutation(split.n_rows)
     if split.kind == "stratified":

@@ -115,10 +115,15 @@ def fit_data(
     validated = validation_data is not None
     fraction = 0.0 if validated else settings.validation_fraction
     before = split
-    split = choose_split(targets, fraction, settings.validation_split, settings.seed, before)
-    train, held_back = split_rows(targets, split)
+    decided = decided_loss(Y)
+    loss = known.outputs.loss if known and known.fitted else settings.loss or decided
+    are_numbers = loss is not None and loss.is_numeric
+    split = choose_split(
+        targets, fraction, settings.validation_split, settings.seed, before, are_numbers=are_numbers
+    )
+    train, held_back = split_rows(targets, split, are_numbers=are_numbers)
     inputs, rows = _inputs(features, targets, train, settings, known)
-    outputs = _outputs(targets, train, settings, known, classes, decided_loss(Y))
+    outputs = _outputs(targets, train, settings, known, classes, decided)
     encoding = Encoding(inputs, outputs)
     encoded = outputs.encode(targets, settings.dtype)
     class_weight = of_known_classes(settings.class_weight, outputs, encoded)

@@ -1,5 +1,7 @@
 """Rows for training and rows for validation: how many, and which."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,18 @@ def test_sorted_labels_are_warned_of() -> None:
     with pytest.warns(UserWarning, match=message) as caught:
         trainer(validation_fraction=0.4).fit(X[order], Y[order])
     assert caught[0].filename == __file__
+
+
+def share_of_rare(y_true: Any, y_pred: Any) -> float:
+    return float(np.mean(y_true > 0))
+
+
+@needs_compiler
+@pytest.mark.parametrize("split", ["auto", "last"])
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+def test_whole_quantities_are_no_classes(loss: str, split: str) -> None:
+    """Values that occur once would all be trained on, or a warning name those held out."""
+    y = np.concatenate([np.zeros(50, np.int64), np.arange(1, 51)])
+    settings = {"loss": loss, "validation_split": split, "validation_fraction": 0.4}
+    model = trainer(**settings, metrics=share_of_rare).fit(y[:, None], y)
+    assert model.history["val_share_of_rare"][-1] > 0.2
