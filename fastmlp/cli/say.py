@@ -82,11 +82,12 @@ def table(rows: Sequence[Sequence[Any]], *, right: bool = True) -> str:
 
 def _text(value: Any) -> str:
     if not isinstance(value, float):
-        return str(value)
-    # Four decimals of a share, four digits of a larger number.
+        return f"{value:,}" if isinstance(value, int) else str(value)
+    # Four decimals of a share, four digits of a larger number; no "-0.0000".
     return (
-        f"{value:.4f}" if abs(value) < 10 else f"{value:,.{max(0, 4 - len(str(int(abs(value)))))}f}"
-    )
+        f"{round(value, 4) + 0.0:.4f}" if abs(value) < 10
+        else f"{value:,.{max(0, 4 - len(str(int(abs(value)))))}f}"
+    )  # fmt: skip
 
 
 def short(number: float) -> str:

@@ -46,11 +46,13 @@ class DaskMLP(Parameters):
 
     def __post_init__(self) -> None:
         self._trainer: Trainer | None = None
+        self._auto: dict[str, Any] = {}  # what auto_ has beside the trainer's
         self._is_fitting = False
 
     def __getattr__(self, name: str) -> Any:
         if name in _FITTED:
-            return getattr(self._fitted(), name)
+            value = getattr(self._fitted(), name)
+            return {**value, **self._auto} if name == "auto_" else value
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __getstate__(self) -> dict[str, Any]:
@@ -131,8 +133,8 @@ class DaskMLP(Parameters):
             )
         finally:
             if getattr(trainer, "model_", None) is not before:
-                if self.sync_every == "auto":
-                    trainer.auto_ = {**trainer.auto_, "sync_every": source.sync_every}
+                is_auto = self.sync_every == "auto"
+                self._auto = {"sync_every": source.sync_every} if is_auto else {}
                 self._trainer = trainer
 
     def _prepared(

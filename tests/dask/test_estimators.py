@@ -5,6 +5,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -135,6 +136,8 @@ def test_tables_with_categories_and_labels_of_one_partition(client: Client) -> N
     np.testing.assert_allclose(model.history["loss"][0], alone.history["loss"][0], rtol=0.2)
     local = model.to_local()
     got = client.compute([model.predict(lazy), model.predict_proba(lazy)], sync=True)
+    with pytest.raises(ValueError, match="columns of the fit; missing: 'kind'"):
+        model.predict(lazy.drop(columns="kind"))
     assert got[0].tolist() == local.predict(whole).tolist()
     assert np.array_equal(got[0].index, frame.index)
     assert got[1].columns.tolist() == ["above", "below", "last"]
@@ -168,7 +171,8 @@ def test_whole_numbers_are_numbers(client: Client) -> None:
     assert model.auto_["loss"] == model.to_local().loss.name == "squared_error"
 
 
-def test_early_stopping_on_held_out_rows(client: Client) -> None:
+def test_early_stopping_on_held_out_rows(client: Client, tmp_path: Path) -> None:
+    """With a number of updates between averages that is chosen, which files and pickles allow."""
     settings = {**PLAIN, "epochs": 60, "early_stopping": EarlyStopping(patience=2)}
     model = DaskMLPClassifier(**settings, client=client).fit(*chunked(X, Y))
     assert model.stop_reason_ == "early_stopping"
@@ -176,6 +180,9 @@ def test_early_stopping_on_held_out_rows(client: Client) -> None:
     assert model.best_epoch_ == np.argmin(model.history["val_loss"])
     assert model.auto_["validation_fraction"] == 0.15
     assert 1 <= model.auto_["sync_every"] <= N
+    model.to_local().save(path := tmp_path / "m.safetensors")
+    for other in (load(path), pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(other.predict(X), model.predict(X))
     assert model.score(X, Y) > 0.95
 
 
