@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -345,6 +346,33 @@ def test_other_threads_fit_other_estimators(client: Client) -> None:
     assert all(
         map(np.array_equal, models[1].to_local().get_weights(), alone.to_local().get_weights())
     )
+
+
+def interrupted(trainer: Trainer, epoch: int, logs: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def without_last_block(block: Any, block_info: Any) -> Any:
+    assert block_info[0]["chunk-location"][0] < 5, "no block 5"
+    return block
+
+
+@pytest.mark.parametrize("error", [AssertionError, KeyboardInterrupt])
+def test_no_tasks_are_left_while_the_traceback_is_kept(
+    client: Client, error: type[BaseException]
+) -> None:
+    """As by a notebook."""
+    x, y = chunked(X, Y)
+    if error is AssertionError:
+        x = x.map_blocks(without_last_block, meta=X[:0])
+    model = DaskMLPClassifier(hidden=4, callbacks=interrupted, sync_every=30, client=client)
+    with pytest.raises(error) as caught:
+        model.fit(x, y)
+    deadline = time.monotonic() + 20
+    while left := client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+    assert caught.tb is not None
 
 
 def test_fewer_partitions_than_workers(client: Client) -> None:
