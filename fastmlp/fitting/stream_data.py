@@ -1,4 +1,4 @@
-"""The data of a fit to rows in groups: what is learned beforehand, and the source of the rows."""
+"""The data of a fit to groups or chunks: what is learned beforehand, and the source of the rows."""
 
 import zlib
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Numbers, Split
+from ..data.chunks import Chunks
 from ..fit_warning import warn
 from ..frozen import changed
 from ..network.model import Model
@@ -17,6 +18,8 @@ from ..settings import Choices, FitSettings, resolved
 from ..streams import RowGroups, Survey, Total
 from ..streams.survey import survey
 from .dataset import FitData, fit_data
+from .diagnostics import Seen
+from .sources import Chunked
 from .windows import Windows
 
 
@@ -31,10 +34,10 @@ def check_for_groups(chosen: Choices) -> None:
         )
 
 
-def stream_data(
+def group_data(
     groups: RowGroups, chosen: Choices, known: Model | None, validation_data: Any, classes: Any
 ) -> tuple[FitData, Windows | None]:
-    """Survey the rows; return what is learned of them, and the source of the rows.
+    """Survey the rows of groups; return what is learned of them, and the source of the rows.
 
     Rows that are one window are in the data, which need no other source.
 
@@ -52,6 +55,27 @@ def stream_data(
     if windows.count > 1:
         return data.without_rows(), windows
     return replace(windows.in_order(), mean_weight=None), None
+
+
+def chunk_data(
+    chunks: Chunks, chosen: Choices, known: Model | None, validation_data: Any, classes: Any
+) -> tuple[FitData, Chunked]:
+    """What is learned of the first chunk, and the source of the rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For unusable data, or settings that have no effect.
+    """
+    resolve = partial(resolved, chosen, validated=validation_data is not None, open_ended=True)
+    # No variable here holds the first chunk, so that it is freed when the next one comes.
+    data = fit_data(
+        *chunks.first(), validation_data, resolve, known.encoding if known else None, classes
+    ).without_rows()
+    given = partial(_given, data.settings)
+    return data, Chunked(
+        lambda: (fit_data(*chunk, None, given, data.encoding) for chunk in chunks.epoch()), Seen()
+    )
 
 
 def learned(
