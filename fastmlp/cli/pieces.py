@@ -37,11 +37,16 @@ class Pieces:
     array: str | None = None
 
     def __iter__(self) -> Iterator[tuple[Any, dict[str, Any]]]:
-        """Yield features, and the other columns by name."""
+        """Yield features, and the other columns by name; a ValueError if there are no rows."""
         size_of(self.path)
-        if self.path.endswith(ARRAYS):
-            return self._of_arrays()
-        return self._of_tables()
+        pieces = self._of_arrays() if self.path.endswith(ARRAYS) else self._of_tables()
+        n_rows = 0
+        for X, others in pieces:
+            n_rows += len(X)
+            if len(X):
+                yield X, others
+        if n_rows == 0:
+            raise ValueError(f"{self.path} has no rows")
 
     def _of_tables(self) -> Iterator[tuple[Any, dict[str, Any]]]:
         from ..streams.columns import convert, needed, select
