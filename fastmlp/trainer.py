@@ -23,7 +23,7 @@ from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
 from .fitting.sources import Chunked, Source
 from .fitting.start import check_continues, goes_on
-from .fitting.stream_data import check_for_groups, chunk_data, group_data
+from .fitting.stream_data import check_hashed, chunk_data, group_data
 from .fitting.summary import summary
 from .fitting.windows import Windows
 from .frozen import changed
@@ -497,7 +497,7 @@ class Trainer(Saved):
                 data_of = partial(chunk_data, of_epochs)
             else:
                 chosen = choices(self)
-                check_for_groups(chosen)  # before a file is copied
+                check_hashed(chosen, "in fit_stream")  # before a file is copied
                 columns = target, features, sample_weight
                 groups = open_groups(chunks, *columns, shuffle=chosen.shuffle)
                 data_of = partial(group_data, groups)

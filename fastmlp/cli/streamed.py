@@ -17,7 +17,7 @@ from .targets import described, loss_of
 _SAMPLED = 4
 
 # Part of a seed, so that no other numbers are drawn from the same one.
-_OWN = 7_206_311
+_SEED = 7_206_311
 
 
 class Subset:
@@ -41,7 +41,7 @@ class Subset:
         self.sizes = [counts[number] for number in self._numbers]
 
     def _chosen(self, number: int) -> Array:
-        generator = np.random.default_rng([_OWN, self._seed, number])
+        generator = np.random.default_rng([_SEED, self._seed, number])
         drawn = generator.random(self._groups.sizes[number])
         return np.flatnonzero((drawn < self._share) == self._held_out)
 
@@ -137,7 +137,7 @@ def _sample(groups: RowGroups, seed: int) -> Rows:
     """The rows of some random groups."""
     from ..streams.arrow import pa
 
-    numbers = np.random.default_rng([_OWN, seed]).permutation(len(groups.sizes))[:_SAMPLED]
+    numbers = np.random.default_rng([_SEED, seed]).permutation(len(groups.sizes))[:_SAMPLED]
     X, y, weights = zip(*map(groups.read, numbers.tolist()), strict=True)
     targets = np.concatenate(y)
     if targets.dtype.kind == "O":

@@ -23,13 +23,13 @@ from .sources import Chunked
 from .windows import Windows
 
 
-def check_for_groups(chosen: Choices) -> None:
-    """Raise a ValueError for a setting that has no effect on rows in groups."""
+def check_hashed(chosen: Choices, where: str) -> None:
+    """Raise a ValueError for a setting that has no effect where rows are held out by their hash."""
     if chosen.refit:
-        raise ValueError(f"refit has no effect in fit_stream; got {chosen.refit}")
+        raise ValueError(f"refit has no effect {where}; got {chosen.refit}")
     if chosen.validation_split in ("last", "stratified"):
         raise ValueError(
-            "validation_split has no effect in fit_stream, where rows are held out by their hash; "
+            f"validation_split has no effect {where}, where rows are held out by their hash; "
             f"got {chosen.validation_split!r}"
         )
 

@@ -19,7 +19,7 @@ from .diagnostics import Seen
 from .epoch import TrainingRun
 from .kept_parts import room_for
 
-# A window has about so many bytes. One is trained on while the next one is made.
+# Of a window, about. One is trained on while the next one is made.
 _BYTES = 32 << 20
 # Of a row beside its features and targets: its places in the order of the epoch, and its weights.
 _BESIDE = 32

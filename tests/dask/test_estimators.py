@@ -289,7 +289,8 @@ UNUSABLE = {
     ),
     "a refit": (lambda: chunked(X, Y), {"refit": True}, ValueError, "refit has no effect over"),
     "a split": (
-        lambda: chunked(X, Y), {"validation_split": "last"}, ValueError, "validation_split must be",
+        lambda: chunked(X, Y), {"validation_split": "last"}, ValueError,
+        "validation_split has no effect over partitions",
     ),
     "a loss of numbers": (
         lambda: chunked(X, Y), {"loss": "huber"}, ValueError, "needs classes; got",

@@ -15,8 +15,8 @@ from distributed import Client, LocalCluster
 
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.dask.pace import chosen_sync_every
-from fastmlp.dask.placed import PlacedShards
-from fastmlp.dask.source import DistributedSource, Shard
+from fastmlp.dask.placed import PlacedShards, Shard
+from fastmlp.dask.source import DistributedSource
 from fastmlp.dask.waiting import gathered
 from fastmlp.dask.worker_settings import worker_settings
 from fastmlp.fitting.dataset import FitData, fit_data
