@@ -79,6 +79,8 @@ class Ahead(Generic[T]):
                 # Not join: Python 3.11 forgets a thread whose join was interrupted.
                 while self._is_running and os.getpid() == self._process:
                     time.sleep(0.001)
+                # The memory of the items: Python keeps a thread whose start was interrupted.
+                self._items, self._item = iter(()), None
                 break
             except BaseException:  # a further interrupt does not hasten the end
                 pass

@@ -47,14 +47,23 @@ def group_data(
         For unusable data, or settings that have no effect.
     """
     validated = validation_data is not None
-    settings = resolved(chosen, sum(groups.sizes), validated=validated)
-    fraction = 0.0 if validated else settings.validation_fraction
-    found = survey(groups, fraction)
+    settings, found = _surveyed(groups, chosen, validated=validated)
     data, factors, trained = learned(found, settings, known, validation_data, classes)
     windows = Windows(groups, found.flags, data, trained, factors)
     if windows.count > 1:
         return data.without_rows(), windows
     return replace(windows.in_order(), mean_weight=None), None
+
+
+def _surveyed(groups: RowGroups, chosen: Choices, *, validated: bool) -> tuple[FitSettings, Survey]:
+    """The settings by the number of rows, without those of weight 0, and the survey of the rows."""
+    given = resolved(chosen, sum(groups.sizes), validated=validated)
+    fraction = 0.0 if validated else given.validation_fraction
+    found = survey(groups, fraction)
+    settings = resolved(chosen, found.n_rows, validated=validated)
+    if settings.validation_fraction != given.validation_fraction:
+        found = survey(groups, settings.validation_fraction)
+    return settings, found
 
 
 def chunk_data(

@@ -28,7 +28,9 @@ def reading(path: str) -> Iterator[None]:
     """Name the file in errors of its content."""
     try:
         yield
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         first = str(error).partition("\n")[0]
         raise ValueError(f"{path} cannot be read: {first}") from error
 

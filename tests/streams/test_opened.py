@@ -184,6 +184,16 @@ def test_truncated_files(kind: str, tmp_path: Path) -> None:
             read_table(file)
 
 
+def test_damaged_rows_are_one_error(tmp_path: Path) -> None:
+    """Also where pyarrow raises an OSError without the name of the file."""
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": np.random.default_rng(0).normal(size=1000)}), file)
+    data = file.read_bytes()
+    file.write_bytes(data[:4] + bytes(100) + data[104:])
+    with pytest.raises(ValueError, match=r"a.parquet cannot be read"):
+        read_table(file)
+
+
 def test_arrays(tmp_path: Path) -> None:
     X = np.arange(6.0).reshape(3, 2)
     np.save(tmp_path / "a.npy", X)
