@@ -102,8 +102,10 @@ class Windows:
 
     def end(self) -> None:
         """End the reading, and remove the rows that were kept."""
-        self._end_reading()
-        self._read_anew()
+        try:
+            self._end_reading()
+        finally:
+            self._read_anew()
 
     def in_order(self) -> FitData:
         """The rows of the first window of the groups in order."""
