@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextvars import copy_context
 from typing import Generic, TypeVar
 
+from ..kernels.language.undisturbed import undisturbed
+
 T = TypeVar("T")
 
 
@@ -25,16 +27,20 @@ class Ahead(Generic[T]):
         self._items = items
         self._process = os.getpid()
         self._is_ending = self._is_running = False
-        self._begin()
+        # Begun by the first `take`, when the caller knows what to end.
+        self._thread: threading.Thread | None = None
+        self._is_done = False
 
-    def _begin(self) -> None:
+    def _begin(self) -> threading.Thread:
         self._item: T | None = None
         self._error: BaseException | None = None
         self._is_done = False
         # With the warnings of the fit, and its interrupt if it is one of several.
         run = copy_context().run
-        self._thread = threading.Thread(target=run, args=(self._work,), name="fastmlp-reader")
-        self._thread.start()
+        thread = threading.Thread(target=run, args=(self._work,), name="fastmlp-reader")
+        undisturbed(thread.start)  # of which an interrupt makes a KeyError
+        self._thread = thread
+        return thread
 
     def _work(self) -> None:
         self._is_running = True
@@ -56,8 +62,9 @@ class Ahead(Generic[T]):
 
         Raises what the iterator raises.
         """
-        while not self._is_done and self._thread.is_alive():
-            self._thread.join(0.1)
+        thread = self._thread or self._begin()
+        while not self._is_done and thread.is_alive():
+            thread.join(0.1)
         if self._error is not None:
             raise self._error
         item = self._item
@@ -83,9 +90,7 @@ class Ahead(Generic[T]):
                 # Not join: Python 3.11 forgets a thread whose join was interrupted.
                 while self._is_running and os.getpid() == self._process:
                     time.sleep(0.001)
-                # The memory of the items: Python keeps a thread whose start was interrupted, and
-                # an error keeps the thread's frames.
-                self._items, self._item, self._error = iter(()), None, None
+                self._error = None  # which keeps the thread's frames, and they this object
                 break
             except BaseException as error:
                 raised = error

@@ -14,9 +14,8 @@ from pyarrow.fs import LocalFileSystem
 
 from ..data.messages import some
 from .arrow import pa
-from .scans import BATCH_ROWS, checked, reading
+from .scans import BATCH_ROWS, BUFFER_BYTES, checked, reading
 
-_BUFFER_BYTES = 1 << 16
 ENDINGS = ".parquet", ".pq"
 
 
@@ -77,7 +76,7 @@ class ParquetScan:
         for number, file in enumerate(self.files):
             given = [name for name in columns if name not in file.folders]
             with reading(file.path):
-                opened = self._opened(number, _BUFFER_BYTES)
+                opened = self._opened(number, BUFFER_BYTES)
                 for batch in opened.iter_batches(BATCH_ROWS, columns=given, use_threads=False):
                     yield self._completed(pa.Table.from_batches([batch]), file, columns)
 

@@ -2,33 +2,49 @@
 
 import gc
 import signal
+import sys
+import threading
 import time
 import weakref
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
-import numpy as np
 import pytest
 
 from fastmlp.fitting.ahead import Ahead
+from tests.helpers.basics import needs_compiler
+
+pytestmark = needs_compiler
 
 
-def test_nothing_is_kept_after_the_end() -> None:
-    """Python keeps a thread whose start was interrupted, and with it what the thread has."""
-    kept = []
+class InterruptError(Exception):
+    """What a signal handler raises."""
 
-    def items() -> Iterator[np.ndarray]:
-        for _ in range(3):
-            array = np.zeros(1000)
-            kept.append(weakref.ref(array))
-            yield array
 
-    ahead = Ahead(items())
-    assert ahead.take() is not None
+@pytest.mark.parametrize("start", [1, 2, 3])
+def test_an_interrupt_while_a_thread_starts(start: int) -> None:
+    """It is raised as it is, and ends the work of that thread, too."""
+    left = start
+
+    def interrupt(frame: Any, event: str, function: Any) -> None:
+        nonlocal left
+        if event == "c_return" and function.__name__ in (
+            "start_new_thread",
+            "start_joinable_thread",
+        ):
+            left -= 1
+            if left == 0:
+                time.sleep(0.01)  # the thread is running
+                raise InterruptError
+
+    ahead = Ahead(count())
+    sys.setprofile(interrupt)
+    with pytest.raises(InterruptError):
+        list(iter(ahead.take, None))
     ahead.end()
-    gc.collect()
-    assert [array() for array in kept] == [None] * len(kept)
-    assert ahead.is_ending
+    time.sleep(0.01)
+    assert "fastmlp-reader" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_an_interrupt_during_the_end() -> None:
