@@ -85,7 +85,7 @@ def table(rows: Sequence[Sequence[Any]], *, right: bool = True) -> str:
 def short(value: Any) -> str:
     """Text of a value: four decimals of a share, four digits of a larger number."""
     if not isinstance(value, float) or not math.isfinite(value):
-        return str(value)
+        return f"{value:,}" if isinstance(value, int) else str(value)
     value = round(value, 4) + 0.0  # not -0.0000
     digits = len(str(int(abs(value))))
     return f"{value:,.{4 if digits == 1 else max(0, 4 - digits)}f}"

@@ -54,7 +54,7 @@ def described(y: Array, loss: Any) -> str:
     if len(labels) < 2:
         raise ValueError(f"there must be two classes or more; got only {labels.tolist()}")
     order = np.argsort(-counts, kind="stable")[:_SHOWN]
-    some = ", ".join(f"{labels[k]} {counts[k]:,}" for k in order)
+    some = ", ".join(f"{labels[k]} ({counts[k]:,})" for k in order)
     more = "" if len(labels) <= _SHOWN else f", and {len(labels) - _SHOWN} more"
     hint = "" if y.dtype.kind not in "iuf" else "; --regression takes it for a quantity"
     return f"{len(labels)} classes (rows): {some}{more}{hint}"

@@ -18,9 +18,9 @@ PAGE = ROOT / "docs" / "command-line.md"
 
 def plain(text: str) -> list[str]:
     """Lines without the numbers and widths of columns, which depend on the processor; without
-    those of epochs."""
+    those of epochs and of kernels that are compiled."""
     lines = (re.sub(r"[-\d.,e+]*\d[\d.,]*", "0", line).split() for line in text.splitlines())
-    return [" ".join(words) for words in lines if words and words[0] != "epoch"]
+    return [" ".join(words) for words in lines if words and words[0] not in ("epoch", "compiling")]
 
 
 def test_the_page_shows_what_is_printed(

@@ -15,6 +15,7 @@ import fastmlp.cli.sources
 import fastmlp.cli.train
 from fastmlp import Trainer
 from fastmlp.cli import main
+from fastmlp.cli.say import table as text_of
 from fastmlp.cli.streamed import Subset
 from fastmlp.streams import ArrayGroups
 from fastmlp.streams.columns import select
@@ -112,6 +113,44 @@ def test_weights_count_rows(command: Run, tmp_path: Path) -> None:
     assert fastmlp.load(out).n_features_in_ == 1
 
 
+def test_numbers_in_tables() -> None:
+    """Without a negative zero."""
+    assert text_of([["mean", -0.00004, -0.00006, 1_000]]) == "mean  0.0000  -0.0001  1,000"
+
+
+def test_arrays_without_targets(fails: Fails, tmp_path: Path) -> None:
+    np.save(data := tmp_path / "X.npy", np.zeros((9, 2)))
+    error = fails("train", data, "--target", "y", "--out", tmp_path / "m.safetensors")
+    assert "X.npy holds one array, without targets: train takes arrays in .npz" in error
+
+
+def test_a_saved_index(command: Run, fails: Fails, tmp_path: Path) -> None:
+    """It has no name, and numbers are missing where rows were removed, here or before."""
+    data, out = tmp_path / "t.csv", tmp_path / "m.safetensors"
+    rows = [f"{k},{k % 9},{k % 4 / 8 if k % 10 else ''}\n" for k in range(100) if k % 3]
+    data.write_text(",x,y\n" + "".join(rows), encoding="utf-8")
+    options = ("--target", "y", "--epochs", 2, "--out", out)
+    text, _ = command("train", data, *options)
+    assert "left out  6 rows without y\n" in text
+    assert "left out  '': the number of the row\n" in text
+    assert fastmlp.load(out).feature_names_in_.tolist() == ["x"]
+    assert "no column 'z' among '', x" in fails("train", data, *options, "--drop", "z")
+
+
+def test_the_linear_model_has_the_weights_of_classes(
+    command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, data = np.random.default_rng(0), tmp_path / "t.csv"
+    x = rng.normal(size=600)
+    y = np.where(x + rng.normal(size=600) > 1.8, "rare", "usual")
+    lines = [f"{a:.3f},{b}\n" for a, b in zip(x, y, strict=True)]
+    data.write_text("x,y\n" + "".join(lines), encoding="utf-8")
+    options = ("--class-weight", "balanced", "--metric", "balanced_accuracy")
+    text, _ = command("train", data, "--target", "y", *options, "--out", tmp_path / "m.safetensors")
+    assert f"2 classes (rows): usual ({(y == 'usual').sum()}), rare (" in text
+    assert scores(text)["linear"][0] > 0.7
+
+
 SETTINGS: list[tuple[list[str], dict[str, Any]]] = [
     (["--hidden", "4,3", "--activation", "tanh"], {"hidden": (4, 3), "activation": "tanh"}),
     (["--preset", "tabular", "--no-refit"], {"refit": False, "missing": "impute"}),
@@ -144,7 +183,9 @@ def test_every_setting_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
     for name in set(vars(Trainer())) & set(Trainer().get_params()):
         option = f"--{name.replace('_', '-')}"
         assert (option in text) == (name not in ("callbacks", "verbose", "warm_start")), name
-    assert "Units of the hidden layers" in text
+    assert "Units of the hidden layers; () for a linear model; default: 128" in " ".join(
+        text.split()
+    )
 
 
 # -------------------------------------------------------------------------------------- large files
@@ -263,6 +304,11 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "two": (["--target", "kind", "--regression", "--loss", "huber"], "no effect beside --loss"),
     "date": (["--target", "sold"], "column 'sold' must hold numbers or text; got date32"),
     "one class": (["--target", "country"], "there must be two classes or more; got only ['DE']"),
+    "text as weights": (["--target", "price", "--weights", "city"], "'city' must hold numbers;"),
+    "no weight": (["--target", "price", "--weights", "size"], "'size' has no value in 30 rows"),
+    "spaces": (["--target", "price", "--hidden", "4", "4"], "values are separated by commas"),
+    "commas": (["--target", "price", "--drop", "row,city"], "'row,city' among row, name, sold, "),
+    "names": (["--target", "price", "--drop", "row,city"], "separate names by spaces"),
     "share": (["--target", "price", "--held-out", "1.5"], "--held-out must be"),
     "both": (["--target", "price", "--test", "t.csv", "--held-out", "0"], "not allowed with"),
     "no test": (["--target", "price", "--test", "t.csv"], "t.csv: No such file or directory"),
