@@ -36,15 +36,8 @@ PLAIN: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    """Of two processes, which start again when they are killed."""
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0", scheduler_port=0,
-            memory_limit=None, silence_logs=50,
-        ) as cluster,
-        Client(cluster) as client,
-    ):  # fmt: skip
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    with Client(cluster) as client:
         yield client
 
 
