@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..data import Array, gather_rows
 from ..data.targets import Samples
 from ..streams.array_files import ENDINGS as ARRAYS
 from ..streams.array_files import read_arrays
 from ..trainer import Trainer
 from .reading import size_of
-from .rows import Array, check_columns, missing, taken, values
+from .rows import check_columns, missing, values
 
 _ROWS = 8192
 
@@ -134,10 +135,10 @@ class Labelled:
             n_rows += len(rows)
             if len(rows):
                 y, weights = (
-                    None if name is None else values(taken(others[name], rows), name)
+                    None if name is None else values(gather_rows(others[name], rows), name)
                     for name in (self._target, self._weights)
                 )
-                yield taken(X, rows), y, weights
+                yield gather_rows(X, rows), y, weights
         if n_rows == 0:
             raise ValueError(f"{self._pieces.path} has no rows with a value of {self._target!r}")
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from ..data import Array
 from ..data.targets import Samples
 from ..streams import RowGroups, open_groups
 from ..trainer import Trainer
 from .reading import counted, gaps
-from .rows import Array, Rows, check_columns, missing, taken, useful
+from .rows import Rows, check_columns, missing, useful
 from .say import say, say_lines
 from .targets import described, loss_of
 
@@ -49,8 +50,7 @@ class Subset:
         """Read the rows of a group."""
         number = self._numbers[number]
         X, y, weights = self._groups.read(number)
-        rows = self._chosen(number)
-        return taken(X, rows), y[rows], None if weights is None else weights[rows]
+        return Rows(X, y, weights).take(self._chosen(number))
 
     def __iter__(self) -> Iterator[Samples]:
         """Yield the rows of each group."""
