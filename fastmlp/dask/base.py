@@ -15,7 +15,7 @@ from ..data.targets import Samples
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.start import check_continues, goes_on
-from ..fitting.stream_data import learned
+from ..fitting.stream_data import check_hashed, learned
 from ..frozen import changed
 from ..inference.predictor import NotFittedError
 from ..losses import Loss
@@ -113,7 +113,7 @@ class DaskMLP(Parameters):
         self, client: Tasks, began: float, X: Any, y: Any, sample_weight: Any, validation_data: Any
     ) -> None:  # fmt: skip
         chosen = choices(self)
-        _check_effects(chosen)
+        check_hashed(chosen, "over partitions")
         before = None if self._trainer is None else self._trainer.model_
         known = before if self.warm_start else None
         if known is not None:
@@ -232,14 +232,3 @@ class DaskMLP(Parameters):
             means = gathered(client, client.map(means_of, samples, local=local, pure=False))
         scores = trainer.model_.encoding.outputs.summed_up(reduce(Means.with_part, means))
         return scores.metric
-
-
-def _check_effects(chosen: Choices) -> None:
-    """Raise a ValueError for a setting that has no effect over partitions."""
-    if chosen.refit:
-        raise ValueError("refit has no effect over partitions; got True")
-    if chosen.validation_split not in ("auto", "shuffled"):
-        raise ValueError(
-            "validation_split must be 'auto' or 'shuffled' over partitions, where rows are held "
-            f"out by their hashes; got {chosen.validation_split!r}"
-        )

@@ -20,8 +20,6 @@ from .rounds import Share, Start, key_of
 from .tasks import Tasks
 from .worker_settings import worker_settings
 
-__all__ = ["DistributedSource", "Shard"]
-
 
 class DistributedSource:
     """Trains on each shard where it lies, and averages the networks every few updates.
