@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..data import some
+from ..data import Array, some
 from ..streams.array_files import ENDINGS as ARRAYS
 from ..streams.array_files import read_arrays
-from .rows import Array, Rows, check_columns, check_weights, like_dates, missing, useful, values
+from .rows import Rows, check_columns, check_weights, like_dates, missing, useful, values
 from .say import say, say_lines
 
 # Larger files are read in pieces.

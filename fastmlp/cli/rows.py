@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..data import Array, gather_rows
 from ..did_you_mean import did_you_mean
 
-Array = npt.NDArray[Any]
 # One-hot columns that a trainer takes.
 _MOST_CATEGORIES = 2_000
 # Share of different values from which on text names rows, in a column with more than these.
@@ -27,13 +26,7 @@ class Rows(NamedTuple):
 
     def take(self, rows: Array) -> "Rows":
         """Some of the rows, by their numbers."""
-        weights = None if self.weights is None else self.weights[rows]
-        return Rows(taken(self.X, rows), self.y[rows], weights)
-
-
-def taken(X: Any, rows: Array) -> Any:
-    """Some rows of a table, an array or a column."""
-    return X[rows] if isinstance(X, np.ndarray) else X.take(rows)
+        return Rows(*(gather_rows(part, rows) for part in self))
 
 
 def missing(column: Any) -> Array:

@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..data import Array
 from ..settings import check_setting
 
-Array = npt.NDArray[Any]
 # Whole numbers are taken for classes up to this count, as in Python.
 _MANY = 30
 _SHOWN = 6

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextvars import copy_context
 from typing import Generic, TypeVar
 
+from ..kernels.language.undisturbed import undisturbed
+
 T = TypeVar("T")
 
 
@@ -25,16 +27,20 @@ class Ahead(Generic[T]):
         self._items = items
         self._process = os.getpid()
         self._is_ending = self._is_running = False
-        self._begin()
+        # Begun by the first `take`, when the caller knows what to end.
+        self._thread: threading.Thread | None = None
+        self._is_done = False
 
-    def _begin(self) -> None:
+    def _begin(self) -> threading.Thread:
         self._item: T | None = None
         self._error: BaseException | None = None
         self._is_done = False
         # With the warnings of the fit, and its interrupt if it is one of several.
         run = copy_context().run
-        self._thread = threading.Thread(target=run, args=(self._work,), name="fastmlp-reader")
-        self._thread.start()
+        thread = threading.Thread(target=run, args=(self._work,), name="fastmlp-reader")
+        undisturbed(thread.start)  # of which an interrupt makes a KeyError
+        self._thread = thread
+        return thread
 
     def _work(self) -> None:
         self._is_running = True
@@ -56,8 +62,9 @@ class Ahead(Generic[T]):
 
         Raises what the iterator raises.
         """
-        while not self._is_done and self._thread.is_alive():
-            self._thread.join(0.1)
+        thread = self._thread or self._begin()
+        while not self._is_done and thread.is_alive():
+            thread.join(0.1)
         if self._error is not None:
             raise self._error
         item = self._item
@@ -72,13 +79,20 @@ class Ahead(Generic[T]):
         return self._is_ending
 
     def end(self) -> None:
-        """End the thread, after the present step of the iterator."""
+        """End the thread, after the present step of the iterator.
+
+        An exception of a signal handler does not hasten that, and is raised afterwards.
+        """
+        raised: BaseException | None = None
         while True:
             try:
                 self._is_ending = True
                 # Not join: Python 3.11 forgets a thread whose join was interrupted.
                 while self._is_running and os.getpid() == self._process:
                     time.sleep(0.001)
+                self._error = None  # which keeps the thread's frames, and they this object
                 break
-            except BaseException:  # a further interrupt does not hasten the end
-                pass
+            except BaseException as error:
+                raised = error
+        if raised is not None:
+            raise raised

@@ -78,6 +78,8 @@ def _bytes(array: Array) -> memoryview:
 
 def room_for(n_bytes: int) -> KeptParts | None:
     """A file for parts, if they take at most half of the room on the disk."""
-    if not hasattr(os, "preadv") or shutil.disk_usage(tempfile.gettempdir()).free < 2 * n_bytes:
+    try:
+        free = shutil.disk_usage(tempfile.gettempdir()).free
+        return KeptParts() if hasattr(os, "preadv") and free >= 2 * n_bytes else None
+    except OSError:  # no folder can be written to
         return None
-    return KeptParts()

@@ -84,7 +84,7 @@ def _target(column: Any) -> Any:
 def _stacked(columns: list[Any]) -> Any:
     if len(columns) == 1:
         return column_values(columns[0])
-    return np.column_stack([column_values(column.cast("double")) for column in columns])
+    return np.column_stack([column_values(column.cast("double", safe=False)) for column in columns])
 
 
 def open_files(
@@ -106,6 +106,7 @@ def _groups(
     roles = choose_columns(scan.schema, targets, features, weights)
     schema = pa.schema([scan.schema.field(name) for name in roles.all])
     convert(schema.empty_table().select(roles.features))  # refuses types before any row is read
+    _check_targets(schema, targets)
     rows = _GROUP_BYTES // (4 * len(roles.features))
     rows = max(_LEAST_ROWS, min(_MOST_ROWS, rows))
     groups = _in_place(scan, roles.all, 2 * rows)
@@ -114,6 +115,15 @@ def _groups(
         batches = (batch.cast(plain) for batch in scan.batches(roles.all))
         groups = Copy(batches, plain, rows, shuffle=shuffle)
     return FileGroups(groups, schema, roles)
+
+
+def _check_targets(schema: Any, targets: Sequence[str]) -> None:
+    for name in targets if len(targets) > 1 else ():
+        kind = schema.field(name).type
+        if not is_number(kind) and not pa.types.is_decimal(kind):
+            raise TypeError(
+                f"target: column {name!r} must hold numbers, as there are several; got {kind}"
+            )
 
 
 def choose_columns(

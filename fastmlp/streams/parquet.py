@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
 
 from ..data.messages import some
 from .arrow import pa
-from .scans import BATCH_ROWS, checked, reading
+from .scans import BATCH_ROWS, BUFFER_BYTES, checked, reading
 
-_BUFFER_BYTES = 1 << 16
 ENDINGS = ".parquet", ".pq"
 
 
@@ -26,6 +26,14 @@ class ParquetFile:
     path: str
     filesystem: Any = None
     folders: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> tuple[int, int, int] | None:
+        """Changes when the file does; None if it is not a local file."""
+        if not isinstance(self.filesystem, LocalFileSystem | None):
+            return None
+        status = os.stat(self.path)
+        return status.st_ino, status.st_size, status.st_mtime_ns
 
     def open(self, metadata: Any = None, buffer_size: int = 0) -> Any:
         """Open the file; with ``metadata`` its end is not read again."""
@@ -52,7 +60,7 @@ class ParquetScan:
 
     def __init__(self, files: Sequence[ParquetFile], schema: Any = None) -> None:
         self.files = files
-        opened = []
+        self._versions, opened = [file.version for file in files], []
         for file in files:
             with reading(file.path):
                 opened.append(file.open())
@@ -68,7 +76,7 @@ class ParquetScan:
         for number, file in enumerate(self.files):
             given = [name for name in columns if name not in file.folders]
             with reading(file.path):
-                opened = file.open(self.metadata[number], _BUFFER_BYTES)
+                opened = self._opened(number, BUFFER_BYTES)
                 for batch in opened.iter_batches(BATCH_ROWS, columns=given, use_threads=False):
                     yield self._completed(pa.Table.from_batches([batch]), file, columns)
 
@@ -85,9 +93,15 @@ class ParquetScan:
         file = self.files[number]
         given = [name for name in columns if name not in file.folders]
         with reading(file.path):
-            opened = file.open(self.metadata[number])
+            opened = self._opened(number)
             table = opened.read_row_group(group, columns=given, use_threads=False)
         return self._completed(table, file, columns)
+
+    def _opened(self, number: int, buffer_size: int = 0) -> Any:
+        file = self.files[number]
+        if file.version != self._versions[number]:
+            raise ValueError(f"{file.path} has changed while it was used")
+        return file.open(self.metadata[number], buffer_size)
 
     def _completed(self, table: Any, file: ParquetFile, columns: Sequence[str]) -> Any:
         for name, value in file.folders.items():

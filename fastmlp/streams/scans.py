@@ -1,5 +1,6 @@
 """Rows of files and other sources in their order, in batches."""
 
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from ..data.messages import some
 from .arrow import pa
 
 BATCH_ROWS = 8192
+BUFFER_BYTES = 1 << 16
 
 
 class Scan(Protocol):
@@ -28,7 +30,9 @@ def reading(path: str) -> Iterator[None]:
     """Name the file in errors of its content."""
     try:
         yield
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         first = str(error).partition("\n")[0]
         raise ValueError(f"{path} cannot be read: {first}") from error
 
@@ -77,9 +81,15 @@ class DatasetScan:
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """Yield tables of some columns."""
+        datasets, options = sys.modules["pyarrow.dataset"], None
+        if isinstance(getattr(self._dataset, "format", None), datasets.ParquetFileFormat):
+            # A buffer before the scan would hold all of a file until its end.
+            options = datasets.ParquetFragmentScanOptions(
+                use_buffered_stream=True, buffer_size=BUFFER_BYTES, pre_buffer=False
+            )
         batches = self._dataset.to_batches(
             columns=list(columns), batch_size=BATCH_ROWS, batch_readahead=1, fragment_readahead=1,
-            use_threads=False,
+            use_threads=False, fragment_scan_options=options,
         )  # fmt: skip
         for batch in batches:
             yield from _short(batch, columns, self.schema)

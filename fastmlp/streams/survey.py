@@ -26,7 +26,7 @@ from .hashes import row_hashes
 from .labels import MOST_LABELS, Total, firsts, label_totals
 from .some_rows import SomeRows, concatenated, smallest
 
-# Surveys of so many groups are joined at a time.
+# Surveys that are joined at a time.
 _JOINED = 8
 _SEED = 5_116_372_841
 
@@ -58,6 +58,11 @@ class Survey:
     scored: SomeRows
     covering: SomeRows
     covered: list[tuple[int, Key]] = field(default_factory=list)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of all rows."""
+        return self.training.rows + self.n_held_out
 
     @cached_property
     def sample(self) -> Samples:
@@ -186,13 +191,12 @@ def survey(groups: RowGroups, fraction: float = 0.0) -> Survey:
 
 def check_held_out(found: Survey, fraction: float) -> None:
     """Raise a ValueError if no rows of a weight are left to train on, or for validation."""
-    n_rows = found.training.rows + found.n_held_out
-    if n_rows == 0:
+    if found.n_rows == 0:
         raise ValueError("sample_weight must have a weight > 0; got zeros only")
     if found.training.rows == 0 or (fraction > 0 and found.n_held_out == 0):
         raise ValueError(
-            f"validation_fraction={fraction} holds out {found.n_held_out} of {n_rows} rows, by "
-            "their hashes: give validation_data, or another fraction"
+            f"validation_fraction={fraction} holds out {found.n_held_out} of {found.n_rows} rows, "
+            "by their hashes: give validation_data, or another fraction"
         )
 
 

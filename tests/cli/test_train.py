@@ -16,7 +16,7 @@ import fastmlp.cli.train
 from fastmlp import Trainer
 from fastmlp.cli import main
 from fastmlp.cli.say import table as text_of
-from fastmlp.cli.streamed import Part
+from fastmlp.cli.streamed import Subset
 from fastmlp.streams import ArrayGroups
 from fastmlp.streams.columns import select
 from fastmlp.streams.opened import read_table
@@ -217,7 +217,9 @@ def test_a_large_file_is_read_in_pieces(
     if ending == "csv":
         data = houses
     else:
-        pyarrow.parquet.write_table(table, data, row_group_size=150)
+        shuffled = pyarrow.Table.from_pandas(table.to_pandas().sample(frac=1, random_state=0))
+        assert "__index_level_0__" in shuffled.column_names  # which is no feature
+        pyarrow.parquet.write_table(shuffled, data, row_group_size=150)
     options = ("--drop", "kind", "row", "--hidden", 16, "--epochs", 60, "--out", out)
     text, error = command("train", data, "--target", "price", *options)
     assert error == ""
@@ -244,17 +246,17 @@ def test_a_large_file_is_read_in_pieces(
     assert scores(evaluated)["model"][0] == round(model.score(table, y), 4)
 
 
-def test_parts_of_groups_are_all_rows(tmp_path: Path) -> None:
+def test_both_subsets_are_all_rows(tmp_path: Path) -> None:
     """Each row is in one of the two; the same ones for a seed."""
     x = np.arange(1_000.0)
     groups = ArrayGroups(np.tile(x[:, None], (1, 200)), x)
-    parts = [Part(groups, 0.2, 0, held_out=held_out) for held_out in (True, False, True)]
+    parts = [Subset(groups, 0.2, 0, held_out=held_out) for held_out in (True, False, True)]
     rows = [np.concatenate([y for _, y, _ in part]) for part in parts]
     assert [sum(part.sizes) for part in parts] == list(map(len, rows))
     assert sorted(np.concatenate(rows[:2])) == x.tolist()
     np.testing.assert_array_equal(rows[0], rows[2])
     assert 150 < len(rows[0]) < 250
-    other = Part(groups, 0.2, 1, held_out=True)
+    other = Subset(groups, 0.2, 1, held_out=True)
     assert set(np.concatenate([y for _, y, _ in other])) != set(rows[0])
 
 

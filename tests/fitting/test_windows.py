@@ -5,10 +5,12 @@ import os
 import pickle
 import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -58,7 +60,9 @@ def small_windows(monkeypatch: Any) -> Iterator[None]:
     monkeypatch.setattr(fastmlp.fitting.windows, "room_for", lambda n_bytes: None)
     monkeypatch.setattr(
         fastmlp.trainer, "open_groups",
-        lambda source, target, features, weights, shuffle: Groups(source, target, weights),
+        lambda source, target, features, weights, shuffle: (
+            source if isinstance(source, Groups) else Groups(source, target, weights)
+        ),
     )  # fmt: skip
     yield
     assert "fastmlp-reader" not in {thread.name for thread in threading.enumerate()}
@@ -81,8 +85,9 @@ def stream(model: Trainer, *data: Any, **options: Any) -> Trainer:
         {},
         {"class_weight": "balanced", "metrics": "f1"},
         {"epochs": "auto", "validation_split": "shuffled", "validation_fraction": 0.0},
+        {"batch_size": "auto"},  # 1,800 rows of a weight have smaller batches than 2,400
     ],
-    ids=["plain", "balanced", "automatic"],
+    ids=["plain", "balanced", "automatic", "batches"],
 )
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["", "weighted"])
 def test_rows_of_one_window_are_fitted_as_in_memory(
@@ -195,6 +200,15 @@ def test_a_fit_to_another_file_does_not_go_on() -> None:
     assert stream(model, X, Y).n_iter_ == 4
     for rows, labels in ((X[::-1], Y[::-1]), (X[:-1], Y[:-1])):
         assert stream(model, rows, labels).n_iter_ == 2
+
+
+def test_rows_of_weight_0_do_not_count_for_the_fraction_held_out() -> None:
+    """Of 39 rows none are held out by default; of 60 some are."""
+    weights = np.repeat([0.0, 1.0], [21, 39])
+    for given, fraction in ((weights, 0.0), (None, 0.15)):
+        model = stream(trainer(epochs="auto"), X[:60], Y[:60], given)
+        assert model.auto_["validation_fraction"] == fraction
+        assert ("val_loss" in model.history) == (fraction > 0)
 
 
 def test_early_stopping_on_held_out_rows() -> None:
@@ -396,10 +410,12 @@ def test_rows_are_kept_where_there_is_room(monkeypatch: Any, kind: str, weights:
     assert numbers(model.history) == numbers(wanted.history)
 
 
-@pytest.mark.parametrize("room", ["little", "none soon"])
+@pytest.mark.parametrize("room", ["no folder", "little", "none soon"])
 def test_a_disk_without_room(monkeypatch: Any, room: str) -> None:
     monkeypatch.setattr(fastmlp.fitting.windows, "room_for", room_for)
-    if room == "little":
+    if room == "no folder":
+        monkeypatch.setattr(tempfile, "gettempdir", Mock(side_effect=FileNotFoundError))
+    elif room == "little":
         usage = shutil.disk_usage(".")._replace(free=1000)
         monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     else:

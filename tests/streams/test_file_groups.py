@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,11 @@ def test_files_of_a_folder_must_agree(second: Any, message: str, tmp_path: Path)
         ({"features": ["y", "w"]}, ValueError, "features hold 'y', which is a target"),
         ({"features": []}, ValueError, "a target and a feature"),
         ({"features": "city"}, TypeError, "features must be a sequence of names"),
+        (
+            {"target": ["y", "city"]},
+            TypeError,
+            "target: column 'city' must hold numbers, as there are several; got string",
+        ),
         ({"target": np.zeros(3)}, TypeError, "target must name columns of the file; got ndarray"),
         ({"target": None}, TypeError, "target must name columns of the file; got NoneType"),
         ({"weights": np.ones(3)}, TypeError, "sample_weight must name a column"),
@@ -222,6 +228,27 @@ def test_unusable_columns_are_refused_before_rows_are_read(tmp_path: Path) -> No
     pq.write_table(pa.table({"x": [1], "y": [1]}).slice(0, 0), tmp_path / "a.parquet")
     with pytest.raises(ValueError, match=r"a.parquet has no rows"):
         open_groups(tmp_path / "a.parquet", "y")
+
+
+def test_a_file_that_changes(tmp_path: Path) -> None:
+    """Row groups of another file are not read by the places of those of the first one."""
+    file = tmp_path / "a.parquet"
+    for seed in range(2):
+        pq.write_table(a_table(5000, seed), tmp_path / f"{seed}.parquet", row_group_size=1000)
+    os.replace(tmp_path / "0.parquet", file)
+    groups = open_groups(file, "y")
+    groups.read(1)
+    os.replace(tmp_path / "1.parquet", file)
+    with pytest.raises(ValueError, match=r"a.parquet has changed while it was used"):
+        groups.read(1)
+
+
+def test_large_whole_numbers_in_several_targets(tmp_path: Path) -> None:
+    """Become float64, as an array of them does."""
+    values = 2**60 + np.arange(3)
+    pq.write_table(pa.table({"x": [1, 2, 3], "y": values, "z": [0, 1, 0]}), tmp_path / "a.parquet")
+    _, targets, _ = open_groups(tmp_path / "a.parquet", ["y", "z"]).read(0)
+    np.testing.assert_array_equal(targets, np.column_stack([values, [0.0, 1.0, 0.0]]))
 
 
 def test_an_index_of_pandas_is_no_feature(tmp_path: Path) -> None:
@@ -257,6 +284,9 @@ def test_copies_leave_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not list((tmp_path / "temporary").iterdir())
     assert len(open_files()) == len(before) + 1
     del groups
+    deadline = time.monotonic() + 10
+    while open_files() != before and time.monotonic() < deadline:
+        time.sleep(0.01)  # a thread of pyarrow may be the last one to leave the file
     assert open_files() == before
 
     def interrupted(*arguments: Any) -> Any:
