@@ -361,10 +361,14 @@ def test_no_tasks_are_left_while_the_traceback_is_kept(
     if error is AssertionError:
         x = x.map_blocks(without_last_block, meta=X[:0])
     model = DaskMLPClassifier(hidden=4, callbacks=interrupted, sync_every=30, client=client)
+    of_others = set(client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)))
     with pytest.raises(error) as caught:
         model.fit(x, y)
     deadline = time.monotonic() + 20
-    while left := client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)):
+    while (
+        left := set(client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)))
+        - of_others
+    ):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
     assert caught.tb is not None
