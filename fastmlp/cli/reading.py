@@ -10,7 +10,7 @@ import numpy as np
 from ..data import Array, some
 from ..streams.array_files import ENDINGS as ARRAYS
 from ..streams.array_files import read_arrays
-from .rows import Rows, check_columns, check_weights, missing, useful, values
+from .rows import Rows, check_columns, check_weights, like_dates, missing, useful, values
 from .say import say, say_lines
 
 # Larger files are read in pieces.
@@ -82,6 +82,7 @@ def with_features(rows: Rows, drop: Sequence[str], keep: Sequence[str]) -> Rows:
     table = rows.X.drop_columns(list(dict.fromkeys(drop)))
     kept, notes = useful(table, keep, whole=True)
     say_lines("left out", notes)
+    say_lines("warning", like_dates(table))
     if not kept:
         raise ValueError("there are no columns to learn from")
     X, notes = convert(table.select(kept))

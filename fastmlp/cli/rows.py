@@ -12,6 +12,9 @@ from ..did_you_mean import did_you_mean
 _MOST_CATEGORIES = 2_000
 # Share of different values from which on text names rows, in a column with more than these.
 _NAMES, _FEW = 0.9, 20
+# Text that looks like a date.
+_DATE = r"^\s*(\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})(\D|$)"
+_WRITTEN = "be as 2024-12-31, or of a type of dates"
 
 
 class Rows(NamedTuple):
@@ -104,6 +107,20 @@ def useful(table: Any, kept: Sequence[str], *, whole: bool) -> tuple[list[str], 
             reasons[name] = f"{count:,} categories; all columns may have {_MOST_CATEGORIES:,}"
     notes = [f"{name or repr(name)}: {reason}" for name, reason in reasons.items()]
     return [name for name in table.column_names if name not in reasons], notes
+
+
+def like_dates(table: Any) -> list[str]:
+    """What is said of columns of text that looks like dates."""
+    from ..streams.arrow import pa, pc
+    from ..streams.columns import is_text
+
+    notes = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if is_text(column.type):
+            first = column.drop_null()[:_FEW].cast(pa.string())
+            if len(first) and pc.all(pc.match_substring_regex(first, _DATE)).as_py():
+                notes.append(f"{name}: text such as {first[0]}; dates must {_WRITTEN}")
+    return notes
 
 
 def _left_out(table: Any, *, whole: bool) -> Iterator[tuple[str, str, int]]:

@@ -10,6 +10,8 @@ from ..settings import check_setting
 # Whole numbers are taken for classes up to this count, as in Python.
 _MANY = 30
 _SHOWN = 6
+# Share of different texts from which on they are no classes, in a column with more than these.
+_NAMES, _FEW = 0.5, 20
 _LOSSES = {"classification": "softmax_cross_entropy", "regression": "squared_error"}
 
 
@@ -35,6 +37,11 @@ def loss_of(name: str, y: Array, kind: str | None, loss: Any) -> Any:
     if not is_whole:
         return _LOSSES["regression"]
     count = len(np.unique(y))
+    if is_text and count > max(_FEW, _NAMES * len(y)):
+        raise ValueError(
+            f"target {name!r} holds {count:,} different texts in {len(y):,} rows, such as "
+            f"{str(y[0])!r}, where numbers must be as 1234.5 and classes have several rows"
+        )
     if not is_text and count > _MANY:
         raise ValueError(
             f"target {name!r} holds {count:,} different whole numbers, which may be classes or "

@@ -63,9 +63,13 @@ class CsvScan:
         self._path, self._expected = path, expected
         self._decimal_point = "."
         with reading(path), pa.input_stream(path, compression="detect") as file:
-            header = file.read(_HEADER_BYTES).decode(errors="replace").partition("\n")[0]
-        if not header:
+            first = file.read(_HEADER_BYTES).partition(b"\n")[0]
+        if not first:
             raise ValueError(f"{path} is empty")
+        try:
+            header = first.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} must be text in UTF-8") from error
         unquoted = re.sub('"[^"]*"', "", header)
         self._delimiter = max(_DELIMITERS, key=unquoted.count)
         with reading(path):

@@ -137,6 +137,16 @@ def test_a_saved_index(command: Run, fails: Fails, tmp_path: Path) -> None:
     assert "no column 'z' among '', x" in fails("train", data, *options, "--drop", "z")
 
 
+def test_dates_in_another_format(command: Run, tmp_path: Path) -> None:
+    data = tmp_path / "t.csv"
+    rows = [f"{k % 28 + 1}.12.2024,{k % 3},{k % 7 / 2}\n" for k in range(60)]
+    data.write_text("day,x,y\n" + "".join(rows), encoding="utf-8")
+    options = ("--target", "y", "--epochs", 2, "--held-out", 0)
+    text, _ = command("train", data, *options, "--out", tmp_path / "m.safetensors")
+    advice = "dates must be as 2024-12-31, or of a type of dates"
+    assert f"\nwarning   day: text such as 1.12.2024; {advice}\n" in text
+
+
 def test_the_linear_model_has_the_weights_of_classes(
     command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +312,10 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     ),
     "text": (["--target", "kind", "--regression"], "target 'kind' holds text, which is classes"),
     "two": (["--target", "kind", "--regression", "--loss", "huber"], "no effect beside --loss"),
+    "names as classes": (
+        ["--target", "name"],
+        "'name' holds 300 different texts in 300 rows",
+    ),
     "date": (["--target", "sold"], "column 'sold' must hold numbers or text; got date32"),
     "one class": (["--target", "country"], "there must be two classes or more; got only ['DE']"),
     "text as weights": (["--target", "price", "--weights", "city"], "'city' must hold numbers;"),

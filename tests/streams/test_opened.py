@@ -158,6 +158,7 @@ def test_values_that_a_model_cannot_take_are_named(
         ("a.csv", b"a,a\n3,4\n", "has several columns named 'a'"),
         ("a.csv", b"a,b\n1,2,3\n", "Row #2: Expected 2 columns, got 3"),
         ("a.csv", "a\né\n".encode("latin-1"), "must be text in UTF-8"),
+        ("a.csv", "é\na\n".encode("latin-1"), "must be text in UTF-8"),
         ("a.parquet", b"PAR1 and more", "cannot be read: "),
         ("a.arrow", b"ARROW1 and more", "cannot be read: "),
         ("a.xlsx", b"PK", "must end in one of .csv, .tsv, .parquet"),
