@@ -10,6 +10,7 @@ from ..data.pandas_polars_arrow import column_values
 from ..data.targets import Samples
 
 _GROUP_BYTES = 1 << 20
+_NUMBER = 8  # bytes: small numbers become larger ones before they are trained on
 
 
 class RowGroups(Protocol):
@@ -43,7 +44,7 @@ class ArrayGroups:
         Y = _of_rows(Y, len(X), "target")
         weights = None if weights is None else _of_rows(weights, len(X), "sample_weight")
         self._arrays = X, Y, weights
-        bytes_per_row = max(1, X.dtype.itemsize * X.shape[1])
+        bytes_per_row = max(1, max(X.dtype.itemsize, _NUMBER) * X.shape[1])
         self._step = max(1, _GROUP_BYTES // bytes_per_row)
         starts = range(0, len(X), self._step)
         self.sizes = [min(self._step, len(X) - start) for start in starts]
