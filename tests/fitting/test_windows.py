@@ -360,20 +360,19 @@ def test_a_memory_mapped_array(tmp_path: Any, monkeypatch: Any) -> None:
 
 
 def test_a_time_budget_ends_the_reading() -> None:
-    slow = Groups(X, Y, before=lambda number: time.sleep(0.005))
+    slow = Groups(X, Y, before=lambda number: time.sleep(0.002))
     began = time.perf_counter()
-    model = stream(trainer(epochs=1000, time_budget=1.0), slow)
+    model = stream(trainer(epochs=1000, time_budget=0.4), slow)
     assert model.stop_reason_ == "time_budget"
     assert 1 <= model.n_iter_ < 20
     assert time.perf_counter() - began < 5
 
 
 def test_an_interrupt_while_rows_are_awaited() -> None:
-    """It passes within a second, and a second one does not leave the thread."""
+    """It passes within a second."""
     slow = Groups(X, Y, before=lambda number: time.sleep(0.05 if len(slow.reads) > 24 else 0))
 
     def handle(*args: Any) -> None:
-        signal.signal(signal.SIGALRM, lambda *args: None)
         raised.append(time.perf_counter())
         raise KeyboardInterrupt
 
