@@ -1,5 +1,6 @@
 """Groups of rows, as Parquet calls them: the parts of a source that are read as a whole."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,15 @@ class RowGroups(Protocol):
 
     def read(self, number: int) -> Samples:
         """Read a group: X (a table or an array), Y, and weights or None."""
+
+
+def spread(numbers: Sequence[int], count: int, rng: np.random.Generator) -> list[list[int]]:
+    """Divide numbers among ``count`` lists at random, neighbours to different ones."""
+    lists: list[list[int]] = [[] for _ in range(count)]
+    for neighbours in np.array_split(numbers, -(-len(numbers) // count)):
+        for number, k in zip(neighbours.tolist(), rng.permutation(count), strict=False):
+            lists[k].append(number)
+    return lists
 
 
 class ArrayGroups:
