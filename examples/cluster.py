@@ -37,7 +37,7 @@ def name(n_workers: int) -> str:
 
 
 def train(n_workers: int, seed: int) -> list[float]:
-    """Train on MNIST with so many workers, 0 for none; return the test accuracy of each epoch."""
+    """Train on MNIST with 1 or 2 workers, 0 for none; return the test accuracy of each epoch."""
     X, y, X_test, y_test = load_mnist()
     options: dict[str, Any] = {"epochs": N_EPOCHS, "schedule": "one_cycle", "seed": seed}
     start = time.perf_counter()

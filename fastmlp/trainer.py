@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -16,16 +16,16 @@ import numpy.typing as npt
 from .data.chunks import are_chunks, as_chunks
 from .fit_warning import naming, warn
 from .fitting.dataset import FitData, fit_data
-from .fitting.diagnostics import Seen
 from .fitting.learning_rates import Rates
 from .fitting.loop import EpochResult, Fit
 from .fitting.objective import loss_and_gradient
 from .fitting.progress import say
 from .fitting.refit import StopsWith, refit_settings
-from .fitting.sources import Source, Streamed
+from .fitting.sources import Chunked, Source
 from .fitting.start import check_continues, goes_on
-from .fitting.stream_data import check_for_groups, stream_data
+from .fitting.stream_data import check_hashed, chunk_data, group_data
 from .fitting.summary import summary
+from .fitting.windows import Windows
 from .frozen import changed
 from .history import History
 from .inputs import Scaling
@@ -37,7 +37,7 @@ from .saved import Fitting, Saved
 from .settings import SETTINGS, Choices, FitSettings, auto_values, choices, resolved
 from .settings.auto import LARGEST_BATCH
 from .settings.combinations import check_open_ended
-from .streams import RowGroups, open_groups
+from .streams import open_groups
 
 
 class Trainer(Saved):
@@ -429,7 +429,7 @@ class Trainer(Saved):
             )
             if known is not None and known.best is not None:
                 known = known.afresh()
-            self._run(data, began, known, self.history, Streamed(lambda: iter([data])), chosen)
+            self._run(data, began, known, self.history, Chunked(lambda: iter([data])), chosen)
 
         self._exclusively(work)
         return self
@@ -488,56 +488,30 @@ class Trainer(Saved):
         """
 
         def work(began: float) -> None:
+            data_of: Callable[..., tuple[FitData, Chunked | Windows | None]]
             if are_chunks(chunks, target, features=features, sample_weight=sample_weight):
-                self._fit_chunks(chunks, classes, validation_data, began)
+                chosen = self._open_ended("fit_stream")
+                of_epochs = as_chunks(chunks, chosen.epochs)
+                if not callable(chunks):
+                    chosen = changed(chosen, epochs=1)
+                data_of = partial(chunk_data, of_epochs)
             else:
                 chosen = choices(self)
-                check_for_groups(chosen)  # before a file is copied
-                groups = chunks
-                if not hasattr(chunks, "sizes"):
-                    groups = open_groups(
-                        chunks, target, features, sample_weight, shuffle=chosen.shuffle
-                    )
-                self._fit_groups(groups, chosen, classes, validation_data, began)
+                check_hashed(chosen, "in fit_stream")  # before a file is copied
+                columns = target, features, sample_weight
+                groups = open_groups(chunks, *columns, shuffle=chosen.shuffle)
+                data_of = partial(group_data, groups)
+            known = self._continued(chosen, warm_start=chosen.warm_start)
+            data, source = data_of(chosen, known, validation_data, classes)
+            try:
+                fit = self._run(data, began, *self._going_on(known, data), source, chosen)
+            finally:
+                if source is not None:
+                    source.end()
+            fit.diagnose(None if source is None else source.seen)
 
         self._exclusively(work)
         return self
-
-    def _fit_chunks(self, chunks: Any, classes: Any, validation_data: Any, began: float) -> None:
-        chosen = self._open_ended("fit_stream")
-        known = self._continued(chosen, warm_start=chosen.warm_start)
-        stream = as_chunks(chunks, chosen.epochs)
-        if not callable(chunks):
-            chosen = changed(chosen, epochs=1)
-        validated = validation_data is not None
-        resolve = partial(resolved, chosen, validated=validated, open_ended=True)
-        # No variable here holds the first chunk, so that it is freed when the next one comes.
-        data = fit_data(
-            *stream.first(), validation_data, resolve, known.encoding if known else None, classes
-        ).without_rows()
-        seen = Seen()
-
-        def parts() -> Iterator[FitData]:
-            seen.n_rows = 0
-            for chunk in stream.epoch():
-                yield seen.added(
-                    fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
-                )
-
-        fit = self._run(data, began, *self._going_on(known, data), Streamed(parts), chosen)
-        fit.diagnose(seen)
-
-    def _fit_groups(
-        self, groups: RowGroups, chosen: Choices, classes: Any, validation_data: Any, began: float
-    ) -> None:
-        known = self._continued(chosen, warm_start=chosen.warm_start)
-        data, windows = stream_data(groups, chosen, known, validation_data, classes)
-        try:
-            fit = self._run(data, began, *self._going_on(known, data), windows, chosen)
-        finally:
-            if windows is not None:
-                windows.end()
-        fit.diagnose(windows.seen if windows else None)
 
     def fit_encoded(
         self, data: FitData, known: Model | None = None,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data import Array
 from ..data.targets import Samples
 from ..load import load
 from ..settings import check_setting
@@ -12,7 +13,6 @@ from ..trainer import Trainer
 from .parser import Commands, add_command, value
 from .pieces import Labelled, Pieces
 from .reading import LARGE, size_of
-from .rows import Array
 from .say import no_warnings, say
 from .scoring import constant, members, per_class, score_table
 

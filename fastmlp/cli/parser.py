@@ -29,6 +29,8 @@ class Parser(argparse.ArgumentParser):
 
 def _meant(option: str, known: Iterable[str]) -> str:
     """A hint at the option that was meant, perhaps by its name in another library."""
+    if option[:1].isdigit():
+        return "; several values are separated by commas"
     names = {name.lstrip("-").replace("-", "_"): name for name in known}
     meant = same_name(option.lstrip("-"), names)
     return hint(names[meant]) if meant in names else did_you_mean(option, names.values())

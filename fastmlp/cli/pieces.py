@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..data import Array, gather_rows
 from ..data.targets import Samples
 from ..streams.array_files import ENDINGS as ARRAYS
 from ..streams.array_files import read_arrays
 from ..trainer import Trainer
 from .reading import size_of
-from .rows import Array, check_columns, missing, taken, values
+from .rows import check_columns, missing, values
 
 _ROWS = 8192
 
@@ -37,11 +38,16 @@ class Pieces:
     array: str | None = None
 
     def __iter__(self) -> Iterator[tuple[Any, dict[str, Any]]]:
-        """Yield features, and the other columns by name."""
+        """Yield features, and the other columns by name; a ValueError if there are no rows."""
         size_of(self.path)
-        if self.path.endswith(ARRAYS):
-            return self._of_arrays()
-        return self._of_tables()
+        pieces = self._of_arrays() if self.path.endswith(ARRAYS) else self._of_tables()
+        n_rows = 0
+        for X, others in pieces:
+            n_rows += len(X)
+            if len(X):
+                yield X, others
+        if n_rows == 0:
+            raise ValueError(f"{self.path} has no rows")
 
     def _of_tables(self) -> Iterator[tuple[Any, dict[str, Any]]]:
         from ..streams.columns import convert, needed, select
@@ -129,10 +135,10 @@ class Labelled:
             n_rows += len(rows)
             if len(rows):
                 y, weights = (
-                    None if name is None else values(taken(others[name], rows), name)
+                    None if name is None else values(gather_rows(others[name], rows), name)
                     for name in (self._target, self._weights)
                 )
-                yield taken(X, rows), y, weights
+                yield gather_rows(X, rows), y, weights
         if n_rows == 0:
             raise ValueError(f"{self._pieces.path} has no rows with a value of {self._target!r}")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..data import some
+from ..data import Array, some
 from ..streams.array_files import ENDINGS as ARRAYS
 from ..streams.array_files import read_arrays
-from .rows import Array, Rows, check_columns, missing, useful, values
+from .rows import Rows, check_columns, check_weights, missing, useful, values
 from .say import say, say_lines
 
 # Larger files are read in pieces.
@@ -57,6 +57,7 @@ def read_rows(path: str, target: str, weights: str | None, like: Any = None) -> 
         table = table.take(np.flatnonzero(~gaps))
     y, w = (None if name is None else values(table[name], name) for name in (target, weights))
     assert y is not None
+    check_weights(w, weights)
     X = table.drop_columns(others) if like is None else select(table, like.column_names)
     return Rows(X, y, w)
 
@@ -91,6 +92,8 @@ def with_features(rows: Rows, drop: Sequence[str], keep: Sequence[str]) -> Rows:
 
 def _of_arrays(arrays: dict[str, Array], path: str, target: str, weights: str | None) -> Rows:
     """Rows of the arrays of an npz file, of which one holds the targets."""
+    if path.endswith(".npy"):
+        raise ValueError(f"{path} holds one array, without targets: train takes arrays in .npz")
     check_columns([name for name in (target, weights) if name], list(arrays), path)
     y = arrays.pop(target)
     w = None if weights is None else arrays.pop(weights)
@@ -100,7 +103,7 @@ def _of_arrays(arrays: dict[str, Array], path: str, target: str, weights: str | 
             f"{path} must have one array of {len(y)} rows beside {target!r}; got {some([*fitting])}"
         )
     (name, X), *_ = fitting.items()
-    say("read", f"{path}: {name} of shape {' × '.join(map(str, X.shape))}, {X.dtype}")
+    say("read", f"{path}: {name} of shape {' × '.join(f'{n:,}' for n in X.shape)}, {X.dtype}")
     return Rows(X.reshape(len(X), -1), y, w)
 
 

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..data import Array, gather_rows
 from ..did_you_mean import did_you_mean
 
-Array = npt.NDArray[Any]
 # One-hot columns that a trainer takes.
 _MOST_CATEGORIES = 2_000
 # Share of different values from which on text names rows, in a column with more than these.
@@ -24,13 +23,7 @@ class Rows(NamedTuple):
 
     def take(self, rows: Array) -> "Rows":
         """Some of the rows, by their numbers."""
-        weights = None if self.weights is None else self.weights[rows]
-        return Rows(taken(self.X, rows), self.y[rows], weights)
-
-
-def taken(X: Any, rows: Array) -> Any:
-    """Some rows of a table, an array or a column."""
-    return X[rows] if isinstance(X, np.ndarray) else X.take(rows)
+        return Rows(*(gather_rows(part, rows) for part in self))
 
 
 def missing(column: Any) -> Array:
@@ -45,8 +38,9 @@ def check_columns(names: Sequence[str], known: Sequence[str], where: str) -> Non
     """Raise a ValueError for a column that is not known; ``where`` is an option, or a file."""
     for name in names:
         if name not in known:
-            hint = did_you_mean(name, known)
-            some = ", ".join(known[:10]) + ", ..." * (len(known) > 10)
+            several = all(part in known for part in name.split(","))
+            hint = "; separate names by spaces" if several else did_you_mean(name, known)
+            some = ", ".join(one or "''" for one in known[:10]) + ", ..." * (len(known) > 10)
             raise ValueError(f"{where}: there is no column {name!r} among {some}{hint}")
 
 
@@ -75,6 +69,16 @@ def values(column: Any, name: str) -> Array:
     return array
 
 
+def check_weights(weights: Array | None, name: str | None) -> None:
+    """Raise a ValueError that names the column if weights are not numbers, or some are missing."""
+    if weights is None:
+        return
+    if weights.dtype.kind == "U":
+        raise ValueError(f"--weights: column {name!r} must hold numbers; got text")
+    if count := missing(weights).sum():
+        raise ValueError(f"--weights: column {name!r} has no value in {count:,} rows")
+
+
 def useful(table: Any, kept: Sequence[str], *, whole: bool) -> tuple[list[str], list[str]]:
     """Names of the columns of use, and what is said of the others.
 
@@ -98,7 +102,7 @@ def useful(table: Any, kept: Sequence[str], *, whole: bool) -> tuple[list[str], 
         if name not in kept:
             count = counts.pop(name)
             reasons[name] = f"{count:,} categories; all columns may have {_MOST_CATEGORIES:,}"
-    notes = [f"{name}: {reason}" for name, reason in reasons.items()]
+    notes = [f"{name or repr(name)}: {reason}" for name, reason in reasons.items()]
     return [name for name in table.column_names if name not in reasons], notes
 
 
@@ -143,8 +147,8 @@ def _is_constant(column: Any) -> bool:
 
 
 def _is_running(column: Any) -> bool:
-    """Whether whole numbers grow by 1 from row to row."""
+    """Whether whole numbers grow from row to row, mostly by 1: some rows may have been removed."""
     if column.null_count or len(column) < _FEW:
         return False
-    steps = np.diff(column.to_numpy())
-    return bool((steps == 1).all())
+    numbers = column.to_numpy().astype(float)
+    return bool((np.diff(numbers) > 0).all()) and numbers[-1] - numbers[0] < 2 * len(numbers)

@@ -1,5 +1,6 @@
 """What the commands print: lines with a heading, tables, warnings, the progress of a fit."""
 
+import math
 import re
 import sys
 import warnings
@@ -13,6 +14,7 @@ from ..trainer import Trainer
 _HEADING = 10
 # Lines on columns that are printed.
 _LINES = 20
+_NOT_SHOWN = "learning_rate", "seconds"
 # The trainer that a FitWarning names.
 _NAMED = re.compile(r"^Trainer\(.*?\): ")
 
@@ -68,7 +70,7 @@ def say_lines(heading: str, lines: Sequence[str]) -> None:
 
 def table(rows: Sequence[Sequence[Any]], *, right: bool = True) -> str:
     """Text of rows in aligned columns, but the first to the right if ``right``."""
-    texts = [[_text(value) for value in row] for row in rows]
+    texts = [[short(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     lines = (
         "  ".join(
@@ -80,18 +82,13 @@ def table(rows: Sequence[Sequence[Any]], *, right: bool = True) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    # Four decimals of a share, four digits of a larger number.
-    return (
-        f"{value:.4f}" if abs(value) < 10 else f"{value:,.{max(0, 4 - len(str(int(abs(value)))))}f}"
-    )
-
-
-def short(number: float) -> str:
-    """Four decimals, or four digits of a large number."""
-    return f"{number:.4f}" if abs(number) < 10 else f"{number:.4g}"
+def short(value: Any) -> str:
+    """Text of a value: four decimals of a share, four digits of a larger number."""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return f"{value:,}" if isinstance(value, int) else str(value)
+    value = round(value, 4) + 0.0  # not -0.0000
+    digits = len(str(int(abs(value))))
+    return f"{value:,.{4 if digits == 1 else max(0, 4 - digits)}f}"
 
 
 def shows_bar() -> bool:
@@ -105,6 +102,3 @@ def print_epoch(trainer: Trainer, epoch: int, logs: dict[str, float]) -> None:
     if str(number).strip("0") in ("1", "2", "5"):
         values = [f"{name} {short(logs[name])}" for name in logs if name not in _NOT_SHOWN]
         say("", f"epoch {number:>3}   {'   '.join(values)}")
-
-
-_NOT_SHOWN = "learning_rate", "seconds"

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..data import Array
 from ..data.targets import Samples
 from ..ensemble import Ensemble
 from ..inference.averaged import averaged_scores
@@ -14,7 +14,6 @@ from ..outputs import Outputs
 from ..trainer import Trainer
 from .say import table
 
-Array = npt.NDArray[Any]
 # Metrics of classes and labels, and of numbers, that are shown besides those asked for.
 _METRICS = {"accuracy": ("accuracy", "log_loss"), "r2": ("r2", "mae")}
 # Losses that one of these metrics shows.

@@ -16,6 +16,8 @@ from ..trainer import Trainer
 from .parser import Parser, value
 
 _PRESETS = {"tabular": presets.tabular, "images": presets.images}
+# Defaults that are not those of Trainer.
+DEFAULTS: dict[str, Any] = {"seed": 0, "missing": "impute"}
 # What the command itself sets.
 _OWN = "callbacks", "verbose", "warm_start"
 # Flags; others take a value.
@@ -34,11 +36,13 @@ def add_settings(parser: Parser) -> None:
     """Add an option for each setting that a text can give, and for presets."""
     group = parser.add_argument_group("settings of the network", _TEXT)
     group.add_argument("--preset", choices=_PRESETS, help="settings for a kind of data")
-    texts = _explanations()
+    texts, defaults = _explanations(), vars(Trainer()) | DEFAULTS
     for name in SETTINGS:
         if name in _OWN:
             continue
-        option, text = f"--{name.replace('_', '-')}", texts.get(name, "").replace("%", "%%")
+        option = f"--{name.replace('_', '-')}"
+        default = "" if defaults[name] is None else f"; default: {str(defaults[name]).lower()}"
+        text = (texts.get(name, "") + default).replace("%", "%%")
         if name in _FLAGS:
             group.add_argument(option, action=argparse.BooleanOptionalAction, help=text)
         else:

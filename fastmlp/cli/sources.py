@@ -5,13 +5,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..data import choose_split, read_targets, some, split_rows
+from ..data import Array, choose_split, read_targets, some, split_rows
 from ..data.targets import Samples
 from ..settings import check_setting
 from ..streams.array_files import ENDINGS as ARRAYS
 from ..trainer import Trainer
 from .reading import LARGE, read_rows, size_of, with_features
-from .rows import Array, Rows
+from .rows import Rows
 from .say import say
 from .streamed import open_streamed
 from .targets import described, loss_of

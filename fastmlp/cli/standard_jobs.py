@@ -9,11 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..data import Array
 from ..trainer import Trainer
-
-_Array = npt.NDArray[Any]
 
 PREDICTED = 10_000, 1
 # Of the time of training, for the predictions of each number of rows.
@@ -123,7 +121,7 @@ def _shortest(function: Callable[[], Any], seconds: float) -> float:
 
 
 @lru_cache(1)
-def _features(n_rows: int, d: int, sparse: bool, dtype: str) -> _Array:
+def _features(n_rows: int, d: int, sparse: bool, dtype: str) -> Array:
     """Normal numbers; if sparse, 81% are zeros, most of them at the margins as in MNIST's images.
 
     The kernels skip a feature that is zero in all rows of a tile, and a row that is zero in all of

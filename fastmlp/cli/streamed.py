@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from ..data import Array
 from ..data.targets import Samples
 from ..streams import RowGroups, open_groups
 from ..trainer import Trainer
 from .reading import counted, gaps
-from .rows import Array, Rows, check_columns, missing, taken, useful
+from .rows import Rows, check_columns, missing, useful
 from .say import say, say_lines
 from .targets import described, loss_of
 
@@ -17,10 +18,10 @@ from .targets import described, loss_of
 _SAMPLED = 4
 
 # Part of a seed, so that no other numbers are drawn from the same one.
-_OWN = 7_206_311
+_SEED = 7_206_311
 
 
-class Part:
+class Subset:
     """The rows of groups that are held out, or the others.
 
     Parameters
@@ -41,7 +42,7 @@ class Part:
         self.sizes = [counts[number] for number in self._numbers]
 
     def _chosen(self, number: int) -> Array:
-        generator = np.random.default_rng([_OWN, self._seed, number])
+        generator = np.random.default_rng([_SEED, self._seed, number])
         drawn = generator.random(self._groups.sizes[number])
         return np.flatnonzero((drawn < self._share) == self._held_out)
 
@@ -49,8 +50,7 @@ class Part:
         """Read the rows of a group."""
         number = self._numbers[number]
         X, y, weights = self._groups.read(number)
-        rows = self._chosen(number)
-        return taken(X, rows), y[rows], None if weights is None else weights[rows]
+        return Rows(X, y, weights).take(self._chosen(number))
 
     def __iter__(self) -> Iterator[Samples]:
         """Yield the rows of each group."""
@@ -61,7 +61,7 @@ class Streamed:
     """Rows of groups; as ``InMemory``."""
 
     def __init__(
-        self, groups: RowGroups, train: Part, held_out: Part | None, sample: Rows, loss: Any
+        self, groups: RowGroups, train: Subset, held_out: Subset | None, sample: Rows, loss: Any
     ) -> None:
         self.loss, self._groups, self._train, self._sample = loss, groups, train, sample
         self.n_rows, self.n_all = sum(train.sizes), sum(groups.sizes)
@@ -83,17 +83,14 @@ class Streamed:
 
 def open_streamed(given: dict[str, Any], settings: dict[str, Any], share: float) -> Streamed:
     """Open a large file, and say what was read and done; see ``open_source``."""
-    from ..streams.opened import open_scan
+    from ..streams.opened import open_scan, table_columns
 
     path, target, weights = given["data"], given["target"], given.get("weights")
-    schema = open_scan(path).schema
-    check_columns([name for name in (target, weights) if name], schema.names, path)
-    drop, keep = given.get("drop", []), given.get("keep", [])
-    check_columns(drop, schema.names, "--drop")
-    check_columns(keep, schema.names, "--keep")
-    features = [name for name in schema.names if name not in {target, weights, *drop}]
+    schema, keep = open_scan(path).schema, given.get("keep", [])
+    names = table_columns(schema)
+    features = _candidates(given, names)
     groups = open_groups(path, target, features, weights)
-    say("read", f"{path}: {sum(groups.sizes):,} rows, {len(schema.names)} columns, in pieces")
+    say("read", f"{path}: {sum(groups.sizes):,} rows, {len(names)} columns, in pieces")
     sample = _sample(groups, settings["seed"])
     if missing(sample.y).any():
         raise ValueError(f"a file that is read in pieces must have {target!r} in each row")
@@ -113,11 +110,11 @@ def open_streamed(given: dict[str, Any], settings: dict[str, Any], share: float)
     if "test" in given:
         share, how = 0.0, f"those of {given['test']}"
         tested = open_groups(given["test"], target, features, weights)
-        held_out: Part | None = Part(tested, 1.0, 0, held_out=True)
+        held_out: Subset | None = Subset(tested, 1.0, 0, held_out=True)
     else:
         how = "drawn at random"
-        held_out = Part(groups, share, settings["seed"], held_out=True) if share else None
-    train = Part(groups, share, settings["seed"], held_out=False)
+        held_out = Subset(groups, share, settings["seed"], held_out=True) if share else None
+    train = Subset(groups, share, settings["seed"], held_out=False)
     if held_out is not None:
         count = f"{sum(train.sizes):,} to train on"
         say("held out", f"{sum(held_out.sizes):,} rows for the score, {how}; {count}")
@@ -126,11 +123,21 @@ def open_streamed(given: dict[str, Any], settings: dict[str, Any], share: float)
     return Streamed(groups, train, held_out, sample, loss)
 
 
+def _candidates(given: dict[str, Any], names: list[str]) -> list[str]:
+    """Names of the columns that may be features."""
+    others = [given[name] for name in ("target", "weights") if name in given]
+    drop = given.get("drop", [])
+    check_columns(others, names, given["data"])
+    check_columns(drop, names, "--drop")
+    check_columns(given.get("keep", []), names, "--keep")
+    return [name for name in names if name not in (*others, *drop)]
+
+
 def _sample(groups: RowGroups, seed: int) -> Rows:
     """The rows of some random groups."""
     from ..streams.arrow import pa
 
-    numbers = np.random.default_rng([_OWN, seed]).permutation(len(groups.sizes))[:_SAMPLED]
+    numbers = np.random.default_rng([_SEED, seed]).permutation(len(groups.sizes))[:_SAMPLED]
     X, y, weights = zip(*map(groups.read, numbers.tolist()), strict=True)
     targets = np.concatenate(y)
     if targets.dtype.kind == "O":

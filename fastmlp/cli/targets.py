@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..data import Array
 from ..settings import check_setting
 
-Array = npt.NDArray[Any]
 # Whole numbers are taken for classes up to this count, as in Python.
 _MANY = 30
 _SHOWN = 6
@@ -54,7 +53,7 @@ def described(y: Array, loss: Any) -> str:
     if len(labels) < 2:
         raise ValueError(f"there must be two classes or more; got only {labels.tolist()}")
     order = np.argsort(-counts, kind="stable")[:_SHOWN]
-    some = ", ".join(f"{labels[k]} {counts[k]:,}" for k in order)
+    some = ", ".join(f"{labels[k]} ({counts[k]:,})" for k in order)
     more = "" if len(labels) <= _SHOWN else f", and {len(labels) - _SHOWN} more"
     hint = "" if y.dtype.kind not in "iuf" else "; --regression takes it for a quantity"
     return f"{len(labels)} classes (rows): {some}{more}{hint}"

@@ -13,7 +13,7 @@ from .checked import check_model_path
 from .parser import Commands, Parser, add_command
 from .say import no_warnings, print_epoch, say, shows_bar
 from .scoring import constant, score_table
-from .settings import add_settings, take_settings
+from .settings import DEFAULTS, add_settings, take_settings
 from .sources import Source, open_source
 
 _TEXT = """\
@@ -35,7 +35,7 @@ _HELD_OUT = 0.2
 # Endings of the file of new rows in the last line.
 _NEW = ".tsv", ".parquet", ".arrow", ".npz"
 # Settings of the linear model that are those of the network.
-_SHARED = "loss", "missing", "seed", "threads", "time_budget"
+_SHARED = "loss", "class_weight", "missing", "seed", "threads", "time_budget"
 
 
 def add(commands: Commands) -> None:
@@ -85,9 +85,7 @@ def run(given: dict[str, Any]) -> None:
     """Train, score and save; print what was done."""
     out = given.pop("out")
     check_model_path(out)
-    settings = take_settings(given)
-    settings.setdefault("seed", 0)
-    settings.setdefault("missing", "impute")
+    settings = DEFAULTS | take_settings(given)
     Trainer(**settings)  # errors before anything is read
     share = FRACTION["check"]("--held-out", given.pop("held_out", _HELD_OUT))
     all_rows = given.pop("all_rows", False)

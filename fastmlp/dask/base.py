@@ -10,13 +10,12 @@ from functools import reduce
 from typing import Any, TypeVar
 
 from dask import delayed
-from distributed import Client
 
 from ..data.targets import Samples
 from ..fit_warning import warn
 from ..fitting.dataset import FitData
 from ..fitting.start import check_continues, goes_on
-from ..fitting.stream_data import learned
+from ..fitting.stream_data import check_hashed, learned
 from ..frozen import changed
 from ..inference.predictor import NotFittedError
 from ..losses import Loss
@@ -29,6 +28,7 @@ from .parameters import Parameters
 from .partitions import in_memory, is_collection, on_workers, partitions
 from .predictions import lazy, means_of, predictor
 from .source import DistributedSource
+from .tasks import Tasks
 from .waiting import gathered
 
 T = TypeVar("T", bound="DaskMLP")
@@ -46,11 +46,13 @@ class DaskMLP(Parameters):
 
     def __post_init__(self) -> None:
         self._trainer: Trainer | None = None
+        self._auto: dict[str, Any] = {}  # what auto_ has beside the trainer's
         self._is_fitting = False
 
     def __getattr__(self, name: str) -> Any:
         if name in _FITTED:
-            return getattr(self._fitted(), name)
+            value = getattr(self._fitted(), name)
+            return {**value, **self._auto} if name == "auto_" else value
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __getstate__(self) -> dict[str, Any]:
@@ -99,16 +101,19 @@ class DaskMLP(Parameters):
         if self._is_fitting:
             raise RuntimeError("this estimator is being fitted: fit a copy of it")
         self._is_fitting = True
+        began = time.perf_counter()
         try:
-            self._fit(time.perf_counter(), X, y, sample_weight, validation_data)
+            with Tasks(self._connected()) as tasks:
+                self._fit(tasks, began, X, y, sample_weight, validation_data)
         finally:
             self._is_fitting = False
         return self
 
-    def _fit(self, began: float, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> None:
+    def _fit(
+        self, client: Tasks, began: float, X: Any, y: Any, sample_weight: Any, validation_data: Any
+    ) -> None:  # fmt: skip
         chosen = choices(self)
-        _check_effects(chosen)
-        client = self._connected()
+        check_hashed(chosen, "over partitions")
         before = None if self._trainer is None else self._trainer.model_
         known = before if self.warm_start else None
         if known is not None:
@@ -131,12 +136,12 @@ class DaskMLP(Parameters):
             )
         finally:
             if getattr(trainer, "model_", None) is not before:
-                if self.sync_every == "auto":
-                    trainer.auto_ = {**trainer.auto_, "sync_every": source.sync_every}
+                is_auto = self.sync_every == "auto"
+                self._auto = {"sync_every": source.sync_every} if is_auto else {}
                 self._trainer = trainer
 
     def _prepared(
-        self, client: Client, lazy_parts: Sequence[Any], validation: Samples | None,
+        self, client: Tasks, lazy_parts: Sequence[Any], validation: Samples | None,
         chosen: Choices, known: Model | None,
     ) -> tuple[FitData, DistributedSource]:  # fmt: skip
         """The data of a fit without rows, and the source of these. Partitions as they were given
@@ -220,21 +225,10 @@ class DaskMLP(Parameters):
         trainer = self._fitted()
         if not is_collection(X):
             return trainer.score(X, y, sample_weight)
-        client = self._connected()
-        parts = on_workers(client, partitions(X, y, sample_weight), sorted(client.nthreads()))
-        local = client.compute(delayed(predictor(trainer.model_), traverse=False))
-        samples = [part.samples for part in parts]
-        means = gathered(client, client.map(means_of, samples, local=local, pure=False))
+        with Tasks(self._connected()) as client:
+            parts = on_workers(client, partitions(X, y, sample_weight), sorted(client.nthreads()))
+            local = client.compute([delayed(predictor(trainer.model_), traverse=False)])[0]
+            samples = [part.samples for part in parts]
+            means = gathered(client, client.map(means_of, samples, local=local, pure=False))
         scores = trainer.model_.encoding.outputs.summed_up(reduce(Means.with_part, means))
         return scores.metric
-
-
-def _check_effects(chosen: Choices) -> None:
-    """Raise a ValueError for a setting that has no effect over partitions."""
-    if chosen.refit:
-        raise ValueError("refit has no effect over partitions; got True")
-    if chosen.validation_split not in ("auto", "shuffled"):
-        raise ValueError(
-            "validation_split must be 'auto' or 'shuffled' over partitions, where rows are held "
-            f"out by their hashes; got {chosen.validation_split!r}"
-        )

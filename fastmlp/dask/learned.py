@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from distributed import Client, Future
+from distributed import Future
 
 from ..data import Array, Numbers
 from ..data.targets import Samples
@@ -18,13 +18,14 @@ from ..streams import Survey, joined, part_survey
 from ..streams.survey import check_held_out, training_rows
 from .partitions import Partition, places, runs
 from .placed import Shard
+from .tasks import Tasks
 from .waiting import gathered
 
 # Surveys that a worker joins at a time.
 _JOINED = 8
 
 
-def survey_of(client: Client, parts: Sequence[Partition], fraction: float) -> Survey:
+def survey_of(client: Tasks, parts: Sequence[Partition], fraction: float) -> Survey:
     """Survey partitions on their workers; only the joined survey comes to the client.
 
     Raises
@@ -45,7 +46,7 @@ def survey_of(client: Client, parts: Sequence[Partition], fraction: float) -> Su
 
 
 def shards_of(
-    client: Client, parts: Sequence[Partition], data: FitData, factors: Numbers | None,
+    client: Tasks, parts: Sequence[Partition], data: FitData, factors: Numbers | None,
     survey: Survey, workers: Sequence[str],
 ) -> list[Shard]:  # fmt: skip
     """Encode the training rows of neighbouring partitions, a shard for each worker; ``factors``

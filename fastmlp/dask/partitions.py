@@ -8,10 +8,11 @@ import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 from dask import delayed
-from distributed import Client, Future, futures_of
+from distributed import Future, futures_of
 
 from ..data import as_samples, read_targets
 from ..data.targets import Samples
+from .tasks import Tasks
 from .waiting import gathered
 
 
@@ -111,7 +112,7 @@ def _samples(X: Any, Y: Any, weights: Any) -> Samples:
     return X, Y, weights
 
 
-def on_workers(client: Client, parts: Sequence[Any], workers: Sequence[str]) -> list[Partition]:
+def on_workers(client: Tasks, parts: Sequence[Any], workers: Sequence[str]) -> list[Partition]:
     """Compute partitions on workers, neighbours together; those that are there already stay.
 
     Raises
@@ -155,12 +156,12 @@ def _size(samples: Samples, number: int) -> tuple[int, int]:
     return len(X), len(read_targets(Y, len(X), weights, prefix, may_be_zero=True))
 
 
-def in_memory(client: Client, validation_data: Any) -> Samples | None:
+def in_memory(client: Tasks, validation_data: Any) -> Samples | None:
     """Validation rows, in this process."""
     if validation_data is None:
         return None
     X, Y, weights = (
-        gathered(client, [client.compute(part)])[0] if is_collection(part) else part
+        gathered(client, client.compute([part]))[0] if is_collection(part) else part
         for part in as_samples(validation_data, "validation_data")
     )
     return X, Y, weights

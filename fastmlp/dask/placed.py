@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from distributed import Client, Future
+from distributed import Future
 
 from ..fitting.dataset import FitData
 from ..network.packed_network import Floats
 from .rounds import Part, Share, Start, averaged, carried, order_of, train, whole_shard
+from .tasks import Tasks
 from .waiting import clear_errors, gathered
 
 # Results that one process averages; of more, groups of this size are averaged on workers first.
@@ -34,13 +35,13 @@ class PlacedShards:
 
     Parameters
     ----------
-    client : distributed.Client
+    client : Tasks
     shards : sequence of Shard
     data : FitData
         Encoding and settings of the workers.
     """
 
-    def __init__(self, client: Client, shards: Sequence[Shard], data: FitData) -> None:
+    def __init__(self, client: Tasks, shards: Sequence[Shard], data: FitData) -> None:
         self._client, self._data = client, data
         self._counts = [shard.rows for shard in shards]
         self._addresses = [shard.address for shard in shards]
@@ -89,21 +90,15 @@ class PlacedShards:
 
         Tasks carry the network themselves: Dask can repeat each without any of the rounds before.
         """
-        submitted: list[Future] = []
         with clear_errors(self._client):
-            try:
-                part = self._trained(flat, start, shares, tick, submitted)
-            except BaseException:
-                self._client.cancel(submitted)
-                raise
+            part = self._trained(flat, start, shares, tick)
         for number, address in zip(shares, part.addresses, strict=True):
             self._addresses[number] = address
         return part
 
     def _trained(
-        self, flat: Floats, start: Start, shares: dict[int, Share], tick: Callable[[], Any],
-        submitted: list[Future],
-    ) -> Part:  # fmt: skip
+        self, flat: Floats, start: Start, shares: dict[int, Share], tick: Callable[[], Any]
+    ) -> Part:
         pieces = [
             self._client.submit(carried, piece, pure=False)
             for piece in np.array_split(flat, math.ceil(flat.nbytes / _PIECE_BYTES))
@@ -114,7 +109,6 @@ class PlacedShards:
             )
             for number, share in shares.items()
         ]
-        submitted += [*pieces, *parts]
         while len(parts) > _FAN_IN:
             groups = [parts[first : first + _FAN_IN] for first in range(0, len(parts), _FAN_IN)]
             parts = [self._client.submit(averaged, group, pure=False) for group in groups]

@@ -9,6 +9,7 @@ from dask import delayed
 from dask.dataframe.dispatch import make_meta
 
 from ..data import Array
+from ..data.names import check_names, column_names
 from ..data.targets import Samples
 from ..inference.forward import Evaluation
 from ..network.model import Model
@@ -26,9 +27,11 @@ def lazy(trainer: Trainer, X: Any, method: str) -> Any:
     Raises
     ------
     TypeError, ValueError
-        For something else than a collection, or another number of columns.
+        For something else than a collection, or other columns than those of the fit.
     """
     X, wanted = check_collection(X, "X", (2,)), trainer.n_features_in_
+    if not isinstance(X, da.Array) and hasattr(trainer, "feature_names_in_"):
+        check_names(trainer.feature_names_in_, column_names(list(X.columns)))
     if X.shape[1] != wanted:
         raise ValueError(f"X must have {wanted} features; got {X.shape[1]}")
     row = _of_one_row(trainer.model_, method)

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from distributed import Client
 
 from ..fitting.dataset import FitData
 from ..fitting.epoch import Statistics
@@ -18,9 +17,8 @@ from ..outputs import MeanWeight
 from .pace import measured_sync_every
 from .placed import PlacedShards, Shard
 from .rounds import Share, Start, key_of
+from .tasks import Tasks
 from .worker_settings import worker_settings
-
-__all__ = ["DistributedSource", "Shard"]
 
 
 class DistributedSource:
@@ -37,7 +35,7 @@ class DistributedSource:
 
     Parameters
     ----------
-    client : distributed.Client
+    client : Tasks
     shards : sequence of Shard
         Of one row or more.
     data : FitData
@@ -55,7 +53,7 @@ class DistributedSource:
     can_start_again = True
 
     def __init__(
-        self, client: Client, shards: Sequence[Shard], data: FitData,
+        self, client: Tasks, shards: Sequence[Shard], data: FitData,
         sync_every: int | Literal["auto"] = "auto",
     ) -> None:  # fmt: skip
         self.sync_every = sync_every

@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 # Its TimeoutError is not Python's own before 3.11.
-from distributed import CancelledError, Client, Future, TimeoutError, wait
+from distributed import CancelledError, Future, TimeoutError, wait
 from distributed.scheduler import KilledWorker
+
+from .tasks import Tasks
 
 # Seconds between two looks at the workers.
 _TICK = 0.5
@@ -19,7 +21,7 @@ _TRANSFER = 120.0
 
 
 @contextmanager
-def clear_errors(client: Client) -> Iterator[None]:
+def clear_errors(client: Tasks) -> Iterator[None]:
     """Raise a RuntimeError for what happens to the cluster; errors of training pass through."""
     try:
         yield
@@ -39,7 +41,7 @@ def clear_errors(client: Client) -> Iterator[None]:
 
 
 def gathered(
-    client: Client, futures: list[Future], tick: Callable[[], Any] = lambda: None
+    client: Tasks, futures: list[Future], tick: Callable[[], Any] = lambda: None
 ) -> list[Any]:
     """The results of tasks, which Dask repeats on other workers if theirs die.
 

@@ -79,13 +79,20 @@ class Ahead(Generic[T]):
         return self._is_ending
 
     def end(self) -> None:
-        """End the thread, after the present step of the iterator."""
+        """End the thread, after the present step of the iterator.
+
+        An exception of a signal handler does not hasten that, and is raised afterwards.
+        """
+        raised: BaseException | None = None
         while True:
             try:
                 self._is_ending = True
                 # Not join: Python 3.11 forgets a thread whose join was interrupted.
                 while self._is_running and os.getpid() == self._process:
                     time.sleep(0.001)
+                self._error = None  # which keeps the thread's frames, and they this object
                 break
-            except BaseException:  # a further interrupt does not hasten the end
-                pass
+            except BaseException as error:
+                raised = error
+        if raised is not None:
+            raise raised

@@ -1,4 +1,4 @@
-"""Sources of the rows of each epoch: memory, or a stream."""
+"""Sources of the rows of each epoch: memory, or chunks."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ..network.packed_network import Network
 from ..outputs import MeanWeight
 from .dataset import FitData
+from .diagnostics import Seen
 from .epoch import Statistics, TrainingRun
 
 
@@ -86,30 +87,34 @@ class InMemory:
         return network.updates + epochs * -(-self.rows // self._data.settings.batch_size)
 
 
-class Streamed:
-    """Rows in parts: a run for each part.
+class Chunked:
+    """Rows in chunks: a run for each chunk.
 
     Parameters
     ----------
-    parts : callable
-        Returns the parts of the next epoch.
+    chunks : callable
+        Returns the chunks of the next epoch.
+    seen : Seen, optional
+        Gets what diagnostics need of the rows.
     """
 
     can_start_again = False
     rows = None
 
-    def __init__(self, parts: Callable[[], Iterator[FitData]]) -> None:
-        self._parts = parts
+    def __init__(self, chunks: Callable[[], Iterator[FitData]], seen: Seen | None = None) -> None:
+        self._chunks, self.seen = chunks, seen
 
     def mean_weight(self, known: MeanWeight) -> MeanWeight:
         """That of all rows so far."""
         return known
 
     def runs(self, network: Network) -> Iterator[Run]:
-        """A run for each part; a ValueError if there is none."""
+        """A run for each chunk; a ValueError if there is none."""
         data = None
-        for data in self._parts():
-            run = TrainingRun(network, data)
+        if self.seen is not None:
+            self.seen.n_rows = 0
+        for data in self._chunks():
+            run = TrainingRun(network, data if self.seen is None else self.seen.added(data))
             yield run
             run.end()
         if data is None:

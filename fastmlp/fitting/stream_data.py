@@ -1,4 +1,4 @@
-"""The data of a fit to rows in groups: what is learned beforehand, and the source of the rows."""
+"""The data of a fit to groups or chunks: what is learned beforehand, and the source of the rows."""
 
 import zlib
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Numbers, Split
+from ..data.chunks import Chunks
 from ..fit_warning import warn
 from ..frozen import changed
 from ..network.model import Model
@@ -17,24 +18,26 @@ from ..settings import Choices, FitSettings, resolved
 from ..streams import RowGroups, Survey, Total
 from ..streams.survey import survey
 from .dataset import FitData, fit_data
+from .diagnostics import Seen
+from .sources import Chunked
 from .windows import Windows
 
 
-def check_for_groups(chosen: Choices) -> None:
-    """Raise a ValueError for a setting that has no effect on rows in groups."""
+def check_hashed(chosen: Choices, where: str) -> None:
+    """Raise a ValueError for a setting that has no effect where rows are held out by their hash."""
     if chosen.refit:
-        raise ValueError(f"refit has no effect in fit_stream; got {chosen.refit}")
+        raise ValueError(f"refit has no effect {where}; got {chosen.refit}")
     if chosen.validation_split in ("last", "stratified"):
         raise ValueError(
-            "validation_split has no effect in fit_stream, where rows are held out by their hash; "
+            f"validation_split has no effect {where}, where rows are held out by their hash; "
             f"got {chosen.validation_split!r}"
         )
 
 
-def stream_data(
+def group_data(
     groups: RowGroups, chosen: Choices, known: Model | None, validation_data: Any, classes: Any
 ) -> tuple[FitData, Windows | None]:
-    """Survey the rows; return what is learned of them, and the source of the rows.
+    """Survey the rows of groups; return what is learned of them, and the source of the rows.
 
     Rows that are one window are in the data, which need no other source.
 
@@ -61,6 +64,27 @@ def _surveyed(groups: RowGroups, chosen: Choices, *, validated: bool) -> tuple[F
     if settings.validation_fraction != given.validation_fraction:
         found = survey(groups, settings.validation_fraction)
     return settings, found
+
+
+def chunk_data(
+    chunks: Chunks, chosen: Choices, known: Model | None, validation_data: Any, classes: Any
+) -> tuple[FitData, Chunked]:
+    """What is learned of the first chunk, and the source of the rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For unusable data, or settings that have no effect.
+    """
+    resolve = partial(resolved, chosen, validated=validation_data is not None, open_ended=True)
+    # No variable here holds the first chunk, so that it is freed when the next one comes.
+    data = fit_data(
+        *chunks.first(), validation_data, resolve, known.encoding if known else None, classes
+    ).without_rows()
+    given = partial(_given, data.settings)
+    return data, Chunked(
+        lambda: (fit_data(*chunk, None, given, data.encoding) for chunk in chunks.epoch()), Seen()
+    )
 
 
 def learned(

@@ -20,7 +20,7 @@ from .diagnostics import Seen
 from .epoch import TrainingRun
 from .kept_parts import room_for
 
-# A window has about so many bytes. One is trained on while the next one is made.
+# Of a window, about. One is trained on while the next one is made.
 _BYTES = 32 << 20
 # Longer parts than this share of a window are mixed first.
 _PARTS = 16
@@ -105,8 +105,10 @@ class Windows:
 
     def end(self) -> None:
         """End the reading, and remove the rows that were kept."""
-        self._end_reading()
-        self._read_anew()
+        try:
+            self._end_reading()
+        finally:
+            self._read_anew()
 
     def in_order(self) -> FitData:
         """The rows of the first window of the groups in order."""

@@ -142,7 +142,7 @@ def _convert(name: str, column: Any) -> Converted:
 def _categories(name: str, column: Any, what: str) -> Converted:
     column = column.unify_dictionaries()
     count = len(column.chunk(0).dictionary) if column.num_chunks else 0
-    return {name: column}, f"{what}, {count} {'category' if count == 1 else 'categories'}"
+    return {name: column}, f"{what}, {count:,} {'category' if count == 1 else 'categories'}"
 
 
 def _date(name: str, column: Any) -> Converted:

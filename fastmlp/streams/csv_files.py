@@ -112,7 +112,11 @@ class CsvScan:
             for batch in self._open(list(fitting), text):
                 for name, kinds in fitting.items():
                     values = pc.utf8_trim_whitespace(batch[name])
-                    fitting[name] = [kind for kind in kinds if _fits(values, kind)]
+                    numbers = values if self._decimal_point == "." else _with_points(values)
+                    fitting[name] = [
+                        kind for kind in kinds
+                        if _fits(numbers if kind == pa.float64() else values, kind)
+                    ]  # fmt: skip
         self._types = {name: kinds[0] for name, kinds in fitting.items()}
 
     def _open(self, columns: Sequence[str] = (), types: dict[str, Any] | None = None) -> Any:
@@ -180,6 +184,11 @@ def _fits(values: Any, kind: Any) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _with_points(values: Any) -> Any:
+    """Texts with points in place of decimal commas; those that have points are then no numbers."""
+    return pc.replace_substring(pc.replace_substring(values, ".", "?"), ",", ".")
 
 
 def _all_match(values: Any, pattern: str) -> bool:

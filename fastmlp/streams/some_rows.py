@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..data import Array, Numbers, concat_rows, gather_rows
 
-# At most so many rows, of about so many bytes.
+# At most, the bytes about.
 _ROWS, _BYTES = 100_000, 16 << 20
 
 

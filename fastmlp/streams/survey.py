@@ -26,7 +26,7 @@ from .hashes import row_hashes
 from .labels import MOST_LABELS, Total, firsts, label_totals
 from .some_rows import SomeRows, concatenated, smallest
 
-# Surveys of so many groups are joined at a time.
+# Surveys that are joined at a time.
 _JOINED = 8
 _SEED = 5_116_372_841
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fastmlp.cli import main
@@ -18,17 +19,19 @@ PAGE = ROOT / "docs" / "command-line.md"
 
 def plain(text: str) -> list[str]:
     """Lines without the numbers and widths of columns, which depend on the processor; without
-    those of epochs."""
+    those of epochs and of kernels that are compiled."""
     lines = (re.sub(r"[-\d.,e+]*\d[\d.,]*", "0", line).split() for line in text.splitlines())
-    return [" ".join(words) for words in lines if words and words[0] != "epoch"]
+    return [" ".join(words) for words in lines if words and words[0] not in ("epoch", "compiling")]
 
 
 def test_the_page_shows_what_is_printed(
-    command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    command: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     text = PAGE.read_text(encoding="utf-8")
-    run_blocks(python_blocks(text), PAGE)
+    table, use = python_blocks(text)
+    run_blocks([table], PAGE)
     shown = re.findall(r"^```sh\n(fastmlp [^\n]*)\n```\n\n```text\n(.*?)^```$", text, re.M | re.S)
     assert len(shown) == 4
     for line, wanted in shown:
@@ -36,6 +39,11 @@ def test_the_page_shows_what_is_printed(
         printed, error = command(*run.split())
         lines = printed.splitlines()[: int(head) if head else None]
         assert plain("\n".join(lines) + error) == plain(wanted), line
+        if run.startswith("predict"):
+            predicted = [float(row.split(",")[1]) for row in lines[1:]]
+    run_blocks([use], PAGE)
+    printed, _ = capsys.readouterr()
+    assert printed == f"{np.array(predicted).round(2)}\n"
 
 
 def test_the_examples_of_the_help_are_commands(

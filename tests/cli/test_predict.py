@@ -217,6 +217,28 @@ def test_missing_columns_and_unknown_categories(
     assert error.startswith("warning: X['city'] holds 'Aalen', which no training row had")
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".npy"])
+def test_a_file_without_rows(
+    ending: str, prices: Path, houses: Path, fails: Fails, tmp_path: Path
+) -> None:
+    path = tmp_path / "head.csv"
+    path.write_text(houses.read_text(encoding="utf-8").partition("\n")[0] + "\n")
+    error = fails("predict", prices, path, "--out", tmp_path / f"p{ending}")
+    assert error == f"fastmlp predict: error: {path} has no rows\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_metric_that_is_not_defined(
+    kinds: Path, houses: Path, command: Run, tmp_path: Path
+) -> None:
+    """As that of rows of one class."""
+    lines = houses.read_text(encoding="utf-8").splitlines()
+    path = tmp_path / "cheap.csv"
+    path.write_text("\n".join(lines[:1] + [line for line in lines if ",cheap," in line]))
+    text, _ = command("evaluate", kinds, path, "--metric", "roc_auc")
+    assert re.search(r"\nmodel +nan  ", text)
+
+
 def test_a_closed_pipe_is_silent(prices: Path, houses: Path) -> None:
     """As of ``| head -1``; also the command as a process."""
     command = [sys.executable, "-m", "fastmlp", "predict", str(prices), str(houses)]

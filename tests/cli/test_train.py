@@ -15,7 +15,8 @@ import fastmlp.cli.sources
 import fastmlp.cli.train
 from fastmlp import Trainer
 from fastmlp.cli import main
-from fastmlp.cli.streamed import Part
+from fastmlp.cli.say import table as text_of
+from fastmlp.cli.streamed import Subset
 from fastmlp.streams import ArrayGroups
 from fastmlp.streams.columns import select
 from fastmlp.streams.opened import read_table
@@ -112,6 +113,44 @@ def test_weights_count_rows(command: Run, tmp_path: Path) -> None:
     assert fastmlp.load(out).n_features_in_ == 1
 
 
+def test_numbers_in_tables() -> None:
+    """Without a negative zero."""
+    assert text_of([["mean", -0.00004, -0.00006, 1_000]]) == "mean  0.0000  -0.0001  1,000"
+
+
+def test_arrays_without_targets(fails: Fails, tmp_path: Path) -> None:
+    np.save(data := tmp_path / "X.npy", np.zeros((9, 2)))
+    error = fails("train", data, "--target", "y", "--out", tmp_path / "m.safetensors")
+    assert "X.npy holds one array, without targets: train takes arrays in .npz" in error
+
+
+def test_a_saved_index(command: Run, fails: Fails, tmp_path: Path) -> None:
+    """It has no name, and numbers are missing where rows were removed, here or before."""
+    data, out = tmp_path / "t.csv", tmp_path / "m.safetensors"
+    rows = [f"{k},{k % 9},{k % 4 / 8 if k % 10 else ''}\n" for k in range(100) if k % 3]
+    data.write_text(",x,y\n" + "".join(rows), encoding="utf-8")
+    options = ("--target", "y", "--epochs", 2, "--out", out)
+    text, _ = command("train", data, *options)
+    assert "left out  6 rows without y\n" in text
+    assert "left out  '': the number of the row\n" in text
+    assert fastmlp.load(out).feature_names_in_.tolist() == ["x"]
+    assert "no column 'z' among '', x" in fails("train", data, *options, "--drop", "z")
+
+
+def test_the_linear_model_has_the_weights_of_classes(
+    command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, data = np.random.default_rng(0), tmp_path / "t.csv"
+    x = rng.normal(size=600)
+    y = np.where(x + rng.normal(size=600) > 1.8, "rare", "usual")
+    lines = [f"{a:.3f},{b}\n" for a, b in zip(x, y, strict=True)]
+    data.write_text("x,y\n" + "".join(lines), encoding="utf-8")
+    options = ("--class-weight", "balanced", "--metric", "balanced_accuracy")
+    text, _ = command("train", data, "--target", "y", *options, "--out", tmp_path / "m.safetensors")
+    assert f"2 classes (rows): usual ({(y == 'usual').sum()}), rare (" in text
+    assert scores(text)["linear"][0] > 0.7
+
+
 SETTINGS: list[tuple[list[str], dict[str, Any]]] = [
     (["--hidden", "4,3", "--activation", "tanh"], {"hidden": (4, 3), "activation": "tanh"}),
     (["--preset", "tabular", "--no-refit"], {"refit": False, "missing": "impute"}),
@@ -144,7 +183,9 @@ def test_every_setting_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
     for name in set(vars(Trainer())) & set(Trainer().get_params()):
         option = f"--{name.replace('_', '-')}"
         assert (option in text) == (name not in ("callbacks", "verbose", "warm_start")), name
-    assert "Units of the hidden layers" in text
+    assert "Units of the hidden layers; () for a linear model; default: 128" in " ".join(
+        text.split()
+    )
 
 
 # -------------------------------------------------------------------------------------- large files
@@ -166,7 +207,9 @@ def test_a_large_file_is_read_in_pieces(
     if ending == "csv":
         data = houses
     else:
-        pyarrow.parquet.write_table(table, data, row_group_size=150)
+        shuffled = pyarrow.Table.from_pandas(table.to_pandas().sample(frac=1, random_state=0))
+        assert "__index_level_0__" in shuffled.column_names  # which is no feature
+        pyarrow.parquet.write_table(shuffled, data, row_group_size=150)
     options = ("--drop", "kind", "row", "--hidden", 16, "--epochs", 60, "--out", out)
     text, error = command("train", data, "--target", "price", *options)
     assert error == ""
@@ -193,17 +236,17 @@ def test_a_large_file_is_read_in_pieces(
     assert scores(evaluated)["model"][0] == round(model.score(table, y), 4)
 
 
-def test_parts_of_groups_are_all_rows(tmp_path: Path) -> None:
+def test_both_subsets_are_all_rows(tmp_path: Path) -> None:
     """Each row is in one of the two; the same ones for a seed."""
     x = np.arange(1_000.0)
     groups = ArrayGroups(np.tile(x[:, None], (1, 200)), x)
-    parts = [Part(groups, 0.2, 0, held_out=held_out) for held_out in (True, False, True)]
+    parts = [Subset(groups, 0.2, 0, held_out=held_out) for held_out in (True, False, True)]
     rows = [np.concatenate([y for _, y, _ in part]) for part in parts]
     assert [sum(part.sizes) for part in parts] == list(map(len, rows))
     assert sorted(np.concatenate(rows[:2])) == x.tolist()
     np.testing.assert_array_equal(rows[0], rows[2])
     assert 150 < len(rows[0]) < 250
-    other = Part(groups, 0.2, 1, held_out=True)
+    other = Subset(groups, 0.2, 1, held_out=True)
     assert set(np.concatenate([y for _, y, _ in other])) != set(rows[0])
 
 
@@ -261,6 +304,11 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "two": (["--target", "kind", "--regression", "--loss", "huber"], "no effect beside --loss"),
     "date": (["--target", "sold"], "column 'sold' must hold numbers or text; got date32"),
     "one class": (["--target", "country"], "there must be two classes or more; got only ['DE']"),
+    "text as weights": (["--target", "price", "--weights", "city"], "'city' must hold numbers;"),
+    "no weight": (["--target", "price", "--weights", "size"], "'size' has no value in 30 rows"),
+    "spaces": (["--target", "price", "--hidden", "4", "4"], "values are separated by commas"),
+    "commas": (["--target", "price", "--drop", "row,city"], "'row,city' among row, name, sold, "),
+    "names": (["--target", "price", "--drop", "row,city"], "separate names by spaces"),
     "share": (["--target", "price", "--held-out", "1.5"], "--held-out must be"),
     "both": (["--target", "price", "--test", "t.csv", "--held-out", "0"], "not allowed with"),
     "no test": (["--target", "price", "--test", "t.csv"], "t.csv: No such file or directory"),

@@ -4,7 +4,9 @@ import os
 import pickle
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -41,15 +43,9 @@ PLAIN: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    """Of two processes, and not the current one."""
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0", scheduler_port=0,
-            memory_limit=None, silence_logs=50,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):  # fmt: skip
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    """Not the current one."""
+    with Client(cluster, set_as_default=False) as client:
         yield client
 
 
@@ -135,6 +131,8 @@ def test_tables_with_categories_and_labels_of_one_partition(client: Client) -> N
     np.testing.assert_allclose(model.history["loss"][0], alone.history["loss"][0], rtol=0.2)
     local = model.to_local()
     got = client.compute([model.predict(lazy), model.predict_proba(lazy)], sync=True)
+    with pytest.raises(ValueError, match="columns of the fit; missing: 'kind'"):
+        model.predict(lazy.drop(columns="kind"))
     assert got[0].tolist() == local.predict(whole).tolist()
     assert np.array_equal(got[0].index, frame.index)
     assert got[1].columns.tolist() == ["above", "below", "last"]
@@ -168,7 +166,8 @@ def test_whole_numbers_are_numbers(client: Client) -> None:
     assert model.auto_["loss"] == model.to_local().loss.name == "squared_error"
 
 
-def test_early_stopping_on_held_out_rows(client: Client) -> None:
+def test_early_stopping_on_held_out_rows(client: Client, tmp_path: Path) -> None:
+    """With a number of updates between averages that is chosen, which files and pickles allow."""
     settings = {**PLAIN, "epochs": 60, "early_stopping": EarlyStopping(patience=2)}
     model = DaskMLPClassifier(**settings, client=client).fit(*chunked(X, Y))
     assert model.stop_reason_ == "early_stopping"
@@ -176,6 +175,9 @@ def test_early_stopping_on_held_out_rows(client: Client) -> None:
     assert model.best_epoch_ == np.argmin(model.history["val_loss"])
     assert model.auto_["validation_fraction"] == 0.15
     assert 1 <= model.auto_["sync_every"] <= N
+    model.to_local().save(path := tmp_path / "m.safetensors")
+    for other in (load(path), pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(other.predict(X), model.predict(X))
     assert model.score(X, Y) > 0.95
 
 
@@ -289,7 +291,8 @@ UNUSABLE = {
     ),
     "a refit": (lambda: chunked(X, Y), {"refit": True}, ValueError, "refit has no effect over"),
     "a split": (
-        lambda: chunked(X, Y), {"validation_split": "last"}, ValueError, "validation_split must be",
+        lambda: chunked(X, Y), {"validation_split": "last"}, ValueError,
+        "validation_split has no effect over partitions",
     ),
     "a loss of numbers": (
         lambda: chunked(X, Y), {"loss": "huber"}, ValueError, "needs classes; got",
@@ -338,6 +341,33 @@ def test_other_threads_fit_other_estimators(client: Client) -> None:
     assert all(
         map(np.array_equal, models[1].to_local().get_weights(), alone.to_local().get_weights())
     )
+
+
+def interrupted(trainer: Trainer, epoch: int, logs: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def without_last_block(block: Any, block_info: Any) -> Any:
+    assert block_info[0]["chunk-location"][0] < 5, "no block 5"
+    return block
+
+
+@pytest.mark.parametrize("error", [AssertionError, KeyboardInterrupt])
+def test_no_tasks_are_left_while_the_traceback_is_kept(
+    client: Client, error: type[BaseException]
+) -> None:
+    """As by a notebook."""
+    x, y = chunked(X, Y)
+    if error is AssertionError:
+        x = x.map_blocks(without_last_block, meta=X[:0])
+    model = DaskMLPClassifier(hidden=4, callbacks=interrupted, sync_every=30, client=client)
+    with pytest.raises(error) as caught:
+        model.fit(x, y)
+    deadline = time.monotonic() + 20
+    while left := client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+    assert caught.tb is not None
 
 
 def test_fewer_partitions_than_workers(client: Client) -> None:

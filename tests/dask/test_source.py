@@ -15,8 +15,8 @@ from distributed import Client, LocalCluster
 
 from fastmlp import EarlyStopping, Trainer
 from fastmlp.dask.pace import chosen_sync_every
-from fastmlp.dask.placed import PlacedShards
-from fastmlp.dask.source import DistributedSource, Shard
+from fastmlp.dask.placed import PlacedShards, Shard
+from fastmlp.dask.source import DistributedSource
 from fastmlp.dask.waiting import gathered
 from fastmlp.dask.worker_settings import worker_settings
 from fastmlp.fitting.dataset import FitData, fit_data
@@ -36,15 +36,8 @@ PLAIN: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    """Of two processes, which start again when they are killed."""
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0", scheduler_port=0,
-            memory_limit=None, silence_logs=50,
-        ) as cluster,
-        Client(cluster) as client,
-    ):  # fmt: skip
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    with Client(cluster) as client:
         yield client
 
 

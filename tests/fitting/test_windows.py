@@ -60,7 +60,9 @@ def small_windows(monkeypatch: Any) -> Iterator[None]:
     monkeypatch.setattr(fastmlp.fitting.windows, "room_for", lambda n_bytes: None)
     monkeypatch.setattr(
         fastmlp.trainer, "open_groups",
-        lambda source, target, features, weights, shuffle: Groups(source, target, weights),
+        lambda source, target, features, weights, shuffle: (
+            source if isinstance(source, Groups) else Groups(source, target, weights)
+        ),
     )  # fmt: skip
     yield
     assert "fastmlp-reader" not in {thread.name for thread in threading.enumerate()}

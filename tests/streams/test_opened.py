@@ -103,6 +103,13 @@ def test_types_of_csv_suit_all_rows(late: Path) -> None:
     assert table["text"][0].as_py() == "5"
 
 
+def test_decimal_commas_in_later_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastmlp.streams.csv_files._BLOCK_BYTES", 64)
+    table = read_table(written(tmp_path, "a;b;c\n" + "0;1,5;1,5\n" * 40 + "0,25;2,5;1.5\n"))
+    assert table.schema.types == [pa.float64(), pa.float64(), pa.string()]
+    assert table.slice(40).to_pydict() == {"a": [0.25], "b": [2.5], "c": ["1.5"]}
+
+
 def test_types_of_csv_suit_all_rows_in_groups(late: Path) -> None:
     groups = open_groups(late, "y", ["text", "fraction"])
     assert sum(groups.sizes) == ROWS
