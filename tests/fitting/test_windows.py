@@ -240,10 +240,11 @@ def test_settings_resolve_by_the_number_of_rows(monkeypatch: Any) -> None:
     assert model.auto_ == in_memory.auto_
 
 
-@pytest.mark.parametrize("classes", ["sorted", "mixed"])
+@pytest.mark.parametrize("classes", ["sorted", "mixed", "sorted in one group"])
 def test_a_sorted_file_is_learned_as_a_mixed_one(classes: str) -> None:
-    order = np.argsort(Y, kind="stable") if classes == "sorted" else np.arange(N)
-    groups = Groups(X[order], Y[order], size=10)
+    """Of one group of the whole file, a window has rows from all parts of it."""
+    order = np.arange(N) if classes == "mixed" else np.argsort(Y, kind="stable")
+    groups = Groups(X[order], Y[order], size=N if classes == "sorted in one group" else 10)
     model = stream(trainer(epochs=15, class_weight="balanced"), groups)
     in_memory = trainer(epochs=15, class_weight="balanced").fit(X[order], Y[order])
     scores = [m.evaluate(X, Y)["accuracy"] for m in (model, in_memory)]
