@@ -45,6 +45,8 @@ PLAIN: dict[str, Any] = {
 def client() -> Iterator[Client]:
     """Of two processes, and not the current one."""
     with (
+        # Later than any test: a worker that dies again would then be given up.
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"}),
         LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=":0", scheduler_port=0,
             memory_limit=None, silence_logs=50,
@@ -366,6 +368,18 @@ def test_no_tasks_are_left_while_the_traceback_is_kept(
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
     assert caught.tb is not None
+
+
+def fitted_there(x: Any, y: Any) -> float:
+    model = DaskMLPClassifier(**{**PLAIN, "epochs": 2}, sync_every=9)
+    return model.fit(*chunked(x, y)).score(*chunked(x, y))
+
+
+def test_a_fit_in_a_task(client: Client) -> None:
+    """It gives its thread, the only one of the worker, to other tasks."""
+    alone = DaskMLPClassifier(**{**PLAIN, "epochs": 2}, sync_every=9, client=client)
+    score = client.submit(fitted_there, X, Y).result(timeout=60)
+    assert score == alone.fit(*chunked(X, Y)).score(X, Y)
 
 
 def test_fewer_partitions_than_workers(client: Client) -> None:

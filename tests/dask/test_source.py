@@ -9,6 +9,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+import dask
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
@@ -39,6 +40,8 @@ PLAIN: dict[str, Any] = {
 def client() -> Iterator[Client]:
     """Of two processes, which start again when they are killed."""
     with (
+        # Later than any test: a worker that dies again would then be given up.
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"}),
         LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=":0", scheduler_port=0,
             memory_limit=None, silence_logs=50,
