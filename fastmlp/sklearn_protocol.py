@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from .did_you_mean import did_you_mean
 from .inference.predictor import Predictor
-from .settings import SETTINGS, check_setting
+from .settings import check_setting
 
 T = TypeVar("T", bound="SklearnProtocol")
 P = TypeVar("P", bound="SklearnPredictor")
@@ -29,6 +29,31 @@ class SklearnProtocol:
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the arguments of the constructor, by name."""
         raise NotImplementedError
+
+    def set_params(self: T, **params: Any) -> T:
+        """Assign parameters by name, all of them or, where one is refused, none.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an unknown name, or a value that the assignment would refuse.
+        """
+        known = tuple(self.get_params(deep=False))
+        for name, value in params.items():
+            whole = name.partition("__")[0]
+            if name in known:
+                self._check_parameter(name, value)
+            elif whole in known:
+                raise ValueError(f"{whole!r} is set as a whole, not by parts; got {name!r}")
+            else:
+                hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+                raise ValueError(f"{type(self).__name__} has no setting {name!r}{hint}")
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def _check_parameter(self, name: str, value: Any) -> None:
+        check_setting(name, value)
 
     def __sklearn_clone__(self: T) -> T:
         params = self.get_params(deep=False)
@@ -100,27 +125,6 @@ class SklearnProtocol:
 
 class SklearnPredictor(SklearnProtocol, Predictor):
     """A trainer as an estimator: its settings are the parameters."""
-
-    def set_params(self: P, **settings: Any) -> P:
-        """Assign settings by name, all of them or, where one is refused, none.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For an unknown name, or a value that the assignment would refuse.
-        """
-        for name, value in settings.items():
-            whole = name.partition("__")[0]
-            if name in SETTINGS:
-                check_setting(name, value)
-            elif whole in SETTINGS:
-                raise ValueError(f"{whole!r} is set as a whole, not by parts; got {name!r}")
-            else:
-                known = did_you_mean(name, SETTINGS) or f"; there are {', '.join(SETTINGS)}"
-                raise ValueError(f"{type(self).__name__} has no setting {name!r}{known}")
-        for name, value in settings.items():
-            setattr(self, name, value)
-        return self
 
     def __sklearn_clone__(self: P) -> P:
         # Not by the constructor: those of subclasses take other arguments, which stay.

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from distributed import Client, get_client
 
 from ..checks import COUNT
-from ..did_you_mean import did_you_mean
 from ..settings import SETTINGS, Settings, check_setting
 from ..settings.checks import or_auto
 from ..sklearn_protocol import SklearnProtocol
 from .waiting import PATIENCE
-
-T = TypeVar("T", bound="Parameters")
 
 _PARAMETERS = (*SETTINGS, "sync_every", "client")
 
@@ -34,24 +31,10 @@ class Parameters(SklearnProtocol, Settings):
         """Return the arguments of the constructor, by name."""
         return {name: getattr(self, name) for name in _PARAMETERS}
 
-    def set_params(self: T, **params: Any) -> T:
-        """Assign parameters by name, all of them or, where one is refused, none.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For an unknown name, or a value that the assignment would refuse.
-        """
-        for name, value in params.items():
-            if name not in _PARAMETERS:
-                known = did_you_mean(name, _PARAMETERS) or f"; there are {', '.join(_PARAMETERS)}"
-                raise ValueError(f"{type(self).__name__} has no setting {name!r}{known}")
-            _check(name, value)
-            if name in SETTINGS:
-                check_setting(name, value)
-        for name, value in params.items():
-            setattr(self, name, value)
-        return self
+    def _check_parameter(self, name: str, value: Any) -> None:
+        _check(name, value)
+        if name in SETTINGS:
+            check_setting(name, value)
 
     def _connected(self) -> Client:
         """The client of the fit, with workers.

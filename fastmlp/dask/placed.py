@@ -91,25 +91,20 @@ class PlacedShards:
         Tasks carry the network themselves: Dask can repeat each without any of the rounds before.
         """
         with clear_errors(self._client):
-            part = self._trained(flat, start, shares, tick)
+            pieces = [
+                self._client.submit(carried, piece, pure=False)
+                for piece in np.array_split(flat, math.ceil(flat.nbytes / _PIECE_BYTES))
+            ]
+            parts = [
+                self._submit(
+                    number, train, self._shards[number], self._orders[number], pieces, start, share
+                )
+                for number, share in shares.items()
+            ]
+            while len(parts) > _FAN_IN:
+                groups = [parts[first : first + _FAN_IN] for first in range(0, len(parts), _FAN_IN)]
+                parts = [self._client.submit(averaged, group, pure=False) for group in groups]
+            part = averaged(gathered(self._client, parts, tick))
         for number, address in zip(shares, part.addresses, strict=True):
             self._addresses[number] = address
         return part
-
-    def _trained(
-        self, flat: Floats, start: Start, shares: dict[int, Share], tick: Callable[[], Any]
-    ) -> Part:
-        pieces = [
-            self._client.submit(carried, piece, pure=False)
-            for piece in np.array_split(flat, math.ceil(flat.nbytes / _PIECE_BYTES))
-        ]
-        parts = [
-            self._submit(
-                number, train, self._shards[number], self._orders[number], pieces, start, share
-            )
-            for number, share in shares.items()
-        ]
-        while len(parts) > _FAN_IN:
-            groups = [parts[first : first + _FAN_IN] for first in range(0, len(parts), _FAN_IN)]
-            parts = [self._client.submit(averaged, group, pure=False) for group in groups]
-        return averaged(gathered(self._client, parts, tick))

@@ -1,7 +1,7 @@
 """The data of a fit to groups or chunks: what is learned beforehand, and the source of the rows."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -81,10 +81,12 @@ def chunk_data(
     data = fit_data(
         *chunks.first(), validation_data, resolve, known.encoding if known else None, classes
     ).without_rows()
-    given = partial(_given, data.settings)
-    return data, Chunked(
-        lambda: (fit_data(*chunk, None, given, data.encoding) for chunk in chunks.epoch()), Seen()
-    )
+
+    def chunks_of_epoch() -> Iterator[FitData]:
+        for chunk in chunks.epoch():
+            yield fit_data(*chunk, None, lambda n_rows: data.settings, data.encoding)
+
+    return data, Chunked(chunks_of_epoch, Seen())
 
 
 def learned(
@@ -104,7 +106,7 @@ def learned(
         settings = changed(settings, class_weight=_balanced(found.labels))
     data = fit_data(
         *found.sample, found.validation if validation_data is None else validation_data,
-        partial(_given, settings), known.encoding if known else None, classes,
+        lambda n_rows: settings, known.encoding if known else None, classes,
     )  # fmt: skip
     factors, trained = _trained(data.settings.class_weight, data.encoding.outputs, found)
     counts = np.array([found.training.rows, found.n_held_out])
@@ -114,10 +116,6 @@ def learned(
     )  # fmt: skip
     _check_split(known, data.split)
     return data, factors, trained
-
-
-def _given(settings: FitSettings, n_rows: int) -> FitSettings:
-    return settings
 
 
 def _balanced(labels: Mapping[Any, Total]) -> dict[Any, float]:

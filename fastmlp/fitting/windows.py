@@ -12,6 +12,7 @@ from ..member import check_interrupt
 from ..network.packed_network import Network
 from ..outputs import MeanWeight, Targets
 from ..streams import RowGroups, Total
+from ..streams.groups import spread
 from ..streams.survey import training_rows
 from .ahead import Ahead
 from .dataset import FitData, encoded_part
@@ -21,6 +22,8 @@ from .kept_parts import room_for
 
 # Of a window, about. One is trained on while the next one is made.
 _BYTES = 32 << 20
+# Longer parts than this share of a window are mixed first.
+_PARTS = 16
 # Of a row beside its features and targets: its places in the order of the epoch, and its weights.
 _BESIDE = 32
 
@@ -142,7 +145,10 @@ class Windows:
         while True:
             rng = np.random.default_rng((self._seed, updates))
             shuffles = self._data.settings.shuffle
-            yield from self._windows(self._mixed(rng) if shuffles else self._numbers)
+            if shuffles:
+                yield from self._windows(self._mixed(rng), rng)
+            else:
+                yield from self._windows(self._numbers)
             updates += self._updates
             if self._end is None or updates >= self._end:
                 return
@@ -150,18 +156,21 @@ class Windows:
     def _mixed(self, rng: np.random.Generator) -> list[int]:
         """A random order in which each window has groups from all parts of the file, as its rows
         may be sorted."""
-        windows: list[list[int]] = [[] for _ in range(self.count)]
-        for neighbours in np.array_split(self._numbers, -(-len(self._numbers) // self.count)):
-            for number, k in zip(neighbours.tolist(), rng.permutation(self.count), strict=False):
-                windows[k].append(number)
+        windows = spread(self._numbers, self.count, rng)
         return [number for window in windows for number in rng.permutation(window).tolist()]
 
-    def _windows(self, order: list[int]) -> Iterator[FitData]:
+    def _windows(
+        self, order: list[int], rng: np.random.Generator | None = None
+    ) -> Iterator[FitData]:
         """Windows of groups in this order, all but the last one of whole mini-batches."""
         left, filled = self.rows, 0
         window, parts = None, list[Targets]()
         for number in order:
             rows, of_rows = self._part(number)
+            if rng is not None and len(rows) > self._size // _PARTS:
+                # Several windows get some of these rows, which may be sorted.
+                mixed = rng.permutation(len(rows))
+                rows, of_rows = rows[mixed], of_rows.part(mixed)
             done = 0
             while done < len(rows):
                 window = self._empty(left) if window is None else window

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .arrow import pa
+from .groups import spread
 
 _PIECES_PER_GROUP = 16
 _LEAST_PIECE = 512  # rows: of 784 columns, pieces of 256 take 1.6 times as long
@@ -43,11 +44,11 @@ class Copy:
     ) -> None:
         rows = max(_LEAST_PIECE, group_rows // _PIECES_PER_GROUP)
         self._file, sizes = _written(_in_pieces(batches, schema, rows), schema)
-        order = np.arange(len(sizes))
-        if shuffle:
-            order = np.random.default_rng(0).permutation(order)
-        step = max(1, group_rows // rows)
-        self._groups = [np.sort(order[i : i + step]) for i in range(0, len(order), step)]
+        order, step = range(len(sizes)), max(1, group_rows // rows)
+        if shuffle and sizes:
+            self._groups = spread(order, -(-len(sizes) // step), np.random.default_rng(0))
+        else:
+            self._groups = [list(order[i : i + step]) for i in range(0, len(sizes), step)]
         self.sizes = [int(np.take(sizes, pieces).sum()) for pieces in self._groups]
 
     def read(self, number: int) -> Any:

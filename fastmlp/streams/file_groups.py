@@ -18,7 +18,7 @@ from .scans import Scan
 
 # Training mixes the rows of at least 16 groups in 32 MB, as float32.
 _GROUP_BYTES = 1 << 21
-_LEAST_ROWS, _MOST_ROWS = 256, 8192
+_LEAST_ROWS, _TEXT_ROWS, _MOST_ROWS = 256, 512, 8192
 
 
 class _Groups(Protocol):
@@ -109,7 +109,9 @@ def _groups(
     _check_targets(schema, targets)
     rows = _GROUP_BYTES // (4 * len(roles.features))
     rows = max(_LEAST_ROWS, min(_MOST_ROWS, rows))
-    groups = _in_place(scan, roles.all, 2 * rows)
+    # Text may become so many columns that a window has few rows.
+    has_text = not all(is_number(schema.field(name).type) for name in roles.features)
+    groups = _in_place(scan, roles.all, 2 * (_TEXT_ROWS if has_text else rows))
     if groups is None:
         plain = pa.schema([_without_dictionary(field) for field in schema])
         batches = (batch.cast(plain) for batch in scan.batches(roles.all))

@@ -361,13 +361,29 @@ def test_no_tasks_are_left_while_the_traceback_is_kept(
     if error is AssertionError:
         x = x.map_blocks(without_last_block, meta=X[:0])
     model = DaskMLPClassifier(hidden=4, callbacks=interrupted, sync_every=30, client=client)
+    of_others = set(client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)))
     with pytest.raises(error) as caught:
         model.fit(x, y)
     deadline = time.monotonic() + 20
-    while left := client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)):
+    while (
+        left := set(client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)))
+        - of_others
+    ):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
     assert caught.tb is not None
+
+
+def fitted_there(x: Any, y: Any) -> float:
+    model = DaskMLPClassifier(**{**PLAIN, "epochs": 2}, sync_every=9)
+    return model.fit(*chunked(x, y)).score(*chunked(x, y))
+
+
+def test_a_fit_in_a_task(client: Client) -> None:
+    """It gives its thread, the only one of the worker, to other tasks."""
+    alone = DaskMLPClassifier(**{**PLAIN, "epochs": 2}, sync_every=9, client=client)
+    score = client.submit(fitted_there, X, Y).result(timeout=60)
+    assert score == alone.fit(*chunked(X, Y)).score(X, Y)
 
 
 def test_fewer_partitions_than_workers(client: Client) -> None:

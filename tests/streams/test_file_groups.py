@@ -56,16 +56,29 @@ def check(groups: RowGroups, table: Any) -> None:
     np.testing.assert_array_equal(weights[order], table["w"])
 
 
-@pytest.mark.parametrize("row_group", [5_000, ROWS, 10])
+@pytest.mark.parametrize("row_group", [1_000, 5_000, 10])
 def test_parquet_file(row_group: int, tmp_path: Path) -> None:
     """Row groups of a suitable length are read in place; others from a copy, which mixes them."""
     table = a_table()
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=row_group)
     groups = open_groups(tmp_path / "a.parquet", "y", weights="w")
-    assert groups.sizes == [5_000] * 4 if row_group == 5_000 else max(groups.sizes) <= 8_192
+    assert groups.sizes == [1_000] * 20 if row_group == 1_000 else max(groups.sizes) <= 8_192
     check(groups, table)
     mixed = np.ptp(groups.read(0)[0]["number"]) > ROWS // 2
-    assert mixed == (row_group != 5_000)
+    assert mixed == (row_group != 1_000)
+
+
+def test_numbers_are_read_in_place(tmp_path: Path) -> None:
+    pq.write_table(a_table().drop(["city"]), tmp_path / "a.parquet", row_group_size=10_000)
+    assert open_groups(tmp_path / "a.parquet", "y").sizes == [10_000] * 2
+
+
+def test_groups_of_a_copy_are_alike(tmp_path: Path) -> None:
+    """Each has rows of all quarters of a sorted file, a quarter give or take two of 16 pieces."""
+    pq.write_table(a_table(100_000), tmp_path / "a.parquet")
+    groups = open_groups(tmp_path / "a.parquet", "number", ["gaps"])
+    for number in range(len(groups.sizes)):
+        assert np.bincount(groups.read(number)[1] // 25_000, minlength=4).min() >= 2 * 512
 
 
 def test_without_shuffling_rows_stay_in_order(tmp_path: Path) -> None:
