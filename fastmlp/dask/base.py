@@ -28,7 +28,7 @@ from .parameters import Parameters
 from .partitions import in_memory, is_collection, on_workers, partitions
 from .predictions import lazy, means_of, predictor
 from .source import DistributedSource
-from .tasks import Tasks
+from .tasks import Tasks, tasks_on
 from .waiting import gathered
 
 T = TypeVar("T", bound="DaskMLP")
@@ -103,7 +103,7 @@ class DaskMLP(Parameters):
         self._is_fitting = True
         began = time.perf_counter()
         try:
-            with Tasks(self._connected()) as tasks:
+            with tasks_on(self._connected()) as tasks:
                 self._fit(tasks, began, X, y, sample_weight, validation_data)
         finally:
             self._is_fitting = False
@@ -225,7 +225,7 @@ class DaskMLP(Parameters):
         trainer = self._fitted()
         if not is_collection(X):
             return trainer.score(X, y, sample_weight)
-        with Tasks(self._connected()) as client:
+        with tasks_on(self._connected()) as client:
             parts = on_workers(client, partitions(X, y, sample_weight), sorted(client.nthreads()))
             local = client.compute([delayed(predictor(trainer.model_), traverse=False)])[0]
             samples = [part.samples for part in parts]

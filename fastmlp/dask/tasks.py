@@ -1,19 +1,15 @@
 """The tasks of one fit, so that none of them is left on the cluster when it ends."""
 
-from collections.abc import Sequence
-from types import TracebackType
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from weakref import WeakSet
 
-from distributed import Client, Future
+from distributed import Client, Future, get_worker, worker_client
 
 
 class Tasks:
-    """A client that remembers what it was asked for.
-
-    An error or an interrupt in a ``with`` statement cancels it: the traceback, which a notebook
-    keeps, refers to the tasks, so that Dask would go on with them and keep their results.
-    """
+    """A client that remembers what it was asked for."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -40,12 +36,29 @@ class Tasks:
         self._futures.update(futures)
         return futures
 
-    def __enter__(self) -> "Tasks":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:  # fmt: skip
-        if error is not None and self._client.status == "running":
+    def cancel_all(self) -> None:
+        """Cancel the tasks whose results are referred to."""
+        if self._client.status == "running":
             self._client.cancel(list(self._futures))
+
+
+@contextmanager
+def tasks_on(client: Client) -> Iterator[Tasks]:
+    """The tasks of a fit, which an error or an interrupt cancels.
+
+    The traceback, which a notebook keeps, refers to them: Dask would go on with them and keep
+    their results. In a task of Dask, its worker uses the thread for other tasks meanwhile: these
+    would wait for it.
+    """
+    tasks = Tasks(client)
+    try:
+        get_worker()
+        elsewhere: AbstractContextManager[Any] = worker_client()
+    except ValueError:
+        elsewhere = nullcontext()
+    with elsewhere:
+        try:
+            yield tasks
+        except BaseException:
+            tasks.cancel_all()
+            raise

@@ -370,6 +370,18 @@ def test_no_tasks_are_left_while_the_traceback_is_kept(
     assert caught.tb is not None
 
 
+def fitted_there(x: Any, y: Any) -> float:
+    model = DaskMLPClassifier(**{**PLAIN, "epochs": 2}, sync_every=9)
+    return model.fit(*chunked(x, y)).score(*chunked(x, y))
+
+
+def test_a_fit_in_a_task(client: Client) -> None:
+    """It gives its thread, the only one of the worker, to other tasks."""
+    alone = DaskMLPClassifier(**{**PLAIN, "epochs": 2}, sync_every=9, client=client)
+    score = client.submit(fitted_there, X, Y).result(timeout=60)
+    assert score == alone.fit(*chunked(X, Y)).score(X, Y)
+
+
 def test_fewer_partitions_than_workers(client: Client) -> None:
     model = DaskMLPClassifier(**{**PLAIN, "epochs": 1}, sync_every=30, client=client)
     with pytest.warns(FitWarning, match="X has rows in 1 partitions, so that as many of 2 workers"):
