@@ -1,6 +1,7 @@
 """Where the rows of a fit come from: tables in memory, or groups of rows of a large file."""
 
 from collections.abc import Iterable
+from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
@@ -81,6 +82,9 @@ def open_source(given: dict[str, Any], settings: dict[str, Any], share: float) -
     share : float
         Fraction of the rows to hold out, if no file with rows for the score is given.
     """
+    for option, role in product(("drop", "keep"), ("target", "weights")):
+        if (name := given.get(role)) in given.get(option, ()):
+            raise ValueError(f"--{option} must name features; {name!r} is that of --{role}")
     path = given["data"]
     if size_of(path) > LARGE and not path.endswith(ARRAYS):
         return open_streamed(given, settings, share)

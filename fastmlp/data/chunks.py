@@ -62,6 +62,11 @@ def are_chunks(chunks: Any, target: Any, **columns: Any) -> bool:
             wanted = "the name of a column, or an array of targets for an array of features"
             raise TypeError(f"target must be {wanted}; got None")
         return False
+    if isinstance(chunks, list | tuple) and any(isinstance(c, str | PathLike) for c in chunks):
+        raise TypeError(
+            "chunks must be one path, of a file or a folder; got several: pass "
+            "pyarrow.dataset.dataset(paths)"
+        )
     for name, value in {"target": target, **columns}.items():
         if value is not None:
             raise ValueError(

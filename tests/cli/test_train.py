@@ -135,6 +135,7 @@ def test_a_saved_index(command: Run, fails: Fails, tmp_path: Path) -> None:
     assert "left out  '': the number of the row\n" in text
     assert fastmlp.load(out).feature_names_in_.tolist() == ["x"]
     assert "no column 'z' among '', x" in fails("train", data, *options, "--drop", "z")
+    assert "'y' is that of --target" in fails("train", data, *options, "--drop", "y")
 
 
 def test_dates_in_another_format(command: Run, tmp_path: Path) -> None:

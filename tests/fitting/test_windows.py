@@ -323,6 +323,11 @@ def test_settings_without_effect(options: Any, message: str) -> None:
     assert not hasattr(model, "model_")
 
 
+def test_several_paths() -> None:
+    with pytest.raises(TypeError, match=r"must be one path.* pyarrow\.dataset\.dataset\(paths\)"):
+        trainer(epochs=1).fit_stream(["a.parquet", "b.parquet"], target="price")
+
+
 @pytest.mark.parametrize("name", ["target", "features", "sample_weight"])
 def test_columns_beside_chunks(name: str) -> None:
     options: Any = {name: "price"}
