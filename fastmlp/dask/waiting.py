@@ -63,12 +63,11 @@ def gathered(
                 return results
             except TimeoutError:
                 tick()
+            if client.nthreads():  # those of others may be at work
+                client.run_on_scheduler(_let_others_run)
             if any(client.processing().values()):
                 seen = time.monotonic()
-                continue
-            if client.nthreads():
-                client.run_on_scheduler(_let_others_run)
-            if time.monotonic() > seen + PATIENCE:
+            elif time.monotonic() > seen + PATIENCE:
                 there = "not those that rows are bound to" if client.nthreads() else "there is none"
                 raise RuntimeError(f"no worker has run a task for {PATIENCE:g} seconds: {there}")
 
