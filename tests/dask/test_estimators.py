@@ -332,6 +332,15 @@ def test_clients_that_cannot_be_used(client: Client) -> None:
         DaskMLPClassifier(client=closed).fit(*chunked(X, Y))
 
 
+def test_a_cluster_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastmlp.dask.parameters.PATIENCE", 0.1)
+    with (
+        Client(processes=False, n_workers=0, dashboard_address=":0", set_as_default=False) as none,
+        pytest.raises(RuntimeError, match="cluster has had no worker for 0"),
+    ):
+        DaskMLPClassifier(client=none).fit(*chunked(X, Y))
+
+
 def test_other_threads_fit_other_estimators(client: Client) -> None:
     models = [DaskMLPClassifier(**{**PLAIN, "seed": k}, sync_every=30) for k in range(2)]
     for model in models:
