@@ -32,6 +32,8 @@ class Rows(NamedTuple):
 def missing(column: Any) -> Array:
     """Which values of a column of a table or an array are missing."""
     if isinstance(column, np.ndarray):
+        if column.dtype.kind == "O":
+            return np.array([v is None or v != v for v in column.tolist()], bool)
         return np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), bool)
     gaps: Array = column.is_null(nan_is_null=True).to_numpy()
     return gaps

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import dask.array as da
 import dask.dataframe as dd
 import numpy as np
+import pandas as pd
 from dask import delayed
 from distributed import Future, futures_of
 
@@ -58,7 +59,7 @@ def partitions(X: Any, y: Any, sample_weight: Any = None) -> list[Any]:
     Raises
     ------
     TypeError, ValueError
-        For anything but collections, or partitions that differ.
+        For anything but collections, columns of text, or partitions that differ.
     """
     given = {
         "X": check_collection(X, "X", (2,)),
@@ -66,12 +67,22 @@ def partitions(X: Any, y: Any, sample_weight: Any = None) -> list[Any]:
     }
     if sample_weight is not None:
         given["sample_weight"] = check_collection(sample_weight, "sample_weight", (1,))
+    _check_no_text(X)
     for name, value in given.items():
         _check_matched(given["X"], value, name)
     parts = {name: np.ravel(value.to_delayed()).tolist() for name, value in given.items()}
     weights = parts.get("sample_weight", [None] * len(parts["X"]))
     make = delayed(_samples)
     return [make(*one) for one in zip(parts["X"], parts["y"], weights, strict=True)]
+
+
+def _check_no_text(X: Any) -> None:
+    """Raise a TypeError for text in the types of a dataframe, before anything is computed."""
+    if isinstance(X, dd.DataFrame):
+        for name, kind in X.dtypes.items():
+            if isinstance(kind, pd.StringDtype):
+                advice = f"make it a category first, as X.astype({{{name!r}: 'category'}})"
+                raise TypeError(f"X[{name!r}] holds text, where X must hold real numbers: {advice}")
 
 
 def _check_matched(X: Any, other: Any, name: str) -> None:

@@ -12,7 +12,7 @@ from ..member import check_interrupt
 from ..network.packed_network import Network
 from ..outputs import MeanWeight, Targets
 from ..streams import RowGroups, Total
-from ..streams.groups import spread
+from ..streams.spread import spread
 from ..streams.survey import training_rows
 from .ahead import Ahead
 from .dataset import FitData, encoded_part

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .arrow import pa
-from .groups import spread
+from .spread import spread
 
 _PIECES_PER_GROUP = 16
 _LEAST_PIECE = 512  # rows: of 784 columns, pieces of 256 take 1.6 times as long

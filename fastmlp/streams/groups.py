@@ -24,15 +24,6 @@ class RowGroups(Protocol):
         """Read a group: X (a table or an array), Y, and weights or None."""
 
 
-def spread(numbers: Sequence[int], count: int, rng: np.random.Generator) -> list[list[int]]:
-    """Divide numbers among ``count`` lists at random, neighbours to different ones."""
-    lists: list[list[int]] = [[] for _ in range(count)]
-    for neighbours in np.array_split(numbers, -(-len(numbers) // count)):
-        for number, k in zip(neighbours.tolist(), rng.permutation(count), strict=False):
-            lists[k].append(number)
-    return lists
-
-
 class ArrayGroups:
     """Rows of arrays, such as memory-mapped ones.
 

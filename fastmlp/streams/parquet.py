@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
@@ -60,15 +61,13 @@ class ParquetScan:
 
     def __init__(self, files: Sequence[ParquetFile], schema: Any = None) -> None:
         self.files = files
-        self._versions, opened = [file.version for file in files], []
-        for file in files:
-            with reading(file.path):
-                opened.append(file.open())
-        self.metadata = [one.metadata for one in opened]
-        schemas = [
-            checked(_with_folders(one.schema_arrow, file.folders), file.path)
-            for one, file in zip(opened, files, strict=True)
-        ]
+        self._versions = [file.version for file in files]
+        self.metadata, schemas = [], []
+        for file in files:  # one is open at a time, as there may be thousands
+            with reading(file.path), file.open() as opened:
+                self.metadata.append(opened.metadata)
+                found = _with_folders(opened.schema_arrow, file.folders)
+            schemas.append(checked(found, file.path))
         self.schema = _common(schemas, [file.path for file in files]) if schema is None else schema
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
@@ -156,8 +155,10 @@ def parquet_files(folder: str) -> list[ParquetFile]:
 
 def _folders(file: Path) -> dict[str, Any]:
     named = (folder.partition("=") for folder in file.parts[:-1])
-    return {name: _number(value) for name, is_named, value in named if is_named}
+    return {name: _value(value) for name, is_named, value in named if is_named}
 
 
-def _number(text: str) -> int | str:
-    return int(text) if text.lstrip("-").isdecimal() else text
+def _value(text: str) -> int | str | None:
+    if text == "__HIVE_DEFAULT_PARTITION__":
+        return None
+    return int(text) if text.removeprefix("-").isdecimal() else unquote(text)

@@ -246,6 +246,14 @@ def test_a_large_file_is_read_in_pieces(
     assert scores(evaluated)["model"][0] == round(model.score(table, y), 4)
 
 
+def test_a_large_file_without_some_targets(
+    houses: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    in_pieces(monkeypatch)
+    options = ("--target", "size", "--regression", "--out", tmp_path / "m.safetensors")
+    assert "in pieces must have 'size' in each row" in fails("train", houses, *options)
+
+
 def test_both_subsets_are_all_rows(tmp_path: Path) -> None:
     """Each row is in one of the two; the same ones for a seed."""
     x = np.arange(1_000.0)

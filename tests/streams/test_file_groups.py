@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import resource
+import shutil
 import signal
 import tempfile
 import time
@@ -141,6 +142,29 @@ def test_folders_name_a_column(tmp_path: Path) -> None:
     dataset = pyarrow.dataset.dataset(tmp_path / "rows", partitioning="hive")
     again, _, _ = all_rows(open_groups(dataset, "y", weights="w"))
     assert again.cast(features.schema).equals(features)
+
+
+def test_names_of_folders_as_hive_writes_them(tmp_path: Path) -> None:
+    for folder in ("k=a%20b", "k=__HIVE_DEFAULT_PARTITION__"):
+        (tmp_path / folder).mkdir()
+        pq.write_table(a_table(2), tmp_path / folder / "a.parquet")
+    features, _, _ = all_rows(open_groups(tmp_path, "y"))
+    assert features["k"].to_pylist() == [None, None, "a b", "a b"]
+    (tmp_path / "k=a%20b").rename(tmp_path / "k=3")
+    features, _, _ = all_rows(open_groups(tmp_path, "y"))
+    assert set(features["k"].to_pylist()) == {3, None}
+
+
+def test_more_files_than_a_process_may_open(tmp_path: Path) -> None:
+    pq.write_table(a_table(2), tmp_path / "0.parquet")
+    for number in range(1, 100):
+        shutil.copy(tmp_path / "0.parquet", tmp_path / f"{number}.parquet")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 20, hard))
+    try:
+        assert sum(open_groups(tmp_path, "y").sizes) == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_features_and_several_targets_in_the_order_asked_for(tmp_path: Path) -> None:
