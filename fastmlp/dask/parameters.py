@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from distributed import Client, get_client
+from distributed import Client, TimeoutError, get_client
 
 from ..checks import COUNT
 from ..settings import SETTINGS, Settings, check_setting
@@ -56,7 +56,12 @@ class Parameters(SklearnProtocol, Settings):
         if client.status != "running":
             raise RuntimeError(f"client must be connected; this one is {client.status}")
         if not client.nthreads():
-            client.wait_for_workers(1, timeout=PATIENCE)
+            try:
+                client.wait_for_workers(1, timeout=PATIENCE)
+            except TimeoutError:
+                raise RuntimeError(
+                    f"the cluster has had no worker for {PATIENCE:g} seconds"
+                ) from None
         return client
 
 

@@ -91,9 +91,11 @@ def _check_matched(X: Any, other: Any, name: str) -> None:
     for of, what in ((_chunks, "rows"), (_divisions, "divisions")):
         ours, theirs = of(X), of(other)
         if ours is not None and theirs is not None and ours != theirs:
+            pairs = enumerate(zip(ours, theirs, strict=False))
+            first = next((k for k, (a, b) in pairs if a != b), min(len(ours), len(theirs)))
             raise ValueError(
-                f"{name} must have the partitions of X; got {what} {_short(theirs)}, but X has "
-                f"{_short(ours)}"
+                f"{name} must have the partitions of X; got {what} {_short(theirs, first)}, but "
+                f"X has {_short(ours, first)}"
             )
     if X.npartitions != other.npartitions:
         raise ValueError(
@@ -114,9 +116,10 @@ def _divisions(value: Any) -> tuple[Any, ...] | None:
     return tuple(value.divisions) if known else None
 
 
-def _short(values: tuple[Any, ...]) -> str:
-    shown = ", ".join(map(str, values[:5]))
-    return f"({shown}{', ...' * (len(values) > 5)})"
+def _short(values: tuple[Any, ...], first: int) -> str:
+    """Five values from the first one that differs."""
+    shown = ", ".join(map(str, values[first : first + 5]))
+    return f"({'..., ' * (first > 0)}{shown}{', ...' * (len(values) > first + 5)})"
 
 
 def _samples(X: Any, Y: Any, weights: Any) -> Samples:

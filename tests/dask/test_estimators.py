@@ -261,11 +261,15 @@ UNUSABLE = {
         lambda: (*chunked(X), *chunked(Y, rows=400)), {}, ValueError,
         r"y must have the partitions of X; got rows \(400, 400, .*but X has \(300, 300",
     ),
+    "other rows at the end": (
+        lambda: (chunked(X)[0], da.from_array(Y, chunks=((300,) * 5 + (296, 1),))), {}, ValueError,
+        r"got rows \(\.\.\., 296, 1\), but X has \(\.\.\., 297\)",
+    ),
     "other divisions": (
         lambda: (
             dd.from_pandas(pd.DataFrame(X), npartitions=4),
             dd.from_pandas(pd.Series(Y), npartitions=5),
-        ), {}, ValueError, r"y must have the partitions of X; got divisions \(0, 360",
+        ), {}, ValueError, r"y must have the partitions of X; got divisions \(\.\.\., 360",
     ),
     "other rows of unknown number": (
         lambda: (dd.from_pandas(pd.DataFrame(X), npartitions=4).values, chunked(Y, rows=450)[0]),
@@ -326,6 +330,15 @@ def test_clients_that_cannot_be_used(client: Client) -> None:
         pass
     with pytest.raises(RuntimeError, match="client must be connected; this one is closed"):
         DaskMLPClassifier(client=closed).fit(*chunked(X, Y))
+
+
+def test_a_cluster_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastmlp.dask.parameters.PATIENCE", 0.1)
+    with (
+        Client(processes=False, n_workers=0, dashboard_address=":0", set_as_default=False) as none,
+        pytest.raises(RuntimeError, match="cluster has had no worker for 0"),
+    ):
+        DaskMLPClassifier(client=none).fit(*chunked(X, Y))
 
 
 def test_other_threads_fit_other_estimators(client: Client) -> None:
