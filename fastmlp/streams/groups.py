@@ -90,7 +90,9 @@ def open_groups(
         return groups
     if hasattr(source, "shape") and hasattr(source, "dtype"):
         if features is not None:
-            raise TypeError("features must be None for an array: choose its columns instead")
+            raise TypeError(
+                f"features must be None for an array, whose columns are all used; got {features!r}"
+            )
         return ArrayGroups(source, target, weights)
     from .file_groups import open_files  # pyarrow is imported here
 
