@@ -127,7 +127,7 @@ def _samples(X: Any, Y: Any, weights: Any) -> Samples:
 
 
 def on_workers(client: Tasks, parts: Sequence[Any], workers: Sequence[str]) -> list[Partition]:
-    """Compute partitions on workers, neighbours together; those that are there already stay.
+    """Compute partitions on workers, neighbours together. Computed ones stay where they are.
 
     Raises
     ------

@@ -68,7 +68,7 @@ class PlacedShards:
             ]
 
     def _spread(self) -> None:
-        """Move shards from workers that are gone, or have several, to those that have the least."""
+        """Move shards of workers that are gone, or have several, to workers that have the least."""
         shards = dict.fromkeys(sorted(self._client.nthreads()), 0)
         if not shards:  # one may come back
             return

@@ -68,7 +68,7 @@ def gathered(
             if any(client.processing().values()):
                 seen = time.monotonic()
             elif time.monotonic() > seen + PATIENCE:
-                there = "not those that rows are bound to" if client.nthreads() else "there is none"
+                there = "the workers of the rows are gone" if client.nthreads() else "there is none"
                 raise RuntimeError(f"no worker has run a task for {PATIENCE:g} seconds: {there}")
 
 
@@ -76,7 +76,7 @@ def _let_others_run(dask_scheduler: Any) -> None:
     """Run tasks that prefer workers that are gone on others.
 
     Dask does so itself, unless all its workers were gone at the same time: of the tasks that had
-    none, a worker that joins gets only those that prefer it.
+    none, a worker that joins only gets the ones that prefer it.
     """
     stuck = [task for task in dask_scheduler.unrunnable if task.loose_restrictions]
     for task in stuck:

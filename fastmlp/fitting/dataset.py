@@ -155,7 +155,7 @@ def encoded_part(
     samples: Samples, train: Array, encoding: Encoding, settings: FitSettings,
     factors: Numbers | None, name: str,
 ) -> tuple[Array, Targets]:  # fmt: skip
-    """The rows ``train`` of a part, encoded, without those that have no weight in the loss.
+    """The rows ``train`` of a part, encoded, without rows of no weight in the loss.
 
     ``factors`` are the weights of the classes, ``name`` is that of the part in messages.
     """

@@ -1,4 +1,4 @@
-"""Rows of CSV files, with types of columns that suit all rows, or those that a model expects."""
+"""Rows of CSV files, with types of columns that suit all rows, or types that a model expects."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -191,7 +191,7 @@ def _fits(values: Any, kind: Any) -> bool:
 
 
 def _with_points(values: Any) -> Any:
-    """Texts with points in place of decimal commas; those that have points are then no numbers."""
+    """Texts with points in place of decimal commas; texts with points are then no numbers."""
     return pc.replace_substring(pc.replace_substring(values, ".", "?"), ",", ".")
 
 

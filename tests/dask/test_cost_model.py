@@ -1,4 +1,4 @@
-"""The tables of docs/dask-cost-model.md are those that the benchmark computes."""
+"""The tables of docs/dask-cost-model.md are the ones that the benchmark computes."""
 
 import pytest
 

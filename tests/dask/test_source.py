@@ -194,7 +194,7 @@ def test_rows_that_cannot_be_computed_again(two: Client) -> None:
 @pytest.mark.costly
 @pytest.mark.parametrize("bound", [False, True])
 def test_no_worker_is_left(two: Client, bound: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None at all, or those that the user bound rows to are gone for good."""
+    """None at all, or the workers that the user bound rows to are gone for good."""
 
     def after_epoch(trainer: Trainer, epoch: int, logs: Any) -> None:
         monkeypatch.setattr("fastmlp.dask.waiting.PATIENCE", 0.5)
@@ -208,7 +208,7 @@ def test_no_worker_is_left(two: Client, bound: bool, monkeypatch: pytest.MonkeyP
     trainer = Trainer(**PLAIN, callbacks=after_epoch)
     data = encoded(trainer, *rows())
     shards, data = shards_of(two, data, [0, 320, 640], bound=bound), data.without_rows()
-    reason = "not those that rows are bound to" if bound else "there is none"
+    reason = "the workers of the rows are gone" if bound else "there is none"
     try:
         with pytest.raises(RuntimeError, match=f"no worker has run a task for 0.5.*{reason}"):
             trainer.fit_encoded(data, source=DistributedSource(two, shards, data, 4))
