@@ -54,7 +54,6 @@ def write(folder: Path, n_rows: int) -> None:
 
 def measure(file: Path, case: str, seed: int, epochs: int, scaling: str) -> dict[str, float]:
     """The figures of a fit in this process."""
-    import resource
 
     from fastmlp import Trainer
     from fastmlp.fitting.ahead import Ahead
@@ -83,7 +82,7 @@ def measure(file: Path, case: str, seed: int, epochs: int, scaling: str) -> dict
         trainer.fit(table.drop(["y"]), table["y"])
     else:
         trainer.fit_stream(file, target="y")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = resident_peak()
     took, waited = np.diff([start, *ends]), np.array(waits[:-1])
     X, y = rows(TEST_ROWS, 0)
     names = [f"x{j}" for j in range(N_FEATURES)]
@@ -94,6 +93,12 @@ def measure(file: Path, case: str, seed: int, epochs: int, scaling: str) -> dict
         "MB": peak, "first": float(took[0]), "epoch": float(np.median(took[1:])),
         "waiting": float(np.median(waited[1:] / took[1:])), "accuracy": accuracy,
     }  # fmt: skip
+
+
+def resident_peak() -> float:
+    """Megabytes; not ``ru_maxrss``, which begins with the memory of the parent process."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1000
 
 
 def in_new_process(*arguments: Any) -> dict[str, float]:
