@@ -1,4 +1,5 @@
-"""A cluster of two processes on this machine: ``python examples/cluster.py``.
+"""A cluster of two processes on this machine: ``python examples/cluster.py``, after
+``pip install '.[dask,sklearn,plot]'``.
 
 The same network for MNIST is trained by one process, and by one and two workers of Dask that
 average their networks every few updates. Then joblib's Dask backend spreads a search of
@@ -96,7 +97,7 @@ def main() -> None:
         left.legend(frameon=False)
         right.plot(RATES, scores, marker=".")
         right.set(xscale="log", xlabel="learning rate", title="digits, a task for each rate")
-        right.yaxis.set_major_formatter("{x:.0%}")
+        right.yaxis.set_major_formatter("{x:.1%}")
 
     write(args.plot, draw, 2)
 
