@@ -7,9 +7,8 @@ import numpy as np
 
 from ..data import Array, gather_rows
 from ..did_you_mean import did_you_mean
+from ..inputs.learn_columns import MOST_CATEGORIES
 
-# One-hot columns that a trainer takes.
-_MOST_CATEGORIES = 2_000
 # Share of different values from which on text names rows, in a column with more than these.
 _NAMES, _FEW = 0.9, 20
 # Text that looks like a date.
@@ -88,7 +87,7 @@ def useful(table: Any, kept: Sequence[str], *, whole: bool) -> tuple[list[str], 
     """Names of the columns of use, and what is said of the others.
 
     Left out are text that differs in almost every row, running numbers, constant and empty columns,
-    and those of the most categories where there are more than 2,000 in all.
+    and those of the most categories where there are more than a trainer takes.
 
     Parameters
     ----------
@@ -102,11 +101,11 @@ def useful(table: Any, kept: Sequence[str], *, whole: bool) -> tuple[list[str], 
     reasons = {name: reason for name, reason, _ in found if name not in kept and reason}
     counts = {name: count for name, _, count in found if name not in reasons}
     for name in sorted(counts, key=lambda name: -counts[name]):
-        if sum(counts.values()) <= _MOST_CATEGORIES:
+        if sum(counts.values()) <= MOST_CATEGORIES:
             break
         if name not in kept:
             count = counts.pop(name)
-            reasons[name] = f"{count:,} categories; all columns may have {_MOST_CATEGORIES:,}"
+            reasons[name] = f"{count:,} categories; all columns may have {MOST_CATEGORIES:,}"
     notes = [f"{name or repr(name)}: {reason}" for name, reason in reasons.items()]
     return [name for name in table.column_names if name not in reasons], notes
 
