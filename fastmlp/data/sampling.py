@@ -1,12 +1,14 @@
 """Random samples of rows, and copies of some rows."""
 
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..member import check_interrupt
-from .arrays import Array, Numbers, Rows
+from .arrays import Numbers, Rows
+from .sparse_rows import EncodedRows, SparseRows
 
 _BLOCK_BYTES = 1 << 24
 
@@ -33,9 +35,12 @@ def _without_weights(n_rows: int, count: int) -> npt.NDArray[np.intp]:
     return rows
 
 
-def take_rows(array: Array, rows: Rows) -> Array:
+RowsT = TypeVar("RowsT", bound=EncodedRows)
+
+
+def take_rows(array: RowsT, rows: Rows) -> RowsT:
     """``array[rows]``; copied in blocks, between which Python handles interrupts."""
-    if isinstance(rows, slice):
+    if isinstance(rows, slice) or isinstance(array, SparseRows):
         return array[rows]
     result = np.empty((len(rows), *array.shape[1:]), array.dtype)
     step = max(1, _BLOCK_BYTES * len(rows) // max(1, result.nbytes))

@@ -10,10 +10,12 @@ import numpy as np
 from ..cached import cached_property
 from ..data import (
     Array,
+    EncodedRows,
     Features,
     Numbers,
     RawTargets,
     Rows,
+    SparseRows,
     Split,
     as_samples,
     check_classes,
@@ -59,11 +61,11 @@ class FitData:
     ``checksum`` tells other data, where they are known.
     """
 
-    X: Array
+    X: EncodedRows
     targets: Targets
     encoding: Encoding
     settings: FitSettings
-    validation: tuple[Array, Targets] | None = None
+    validation: tuple[EncodedRows, Targets] | None = None
     split: Split | None = None
     mean_weight: float | None = None
     checksum: int | None = None
@@ -80,7 +82,11 @@ class FitData:
         digest = 1  # 0 is that of no data
         for X, targets in filter(None, ((self.X, self.targets), self.validation)):
             weights = [w and w.values for w in (targets.weights, targets.loss_weights)]
-            for array in (targets.labels, targets.values, *weights, X[sample_rows(len(X), _ROWS)]):
+            rows = X[sample_rows(len(X), _ROWS)]
+            own = (
+                (rows.ends, rows.columns, rows.values) if isinstance(rows, SparseRows) else (rows,)
+            )
+            for array in (targets.labels, targets.values, *weights, *own):
                 if array is not None:
                     digest = zlib.crc32(np.ascontiguousarray(array).data, digest)
         return digest
@@ -154,7 +160,7 @@ def fit_data(
 def encoded_part(
     samples: Samples, train: Array, encoding: Encoding, settings: FitSettings,
     factors: Numbers | None, name: str,
-) -> tuple[Array, Targets]:  # fmt: skip
+) -> tuple[EncodedRows, Targets]:  # fmt: skip
     """The rows ``train`` of a part, encoded, without rows of no weight in the loss.
 
     ``factors`` are the weights of the classes, ``name`` is that of the part in messages.
@@ -175,7 +181,7 @@ def _opened(X: Any, known: Encoding | None) -> Features:
 def _inputs(
     features: Features, targets: RawTargets, train: Rows, settings: FitSettings,
     known: Encoding | None,
-) -> tuple[Inputs, Array]:  # fmt: skip
+) -> tuple[Inputs, EncodedRows]:  # fmt: skip
     """The inputs, known or learned, and the encoded rows of the targets."""
     if known is not None:
         known.inputs.check_scaling(settings.scaling)

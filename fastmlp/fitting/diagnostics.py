@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..data import Array, Rows
+from ..data import Array, EncodedRows, Rows, SparseRows
 from ..fit_warning import warn
 from ..inference.predicted import Predicted
 from ..metrics import balanced_accuracy
@@ -33,7 +33,7 @@ class Seen:
     """Training rows, of which a stream leaves a random sample and the frequencies of classes."""
 
     def __init__(self) -> None:
-        self.rows: Array | None = None
+        self.rows: EncodedRows | None = None
         self.classes = np.zeros(1)  # sums of weights
         self.n_rows = 0  # of the present epoch
         self._unit = 0.0  # of the weights
@@ -45,7 +45,11 @@ class Seen:
         chosen = _smallest(keys)
         rows, keys = data.X[chosen].copy(), keys[chosen]  # a stream may use their memory again
         if self.rows is not None:
-            rows, keys = np.concatenate([self.rows, rows]), np.concatenate([self._keys, keys])
+            keys = np.concatenate([self._keys, keys])
+            if isinstance(rows, SparseRows):
+                rows = SparseRows.joined([self.rows, rows])
+            else:
+                rows = np.concatenate([self.rows, rows])
         kept = _smallest(keys)
         self.rows, self._keys = rows[kept], keys[kept]
         self.add_classes(data.encoding.outputs, data.targets)
@@ -144,6 +148,7 @@ def _dead_units(network: Network, data: FitData, seen: Seen) -> Iterator[str]:
     dead = [np.ones(b.size, bool) for _, b in layers]
     for first in range(0, len(rows), _BLOCK_ROWS):
         block = rows[first : first + _BLOCK_ROWS]
+        block = block.dense() if isinstance(block, SparseRows) else block
         values = data.encoding.inputs.scaling.as_read(block, network.dtype)
         for (W, b), units in zip(layers, dead, strict=True):
             values = np.maximum(np.einsum("ij,jk->ik", values, W) + b, 0)

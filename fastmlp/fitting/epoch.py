@@ -3,13 +3,14 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..data import all_finite
+from ..data import SparseRows, all_finite
 from ..inference.forward import SLICE_SECONDS
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.layout import aligned_zeros
@@ -65,6 +66,8 @@ class TrainingRun:
     """
 
     def __init__(self, network: Network, data: FitData, *, keeps_gradient: bool = False) -> None:
+        if isinstance(data.X, SparseRows):  # until kernels read them
+            data = replace(data, X=data.X.dense())
         self._data = data
         self.rows, self._batch_size = len(data.X), min(data.settings.batch_size, len(data.X))
         starts = np.arange(0, self.rows, self._batch_size)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data import all_finite
+from ..data import EncodedRows, SparseRows, all_finite
 from ..inputs import Scaling
 from ..kernels.plugins.losses import LOSSES, OUTPUTS
 from ..kernels.runs.jobs import prediction_job
@@ -117,9 +117,12 @@ class _Rows:
     """A forward pass over rows, in a borrowed workspace."""
 
     def __init__(
-        self, network: Network, X: npt.NDArray[np.generic], threads: int | None,
+        self, network: Network, X: EncodedRows, threads: int | None,
         scaling: Scaling, kernel: Any, totals: bool,
     ) -> None:  # fmt: skip
+        if isinstance(X, SparseRows):  # until kernels read them
+            X = X.dense()
+        self.X = X
         self.chunks = -(-len(X) // _CHUNK)
         self._parts = np.arange(_team_size(network, len(X), threads) + 1)
         chunk_flops = 2 * _CHUNK * network.multiply_adds + _FLOPS_BESIDE
@@ -158,13 +161,13 @@ def _check_finite(finite: bool) -> None:
 
 
 def predict(
-    network: Network, X: npt.NDArray[np.generic], threads: int | None, scaling: Scaling,
+    network: Network, X: EncodedRows, threads: int | None, scaling: Scaling,
     output: str,
 ) -> Floats:  # fmt: skip
     """Outputs of shape (n, outputs) in the network's dtype, after the output function of the loss
     ``output``, or logits for "identity"."""
     kernel = OUTPUTS[output]
-    if len(X) == 1:
+    if len(X) == 1 and not isinstance(X, SparseRows):
         outputs = _predict_row(network, X, scaling, kernel)
     else:
         outputs = np.empty((len(X), network.layer_sizes[-1]), network.dtype)
@@ -194,7 +197,7 @@ class Evaluation:
 
     def __init__(
         self, network: Network, encoding: Encoding,
-        rows: tuple[npt.NDArray[np.generic], Targets], threads: int | None,
+        rows: tuple[EncodedRows, Targets], threads: int | None,
     ) -> None:  # fmt: skip
         (X, self._targets), self._outputs = rows, encoding.outputs
         kernel = LOSSES[self._outputs.kernel(self._targets)].loss
@@ -225,7 +228,7 @@ class Evaluation:
 def evaluate(
     network: Network,
     encoding: Encoding,
-    rows: tuple[npt.NDArray[np.generic], Targets],
+    rows: tuple[EncodedRows, Targets],
     threads: int | None,
 ) -> Scores:
     """Mean loss and metric of rows against their targets."""

@@ -1,12 +1,11 @@
 """Predictions of a network for rows, in the forms that metrics take."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ..cached import cached_property
-from ..data import Array, Numbers
+from ..data import Array, EncodedRows, Numbers
 from ..network.encoding import Encoding
 from ..network.packed_network import Floats, Network
 from .forward import predict
@@ -35,13 +34,13 @@ class Predicted:
     ----------
     network : Network
     encoding : Encoding
-    X : array
+    X : array or SparseRows
         Encoded rows.
     threads : int, optional
     """
 
     def __init__(
-        self, network: Network, encoding: Encoding, X: npt.NDArray[Any], threads: int | None
+        self, network: Network, encoding: Encoding, X: EncodedRows, threads: int | None
     ) -> None:
         self._network, self._encoding, self._X, self._threads = network, encoding, X, threads
 

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from ..data import (
-    Array,
+    EncodedRows,
     Features,
     Names,
     Numbers,
     Rows,
+    SparseFeatures,
     are_numbers,
     check_names,
     is_ready,
@@ -23,7 +24,7 @@ from ..settings import FitSettings, check_setting
 from ..settings.combinations import other_network
 from .categories_and_gaps import Columns
 from .learn_columns import learn_columns
-from .learn_scaling import Setting, given_scaling, learn_scaling
+from .learn_scaling import Setting, given_scaling, learn_scaling, learn_sparse_scaling
 from .scaling import Scaling
 
 
@@ -67,7 +68,9 @@ class Inputs:
             raise ValueError(f"{name} must have {self.columns.n_given} features; got {got}")
         return features
 
-    def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X", *, named: bool = True) -> Array:
+    def rows(
+        self, X: Any, dtype: np.dtype[Any], name: str = "X", *, named: bool = True
+    ) -> EncodedRows:
         """Open and encode rows like those of the fit; raises as :meth:`open`."""
         columns = self.columns
         special = columns.categories or columns.gaps or (named and self.names is not None)
@@ -75,8 +78,11 @@ class Inputs:
             return self.scaling.apply(rows, dtype, name)
         return self.encode(self.open(X, name, named=named), dtype)
 
-    def encode(self, features: Features, dtype: np.dtype[Any]) -> Array:
+    def encode(self, features: Features, dtype: np.dtype[Any]) -> EncodedRows:
         """Encode rows for the kernels: columns to numbers, then scaling."""
+        if isinstance(features, SparseFeatures):
+            sparse = features.rows(_precision(self.scaling, dtype))
+            return self.scaling.apply_sparse(sparse, dtype, features.name)
         rows = self.columns.encode(features, _precision(self.scaling, dtype))
         self.columns.warn_of_unknown(features)
         return self.scaling.apply(rows, dtype, features.name)
@@ -124,7 +130,7 @@ class Inputs:
 def learn_inputs(
     features: Features, train: Rows, weights: Numbers | None, settings: FitSettings,
     given: Inputs | None = None,
-) -> tuple[Inputs, Array]:  # fmt: skip
+) -> tuple[Inputs, EncodedRows]:  # fmt: skip
     """Learn the inputs from the training rows; return them and all encoded rows.
 
     Parameters
@@ -147,6 +153,12 @@ def learn_inputs(
     """
     scaling = given.scaling if given else given_scaling(settings.scaling)
     precision = _precision(scaling, settings.dtype)
+    if isinstance(features, SparseFeatures):
+        sparse = features.rows(precision)
+        if scaling is None:
+            scaling = learn_sparse_scaling(str(settings.scaling), sparse[train])
+        inputs = Inputs(Columns(features.shape[1]), None, scaling)
+        return inputs, scaling.apply_sparse(sparse, settings.dtype, features.name)
     columns, rows = learn_columns(features, train, weights, precision, settings.missing)
     if given and given.columns.n_inputs != columns.n_inputs:
         got = f"got {columns.n_given}"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..cached import cached_property
-from ..data import Array, Numbers, all_finite, finite, some
+from ..data import Array, Numbers, SparseRows, all_finite, finite, some
 from ..kernels.plugins.given_rows import BEYOND, CLIP
 from ..member import check_interrupt
 from ..settings.checks import LEARNED_SCALINGS
@@ -139,6 +139,19 @@ class Scaling:
             block = slice(start, start + step)
             self._change(rows[block], result[block])
         return result
+
+    def apply_sparse(self, rows: SparseRows, dtype: np.dtype[Any], name: str = "X") -> SparseRows:
+        """The same for sparse rows.
+
+        Raises
+        ------
+        ValueError
+            If the scaling subtracts a centre, or a value is not finite in ``dtype``.
+        """
+        if self.centre is not None or self.points is not None:
+            raise ValueError(f"{name} must be dense for a network with {self}; got a sparse matrix")
+        factors = self.factor[rows.columns] if isinstance(self.factor, np.ndarray) else 1.0
+        return rows.with_values((rows.values * factors).astype(dtype))
 
     # Values that overflow are clipped, or found by kernels. A decorator takes half the time of a
     # with statement.

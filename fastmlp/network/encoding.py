@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array, Rows, check_row_order, read_targets, take_rows
+from ..data import EncodedRows, Rows, check_row_order, read_targets, take_rows
 from ..inputs import Inputs
 from ..outputs import Outputs, Targets
 
@@ -37,7 +37,7 @@ class Encoding:
         inputs, outputs = Inputs.from_plain(plain["inputs"]), Outputs.from_plain(plain["outputs"])
         return cls(inputs, outputs, plain["fitted"])
 
-    def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X") -> Array:
+    def rows(self, X: Any, dtype: np.dtype[Any], name: str = "X") -> EncodedRows:
         """Encode rows like those of the fit."""
         return self.inputs.rows(X, dtype, name, named=self.fitted)
 
@@ -50,7 +50,7 @@ class Encoding:
 
     def rows_and_targets(
         self, X: Any, Y: Any, sample_weight: Any, dtype: np.dtype[Any], prefix: str = ""
-    ) -> tuple[Array, Targets]:
+    ) -> tuple[EncodedRows, Targets]:
         """Encode rows and targets like those of the fit, without those of weight 0."""
         rows = self.rows(X, dtype, f"{prefix}X")
         targets, kept = self.targets(Y, len(rows), sample_weight, dtype, prefix)
