@@ -11,9 +11,9 @@ from ..kernels.plugins.update_rules import RULES
 from ..kernels.products.block_sizes import MANY_SAMPLES
 from ..kernels.runs.jobs import training_job
 from ..kernels.runs.layout import aligned_zeros, weight_layout
-from ..kernels.runs.plan import MAX_CHUNK, Plan, make_plan
+from ..kernels.runs.plan import MAX_CHUNK, Binned, Plan, make_plan
 from ..kernels.runs.threads import usable_threads
-from ..network.input_reader import copying_reader, reads_in_place, set_scaling
+from ..network.input_reader import copying_reader, knots_in, reads_in_place, set_scaling
 from ..network.packed_network import Network
 from ..settings import FitSettings
 from .dataset import FitData
@@ -42,6 +42,7 @@ class Shape(NamedTuple):
     before_rule: frozenset[str]
     weighs: bool
     skip_zeros: bool
+    binned: Binned | None
 
     def plan(self) -> Plan:
         """A plan of the memory."""
@@ -49,6 +50,7 @@ class Shape(NamedTuple):
             self.layer_sizes, self.dtype, chunk=self.chunk, batch_size=self.batch_size,
             members=self.members, state_vectors=RULES[self.rule].state_vectors,
             skip_zeros=self.skip_zeros, activations=self.activations,
+            binned=self.binned,
             keeps_gradient=not self.before_rule.isdisjoint({"clipping", "gradient"}),
         )  # fmt: skip
 
@@ -114,34 +116,28 @@ def workspace_of(
     With ``keeps_gradient`` the job updates nothing.
     """
     settings, scaling = data.settings, data.encoding.inputs.scaling
+    dropout = settings.dropouts(len(network.activations))
+    knots = knots_in(network, scaling, drops_inputs=any(dropout[:1]))
+    # With dropout of features kernels copy the rows.
+    in_place = reads_in_place(network, data.X.dtype, scaling, knots) and not any(dropout[:1])
     batch_size = min(settings.batch_size, len(data.X))
     workspace = take_workspace(
         Shape(
             network.layer_sizes, network.dtype, network.activations, batch_size,
             chunk=_chunk(network, batch_size),
             members=_team_size(network, batch_size, len(data.X), settings.threads),
-            reader=(
-                "scattered" if _reads_rows(network, data)
-                else copying_reader(data.X.dtype, scaling)
-            ),
+            reader="scattered" if in_place else copying_reader(data.X.dtype, scaling, knots),
             loss=data.encoding.outputs.kernel(data.targets),
             rule=network.rule,
-            dropout=settings.dropouts(len(network.activations)),
+            dropout=dropout,
             before_rule=_before_rule(settings, keeps_gradient=keeps_gradient),
             weighs=settings.by_batch and settings.l2 > 0,
-            skip_zeros=skip_zeros,
+            skip_zeros=skip_zeros, binned=knots.sizes if knots else None,
         )
     )  # fmt: skip
-    set_scaling(workspace.job, scaling, network.dtype)
+    set_scaling(workspace.job, scaling, network.dtype, knots)
     workspace.job.set(**settings.optimizer.numbers, clip_norm=settings.clip_norm or 0.0)
     return workspace
-
-
-def _reads_rows(network: Network, data: FitData) -> bool:
-    """Whether kernels read the rows in place; with dropout of features they copy them."""
-    drops_features = any(data.settings.dropouts(len(network.activations))[:1])
-    scaling = data.encoding.inputs.scaling
-    return not drops_features and reads_in_place(network, data.X.dtype, scaling)
 
 
 def fit_bytes(network: Network, settings: FitSettings) -> int:
@@ -153,6 +149,7 @@ def fit_bytes(network: Network, settings: FitSettings) -> int:
         members=_team_size(network, batch_size, math.inf, settings.threads),
         reader="", loss="", rule=settings.optimizer.rule, dropout=(),
         before_rule=_before_rule(settings), weighs=False, skip_zeros=False,
+        binned=None,
     )  # fmt: skip
     return shape.plan().memory_size * network.dtype.itemsize
 

@@ -10,13 +10,13 @@ import numpy.typing as npt
 from ..data import EncodedRows, SparseRows, all_finite
 from ..inputs import Scaling
 from ..kernels.plugins.losses import LOSSES, OUTPUTS
-from ..kernels.runs.jobs import prediction_job
+from ..kernels.runs.jobs import prediction_job, values_job
 from ..kernels.runs.layout import aligned_zeros
 from ..kernels.runs.plan import make_plan
 from ..kernels.runs.threads import usable_threads
 from ..member import check_interrupt
 from ..network.encoding import Encoding
-from ..network.input_reader import copying_reader, reads_in_place, set_scaling
+from ..network.input_reader import copying_reader, knots_in, reads_in_place, set_scaling
 from ..network.packed_network import Floats, Network
 from ..outputs import Means, Scores, Targets
 
@@ -42,10 +42,12 @@ class _Workspace:
         self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, scaling: Scaling,
         kernel: Any, totals: bool,
     ) -> None:  # fmt: skip
-        in_place = reads_in_place(network, dtype, scaling)
+        knots = knots_in(network, scaling)
+        in_place = reads_in_place(network, dtype, scaling, knots)
         plan = make_plan(
             network.layer_sizes, network.dtype, chunk=chunk, members=n_threads, together=False,
             consecutive=in_place, activations=network.activations,
+            binned=knots.sizes if knots else None,
         )  # fmt: skip
         memory = aligned_zeros(plan.memory_size, network.dtype)
         self._weights = memory[: network.packed.size]
@@ -53,14 +55,17 @@ class _Workspace:
         self.in_place = in_place
         self.job = prediction_job(
             plan, memory, kernel=kernel, activations=network.activations, totals=totals,
-            reader="consecutive" if in_place else copying_reader(dtype, scaling),
+            reader="consecutive" if in_place else copying_reader(dtype, scaling, knots),
         )  # fmt: skip
-        set_scaling(self.job, scaling, network.dtype)
+        set_scaling(self.job, scaling, network.dtype, knots)
+        self._values = values_job(plan, memory) if knots else None
 
     def hold(self, packed: Floats) -> None:
         """Copy the weights, unless they are the same array: a network's never change in place."""
         if self._held is not packed:
             self._weights[:] = self._held = packed
+            if self._values:
+                self._values.run(alone=True)
 
 
 class _RowWorkspace:

@@ -12,10 +12,11 @@ from ..plugins.decoding import keep_decoded
 from ..plugins.dropout import drop_deltas, drop_inputs, drop_outputs, thresholds
 from ..plugins.given_rows import read_given
 from ..plugins.losses import LOSSES
+from ..plugins.places import find_places, find_segments
 from ..plugins.readers import READERS
 from ..plugins.update_rules import RULES
 from ..plugins.zeros import mask_chunk, scan
-from ..products import dense, output
+from ..products import bins, dense, output
 from ..products.block_sizes import MANY_SAMPLES
 from ..products.tiles import OUTER, OUTER_MASKED
 from .gradients import keep_gradient, update_clipped, weigh
@@ -30,6 +31,16 @@ Floats = npt.NDArray[np.floating]
 def scan_job(plan: Plan, memory: Floats) -> Job:
     """A job that finds the zeros of the input, before training with the same plan."""
     return Job(scan, plan, memory)
+
+
+def segments_job(plan: Plan, memory: Floats) -> Job:
+    """A job that finds the segments of all values with bins, before training with the same plan."""
+    return Job(find_segments, plan, memory)
+
+
+def values_job(plan: Plan, memory: Floats) -> Job:
+    """A job that computes values at knots from the weights, before predictions with the plan."""
+    return Job(bins.set_all_values, plan, memory, as_team=True)
 
 
 def training_job(
@@ -69,6 +80,8 @@ def training_job(
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
     _choose_forward(job, activations, training=True)
+    if _has_bins(layers):
+        job.set(sum_bins=_tiles(job, bins.SUM_BINS, layers[0, 1:2]))
     if any(dropout):
         _choose_dropout(job, dropout)
     _choose_backward(job, activations)
@@ -133,21 +146,31 @@ def _choose_forward(job: Job, activations: tuple[str, ...], *, training: bool) -
     assert len(activations) == layers.shape[1] - 2
     for index, name in enumerate(activations, 1):
         chosen = ACTIVATIONS[name]
-        layers["forward"][:, index] = job.address(dense.forward)
+        hidden = bins if index == 1 and _has_bins(layers) else dense
+        layers["forward"][:, index] = job.address(hidden.forward)
         layers["rectified"][:, index] = chosen.rectified
         values = chosen.values_and_slopes if training and chosen.keeps_slopes else chosen.values
         if values is not None:
             layers["activate"][:, index] = job.address(values)
     layers["forward"][:, -1] = job.address(output.forward)
+    if _has_bins(layers):
+        job.choose(place=find_places)
+        job.set(add_knots=_tiles(job, bins.ADD_KNOTS, layers[0, 1:2]))
+
+
+def _has_bins(layers: Any) -> bool:
+    """Whether the first layer is one of ``products.bins``."""
+    return bool(layers["knot_panel"][0, 1])
 
 
 def _choose_backward(job: Job, activations: tuple[str, ...]) -> None:
     layers = job.plan.layers
     layers["update"][:, -1] = job.address(output.update)
     if layers.shape[1] > 2:
-        layers["update"][:, 1:-1] = job.address(dense.update)
         layers["backward"][:, -1] = job.address(output.backward)
     for index, name in enumerate(activations, 1):
+        hidden = bins if index == 1 and _has_bins(layers) else dense
+        layers["update"][:, index] = job.address(hidden.update)
         layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
     if layers.shape[1] > 3:
         layers["backward"][:, 2:-1] = job.address(dense.backward)

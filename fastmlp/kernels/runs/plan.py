@@ -7,7 +7,7 @@ gradient, then scratch.
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from ..language.records import LAYER, RUN
 from ..language.simd import TILE_ROWS, lanes
 from ..plugins.activations import ACTIVATIONS
 from ..plugins.zeros import mask_words
-from ..products.block_sizes import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
+from ..products.block_sizes import KNOT_BYTES, MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
 from .layout import SHAPES, Allocator, aligned_zeros, round_up, row_stride, weight_layout
 
 # Copies of the activations: a thread may compute those of the next chunk while another one still
@@ -29,6 +29,15 @@ SLOTS = 2
 MAX_CHUNK = 1024
 
 Table = npt.NDArray[np.int64]
+
+
+class Binned(NamedTuple):
+    """Sizes of a first layer of features with bins, see ``products.bins``."""
+
+    features: int  # with bins or without
+    binned: int  # features with bins
+    knots: int  # of all these
+    most: int  # segments of a feature
 
 
 @dataclass
@@ -60,6 +69,7 @@ def make_plan(
     consecutive: bool = False,
     keeps_gradient: bool = False,
     activations: tuple[str, ...] = (),
+    binned: Binned | None = None,
 ) -> Plan:
     """Plan the memory of a network and the records of the members of a team.
 
@@ -87,14 +97,18 @@ def make_plan(
         Whether the whole gradient of a batch is needed, as for clipping.
     activations : tuple of str
         Names, one for each hidden layer, as some keep slopes in training.
+    binned : Binned, optional
+        If the first layer is one of ``products.bins``, whose inputs are the features alone.
     """
     shape = _planned(
         layer_sizes, dtype.itemsize, chunk, batch_size, members, together, state_vectors,
-        consecutive, keeps_gradient, activations,
+        consecutive, keeps_gradient, activations, binned,
     )  # fmt: skip
     runs, layers = _aligned_copy(shape.runs), _aligned_copy(shape.layers)
     plan = Plan(runs, layers, shape.scratch_start, shape.memory_size, [*shape.tables])
     _plan_own_tables(plan, skip_zeros)
+    if binned and together:
+        plan.runs["ends"] = plan.table(np.zeros(SLOTS * binned.knots))
     first = layers.ctypes.data
     runs["layers"] += first
     layers["below"][:, 1:] += first
@@ -105,18 +119,22 @@ def make_plan(
 def _planned(
     layer_sizes: tuple[int, ...], itemsize: int, chunk: int, batch_size: int, members: int,
     together: bool, state_vectors: int, consecutive: bool, keeps_gradient: bool,
-    activations: tuple[str, ...],
+    activations: tuple[str, ...], binned: Binned | None,
 ) -> Plan:  # fmt: skip
     """A plan to copy: it lacks the tables that kernels write to, and the address of its layers."""
     layers, weight_count = weight_layout(layer_sizes, itemsize)
     plan = Plan(np.zeros(members, RUN), np.zeros((members, len(layers)), LAYER))
     plan.layers[:] = layers
+    if binned:
+        _set_inputs(plan.layers, binned, itemsize)
     if consecutive:
-        plan.layers["stride"][:, 0] = layer_sizes[0]
+        plan.layers["stride"][:, 0] = plan.layers["n_out"][:, 0]
     plan.layers["kept"] = 1
     runs = plan.runs
     memory, own = Allocator(itemsize), Allocator(itemsize)
     memory.take((1 + state_vectors) * weight_count)
+    if binned:
+        _plan_values(plan, memory, binned, itemsize)
     runs["gradient"] = memory.take(weight_count if keeps_gradient or batch_size > chunk else 0)
     plan.scratch_start = memory.used
 
@@ -126,18 +144,35 @@ def _planned(
     runs["chunk"], runs["samples"], runs["asked"] = chunk, samples, members
     if batch_size:
         runs["batch_size"], runs["chunks_per_batch"] = batch_size, -(-batch_size // chunk)
-    _plan_scratch(plan, memory, own, together, itemsize)
+    _plan_scratch(plan, memory, own, together, itemsize, binned)
     if together:
         _plan_slopes(plan, memory, activations)
     _plan_tables(plan)
     _link_layers(plan)
+    plan.layers["forward_waits"][:, 0] = binned is not None  # for the places that others find
     plan.memory_size = memory.used
     return plan
 
 
+def _set_inputs(layers: npt.NDArray[Any], binned: Binned, itemsize: int) -> None:
+    """Make the features alone the input, those with bins the panels that members share."""
+    layers["n_out"][:, 0], layers["panels"][:, 0] = binned.features, binned.binned
+    layers["stride"][:, 0] = row_stride(round_up(binned.features, lanes(itemsize)), itemsize)
+
+
+def _plan_values(plan: Plan, memory: Allocator, binned: Binned, itemsize: int) -> None:
+    """Offsets of the values at knots, which stay while the weights do."""
+    panel, panels = (int(plan.layers[name][0, 1]) for name in ("panel", "panels"))
+    plan.layers["knot_panel"][:, 1] = binned.knots * panel
+    plan.layers["knots"][:, 1] = memory.take(panels * binned.knots * panel)
+    feature = (binned.most + 1) * panel * itemsize
+    plan.runs["added_together"] = max(1, KNOT_BYTES // feature)
+
+
 def _plan_scratch(
-    plan: Plan, memory: Allocator, own: Allocator, together: bool, itemsize: int
-) -> None:
+    plan: Plan, memory: Allocator, own: Allocator, together: bool, itemsize: int,
+    binned: Binned | None,
+) -> None:  # fmt: skip
     """Offsets of activations, deltas and logits, and of the scratch memory of each member."""
     runs, layers = plan.runs, plan.layers
     run, first = runs[0], layers[0]
@@ -155,6 +190,10 @@ def _plan_scratch(
     runs["partial_slot"] = first["panels"][-1] * classes * samples
     runs["partial"] = shared.take(copies * int(run["partial_slot"]))
 
+    if binned:
+        runs["place_slot"], runs["n_knots"] = 2 * chunk * binned.binned, binned.knots
+        for name in ("places", "sorted") if together else ("places",):
+            runs[name] = shared.take(copies * 2 * chunk * binned.binned)
     runs["logits"] = own.take((classes + 3) * samples)
     runs["copy"] = own.take(chunk * first["stride"][0])
     if together:
@@ -163,13 +202,16 @@ def _plan_scratch(
         packed = PACKED_INPUTS * samples if chunk >= MANY_SAMPLES else 0
         runs["transposed"] = own.take(max(int(weights), packed))
         runs["tile"] = own.take(max(UPDATE_ROWS * widest, classes))
+        if binned:
+            runs["total"], runs["bin_tile"] = own.take(widest), own.take(binned.most * widest)
 
     starts = memory.take(len(runs) * own.used) + own.used * np.arange(len(runs))
-    for name in ("logits", "copy", "transposed", "tile"):
+    for name in ("logits", "copy", "transposed", "tile", "total", "bin_tile"):
         runs[name] += starts
     layers[1:] = first
     if not together:
         runs["partial"] += starts
+        runs["places"] += starts
         layers["activations"][:, 1:-1] += starts[:, None]
 
 
