@@ -21,6 +21,7 @@ from .batches import Batches, OverAllRows, OverEachBatch
 from .contention import Contention
 from .dataset import FitData
 from .memory import chunk_flops, keep_workspace, workspace_of
+from .segments import find_segments
 from .zeros import has_many_zeros, scan
 
 # Work of the first call, before its speed has been measured.
@@ -96,6 +97,10 @@ class TrainingRun:
             self._row_masks = np.zeros((self.rows, words), np.int64)
             scan(data.X, self._plan, memory, self._row_masks)
             self._job.point(row_masks=self._row_masks)
+        if self._space.shape.binned:
+            self._segments = np.empty((self.rows, self._space.shape.binned.binned), np.uint8)
+            find_segments(data.X, self._plan, memory, self._segments)
+            self._job.point(segments=self._segments)
         chunk = int(self._plan.runs["chunk"][0])
         full, rest = divmod(self.rows, self._batch_size)
         self._n_steps = full * -(-self._batch_size // chunk) + -(-rest // chunk)

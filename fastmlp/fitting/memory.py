@@ -117,7 +117,9 @@ def workspace_of(
     """
     settings, scaling = data.settings, data.encoding.inputs.scaling
     dropout = settings.dropouts(len(network.activations))
-    knots = knots_in(network, scaling, drops_inputs=any(dropout[:1]))
+    # Segments are found in rows as kernels read them.
+    as_is = data.X.dtype == network.dtype and scaling.kernel_factor == 1
+    knots = knots_in(network, scaling, drops_inputs=any(dropout[:1])) if as_is else None
     # With dropout of features kernels copy the rows.
     in_place = reads_in_place(network, data.X.dtype, scaling, knots) and not any(dropout[:1])
     batch_size = min(settings.batch_size, len(data.X))

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..inputs import Scaling
 from ..inputs.bins import REACH
-from ..inputs.knots import Knots, knots_of
+from ..inputs.knots import Knots
 from ..kernels.plugins.readers import reader_of
 from ..kernels.runs.launch import Job
 from .packed_network import Network
@@ -15,10 +15,7 @@ from .packed_network import Network
 def knots_in(network: Network, scaling: Scaling, *, drops_inputs: bool = False) -> Knots | None:
     """The knots of the features, if kernels compute the first layer from them; if they copy rows
     with an input for each bin, None: in linear models, and where inputs are dropped one by one."""
-    bins = scaling.bins
-    if bins is None or bins.count == 0 or drops_inputs or len(network.layer_sizes) == 2:
-        return None
-    return knots_of(bins)
+    return None if drops_inputs or len(network.layer_sizes) == 2 else scaling.knots
 
 
 def reads_in_place(

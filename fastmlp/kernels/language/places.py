@@ -1,5 +1,4 @@
-"""Places of values among the knots of their features: a fraction of the way to the next knot, and
-the number of the knot, as two elements of memory; the number in the bits of the second."""
+"""Places: a number in the bits of an element of memory, beside a fraction in the one before."""
 
 from typing import Any
 
@@ -22,36 +21,29 @@ def load_place(e: Emitter, place: Any) -> tuple[Any, Any]:
     return e.builder.load(place), number if number.type == INT else e.builder.zext(number, INT)
 
 
-@codegen
-def keep_place(e, memory, target, fraction, number):
-    """The place at ``memory[target]``."""
-    b, place = e.builder, e.at(memory, target)
-    address = _number_at(e, place)
+def store_place(e: Emitter, place: Any, fraction: Any, number: Any) -> None:
+    """Keep a fraction and a number."""
+    b, address = e.builder, _number_at(e, place)
     kind = address.type.pointee
     b.store(fraction, place)
     b.store(number if kind == INT else b.trunc(number, kind), address)
 
 
-@intrinsic
-def number_at(typing_context, memory, place):
-    """The number of the place at ``memory[place]``."""
+@codegen
+def keep_place(e, memory, target, fraction, number):
+    """The place at ``memory[target]``."""
+    store_place(e, e.at(memory, target), fraction, number)
 
-    def emit(context, builder, sig, args):
-        e = Emitter(builder, sig.args[0].dtype)
-        return load_place(e, e.at(*args))[1]
 
-    return types.int64(memory, types.int64), emit
+def fraction(b: ir.IRBuilder, x: Any, knot: Any, inverse: Any) -> Any:
+    """(x - knot) * inverse, rounded twice, so that it is the same everywhere."""
+    return b.fmul(b.fsub(x, knot, flags=_ROUNDED), inverse, flags=_ROUNDED)
 
 
 @intrinsic
 def fraction_of(typing_context, x, knot, inverse):
-    """(x - knot) * inverse, rounded twice."""
-
-    def emit(context, builder, sig, args):
-        distance = builder.fsub(args[0], args[1], flags=_ROUNDED)
-        return builder.fmul(distance, args[2], flags=_ROUNDED)
-
-    return x(x, x, x), emit
+    """The fraction of the way from a knot to the next one at x."""
+    return x(x, x, x), lambda context, builder, sig, args: fraction(builder, *args)
 
 
 @intrinsic

@@ -18,6 +18,8 @@ from ..plugins.update_rules import RULES
 from ..plugins.zeros import mask_chunk, scan
 from ..products import bins, dense, output
 from ..products.block_sizes import MANY_SAMPLES
+from ..products.knot_sums import ADD_LINKED, ADD_PLACES, SUM_BINS
+from ..products.knot_values import set_all_values
 from ..products.tiles import OUTER, OUTER_MASKED
 from .gradients import keep_gradient, update_clipped, weigh
 from .launch import Job
@@ -40,7 +42,7 @@ def segments_job(plan: Plan, memory: Floats) -> Job:
 
 def values_job(plan: Plan, memory: Floats) -> Job:
     """A job that computes values at knots from the weights, before predictions with the plan."""
-    return Job(bins.set_all_values, plan, memory, as_team=True)
+    return Job(set_all_values, plan, memory, as_team=True)
 
 
 def training_job(
@@ -80,8 +82,8 @@ def training_job(
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
     _choose_forward(job, activations, training=True)
-    if _has_bins(layers):
-        job.set(sum_bins=_tiles(job, bins.SUM_BINS, layers[0, 1:2]))
+    if _has_bins(job):
+        job.set(sum_bins=_tiles(job, SUM_BINS, layers[0, 1:2]))
     if any(dropout):
         _choose_dropout(job, dropout)
     _choose_backward(job, activations)
@@ -146,21 +148,25 @@ def _choose_forward(job: Job, activations: tuple[str, ...], *, training: bool) -
     assert len(activations) == layers.shape[1] - 2
     for index, name in enumerate(activations, 1):
         chosen = ACTIVATIONS[name]
-        hidden = bins if index == 1 and _has_bins(layers) else dense
-        layers["forward"][:, index] = job.address(hidden.forward)
+        forward = dense.forward
+        if index == 1 and _has_bins(job):
+            forward = bins.forward if training else bins.predict
+        layers["forward"][:, index] = job.address(forward)
         layers["rectified"][:, index] = chosen.rectified
         values = chosen.values_and_slopes if training and chosen.keeps_slopes else chosen.values
         if values is not None:
             layers["activate"][:, index] = job.address(values)
     layers["forward"][:, -1] = job.address(output.forward)
-    if _has_bins(layers):
-        job.choose(place=find_places)
-        job.set(add_knots=_tiles(job, bins.ADD_KNOTS, layers[0, 1:2]))
+    if _has_bins(job):
+        if not training:
+            job.choose(place=find_places)
+        kernels = ADD_LINKED if training else ADD_PLACES
+        job.set(add_knots=_tiles(job, kernels, layers[0, 1:2]))
 
 
-def _has_bins(layers: Any) -> bool:
+def _has_bins(job: Job) -> bool:
     """Whether the first layer is one of ``products.bins``."""
-    return bool(layers["knot_panel"][0, 1])
+    return bool(job.runs["n_knots"][0])
 
 
 def _choose_backward(job: Job, activations: tuple[str, ...]) -> None:
@@ -169,7 +175,7 @@ def _choose_backward(job: Job, activations: tuple[str, ...]) -> None:
     if layers.shape[1] > 2:
         layers["backward"][:, -1] = job.address(output.backward)
     for index, name in enumerate(activations, 1):
-        hidden = bins if index == 1 and _has_bins(layers) else dense
+        hidden = bins if index == 1 and _has_bins(job) else dense
         layers["update"][:, index] = job.address(hidden.update)
         layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
     if layers.shape[1] > 3:

@@ -108,7 +108,8 @@ def make_plan(
     plan = Plan(runs, layers, shape.scratch_start, shape.memory_size, [*shape.tables])
     _plan_own_tables(plan, skip_zeros)
     if binned and together:
-        plan.runs["ends"] = plan.table(np.zeros(SLOTS * binned.knots))
+        for run in plan.runs:
+            run["heads"] = plan.table(np.zeros(-(-binned.knots // 2)))
     first = layers.ctypes.data
     runs["layers"] += first
     layers["below"][:, 1:] += first
@@ -133,8 +134,8 @@ def _planned(
     runs = plan.runs
     memory, own = Allocator(itemsize), Allocator(itemsize)
     memory.take((1 + state_vectors) * weight_count)
-    if binned:
-        _plan_values(plan, memory, binned, itemsize)
+    if binned and not together:
+        _plan_values(plan, memory, binned)
     runs["gradient"] = memory.take(weight_count if keeps_gradient or batch_size > chunk else 0)
     plan.scratch_start = memory.used
 
@@ -149,24 +150,21 @@ def _planned(
         _plan_slopes(plan, memory, activations)
     _plan_tables(plan)
     _link_layers(plan)
-    plan.layers["forward_waits"][:, 0] = binned is not None  # for the places that others find
     plan.memory_size = memory.used
     return plan
 
 
 def _set_inputs(layers: npt.NDArray[Any], binned: Binned, itemsize: int) -> None:
-    """Make the features alone the input, those with bins the panels that members share."""
-    layers["n_out"][:, 0], layers["panels"][:, 0] = binned.features, binned.binned
+    """Make the features alone the input."""
+    layers["n_out"][:, 0] = binned.features
     layers["stride"][:, 0] = row_stride(round_up(binned.features, lanes(itemsize)), itemsize)
 
 
-def _plan_values(plan: Plan, memory: Allocator, binned: Binned, itemsize: int) -> None:
+def _plan_values(plan: Plan, memory: Allocator, binned: Binned) -> None:
     """Offsets of the values at knots, which stay while the weights do."""
     panel, panels = (int(plan.layers[name][0, 1]) for name in ("panel", "panels"))
     plan.layers["knot_panel"][:, 1] = binned.knots * panel
     plan.layers["knots"][:, 1] = memory.take(panels * binned.knots * panel)
-    feature = (binned.most + 1) * panel * itemsize
-    plan.runs["added_together"] = max(1, KNOT_BYTES // feature)
 
 
 def _plan_scratch(
@@ -191,9 +189,10 @@ def _plan_scratch(
     runs["partial"] = shared.take(copies * int(run["partial_slot"]))
 
     if binned:
-        runs["place_slot"], runs["n_knots"] = 2 * chunk * binned.binned, binned.knots
-        for name in ("places", "sorted") if together else ("places",):
-            runs[name] = shared.take(copies * 2 * chunk * binned.binned)
+        feature = (binned.most + 1) * int(first["panel"][1])
+        features = max(1, KNOT_BYTES // (feature * itemsize))
+        runs["added_together"], runs["n_knots"] = features, binned.knots
+        runs["links" if together else "places"] = own.take(2 * chunk * binned.binned)
     runs["logits"] = own.take((classes + 3) * samples)
     runs["copy"] = own.take(chunk * first["stride"][0])
     if together:
@@ -204,14 +203,16 @@ def _plan_scratch(
         runs["tile"] = own.take(max(UPDATE_ROWS * widest, classes))
         if binned:
             runs["total"], runs["bin_tile"] = own.take(widest), own.take(binned.most * widest)
+            runs["values"] = own.take(features * feature)
 
     starts = memory.take(len(runs) * own.used) + own.used * np.arange(len(runs))
-    for name in ("logits", "copy", "transposed", "tile", "total", "bin_tile"):
+    for name in (
+        "logits", "copy", "transposed", "tile", "places", "links", "values", "total", "bin_tile",
+    ):  # fmt: skip
         runs[name] += starts
     layers[1:] = first
     if not together:
         runs["partial"] += starts
-        runs["places"] += starts
         layers["activations"][:, 1:-1] += starts[:, None]
 
 
