@@ -21,29 +21,25 @@ def load_place(e: Emitter, place: Any) -> tuple[Any, Any]:
     return e.builder.load(place), number if number.type == INT else e.builder.zext(number, INT)
 
 
-def store_place(e: Emitter, place: Any, fraction: Any, number: Any) -> None:
-    """Keep a fraction and a number."""
-    b, address = e.builder, _number_at(e, place)
+@codegen
+def keep_place(e, memory, target, fraction, number):
+    """The place at ``memory[target]``."""
+    b, place = e.builder, e.at(memory, target)
+    address = _number_at(e, place)
     kind = address.type.pointee
     b.store(fraction, place)
     b.store(number if kind == INT else b.trunc(number, kind), address)
 
 
-@codegen
-def keep_place(e, memory, target, fraction, number):
-    """The place at ``memory[target]``."""
-    store_place(e, e.at(memory, target), fraction, number)
-
-
-def fraction(b: ir.IRBuilder, x: Any, knot: Any, inverse: Any) -> Any:
-    """(x - knot) * inverse, rounded twice, so that it is the same everywhere."""
-    return b.fmul(b.fsub(x, knot, flags=_ROUNDED), inverse, flags=_ROUNDED)
-
-
 @intrinsic
 def fraction_of(typing_context, x, knot, inverse):
-    """The fraction of the way from a knot to the next one at x."""
-    return x(x, x, x), lambda context, builder, sig, args: fraction(builder, *args)
+    """(x - knot) * inverse, rounded twice, so that it is the same everywhere."""
+
+    def emit(context, builder, sig, args):
+        distance = builder.fsub(args[0], args[1], flags=_ROUNDED)
+        return builder.fmul(distance, args[2], flags=_ROUNDED)
+
+    return x(x, x, x), emit
 
 
 @intrinsic

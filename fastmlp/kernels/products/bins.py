@@ -9,7 +9,7 @@ and above give the rest. For it, the forward pass links the samples of each segm
 one pass, a sort two.
 """
 
-from ..language.elements import int32s, int64s
+from ..language.elements import int64s
 from ..language.jit import call, kernel
 from ..language.parameters import Layer, Memory, Pair, Run
 from ..language.records import layer_at, vectors_of
@@ -22,35 +22,23 @@ from .updates import scale, update_rows, update_rule
 @kernel
 def forward(memory: Memory, run: Run, layer: Layer):
     """outputs (m, n_out) = activation(inputs (m, n_in) @ W (n_in, n_out) + b (n_out))."""
-    heads = int32s(run.heads)
-    for knot in range(run.n_knots):
-        heads[knot] = 0
+    binned, known = int64s(run.binned), layer.knot_panel
     layer.outputs = layer.activations + run.slot * layer.slot
     for p in range(layer.first, layer.last):
         _add_unbinned(memory, run, layer, p)
-        for i in range(0, run.n_binned, run.added_together):
-            left = run.n_binned - i
-            last = left <= run.added_together
-            features = left if last else run.added_together
-            set_values(memory, run, layer, run.values, p, i, i + features)
-            _add_binned(memory, run, layer, run.values, p, i, features)
-    _activate(memory, run, layer)
-
-
-@kernel
-def predict(memory: Memory, run: Run, layer: Layer):
-    """The same, from values at knots that were computed before."""
-    binned = int64s(run.binned)
-    layer.outputs = layer.activations + run.slot * layer.slot
-    for p in range(layer.first, layer.last):
-        _add_unbinned(memory, run, layer, p)
-        V = layer.knots + p * layer.knot_panel
         for i in range(0, run.n_binned, run.added_together):
             left = run.n_binned - i
             features = left if left < run.added_together else run.added_together
-            values = V + binned[3 * i + 2] * layer.panel
-            _add_binned(memory, run, layer, values, p, i, features)
-    _activate(memory, run, layer)
+            V = run.values
+            if known:  # in a prediction
+                V = layer.knots + p * known + binned[3 * i + 2] * layer.panel
+            else:
+                set_values(memory, run, layer, V, p, i, i + features)
+            _add_binned(memory, run, layer, V - binned[3 * i + 2] * layer.panel, p, i, features)
+    if layer.activate:
+        call(layer.activate, memory, run, layer)
+    if layer.drop:
+        call(layer.drop, memory, run, layer)
 
 
 @kernel
@@ -83,18 +71,9 @@ def _add_binned(
         base_stride = 0
     rectified = layer.rectified if first + features == run.n_binned else 0
     add_knots(
-        kernels[vectors], memory, run, layer_at(layer.below, 0), C, (base, base_stride),
-        (values, layer.panel), (first, features), p == layer.first, rectified,
+        kernels[vectors], memory, run, C, (base, base_stride), (values, layer.panel),
+        (first, features), rectified,
     )  # fmt: skip
-
-
-@kernel
-def _activate(memory: Memory, run: Run, layer: Layer):
-    """Activation and dropout, where the sums have not applied them."""
-    if layer.activate:
-        call(layer.activate, memory, run, layer)
-    if layer.drop:
-        call(layer.drop, memory, run, layer)
 
 
 @kernel

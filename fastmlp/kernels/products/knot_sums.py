@@ -1,108 +1,44 @@
 """Sums of values at knots, and sums of deltas by bin, see ``products.bins``."""
 
-from collections.abc import Callable
 from typing import Any
 
 from ..language.backend import ir
 from ..language.codegen import codegen
 from ..language.jit import kernel, plugin
-from ..language.parameters import Layer, Memory, Pair, Run
-from ..language.places import fraction, load_place, store_place
-from ..language.simd import INT, TILE_VECTORS, ZERO, Emitter, each, loop, multiple, while_loop
+from ..language.parameters import Memory, Pair, Run
+from ..language.places import load_place
+from ..language.simd import INT, TILE_VECTORS, ZERO, each, loop, multiple, while_loop
 from .knot_values import numbers_at, reach_of
 
-_BYTE, _WORD = ir.IntType(8), ir.IntType(32)
-# Of the number of a feature among some, its fraction and the number of its knot among theirs.
-PlaceOf = Callable[[Any], tuple[Any, Any]]
+_WORD = ir.IntType(32)
 
 
 @plugin
 def add_knots(
-    memory: Memory, run: Run, inputs: Layer, C: Pair, base: Pair, V: Pair, features: Pair,
-    links: int, rectified: int,
-):  # fmt: skip
+    memory: Memory, run: Run, C: Pair, base: Pair, V: Pair, features: Pair, rectified: int
+):
     """C (m) = base (m) + sum of (1 - t) V[k] + t V[k + 1], of some features, whose values are the
     fraction t of the way from knot k to the next one; at least 0 if ``rectified``.
 
     C, base and V are pairs (offset, elements between rows), of as many vectors as the kernel is
-    made for; ``features`` the first one and their number. If ``links``, the samples of each segment
-    are linked to one another.
+    made for; ``features`` the first one and their number. V begins with the first knot of all.
     """
 
 
-def _add_places(
-    e: Emitter, memory: Any, run: Any, inputs: Any, features: list[Any], links: Any
-) -> Callable[[Any], PlaceOf]:
-    """Places are in memory."""
-    b, first = e.builder, e.at(memory, run("places"))
-    binned = b.inttoptr(run("binned"), INT.as_pointer())
-    start = b.load(e.at(e.at(binned, multiple(b, features[0], 3)), 2))
-
-    def of_row(s: Any) -> PlaceOf:
-        row = e.at(first, multiple(b, b.add(b.mul(s, run("n_binned")), features[0]), 2))
-
-        def place_of(i: Any) -> tuple[Any, Any]:
-            t, knot = load_place(e, e.at(row, multiple(b, i, 2)))
-            return t, b.sub(knot, start)
-
-        return place_of
-
-    return of_row
-
-
-def _add_linked(
-    e: Emitter, memory: Any, run: Any, inputs: Any, features: list[Any], links: Any
-) -> Callable[[Any], PlaceOf]:
-    """Segments of all rows are known."""
-    b, table = e.builder, INT.as_pointer()
-    chunk, count = run("chunk"), run("n_binned")
-    binned = e.at(b.inttoptr(run("binned"), table), multiple(b, features[0], 3))
-    start = b.load(e.at(binned, 2))
-    order = e.at(b.inttoptr(run("order"), table), run("row"))
-    segments = e.at(b.inttoptr(run("segments"), _BYTE.as_pointer()), features[0])
-    rows, outputs = b.inttoptr(inputs("rows"), table), e.at(memory, inputs("outputs"))
-    numbers = e.scalar.as_pointer()
-    knots, inverses = (b.inttoptr(run(name), numbers) for name in ("knots", "inverses"))
-    heads = b.inttoptr(run("heads"), _WORD.as_pointer())
-    linked = e.at(e.at(memory, run("links")), multiple(b, b.mul(features[0], chunk), 2))
-    is_linking = b.icmp_signed("!=", links, ZERO)
-
-    def of_row(s: Any) -> PlaceOf:
-        row = e.at(outputs, b.load(e.at(rows, s)))
-        own = e.at(segments, b.mul(b.load(e.at(order, s)), count))
-        number = b.add(s, ir.Constant(INT, 1))
-
-        def place_of(i: Any) -> tuple[Any, Any]:
-            feature = e.at(binned, multiple(b, i, 3))
-            x = b.load(e.at(row, b.load(feature)))
-            segment = b.zext(b.load(e.at(own, i)), INT)
-            knot = b.add(b.load(e.at(feature, 2)), segment)
-            t = fraction(b, x, b.load(e.at(knots, knot)), b.load(e.at(inverses, knot)))
-            with b.if_then(is_linking):
-                head = e.at(heads, knot)
-                place = e.at(linked, multiple(b, b.add(b.mul(i, chunk), s), 2))
-                store_place(e, place, t, b.zext(b.load(head), INT))
-                b.store(b.trunc(number, _WORD), head)
-            return t, b.sub(knot, start)
-
-        return place_of
-
-    return of_row
-
-
-def _add_knots(name: str, places: Any, vectors: int) -> Any:
+def _add_knots(vectors: int) -> Any:
     @codegen
-    def add(e, memory, run, inputs, C, base, V, features, links, rectified):
+    def add(e, memory, run, C, base, V, features, rectified):
         b, one = e.builder, e.constant(1.0)
         target, start, knots = (e.at(memory, operand[0]) for operand in (C, base, V))
         is_rectified = e.splat(b.icmp_signed("!=", rectified, ZERO))
-        of_row = places(e, memory, run, inputs, features, links)
+        places, step = e.at(memory, run("places")), multiple(b, run("n_binned"), 2)
+        places = e.at(places, multiple(b, features[0], 2))
 
         def row(s: Any) -> None:
-            place_of = of_row(s)
+            own = e.at(places, b.mul(s, step))
 
             def feature(i: Any, sums: list[Any]) -> list[Any]:
-                fraction, knot = place_of(i)
+                fraction, knot = load_place(e, e.at(own, multiple(b, i, 2)))
                 low = e.at(knots, b.mul(knot, V[1]))
                 high, t = e.at(low, V[1]), e.splat(fraction)
                 terms = [(low, b.fsub(one, t)), (high, t)]
@@ -128,12 +64,11 @@ def _add_knots(name: str, places: Any, vectors: int) -> Any:
         each(b, run("m"), row)
 
     def add_knots(
-        memory: Memory, run: Run, inputs: Layer, C: Pair, base: Pair, V: Pair, features: Pair,
-        links: int, rectified: int,
-    ):  # fmt: skip
-        add(memory, run, inputs, C, base, V, features, links, rectified)
+        memory: Memory, run: Run, C: Pair, base: Pair, V: Pair, features: Pair, rectified: int
+    ):
+        add(memory, run, C, base, V, features, rectified)
 
-    add_knots.__name__ = f"{name}_{vectors}"
+    add_knots.__name__ = f"add_knots_{vectors}"
     return kernel(add_knots)
 
 
@@ -205,6 +140,5 @@ def _sum_bins(vectors: int) -> Any:
 
 # Kernels by the vectors of a panel.
 _WIDTHS = range(1, TILE_VECTORS + 1)
-ADD_PLACES = {width: _add_knots("add_places", _add_places, width) for width in _WIDTHS}
-ADD_LINKED = {width: _add_knots("add_linked", _add_linked, width) for width in _WIDTHS}
+ADD_KNOTS = {width: _add_knots(width) for width in _WIDTHS}
 SUM_BINS = {width: _sum_bins(width) for width in _WIDTHS}

@@ -12,13 +12,13 @@ from ..plugins.decoding import keep_decoded
 from ..plugins.dropout import drop_deltas, drop_inputs, drop_outputs, thresholds
 from ..plugins.given_rows import read_given
 from ..plugins.losses import LOSSES
-from ..plugins.places import find_places, find_segments
+from ..plugins.places import find_places, find_segments, link_places
 from ..plugins.readers import READERS
 from ..plugins.update_rules import RULES
 from ..plugins.zeros import mask_chunk, scan
 from ..products import bins, dense, output
 from ..products.block_sizes import MANY_SAMPLES
-from ..products.knot_sums import ADD_LINKED, ADD_PLACES, SUM_BINS
+from ..products.knot_sums import ADD_KNOTS, SUM_BINS
 from ..products.knot_values import set_all_values
 from ..products.tiles import OUTER, OUTER_MASKED
 from .gradients import keep_gradient, update_clipped, weigh
@@ -148,20 +148,16 @@ def _choose_forward(job: Job, activations: tuple[str, ...], *, training: bool) -
     assert len(activations) == layers.shape[1] - 2
     for index, name in enumerate(activations, 1):
         chosen = ACTIVATIONS[name]
-        forward = dense.forward
-        if index == 1 and _has_bins(job):
-            forward = bins.forward if training else bins.predict
-        layers["forward"][:, index] = job.address(forward)
+        hidden = bins if index == 1 and _has_bins(job) else dense
+        layers["forward"][:, index] = job.address(hidden.forward)
         layers["rectified"][:, index] = chosen.rectified
         values = chosen.values_and_slopes if training and chosen.keeps_slopes else chosen.values
         if values is not None:
             layers["activate"][:, index] = job.address(values)
     layers["forward"][:, -1] = job.address(output.forward)
     if _has_bins(job):
-        if not training:
-            job.choose(place=find_places)
-        kernels = ADD_LINKED if training else ADD_PLACES
-        job.set(add_knots=_tiles(job, kernels, layers[0, 1:2]))
+        job.choose(place=link_places if training else find_places)
+        job.set(add_knots=_tiles(job, ADD_KNOTS, layers[0, 1:2]))
 
 
 def _has_bins(job: Job) -> bool:

@@ -192,7 +192,7 @@ def _plan_scratch(
         feature = (binned.most + 1) * int(first["panel"][1])
         features = max(1, KNOT_BYTES // (feature * itemsize))
         runs["added_together"], runs["n_knots"] = features, binned.knots
-        runs["links" if together else "places"] = own.take(2 * chunk * binned.binned)
+        runs["places"] = own.take(2 * chunk * binned.binned)
     runs["logits"] = own.take((classes + 3) * samples)
     runs["copy"] = own.take(chunk * first["stride"][0])
     if together:
@@ -203,6 +203,7 @@ def _plan_scratch(
         runs["tile"] = own.take(max(UPDATE_ROWS * widest, classes))
         if binned:
             runs["total"], runs["bin_tile"] = own.take(widest), own.take(binned.most * widest)
+            runs["links"] = own.take(2 * chunk * binned.binned)
             runs["values"] = own.take(features * feature)
 
     starts = memory.take(len(runs) * own.used) + own.used * np.arange(len(runs))
