@@ -88,6 +88,7 @@ def prefetch(typing_context, memory, index):
 
     def emit(context, builder, sig, args):
         address = builder.gep(args[0], [args[1]])
+        address = builder.bitcast(address, ir.IntType(8).as_pointer())
         flag = ir.IntType(32)
         function = declared(
             builder,
