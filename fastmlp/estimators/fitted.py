@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..data import some
 from ..inference.forward import predict
 from ..network.packed_network import Floats
+from ..settings.checks import keeps_zeros
 from ..trainer import Trainer
 from .parameters import Parameters
 from .samples import scaled
@@ -89,7 +90,7 @@ class Fitted(Parameters):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = keeps_zeros(self.scaling)
         return tags
 
     def _outputs(self, X: Any) -> Floats:
