@@ -182,6 +182,8 @@ def gather_rows(data: Any, rows: Any) -> Any:
     """Select rows of an array or a table by indices or flags; None selects all. None stays None."""
     if data is None or rows is None:
         return data
+    if hasattr(data, "tocsr"):
+        return data.tocsr()[rows]
     if hasattr(data, "iloc"):
         return data.iloc[rows]
     table = open_table(data, "X")
