@@ -118,6 +118,7 @@ RUN = _record(
         ("n_layers", _I),  # without the input
         ("lanes", _I),  # elements in a vector
         ("weight_count", _I),  # elements of all weights, the distance of their state
+        ("state_vectors", _I),  # vectors of state of each weight
         ("gradient", _I),  # distance from a weight to its gradient
         ("zeros", _I), ("one", _I),  # offsets of a panel of zeros, and of a one
         ("samples", _I),  # distance between rows of logits

@@ -133,6 +133,7 @@ def _planned(
     runs["member"], runs["lanes"] = np.arange(members), lanes(itemsize)
     runs["n_layers"], runs["weight_count"] = len(layers) - 1, weight_count
     runs["chunk"], runs["samples"], runs["asked"] = chunk, samples, members
+    runs["state_vectors"] = state_vectors
     if batch_size:
         runs["batch_size"], runs["chunks_per_batch"] = batch_size, -(-batch_size // chunk)
     _plan_scratch(plan, memory, own, together, itemsize, entries)
