@@ -183,6 +183,8 @@ def gather_rows(data: Any, rows: Any) -> Any:
     None stays None."""
     if data is None or rows is None:
         return data
+    if hasattr(data, "tocsr"):
+        return data.tocsr()[rows]
     if hasattr(data, "iloc"):
         return data.iloc[rows]
     if hasattr(data, "tocsr"):
