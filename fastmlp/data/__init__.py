@@ -10,7 +10,7 @@ from .messages import shown, some
 from .names import Names, are_numbers, check_names, check_row_order
 from .pandas_polars_arrow import concat_rows, gather_rows
 from .sampling import sample_rows, take_rows
-from .sparse_features import SparseFeatures
+from .sparse_features import SparseFeatures, compressed
 from .sparse_rows import EncodedRows, SparseRows
 from .splits import Split, choose_split, split_rows
 from .tables import blocks
@@ -38,6 +38,7 @@ __all__ = [
     "check_names",
     "check_row_order",
     "choose_split",
+    "compressed",
     "concat_rows",
     "finite",
     "gather_rows",

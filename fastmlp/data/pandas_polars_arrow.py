@@ -184,10 +184,10 @@ def gather_rows(data: Any, rows: Any) -> Any:
     None stays None."""
     if data is None or rows is None:
         return data
-    if hasattr(data, "tocsr"):
-        return compressed(data, "X")[np.asarray(rows)]
     if hasattr(data, "iloc"):
         return data.iloc[rows]
+    if hasattr(data, "tocsr"):
+        return compressed(data, "X")[np.asarray(rows)]
     table = open_table(data, "X")
     if table is None and not any(_is_a(data, *kind) for kind in _COLUMNS):
         array, chosen = np.asarray(data), np.asarray(rows)
