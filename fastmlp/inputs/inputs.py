@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..data import (
+    Array,
     EncodedRows,
     Features,
     Names,
@@ -26,6 +27,9 @@ from .categories_and_gaps import Columns
 from .learn_columns import learn_columns
 from .learn_scaling import Setting, given_scaling, learn_scaling, learn_sparse_scaling
 from .scaling import Scaling
+from .sparse_columns import sparse_rows
+
+_NONE = Scaling()
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,8 @@ class Inputs:
     names : array of object, optional
         Names of the columns, mostly strings; None if there are none, or 0, 1, ... in their place.
     scaling : Scaling
+        Of all encoded columns; of many categories, which become sparse rows, of the columns of
+        numbers alone.
     """
 
     columns: Columns
@@ -49,6 +55,12 @@ class Inputs:
     def count(self) -> int:
         """Number of inputs of the network."""
         return self.scaling.n_inputs(self.columns.n_inputs)
+
+    @property
+    def of_kernels(self) -> Scaling:
+        """The scaling that kernels apply to encoded rows, where it is theirs: of many categories,
+        rows are the inputs."""
+        return _NONE if self.columns.are_sparse else self.scaling
 
     def open(self, X: Any, name: str = "X", *, named: bool = True) -> Features:
         """Open rows and check that they have the columns of the fit.
@@ -84,7 +96,14 @@ class Inputs:
             sparse = features.rows(_precision(self.scaling, dtype))
             return self.scaling.apply_sparse(sparse, dtype, features.name)
         rows = self.columns.encode(features, _precision(self.scaling, dtype))
+        encoded = self.scaled(rows, features, dtype)
         self.columns.warn_of_unknown(features)
+        return encoded
+
+    def scaled(self, rows: Array, features: Features, dtype: np.dtype[Any]) -> EncodedRows:
+        """Rows of numbers as rows for the kernels."""
+        if self.columns.are_sparse:
+            return sparse_rows(self.columns, rows, features, self.scaling, dtype)
         return self.scaling.apply(rows, dtype, features.name)
 
     def check_scaling(self, setting: Setting) -> None:
@@ -110,7 +129,7 @@ class Inputs:
             raise TypeError(f"scaling must be {wanted}; got {given!r}")
         if not isinstance(given, Scaling):
             given = given_scaling(check_setting("scaling", given))
-        return replace(self, scaling=given.check(self.columns.n_inputs))
+        return replace(self, scaling=given.check(self.columns.n_scaled))
 
     def plain(self) -> dict[str, Any]:
         """The inputs as plain arrays and values."""
@@ -120,7 +139,7 @@ class Inputs:
     def from_plain(cls, plain: dict[str, Any]) -> "Inputs":
         """The inputs restored from :meth:`plain`."""
         columns = Columns.from_plain(plain["columns"])
-        scaling = Scaling.from_plain(plain["scaling"]).check(columns.n_inputs)
+        scaling = Scaling.from_plain(plain["scaling"]).check(columns.n_scaled)
         inputs = cls(columns, plain["names"], scaling)
         if inputs.names is not None and len(inputs.names) != columns.n_given:
             raise ValueError(f"{columns.n_given} features have {len(inputs.names)} names")
@@ -168,16 +187,16 @@ def learn_inputs(
     constant: list[int] = []
     if scaling is None:
         scaling = learn_scaling(
-            str(settings.scaling), take_rows(rows, train), weights,
+            str(settings.scaling), take_rows(rows[:, : columns.n_scaled], train), weights,
             linear=len(settings.hidden) == 0, open_ended=settings.open_ended,
         )  # fmt: skip
         constant = scaling.constant
     if settings.open_ended:
-        gaps = range(columns.n_inputs - len(columns.gaps), columns.n_inputs)
+        gaps = range(columns.n_dense - len(columns.gaps), columns.n_dense)
         _check_first(features, columns, constant + [k for k in gaps if rows[train, k].all()])
     names = None if are_numbers(features.names) else features.names
-    inputs = Inputs(columns, names, scaling.check(columns.n_inputs))
-    return inputs, scaling.apply(rows, settings.dtype, features.name)
+    inputs = Inputs(columns, names, scaling.check(columns.n_scaled))
+    return inputs, inputs.scaled(rows, features, settings.dtype)
 
 
 def _check_first(features: Features, columns: Columns, found: list[int]) -> None:
