@@ -71,6 +71,8 @@ def fit_many(
     if len(chosen) != len(trainers):
         raise ValueError(f"rows must be one for each trainer; got {len(chosen)}")
 
+    if hasattr(X, "tocsr"):
+        X = X.tocsr()  # once for all; of CSR it is the matrix itself
     locks = shared_locks([as_tuple(trainer.callbacks) for trainer in trainers])
     group = Group(caller(), locks)
     # Parts of whole numbers may look like something else: one decision for all that need one.

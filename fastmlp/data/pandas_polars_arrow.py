@@ -179,11 +179,16 @@ _COLUMNS = (("polars", "Series"), ("pyarrow", "Array"), ("pyarrow", "ChunkedArra
 
 
 def gather_rows(data: Any, rows: Any) -> Any:
-    """Select rows of an array or a table by indices or flags; None selects all. None stays None."""
+    """Select rows of an array, a sparse matrix or a table by indices or flags; None selects all.
+    None stays None."""
     if data is None or rows is None:
         return data
+    if hasattr(data, "tocsr"):
+        return data.tocsr()[rows]
     if hasattr(data, "iloc"):
         return data.iloc[rows]
+    if hasattr(data, "tocsr"):
+        return data.tocsr()[np.asarray(rows)]
     table = open_table(data, "X")
     if table is None and not any(_is_a(data, *kind) for kind in _COLUMNS):
         array, chosen = np.asarray(data), np.asarray(rows)
