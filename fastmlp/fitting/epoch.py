@@ -74,7 +74,7 @@ class TrainingRun:
         self._batch_rows = np.minimum(self.rows - starts, self._batch_size)
         has_hidden = len(network.layer_sizes) > 2
         skip_zeros = (
-            has_hidden and data.encoding.inputs.scaling.bins is None and has_many_zeros(data.X)
+            has_hidden and data.encoding.inputs.of_kernels.bins is None and has_many_zeros(data.X)
         )
         self._space = workspace_of(
             network, data, skip_zeros=skip_zeros, keeps_gradient=keeps_gradient

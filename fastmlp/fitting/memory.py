@@ -113,7 +113,7 @@ def workspace_of(
 
     With ``keeps_gradient`` the job updates nothing.
     """
-    settings, scaling = data.settings, data.encoding.inputs.scaling
+    settings, scaling = data.settings, data.encoding.inputs.of_kernels
     batch_size = min(settings.batch_size, len(data.X))
     workspace = take_workspace(
         Shape(
@@ -140,7 +140,7 @@ def workspace_of(
 def _reads_rows(network: Network, data: FitData) -> bool:
     """Whether kernels read the rows in place; with dropout of features they copy them."""
     drops_features = any(data.settings.dropouts(len(network.activations))[:1])
-    scaling = data.encoding.inputs.scaling
+    scaling = data.encoding.inputs.of_kernels
     return not drops_features and reads_in_place(network, data.X.dtype, scaling)
 
 

@@ -201,7 +201,7 @@ class Evaluation:
     ) -> None:  # fmt: skip
         (X, self._targets), self._outputs = rows, encoding.outputs
         kernel = LOSSES[self._outputs.kernel(self._targets)].loss
-        self._rows = run = _Rows(network, X, threads, encoding.inputs.scaling, kernel, True)
+        self._rows = run = _Rows(network, X, threads, encoding.inputs.of_kernels, kernel, True)
         shape = run.chunks, self._outputs.averaged, 2, int(run.job.runs["lanes"][0])
         self._totals = np.zeros(shape)
         self._arrays, numbers = self._outputs.run_fields(self._targets, run.order, network.dtype)
