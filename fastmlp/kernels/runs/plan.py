@@ -17,6 +17,7 @@ from ..language.simd import TILE_ROWS, lanes
 from ..plugins.activations import ACTIVATIONS
 from ..plugins.zeros import mask_words
 from ..products.block_sizes import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
+from ..products.gather import AHEAD
 from .layout import SHAPES, Allocator, aligned_zeros, round_up, row_stride, weight_layout
 
 # Copies of the activations: a thread may compute those of the next chunk while another one still
@@ -40,6 +41,8 @@ class Plan:
     scratch_start: int = 0
     memory_size: int = 0
     tables: list[Table] = field(default_factory=list)
+    # Updates that each unit of sparse weights has had in an epoch, see ``products.strips``.
+    present: Table = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def table(self, values: npt.ArrayLike) -> int:
         """Keep a table; returns its address."""
@@ -60,6 +63,7 @@ def make_plan(
     consecutive: bool = False,
     keeps_gradient: bool = False,
     activations: tuple[str, ...] = (),
+    entries: int = 0,
 ) -> Plan:
     """Plan the memory of a network and the records of the members of a team.
 
@@ -87,10 +91,12 @@ def make_plan(
         Whether the whole gradient of a batch is needed, as for clipping.
     activations : tuple of str
         Names, one for each hidden layer, as some keep slopes in training.
+    entries : int
+        Of sparse input rows that pass through the network at a time, at most; 0 for dense ones.
     """
     shape = _planned(
         layer_sizes, dtype.itemsize, chunk, batch_size, members, together, state_vectors,
-        consecutive, keeps_gradient, activations,
+        consecutive, keeps_gradient, activations, entries,
     )  # fmt: skip
     runs, layers = _aligned_copy(shape.runs), _aligned_copy(shape.layers)
     plan = Plan(runs, layers, shape.scratch_start, shape.memory_size, [*shape.tables])
@@ -105,12 +111,15 @@ def make_plan(
 def _planned(
     layer_sizes: tuple[int, ...], itemsize: int, chunk: int, batch_size: int, members: int,
     together: bool, state_vectors: int, consecutive: bool, keeps_gradient: bool,
-    activations: tuple[str, ...],
+    activations: tuple[str, ...], entries: int,
 ) -> Plan:  # fmt: skip
     """A plan to copy: it lacks the tables that kernels write to, and the address of its layers."""
     layers, weight_count = weight_layout(layer_sizes, itemsize)
     plan = Plan(np.zeros(members, RUN), np.zeros((members, len(layers)), LAYER))
     plan.layers[:] = layers
+    if entries and len(layers) == 2:  # one thread has all inputs
+        output = plan.layers[:, 1]
+        output["panels"], output["last_vectors"] = 1, output["stride"] // lanes(itemsize)
     if consecutive:
         plan.layers["stride"][:, 0] = layer_sizes[0]
     plan.layers["kept"] = 1
@@ -126,17 +135,17 @@ def _planned(
     runs["chunk"], runs["samples"], runs["asked"] = chunk, samples, members
     if batch_size:
         runs["batch_size"], runs["chunks_per_batch"] = batch_size, -(-batch_size // chunk)
-    _plan_scratch(plan, memory, own, together, itemsize)
+    _plan_scratch(plan, memory, own, together, itemsize, entries)
     if together:
         _plan_slopes(plan, memory, activations)
-    _plan_tables(plan)
+    _plan_tables(plan, is_sparse=entries > 0)
     _link_layers(plan)
     plan.memory_size = memory.used
     return plan
 
 
 def _plan_scratch(
-    plan: Plan, memory: Allocator, own: Allocator, together: bool, itemsize: int
+    plan: Plan, memory: Allocator, own: Allocator, together: bool, itemsize: int, entries: int
 ) -> None:
     """Offsets of activations, deltas and logits, and of the scratch memory of each member."""
     runs, layers = plan.runs, plan.layers
@@ -156,7 +165,8 @@ def _plan_scratch(
     runs["partial"] = shared.take(copies * int(run["partial_slot"]))
 
     runs["logits"] = own.take((classes + 3) * samples)
-    runs["copy"] = own.take(chunk * first["stride"][0])
+    runs["copy"] = own.take(entries or chunk * first["stride"][0])
+    runs["sorted"] = own.take(entries * together)
     if together:
         pairs = pairwise(first[1:-1])
         weights = max((l["panels"] * l["panel"] * b["panel"] for b, l in pairs), default=0)
@@ -165,7 +175,7 @@ def _plan_scratch(
         runs["tile"] = own.take(max(UPDATE_ROWS * widest, classes))
 
     starts = memory.take(len(runs) * own.used) + own.used * np.arange(len(runs))
-    for name in ("logits", "copy", "transposed", "tile"):
+    for name in ("logits", "copy", "sorted", "transposed", "tile"):
         runs[name] += starts
     layers[1:] = first
     if not together:
@@ -180,12 +190,12 @@ def _plan_slopes(plan: Plan, memory: Allocator, activations: tuple[str, ...]) ->
             plan.layers["slopes"][:, index] = memory.take(int(plan.layers["slot"][0, index]))
 
 
-def _plan_tables(plan: Plan) -> None:
+def _plan_tables(plan: Plan, *, is_sparse: bool) -> None:
     """Tables of distances, which kernels only read."""
     runs, layers, table = plan.runs, plan.layers, plan.table
     first, chunk, samples = layers[0], int(runs[0]["chunk"]), int(runs[0]["samples"])
     classes = int(first["n_out"][-1])
-    longest = max(int(first["n_out"].max()), chunk)
+    longest = max(int(first["n_out"][is_sparse:].max()), chunk + AHEAD)
     runs["iota"], runs["zero_offsets"] = table(np.arange(longest)), table(np.zeros(longest))
     runs["sample_rows"] = table(np.arange(max(classes, PACKED_INPUTS)) * samples)
     for index in range(len(first) - 1):
