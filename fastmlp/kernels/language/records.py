@@ -94,6 +94,7 @@ RUN = _record(
         ("places", _I),  # offset of the places, in a prediction
         ("links", _I), ("heads", _I),  # offset of the samples of a segment; table of the first ones
         ("values", _I),  # offset of the values at knots of some features
+        ("row_sums", _I),  # offset of sums over some features: own lines, which no one else reads
         ("total", _I), ("bin_tile", _I),  # offsets of sums of deltas, and of gradients of a feature
         ("order", _I),  # table of the rows of X, as they are gathered
         ("labels", _I),  # address of the int32 class indices, in that order

@@ -39,7 +39,8 @@ def find_places(memory: Memory, run: Run, layer: Layer):
 @kernel
 def link_places(memory: Memory, run: Run, layer: Layer):
     """places (m, binned) of inputs (m, d), whose segments are known; links (binned, m) and heads
-    (knots) of the samples in each segment."""
+    (knots) of the samples in each segment, by twice the number of a sample from 1 on; 0 ends a
+    list."""
     knots, inverses = elements_like(run.knots, memory), elements_like(run.inverses, memory)
     binned, count, rows = int64s(run.binned), run.n_binned, int64s(layer.rows)
     segments, order, heads = uint8s(run.segments), int64s(run.order), int32s(run.heads)
@@ -55,4 +56,4 @@ def link_places(memory: Memory, run: Run, layer: Layer):
             fraction = fraction_of(x, knots[knot], inverses[knot])
             keep_place(memory, target + 2 * i, fraction, knot)
             keep_place(memory, link + i * step, fraction, heads[knot])
-            heads[knot] = s + 1
+            heads[knot] = 2 * (s + 1)

@@ -43,17 +43,16 @@ def forward(memory: Memory, run: Run, layer: Layer):
 
 @kernel
 def _add_unbinned(memory: Memory, run: Run, layer: Layer, p: int):
-    """outputs (m, panel) = inputs of features without bins @ their weights + biases, or biases
-    alone."""
+    """row_sums (m, panel) = inputs of features without bins @ their weights + biases."""
     below, tiles, unbinned = layer_at(layer.below, 0), int64s(run.outer), int64s(run.unbinned)
     vectors, weights = vectors_of(run, layer, p), layer.weights + p * layer.weight_panel
-    C, base = (layer.outputs + p * layer.panel, layer.stride), weights + layer.n_in * layer.panel
-    base_stride, rows = 0, below.rows
+    C, base, base_stride = (run.row_sums, layer.panel), weights + layer.n_in * layer.panel, 0
     for k in range(run.n_unbinned):
         j = unbinned[2 * k]
         outer(
-            tiles[vectors], memory, C, (base, base_stride), (below.outputs + j, run.iota, rows),
-            (weights + j * layer.panel, layer.panel), run.m, unbinned[2 * k + 1], 0, 0,
+            tiles[vectors], memory, C, (base, base_stride),
+            (below.outputs + j, run.iota, below.rows), (weights + j * layer.panel, layer.panel),
+            run.m, unbinned[2 * k + 1], 0, 0,
         )  # fmt: skip
         base, base_stride = C
 
@@ -62,14 +61,16 @@ def _add_unbinned(memory: Memory, run: Run, layer: Layer, p: int):
 def _add_binned(
     memory: Memory, run: Run, layer: Layer, values: int, p: int, first: int, features: int
 ):
-    """outputs (m, panel) += those of some features with bins, from their ``values`` at knots."""
+    """row_sums (m, panel) += those of some features with bins, from their ``values`` at knots; the
+    last ones go to outputs (m, panel)."""
     kernels, vectors = int64s(run.add_knots), vectors_of(run, layer, p)
-    C = (layer.outputs + p * layer.panel, layer.stride)
+    C, rectified = (run.row_sums, layer.panel), 0
     base, base_stride = C
     if first == 0 and run.n_unbinned == 0:
         base = layer.weights + p * layer.weight_panel + layer.n_in * layer.panel
         base_stride = 0
-    rectified = layer.rectified if first + features == run.n_binned else 0
+    if first + features == run.n_binned:
+        C, rectified = (layer.outputs + p * layer.panel, layer.stride), layer.rectified
     add_knots(
         kernels[vectors], memory, run, C, (base, base_stride), (values, layer.panel),
         (first, features), rectified,

@@ -83,8 +83,7 @@ def _sum_bins(vectors: int) -> Any:
     def sums(e, memory, run, G, deltas, feature, knot, bins):
         b = e.builder
         target, first, total = (e.at(memory, at) for at in (G[0], deltas[0], run("total")))
-        # The number of a sample counts from 1, as 0 ends a list.
-        first = e.at(first, b.neg(deltas[1]))
+        first, half = e.at(first, b.neg(deltas[1])), b.ashr(deltas[1], ir.Constant(INT, 1))
         links = multiple(b, b.sub(b.mul(feature, run("chunk")), ir.Constant(INT, 1)), 2)
         links = e.at(e.at(memory, run("links")), links)
         heads = e.at(b.inttoptr(run("heads"), _WORD.as_pointer()), knot)
@@ -100,8 +99,8 @@ def _sum_bins(vectors: int) -> Any:
 
         def sample(carried: list[Any]) -> list[Any]:
             s, count, rise = carried[0], carried[1 : 1 + vectors], carried[1 + vectors :]
-            fraction, following = load_place(e, e.at(links, multiple(b, s, 2)))
-            row, t = e.at(first, b.mul(s, deltas[1])), e.splat(fraction)
+            fraction, following = load_place(e, e.at(links, s))
+            row, t = e.at(first, b.mul(s, half)), e.splat(fraction)
             delta = [e.load(e.at(row, v * e.lanes)) for v in range(vectors)]
             count = [e.add(x, y) for x, y in zip(count, delta, strict=True)]
             return [following, *count, *(e.fma(t, y, x) for x, y in zip(rise, delta, strict=True))]

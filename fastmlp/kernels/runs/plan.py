@@ -202,6 +202,7 @@ def _plan_scratch(
         features = max(1, KNOT_BYTES // (feature * itemsize))
         runs["added_together"], runs["n_knots"] = features, binned.knots
         runs["places"] = own.take(2 * chunk * binned.binned)
+        runs["row_sums"] = own.take(chunk * int(first["panel"][1]))
     runs["logits"] = own.take((classes + 3) * samples)
     runs["copy"] = own.take(entries or chunk * first["stride"][0])
     runs["sorted"] = own.take(entries * together)
@@ -218,8 +219,8 @@ def _plan_scratch(
 
     starts = memory.take(len(runs) * own.used) + own.used * np.arange(len(runs))
     for name in (
-        "logits", "copy", "sorted", "transposed", "tile", "places", "links", "values", "total",
-        "bin_tile",
+        "logits", "copy", "sorted", "transposed", "tile", "places", "row_sums", "links", "values",
+        "total", "bin_tile",
     ):  # fmt: skip
         runs[name] += starts
     layers[1:] = first
