@@ -117,7 +117,7 @@ def compressed(X: Any, name: str) -> Any:
     """
     if len(X.shape) != 2:
         return X.tocsr()  # refused when it is opened
-    if X.shape[1] > _MOST_COLUMNS:
+    if len(X.shape) == 2 and X.shape[1] > _MOST_COLUMNS:
         raise ValueError(f"{name} must have at most {_MOST_COLUMNS} columns; got {X.shape[1]}")
     try:
         if X.format in ("coo", "csc", "bsr", "dia"):
