@@ -174,7 +174,7 @@ CALLS: dict[str, Callable[[Trainer, Any], Any]] = {
     "evaluate": lambda model, rows: model.evaluate(rows, Y),
     "loss_and_gradient": lambda model, rows: model.loss_and_gradient(rows, Y),
     "fit_many": lambda model, rows: fit_many([copy.copy(model), copy.copy(model)], rows, Y),
-    "rows of fit_many": lambda model, rows: fit_many([copy.copy(model)], rows, Y, [range(9)]),
+    "rows of fit_many": lambda model, rows: fit_many([copy.copy(model)], rows, Y, [range(60)]),
     "an ensemble": lambda model, rows: Ensemble(model, k=2).fit(rows, Y),
 }
 
