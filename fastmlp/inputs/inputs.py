@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..data import (
+    AnyFeatures,
     Array,
     EncodedRows,
     Features,
@@ -13,6 +14,7 @@ from ..data import (
     Numbers,
     Rows,
     SparseFeatures,
+    SparseRows,
     are_numbers,
     check_names,
     is_ready,
@@ -25,7 +27,8 @@ from ..settings import FitSettings, check_setting
 from ..settings.combinations import other_network
 from .categories_and_gaps import Columns
 from .learn_columns import learn_columns
-from .learn_scaling import Setting, given_scaling, learn_scaling, learn_sparse_scaling
+from .learn_scaling import Setting, given_scaling, learn_scaling
+from .learn_sparse_scaling import check_sparse_scaling, learn_sparse_scaling
 from .scaling import Scaling
 from .sparse_columns import sparse_rows
 
@@ -62,7 +65,7 @@ class Inputs:
         rows are the inputs."""
         return _NONE if self.columns.are_sparse else self.scaling
 
-    def open(self, X: Any, name: str = "X", *, named: bool = True) -> Features:
+    def open(self, X: Any, name: str = "X", *, named: bool = True) -> AnyFeatures:
         """Open rows and check that they have the columns of the fit.
 
         ``named`` says whether column names (or their absence) are known.
@@ -90,11 +93,10 @@ class Inputs:
             return self.scaling.apply(rows, dtype, name)
         return self.encode(self.open(X, name, named=named), dtype)
 
-    def encode(self, features: Features, dtype: np.dtype[Any]) -> EncodedRows:
+    def encode(self, features: AnyFeatures, dtype: np.dtype[Any]) -> EncodedRows:
         """Encode rows for the kernels: columns to numbers, then scaling."""
         if isinstance(features, SparseFeatures):
-            sparse = features.rows(_precision(self.scaling, dtype))
-            return self.scaling.apply_sparse(sparse, dtype, features.name)
+            return self._sparse(features, dtype)
         rows = self.columns.encode(features, _precision(self.scaling, dtype))
         encoded = self.scaled(rows, features, dtype)
         self.columns.warn_of_unknown(features)
@@ -105,6 +107,17 @@ class Inputs:
         if self.columns.are_sparse:
             return sparse_rows(self.columns, rows, features, self.scaling, dtype)
         return self.scaling.apply(rows, dtype, features.name)
+
+    def _sparse(self, features: SparseFeatures, dtype: np.dtype[Any]) -> SparseRows:
+        """Sparse rows; a TypeError or a ValueError if the network needs others."""
+        if self.columns.n_inputs != self.columns.n_given:
+            raise TypeError(
+                f"{features.name} must not be sparse, as columns of categories or gaps of the fit "
+                "became further ones; got a sparse matrix"
+            )
+        self.scaling.check_keeps_zeros(features.name)
+        rows = features.rows(_precision(self.scaling, dtype))
+        return self.scaling.apply_sparse(rows, dtype, features.name)
 
     def check_scaling(self, setting: Setting) -> None:
         """Raise a ValueError if a setting differs from the scaling of a network to continue."""
@@ -147,14 +160,14 @@ class Inputs:
 
 
 def learn_inputs(
-    features: Features, train: Rows, weights: Numbers | None, settings: FitSettings,
+    features: AnyFeatures, train: Rows, weights: Numbers | None, settings: FitSettings,
     given: Inputs | None = None,
 ) -> tuple[Inputs, EncodedRows]:  # fmt: skip
     """Learn the inputs from the training rows; return them and all encoded rows.
 
     Parameters
     ----------
-    features : Features
+    features : AnyFeatures
         All rows.
     train : slice or array of int
         The training rows.
@@ -173,11 +186,7 @@ def learn_inputs(
     scaling = given.scaling if given else given_scaling(settings.scaling)
     precision = _precision(scaling, settings.dtype)
     if isinstance(features, SparseFeatures):
-        sparse = features.rows(precision)
-        if scaling is None:
-            scaling = learn_sparse_scaling(str(settings.scaling), sparse[train])
-        inputs = Inputs(Columns(features.shape[1]), None, scaling)
-        return inputs, scaling.apply_sparse(sparse, settings.dtype, features.name)
+        return _learn_sparse(features, train, settings, scaling)
     columns, rows = learn_columns(features, train, weights, precision, settings.missing)
     if given and given.columns.n_inputs != columns.n_inputs:
         got = f"got {columns.n_given}"
@@ -199,7 +208,33 @@ def learn_inputs(
     return inputs, inputs.scaled(rows, features, settings.dtype)
 
 
-def _check_first(features: Features, columns: Columns, found: list[int]) -> None:
+def _learn_sparse(
+    features: SparseFeatures, train: Rows, settings: FitSettings, scaling: Scaling | None
+) -> tuple[Inputs, SparseRows]:
+    """The same for sparse rows, whose zeros stay zeros."""
+    columns, name = Columns(features.shape[1]), features.name
+    if settings.missing != "error":
+        raise ValueError(
+            f"missing has no effect for sparse {name}, where only zeros are left out; got "
+            f"{settings.missing!r}"
+        )
+    if scaling is None:
+        check_sparse_scaling(str(settings.scaling), name)
+    else:
+        scaling.check(columns.n_inputs).check_keeps_zeros(name)
+    rows = features.rows(_precision(scaling, settings.dtype))
+    if scaling is None:
+        scaling = learn_sparse_scaling(
+            str(settings.scaling), rows[train], open_ended=settings.open_ended
+        )
+        if settings.open_ended:
+            _check_first(features, columns, scaling.constant)
+    names = None if are_numbers(features.names) else features.names
+    inputs = Inputs(columns, names, scaling)
+    return inputs, scaling.apply_sparse(rows, settings.dtype, name)
+
+
+def _check_first(features: AnyFeatures, columns: Columns, found: list[int]) -> None:
     """Raise a ValueError for encoded columns that are constant, or empty, in the first chunk."""
     if not found:
         return
