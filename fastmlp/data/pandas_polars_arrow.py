@@ -13,6 +13,7 @@ import numpy as np
 from .arrays import NUMBERS, Array
 from .categories import Coded, of_arrow, of_pandas, of_polars, of_values
 from .sampling import take_rows
+from .sparse_features import compressed
 from .tables import Part, Table, ToArray, columns_of, dtype_name
 
 # Column types of PyArrow and Polars that NumPy has too.
@@ -183,12 +184,10 @@ def gather_rows(data: Any, rows: Any) -> Any:
     None stays None."""
     if data is None or rows is None:
         return data
-    if hasattr(data, "tocsr"):
-        return data.tocsr()[rows]
     if hasattr(data, "iloc"):
         return data.iloc[rows]
     if hasattr(data, "tocsr"):
-        return data.tocsr()[np.asarray(rows)]
+        return compressed(data, "X")[np.asarray(rows)]
     table = open_table(data, "X")
     if table is None and not any(_is_a(data, *kind) for kind in _COLUMNS):
         array, chosen = np.asarray(data), np.asarray(rows)

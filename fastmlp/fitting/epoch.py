@@ -22,6 +22,7 @@ from .contention import Contention
 from .dataset import FitData
 from .memory import chunk_flops, keep_workspace, workspace_of
 from .missed_updates import MissedUpdates
+from .segments import find_segments
 from .zeros import scan, skips_zeros
 
 # Work of the first call, before its speed has been measured.
@@ -93,6 +94,11 @@ class TrainingRun:
             self._row_masks = np.zeros((self.rows, words), np.int64)
             scan(data.X, self._plan, memory, self._row_masks)
             self._job.point(row_masks=self._row_masks)
+        if self._space.shape.binned:
+            assert not isinstance(data.X, SparseRows)
+            self._segments = np.empty((self.rows, self._space.shape.binned.binned), np.uint8)
+            find_segments(data.X, self._plan, memory, self._segments)
+            self._job.point(segments=self._segments)
         chunk = int(self._plan.runs["chunk"][0])
         full, rest = divmod(self.rows, self._batch_size)
         self._n_steps = full * -(-self._batch_size // chunk) + -(-rest // chunk)

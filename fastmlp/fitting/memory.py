@@ -12,12 +12,13 @@ from ..kernels.plugins.update_rules import RULES
 from ..kernels.products.block_sizes import MANY_SAMPLES
 from ..kernels.runs.jobs import training_job
 from ..kernels.runs.layout import aligned_zeros, weight_layout
-from ..kernels.runs.plan import MAX_CHUNK, Plan, make_plan
+from ..kernels.runs.plan import MAX_CHUNK, Binned, Plan, make_plan
 from ..kernels.runs.sparse_plan import plan_entries
 from ..kernels.runs.threads import usable_threads
 from ..network.input_reader import (
     copying_reader,
     entries_of_chunk,
+    knots_in,
     multiply_adds,
     reads_in_place,
     set_scaling,
@@ -51,6 +52,7 @@ class Shape(NamedTuple):
     weighs: bool
     skip_zeros: bool
     entries: int  # of sparse rows in a chunk, at most; 0 for dense ones
+    binned: Binned | None
 
     @property
     def is_whole(self) -> bool:
@@ -70,6 +72,7 @@ class Shape(NamedTuple):
             self.layer_sizes, self.dtype, chunk=self.chunk, batch_size=self.batch_size,
             members=self.members, state_vectors=RULES[self.rule].state_vectors,
             skip_zeros=self.skip_zeros, activations=self.activations,
+            binned=self.binned,
             keeps_gradient=not self.before_rule.isdisjoint({"clipping", "gradient"}),
             entries=self.entries,
         )  # fmt: skip
@@ -143,8 +146,15 @@ def workspace_of(
 
     With ``keeps_gradient`` the job updates nothing.
     """
-    settings, scaling = data.settings, data.encoding.inputs.scaling
+    settings, scaling = data.settings, data.encoding.inputs.of_kernels
     batch_size, is_sparse = min(settings.batch_size, len(data.X)), isinstance(data.X, SparseRows)
+    dropout = settings.dropouts(len(network.activations))
+    # Segments are found in rows as kernels read them.
+    as_is = data.X.dtype == network.dtype and scaling.kernel_factor == 1
+    knots = knots_in(network, scaling, drops_inputs=any(dropout[:1])) if as_is else None
+    # With dropout of features kernels copy the rows.
+    in_place = not is_sparse and not any(dropout[:1])
+    in_place = in_place and reads_in_place(network, data.X.dtype, scaling, knots)
     row_work = multiply_adds(network, data.X)
     chunk = _chunk(row_work, batch_size)
     members = _team_size(network, row_work, batch_size, len(data.X), settings.threads)
@@ -154,28 +164,21 @@ def workspace_of(
             chunk=chunk,
             members=1 if is_sparse and not network.activations else members,
             reader=(
-                "scattered" if not is_sparse and _reads_rows(network, data)
-                else copying_reader(data.X.dtype, scaling, is_sparse=is_sparse)
+                "scattered" if in_place
+                else copying_reader(data.X.dtype, scaling, knots, is_sparse=is_sparse)
             ),
             loss=data.encoding.outputs.kernel(data.targets),
             rule=network.rule,
-            dropout=settings.dropouts(len(network.activations)),
+            dropout=dropout,
             before_rule=_before_rule(settings, keeps_gradient=keeps_gradient),
             weighs=settings.by_batch and settings.l2 > 0,
-            skip_zeros=skip_zeros,
-            entries=entries_of_chunk(data.X, chunk),
+            skip_zeros=skip_zeros, entries=entries_of_chunk(data.X, chunk),
+            binned=knots.sizes if knots else None,
         )
     )  # fmt: skip
-    set_scaling(workspace.job, scaling, network.dtype)
+    set_scaling(workspace.job, scaling, network.dtype, knots)
     workspace.job.set(**settings.optimizer.numbers, clip_norm=settings.clip_norm or 0.0)
     return workspace
-
-
-def _reads_rows(network: Network, data: FitData) -> bool:
-    """Whether kernels read the rows in place; with dropout of features they copy them."""
-    drops_features = any(data.settings.dropouts(len(network.activations))[:1])
-    scaling = data.encoding.inputs.scaling
-    return not drops_features and reads_in_place(network, data.X.dtype, scaling)
 
 
 def fit_bytes(network: Network, settings: FitSettings) -> int:
@@ -188,7 +191,7 @@ def fit_bytes(network: Network, settings: FitSettings) -> int:
             network, network.multiply_adds, batch_size, math.inf, settings.threads
         ),
         reader="", loss="", rule=settings.optimizer.rule, dropout=(),
-        before_rule=_before_rule(settings), weighs=False, skip_zeros=False, entries=0,
+        before_rule=_before_rule(settings), weighs=False, skip_zeros=False, entries=0, binned=None,
     )  # fmt: skip
     return shape.plan().memory_size * network.dtype.itemsize
 

@@ -18,7 +18,7 @@ _SAMPLE_ROWS = 300
 
 def skips_zeros(network: Network, data: FitData) -> bool:
     """Whether training skips zeros of dense rows."""
-    has_hidden, scaling = len(network.layer_sizes) > 2, data.encoding.inputs.scaling
+    has_hidden, scaling = len(network.layer_sizes) > 2, data.encoding.inputs.of_kernels
     if isinstance(data.X, SparseRows) or not has_hidden or scaling.bins is not None:
         return False
     return has_many_zeros(data.X)

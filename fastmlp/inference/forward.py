@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..data import EncodedRows, SparseRows, all_finite
 from ..inputs import Scaling
 from ..kernels.plugins.losses import LOSSES, OUTPUTS
-from ..kernels.runs.jobs import prediction_job
+from ..kernels.runs.jobs import prediction_job, values_job
 from ..kernels.runs.layout import aligned_zeros
 from ..kernels.runs.plan import make_plan
 from ..kernels.runs.sparse_plan import plan_entries
@@ -20,6 +20,7 @@ from ..network.encoding import Encoding
 from ..network.input_reader import (
     copying_reader,
     entries_of_chunk,
+    knots_in,
     multiply_adds,
     reads_in_place,
     set_rows,
@@ -50,10 +51,12 @@ class _Workspace:
         self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, scaling: Scaling,
         kernel: Any, totals: bool, entries: int = 0,
     ) -> None:  # fmt: skip
-        in_place = not entries and reads_in_place(network, dtype, scaling)
+        knots = knots_in(network, scaling)
+        in_place = not entries and reads_in_place(network, dtype, scaling, knots)
         plan = make_plan(
             network.layer_sizes, network.dtype, chunk=chunk, members=n_threads, together=False,
             consecutive=in_place, activations=network.activations, entries=entries,
+            binned=knots.sizes if knots else None,
         )  # fmt: skip
         if entries:
             plan_entries(plan, entries)
@@ -65,15 +68,18 @@ class _Workspace:
             plan, memory, kernel=kernel, activations=network.activations, totals=totals,
             reader=(
                 "consecutive" if in_place
-                else copying_reader(dtype, scaling, is_sparse=entries > 0)
+                else copying_reader(dtype, scaling, knots, is_sparse=entries > 0)
             ),
         )  # fmt: skip
-        set_scaling(self.job, scaling, network.dtype)
+        set_scaling(self.job, scaling, network.dtype, knots)
+        self._values = values_job(plan, memory) if knots else None
 
     def hold(self, packed: Floats) -> None:
         """Copy the weights, unless they are the same array: a network's never change in place."""
         if self._held is not packed:
             self._weights[:] = self._held = packed
+            if self._values:
+                self._values.run(alone=True)
 
 
 class _RowWorkspace:
@@ -213,7 +219,7 @@ class Evaluation:
     ) -> None:  # fmt: skip
         (X, self._targets), self._outputs = rows, encoding.outputs
         kernel = LOSSES[self._outputs.kernel(self._targets)].loss
-        self._rows = run = _Rows(network, X, threads, encoding.inputs.scaling, kernel, True)
+        self._rows = run = _Rows(network, X, threads, encoding.inputs.of_kernels, kernel, True)
         shape = run.chunks, self._outputs.averaged, 2, int(run.job.runs["lanes"][0])
         self._totals = np.zeros(shape)
         self._arrays, numbers = self._outputs.run_fields(self._targets, run.order, network.dtype)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ..data import EncodedRows, SparseRows
 from ..inputs import Scaling
 from ..inputs.bins import REACH
+from ..inputs.knots import Knots
 from ..kernels.plugins.readers import reader_of
 from ..kernels.runs.launch import Job
 from .packed_network import Network
@@ -15,23 +16,34 @@ from .packed_network import Network
 _LEAST_ENTRIES = 63
 
 
-def reads_in_place(network: Network, dtype: np.dtype[Any], scaling: Scaling) -> bool:
+def knots_in(network: Network, scaling: Scaling, *, drops_inputs: bool = False) -> Knots | None:
+    """The knots of the features, if kernels compute the first layer from them; if they copy rows
+    with an input for each bin, None: in linear models, and where inputs are dropped one by one."""
+    return None if drops_inputs or len(network.layer_sizes) == 2 else scaling.knots
+
+
+def reads_in_place(
+    network: Network, dtype: np.dtype[Any], scaling: Scaling, knots: Knots | None = None
+) -> bool:
     """Whether kernels can read rows of ``dtype`` from the caller's array.
 
     Not for a linear model, whose output layer reads whole vectors, beyond the end of a row. And
     rows of a multiple of 512 bytes would compete for the same few sets of the cache: 1024 features
     took 1.4 times as long.
     """
-    row_bytes = network.layer_sizes[0] * network.dtype.itemsize
-    suitable = len(network.layer_sizes) > 2 and row_bytes % 512 != 0
-    return scaling.reads_as_is and dtype == network.dtype and suitable
+    columns = network.layer_sizes[0] if knots is None else knots.sizes.features
+    suitable = len(network.layer_sizes) > 2 and columns * network.dtype.itemsize % 512 != 0
+    as_is = scaling.kernel_factor == 1 and (scaling.bins is None or knots is not None)
+    return as_is and dtype == network.dtype and suitable
 
 
-def copying_reader(dtype: np.dtype[Any], scaling: Scaling, *, is_sparse: bool = False) -> str:
+def copying_reader(
+    dtype: np.dtype[Any], scaling: Scaling, knots: Knots | None = None, *, is_sparse: bool = False
+) -> str:
     """Name of the reader that copies rows of ``dtype``."""
     if is_sparse:
         return "sparse"
-    return reader_of(dtype) if scaling.bins is None else "bins"
+    return reader_of(dtype) if scaling.bins is None or knots is not None else "bins"
 
 
 def entries_of_chunk(X: EncodedRows, rows: int) -> int:
@@ -63,9 +75,14 @@ def set_rows(
         job.set_rows(X, order, in_place=in_place)
 
 
-def set_scaling(job: Job, scaling: Scaling, dtype: np.dtype[Any]) -> None:
+def set_scaling(
+    job: Job, scaling: Scaling, dtype: np.dtype[Any], knots: Knots | None = None
+) -> None:
     """Set the scaling that the reader of a job applies, for a network of ``dtype``."""
     job.set(input_factor=scaling.kernel_factor)
-    if scaling.bins is not None:
+    if knots is not None:
+        job.keep(**knots.arrays(dtype))
+        job.set(bin_reach=REACH, **knots.numbers(dtype))
+    elif scaling.bins is not None:
         job.keep(**scaling.bins.arrays(dtype))
         job.set(features=scaling.bins.n_features, bin_reach=REACH)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from fastmlp.data import open_features
+from fastmlp.data import open_dense
 from fastmlp.inputs import learn_columns
 
 
 def check_features(X: Any, dtype: Any, *, name: str = "X", missing: str = "error") -> Any:
     """All rows as numbers, of columns that were learned of them."""
-    return learn_columns(open_features(X, name), slice(None), None, dtype, missing)[1]
+    return learn_columns(open_dense(X, name), slice(None), None, dtype, missing)[1]

@@ -79,6 +79,23 @@ RUN = _record(
         ("bin_reach", _F),  # largest absolute value of a line
         ("row_ends", _I),  # table: row i of a sparse X has the entries from i to i + 1
         ("entry_columns", _I),  # address of their int32 columns; ``input`` has their values
+        # Features with bins, see ``products.bins``.
+        ("place", _I),  # finds their places for a prediction; 0 where there are none
+        ("n_binned", _I),  # their number
+        ("binned", _I),  # table i -> column, row of weights of the first bin, first knot
+        ("unbinned", _I), ("n_unbinned", _I),  # table of the runs of others: first column, columns
+        ("knots", _I), ("widths", _I), ("inverses", _I),  # addresses of x, of distances to the next
+        ("cuts", _I),  # address of the cuts, feature by feature
+        ("cut_vectors", _I), ("cut_bytes", _I),  # of the cuts of one
+        ("segments", _I),  # address of the uint8 segments (n x binned) of X
+        ("n_knots", _I),  # of all features; 0 where bins are inputs, or there are none
+        ("add_knots", _I), ("sum_bins", _I),  # tables of kernels by the vectors of a panel
+        ("added_together", _I),  # features whose knots fit into the L1 cache
+        ("places", _I),  # offset of the places, in a prediction
+        ("links", _I), ("heads", _I),  # offset of the samples of a segment; table of the first ones
+        ("values", _I),  # offset of the values at knots of some features
+        ("row_sums", _I),  # offset of sums over some features: own lines, which no one else reads
+        ("total", _I), ("bin_tile", _I),  # offsets of sums of deltas, and of gradients of a feature
         ("order", _I),  # table of the rows of X, as they are gathered
         ("labels", _I),  # address of the int32 class indices, in that order
         ("targets", _I),  # address of the targets, output by output, in that order
@@ -167,6 +184,7 @@ LAYER = _record(
         ("deltas", _I), ("delta_panel", _I),  # offset; elements of a panel of deltas
         ("delta_rows", _I),  # table s -> distance of the deltas of sample s
         ("delta_units", _I),  # table unit -> distance of its deltas
+        ("knots", _I), ("knot_panel", _I),  # offset of all values at knots; elements of a panel
         ("below", _I),  # address of the record of the layer below
         ("forward", _I), ("backward", _I), ("update", _I),  # addresses of kernels, see ``plugins``
         ("each_block", _I),  # address of the kernel that visits a panel's gradient

@@ -12,14 +12,17 @@ from ..plugins.decoding import keep_decoded
 from ..plugins.dropout import drop_deltas, drop_entries, drop_inputs, drop_outputs, thresholds
 from ..plugins.given_rows import read_given
 from ..plugins.losses import LOSSES
+from ..plugins.places import find_places, find_segments, link_places
 from ..plugins.readers import READERS
 from ..plugins.replay import REPLAYS
 from ..plugins.sparse_entries import sort_entries
 from ..plugins.update_rules import RULES
 from ..plugins.zeros import mask_chunk, scan
-from ..products import dense, output, sparse, sparse_output
+from ..products import bins, dense, output, sparse, sparse_output
 from ..products.block_sizes import MANY_SAMPLES
 from ..products.gather import GATHER
+from ..products.knot_sums import ADD_KNOTS, SUM_BINS
+from ..products.knot_values import set_all_values
 from ..products.tiles import OUTER, OUTER_MASKED
 from .gradients import keep_gradient, update_clipped, weigh
 from .launch import Job
@@ -33,6 +36,16 @@ Floats = npt.NDArray[np.floating]
 def scan_job(plan: Plan, memory: Floats) -> Job:
     """A job that finds the zeros of the input, before training with the same plan."""
     return Job(scan, plan, memory)
+
+
+def segments_job(plan: Plan, memory: Floats) -> Job:
+    """A job that finds the segments of all values with bins, before training with the same plan."""
+    return Job(find_segments, plan, memory)
+
+
+def values_job(plan: Plan, memory: Floats) -> Job:
+    """A job that computes values at knots from the weights, before predictions with the plan."""
+    return Job(set_all_values, plan, memory, as_team=True)
 
 
 def training_job(
@@ -76,6 +89,8 @@ def training_job(
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
     _choose_forward(job, activations, training=True, is_sparse=is_sparse)
+    if _has_bins(job):
+        job.set(sum_bins=_tiles(job, SUM_BINS, layers[0, 1:2]))
     if any(dropout):
         _choose_dropout(job, dropout, is_sparse=is_sparse)
     _choose_backward(job, activations, is_sparse=is_sparse)
@@ -165,8 +180,8 @@ def _choose_forward(
     assert len(activations) == layers.shape[1] - 2
     for index, name in enumerate(activations, 1):
         chosen = ACTIVATIONS[name]
-        products = sparse if is_sparse and index == 1 else dense
-        layers["forward"][:, index] = job.address(products.forward)
+        hidden = dense if index > 1 else _first_products(job, is_sparse=is_sparse)
+        layers["forward"][:, index] = job.address(hidden.forward)
         layers["rectified"][:, index] = chosen.rectified
         values = chosen.values_and_slopes if training and chosen.keeps_slopes else chosen.values
         if values is not None:
@@ -175,19 +190,30 @@ def _choose_forward(
     layers["forward"][:, -1] = job.address(products.forward)
     if is_sparse and activations:
         job.set(gather=_tiles(job, GATHER, layers[0, 1:2]))
+    if _has_bins(job):
+        job.choose(place=link_places if training else find_places)
+        job.set(add_knots=_tiles(job, ADD_KNOTS, layers[0, 1:2]))
+
+
+def _has_bins(job: Job) -> bool:
+    """Whether the first layer is one of ``products.bins``."""
+    return bool(job.runs["n_knots"][0])
+
+
+def _first_products(job: Job, *, is_sparse: bool) -> Any:
+    """The module of the first hidden layer."""
+    return sparse if is_sparse else bins if _has_bins(job) else dense
 
 
 def _choose_backward(job: Job, activations: tuple[str, ...], *, is_sparse: bool) -> None:
     layers = job.plan.layers
-    if is_sparse:
-        layers["update"][:, 1] = job.address(_sparse_products(layers).update)
-    if activations or not is_sparse:
-        layers["update"][:, -1] = job.address(output.update)
-    if layers.shape[1] > 2 + is_sparse:
-        layers["update"][:, 1 + is_sparse : -1] = job.address(dense.update)
+    last = sparse_output if is_sparse and not activations else output
+    layers["update"][:, -1] = job.address(last.update)
     if activations:
         layers["backward"][:, -1] = job.address(output.backward)
     for index, name in enumerate(activations, 1):
+        hidden = dense if index > 1 else _first_products(job, is_sparse=is_sparse)
+        layers["update"][:, index] = job.address(hidden.update)
         layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
     if layers.shape[1] > 3:
         layers["backward"][:, 2:-1] = job.address(dense.backward)

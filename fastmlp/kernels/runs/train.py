@@ -29,6 +29,8 @@ def train(memory: Memory, runs: int, member: int):
             call(inputs.drop, memory, run, inputs)
         if run.mask:
             call(run.mask, memory, run, inputs)
+        if run.place:
+            call(run.place, memory, run, inputs)
 
         for l in range(1, run.n_layers + 1):
             layer = layer_at(run.layers, l)
