@@ -242,7 +242,7 @@ def _plan_tables(plan: Plan, *, is_sparse: bool) -> None:
     runs, layers, table = plan.runs, plan.layers, plan.table
     first, chunk, samples = layers[0], int(runs[0]["chunk"]), int(runs[0]["samples"])
     classes = int(first["n_out"][-1])
-    longest = max(int(first["n_out"][is_sparse:].max()), chunk + AHEAD)
+    longest = max(int(first["n_out"][is_sparse:].max()), chunk + AHEAD, UPDATE_ROWS + AHEAD)
     runs["iota"], runs["zero_offsets"] = table(np.arange(longest)), table(np.zeros(longest))
     runs["sample_rows"] = table(np.arange(max(classes, PACKED_INPUTS)) * samples)
     for index in range(len(first) - 1):
