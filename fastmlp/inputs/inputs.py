@@ -7,7 +7,9 @@ import numpy as np
 
 from ..data import (
     AnyFeatures,
+    Array,
     EncodedRows,
+    Features,
     Names,
     Numbers,
     Rows,
@@ -28,6 +30,9 @@ from .learn_columns import learn_columns
 from .learn_scaling import Setting, given_scaling, learn_scaling
 from .learn_sparse_scaling import learn_sparse_scaling
 from .scaling import Scaling
+from .sparse_columns import sparse_rows
+
+_NONE = Scaling()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,8 @@ class Inputs:
     names : array of object, optional
         Names of the columns, mostly strings; None if there are none, or 0, 1, ... in their place.
     scaling : Scaling
+        Of all encoded columns; of many categories, which become sparse rows, of the columns of
+        numbers alone.
     """
 
     columns: Columns
@@ -51,6 +58,12 @@ class Inputs:
     def count(self) -> int:
         """Number of inputs of the network."""
         return self.scaling.n_inputs(self.columns.n_inputs)
+
+    @property
+    def of_kernels(self) -> Scaling:
+        """The scaling that kernels apply to encoded rows, where it is theirs: of many categories,
+        rows are the inputs."""
+        return _NONE if self.columns.are_sparse else self.scaling
 
     def open(self, X: Any, name: str = "X", *, named: bool = True) -> AnyFeatures:
         """Open rows and check that they have the columns of the fit.
@@ -85,7 +98,14 @@ class Inputs:
         if isinstance(features, SparseFeatures):
             return self._sparse(features, dtype)
         rows = self.columns.encode(features, _precision(self.scaling, dtype))
+        encoded = self.scaled(rows, features, dtype)
         self.columns.warn_of_unknown(features)
+        return encoded
+
+    def scaled(self, rows: Array, features: Features, dtype: np.dtype[Any]) -> EncodedRows:
+        """Rows of numbers as rows for the kernels."""
+        if self.columns.are_sparse:
+            return sparse_rows(self.columns, rows, features, self.scaling, dtype)
         return self.scaling.apply(rows, dtype, features.name)
 
     def _sparse(self, features: SparseFeatures, dtype: np.dtype[Any]) -> SparseRows:
@@ -122,7 +142,7 @@ class Inputs:
             raise TypeError(f"scaling must be {wanted}; got {given!r}")
         if not isinstance(given, Scaling):
             given = given_scaling(check_setting("scaling", given))
-        return replace(self, scaling=given.check(self.columns.n_inputs))
+        return replace(self, scaling=given.check(self.columns.n_scaled))
 
     def plain(self) -> dict[str, Any]:
         """The inputs as plain arrays and values."""
@@ -132,7 +152,7 @@ class Inputs:
     def from_plain(cls, plain: dict[str, Any]) -> "Inputs":
         """The inputs restored from :meth:`plain`."""
         columns = Columns.from_plain(plain["columns"])
-        scaling = Scaling.from_plain(plain["scaling"]).check(columns.n_inputs)
+        scaling = Scaling.from_plain(plain["scaling"]).check(columns.n_scaled)
         inputs = cls(columns, plain["names"], scaling)
         if inputs.names is not None and len(inputs.names) != columns.n_given:
             raise ValueError(f"{columns.n_given} features have {len(inputs.names)} names")
@@ -172,16 +192,16 @@ def learn_inputs(
     constant: list[int] = []
     if scaling is None:
         scaling = learn_scaling(
-            str(settings.scaling), take_rows(rows, train), weights,
+            str(settings.scaling), take_rows(rows[:, : columns.n_scaled], train), weights,
             linear=len(settings.hidden) == 0, open_ended=settings.open_ended,
         )  # fmt: skip
         constant = scaling.constant
     if settings.open_ended:
-        gaps = range(columns.n_inputs - len(columns.gaps), columns.n_inputs)
+        gaps = range(columns.n_dense - len(columns.gaps), columns.n_dense)
         check_first(features, columns, constant + [k for k in gaps if rows[train, k].all()])
     names = None if are_numbers(features.names) else features.names
-    inputs = Inputs(columns, names, scaling.check(columns.n_inputs))
-    return inputs, scaling.apply(rows, settings.dtype, features.name)
+    inputs = Inputs(columns, names, scaling.check(columns.n_scaled))
+    return inputs, inputs.scaled(rows, features, settings.dtype)
 
 
 def _learn_sparse(
