@@ -157,6 +157,6 @@ class SklearnPredictor(SklearnProtocol, Predictor):
             input_tags=InputTags(
                 categorical=True,
                 allow_nan=self.missing == "impute",
-                sparse=keeps_zeros(self.scaling),
+                sparse=self.missing == "error" and keeps_zeros(self.scaling),
             ),
         )

@@ -190,7 +190,8 @@ def test_tags(loss: str) -> None:
         assert tags.input_tags.categorical
         assert not tags.input_tags.allow_nan
         assert tags.input_tags.sparse
-    assert get_tags(Trainer(missing="impute")).input_tags.allow_nan
+    gaps = get_tags(Trainer(missing="impute")).input_tags
+    assert (gaps.allow_nan, gaps.sparse) == (True, False)
 
 
 @pytest.mark.parametrize(

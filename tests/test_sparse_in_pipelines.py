@@ -168,7 +168,7 @@ def test_meta_estimators(model: str) -> None:
 
 
 def test_learning_curves_by_partial_fit() -> None:
-    for model in (Trainer(6, seed=0, scaling=None), estimator()):
+    for model in (Trainer(6, seed=0), estimator()):
         sizes, _, scores = learning_curve(
             model, COUNTS, LABELS, train_sizes=[20, 60], exploit_incremental_learning=True,
             shuffle=True, cv=FOLDS, random_state=0, error_score="raise",

@@ -116,7 +116,7 @@ def compressed(X: Any, name: str) -> Any:
         For an invalid matrix, too many columns, or values that are not real numbers.
     """
     if len(X.shape) != 2:
-        return X.tocsr()  # refused when it is opened
+        raise ValueError(f"{name} must be 2-D and not empty; got shape {X.shape}")
     if X.shape[1] > _MOST_COLUMNS:
         raise ValueError(f"{name} must have at most {_MOST_COLUMNS} columns; got {X.shape[1]}")
     try:

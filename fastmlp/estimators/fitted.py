@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..data import some
+from ..data import compressed, some
 from ..inference.forward import predict
 from ..network.packed_network import Floats
 from ..settings.checks import keeps_zeros
@@ -109,6 +110,8 @@ class Fitted(Parameters):
         """X, an array or a CSR matrix, and y, if given, as scikit-learn checks them."""
         if y:
             checks["multi_output"] = True
+        if issparse(X):  # SciPy's code, which is called below, relies on its indices
+            X = compressed(X, "X")
         return validate_data(
             self, X, *y, accept_sparse="csr", dtype=(np.float64, np.float32), **checks
         )
