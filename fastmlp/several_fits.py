@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .data import gather_rows
+from .data import compressed, gather_rows
 from .fit_warning import caller
 from .fitting.callables import shared_locks
 from .kernels.runs.threads import free_threads, on_one_thread, usable_threads
@@ -71,6 +71,8 @@ def fit_many(
     if len(chosen) != len(trainers):
         raise ValueError(f"rows must be one for each trainer; got {len(chosen)}")
 
+    if hasattr(X, "tocsr"):
+        X = compressed(X, "X")  # once for all; of CSR it shares the memory
     locks = shared_locks([as_tuple(trainer.callbacks) for trainer in trainers])
     group = Group(caller(), locks)
     # Parts of whole numbers may look like something else: one decision for all that need one.

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from .did_you_mean import did_you_mean
 from .inference.predictor import Predictor
 from .settings import check_setting
+from .settings.checks import keeps_zeros
 
 T = TypeVar("T", bound="SklearnProtocol")
 P = TypeVar("P", bound="SklearnPredictor")
@@ -153,5 +154,9 @@ class SklearnPredictor(SklearnProtocol, Predictor):
             ),
             regressor_tags=RegressorTags() if is_numeric else None,
             classifier_tags=None if is_numeric else ClassifierTags(multi_label=True),
-            input_tags=InputTags(categorical=True, allow_nan=self.missing == "impute"),
+            input_tags=InputTags(
+                categorical=True,
+                allow_nan=self.missing == "impute",
+                sparse=self.missing == "error" and keeps_zeros(self.scaling),
+            ),
         )

@@ -17,7 +17,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 import fastmlp
-from fastmlp import EarlyStopping, Ensemble, Trainer
+from fastmlp import EarlyStopping, Ensemble, MLPClassifier, Trainer
 from fastmlp.losses import LOSSES
 from fastmlp.settings import SETTINGS
 from tests.helpers.basics import Array, needs_compiler
@@ -189,8 +189,20 @@ def test_tags(loss: str) -> None:
         )  # fmt: skip
         assert tags.input_tags.categorical
         assert not tags.input_tags.allow_nan
-        assert not tags.input_tags.sparse
-    assert get_tags(Trainer(missing="impute")).input_tags.allow_nan
+        assert tags.input_tags.sparse
+    gaps = get_tags(Trainer(missing="impute")).input_tags
+    assert (gaps.allow_nan, gaps.sparse) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "kind", [Trainer, lambda **given: Ensemble(Trainer(**given), 2), MLPClassifier]
+)
+def test_tags_of_scalings(kind: Any) -> None:
+    """Sparse rows are for those that leave zeros as they are."""
+    for scaling in ("auto", "max_abs", None, 0.5, [1.0, 2.0]):
+        assert get_tags(kind(scaling=scaling)).input_tags.sparse
+    for scaling in ("standard", "robust", "piecewise", "quantile"):
+        assert not get_tags(kind(scaling=scaling)).input_tags.sparse
 
 
 @needs_compiler

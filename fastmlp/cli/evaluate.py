@@ -10,6 +10,7 @@ from ..data.targets import Samples
 from ..load import load
 from ..settings import check_setting
 from ..trainer import Trainer
+from .libsvm import TARGET, is_libsvm, read_for, refuse
 from .parser import Commands, add_command, value
 from .pieces import Labelled, Pieces
 from .reading import LARGE, size_of
@@ -50,17 +51,18 @@ def run(given: dict[str, Any]) -> None:
     """Score the model, and print tables."""
     model = load(given["model"])
     metrics = check_setting("metrics", given.get("metrics", "auto")) or ()
-    target, weights = given.get("target", getattr(model, "target_name", None)), given.get("weights")
-    if target is None:
-        raise ValueError(f"{given['model']} does not know its target: give --target COLUMN")
     trainers = members(model)
     first = trainers[0]
-    rows = Labelled(Pieces(given["data"], first, (), given.get("array")), target, weights)
+    if is_libsvm(given["data"]):
+        rows, target = _of_libsvm(given, first), TARGET
+    else:
+        rows, target = _labelled(given, model, first)
     # A large file is read again for each model.
     parts = rows if size_of(given["data"]) > LARGE else list(rows)
     y, w, predicted = _gathered(model, parts)
     _check(first, y, w, target)
-    say("read", f"{given['data']}: {len(y):,} rows{rows.left_out()}; target {target}")
+    more = rows.left_out() if isinstance(rows, Labelled) else ""
+    say("read", f"{given['data']}: {len(y):,} rows{more}; target {target}")
     name, best = constant(first, y, w)
     with no_warnings():
         text, _ = score_table({"model": trainers, name: [best]}, parts, metrics)
@@ -68,6 +70,20 @@ def run(given: dict[str, Any]) -> None:
     outputs = first.model_.encoding.outputs
     if outputs.kind in ("classes", "pair") and len(outputs.labels) <= _FEW:
         print("\n" + per_class(outputs.labels.tolist(), y, predicted))
+
+
+def _of_libsvm(given: dict[str, Any], trainer: Trainer) -> Iterable[Samples]:
+    refuse(given, ("target", "weights", "array"))
+    return [(*read_for(given["data"], trainer), None)]
+
+
+def _labelled(given: dict[str, Any], model: Any, trainer: Trainer) -> tuple[Iterable[Samples], str]:
+    """Rows with the target, and its name."""
+    target = given.get("target", getattr(model, "target_name", None))
+    if target is None:
+        raise ValueError(f"{given['model']} does not know its target: give --target COLUMN")
+    pieces = Pieces(given["data"], trainer, (), given.get("array"))
+    return Labelled(pieces, target, given.get("weights")), target
 
 
 def _gathered(model: Any, parts: Iterable[Samples]) -> tuple[Array, Array | None, Array]:
@@ -83,4 +99,4 @@ def _check(trainer: Trainer, y: Array, weights: Array | None, name: str) -> None
     try:
         model.encoding.targets(y, len(y), weights, model.network.dtype)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"column {name!r} does not fit the model: {error}") from None
+        raise ValueError(f"target {name!r} does not fit the model: {error}") from None

@@ -9,6 +9,7 @@ from ..ensemble import Ensemble
 from ..load import load
 from ..outputs import Outputs
 from ..trainer import Trainer
+from .libsvm import FIRST_INDEX
 from .parser import Commands, add_command
 from .say import say, say_lines, table
 from .scoring import members
@@ -65,6 +66,9 @@ def _columns(trainer: Trainer) -> list[str]:
     """A line for each column: its name, its kind and categories, how gaps are filled."""
     columns = trainer.model_.encoding.inputs.columns
     names = getattr(trainer, "feature_names_in_", np.arange(columns.n_given))
+    if names.dtype.kind == "i" and columns.medians is None:
+        first = getattr(trainer, FIRST_INDEX, 0)
+        return [f"{columns.n_given:,} without names, from {first}"]
     rows, number = [], 0
     for j, name in enumerate(names):
         if j in columns.categories:

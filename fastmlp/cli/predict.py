@@ -1,11 +1,14 @@
 """``fastmlp predict``: predictions for the rows of a file."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..load import load
+from ..trainer import Trainer
 from .checked import check_folder
+from .libsvm import is_libsvm, read_for, refuse
 from .parser import Commands, add_command
 from .pieces import Pieces
 from .scoring import members
@@ -54,11 +57,21 @@ def run(given: dict[str, Any]) -> None:
         raise ValueError(f"--probabilities needs a model of classes; {given['model']} has numbers")
     others = () if own is None else (own,)
     with writing(out) as writer:
-        for X, columns in Pieces(given["data"], first, others, given.get("array")):
+        for X, columns in _pieces(given, first, others):
             if is_array:
                 writer.write(model.predict_proba(X) if probabilities else model.predict(X))
             else:
                 writer.write(columns | _predicted(model, X, probabilities=probabilities))
+
+
+def _pieces(
+    given: dict[str, Any], trainer: Trainer, others: Sequence[str]
+) -> Iterable[tuple[Any, Columns]]:
+    """Features, and other columns by name."""
+    if is_libsvm(given["data"]):
+        refuse(given, ("id", "array"))
+        return [(read_for(given["data"], trainer)[0], {})]
+    return Pieces(given["data"], trainer, others, given.get("array"))
 
 
 def _predicted(model: Any, X: Any, *, probabilities: bool) -> Columns:

@@ -11,6 +11,7 @@ from ..data.targets import Samples
 from ..settings import check_setting
 from ..streams.array_files import ENDINGS as ARRAYS
 from ..trainer import Trainer
+from .libsvm import FIRST_INDEX, TARGET, is_libsvm, read_libsvm, refuse, shown
 from .reading import LARGE, read_rows, size_of, with_features
 from .rows import Rows
 from .say import say
@@ -27,6 +28,7 @@ class Source(Protocol):
     y: Array  # targets to train on, or a sample of them
     weights: Array | None
     held_out: Iterable[Samples] | None
+    kept: dict[str, Any]  # attributes of the trainer that predictions need
 
     def fit(self, trainer: Trainer) -> None:
         """Fit a trainer to the rows to train on."""
@@ -47,10 +49,13 @@ class InMemory:
     held_out : Rows, optional
     all_rows : Rows
     loss : str or Loss
+    kept : dict
     """
 
-    def __init__(self, train: Rows, held_out: Rows | None, all_rows: Rows, loss: Any) -> None:
-        self.loss, self._train, self._all = loss, train, all_rows
+    def __init__(
+        self, train: Rows, held_out: Rows | None, all_rows: Rows, loss: Any, kept: dict[str, Any]
+    ) -> None:
+        self.loss, self.kept, self._train, self._all = loss, kept, train, all_rows
         self.n_rows, self.n_all = len(train.y), len(all_rows.y)
         self.y, self.weights = train.y, train.weights
         self.held_out: Iterable[Samples] | None = None if held_out is None else [held_out]
@@ -82,10 +87,14 @@ def open_source(given: dict[str, Any], settings: dict[str, Any], share: float) -
     share : float
         Fraction of the rows to hold out, if no file with rows for the score is given.
     """
+    path = given["data"]
+    if is_libsvm(path):
+        return _of_libsvm(given, settings, share)
+    if "target" not in given:
+        raise ValueError("--target must name the column to predict")
     for option, role in product(("drop", "keep"), ("target", "weights")):
         if (name := given.get(role)) in given.get(option, ()):
             raise ValueError(f"--{option} must name features; {name!r} is that of --{role}")
-    path = given["data"]
     if size_of(path) > LARGE and not path.endswith(ARRAYS):
         return open_streamed(given, settings, share)
     return _in_memory(given, settings, share)
@@ -94,20 +103,44 @@ def open_source(given: dict[str, Any], settings: dict[str, Any], share: float) -
 def _in_memory(given: dict[str, Any], settings: dict[str, Any], share: float) -> Source:
     target, weights = given["target"], given.get("weights")
     rows = read_rows(given["data"], target, weights)
-    loss = loss_of(target, rows.y, given.get("kind"), settings.get("loss"))
-    say("target", f"{target}: {described(rows.y, loss)}")
+    loss = _loss(target, rows, given, settings)
     rows = with_features(rows, given.get("drop", ()), given.get("keep", ()))
+    like = None if isinstance(rows.X, np.ndarray) else rows.X
+    tested = read_rows(given["test"], target, weights, like) if "test" in given else None
+    return _parted(rows, tested, given, settings, share, loss, {"target_name": target})
+
+
+def _of_libsvm(given: dict[str, Any], settings: dict[str, Any], share: float) -> Source:
+    refuse(given, ("target", "drop", "keep", "weights"))
+    X, y, first = read_libsvm(given["data"])
+    say("read", f"{given['data']}: {shown(X)}; indices start at {first}")
+    rows, tested = Rows(X, y, None), None
+    loss = _loss(TARGET, rows, given, settings)
     if "test" in given:
-        train, how = rows, f"those of {given['test']}"
-        like = None if isinstance(rows.X, np.ndarray) else rows.X
-        held_out: Rows | None = read_rows(given["test"], target, weights, like)
-    else:
+        tested = Rows(*read_libsvm(given["test"], X.shape[1], first)[:2], None)
+    return _parted(rows, tested, given, settings, share, loss, {FIRST_INDEX: first})
+
+
+def _loss(name: str, rows: Rows, given: dict[str, Any], settings: dict[str, Any]) -> Any:
+    """The loss for the targets; what they are taken for is said."""
+    loss = loss_of(name, rows.y, given.get("kind"), settings.get("loss"))
+    say("target", f"{name}: {described(rows.y, loss)}")
+    return loss
+
+
+def _parted(
+    rows: Rows, tested: Rows | None, given: dict[str, Any], settings: dict[str, Any], share: float,
+    loss: Any, kept: dict[str, Any],
+) -> Source:  # fmt: skip
+    """Rows, of which some are held out, unless others are there for the score."""
+    train, held_out, how = rows, tested, f"those of {given.get('test')}"
+    if tested is None:
         train, held_out, how = _split(rows, settings, share, loss)
     if held_out is not None:
         count = f"{len(train.y):,} to train on"
         say("held out", f"{len(held_out.y):,} rows for the score, {how}; {count}")
         _check_classes(loss, train.y, held_out.y)
-    return InMemory(train, held_out, rows, loss)
+    return InMemory(train, held_out, rows, loss, kept)
 
 
 def _split(

@@ -61,9 +61,11 @@ class Streamed:
     """Rows of groups; as ``InMemory``."""
 
     def __init__(
-        self, groups: RowGroups, train: Subset, held_out: Subset | None, sample: Rows, loss: Any
-    ) -> None:
-        self.loss, self._groups, self._train, self._sample = loss, groups, train, sample
+        self, groups: RowGroups, train: Subset, held_out: Subset | None, sample: Rows, loss: Any,
+        kept: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self.loss, self.kept = loss, kept
+        self._groups, self._train, self._sample = groups, train, sample
         self.n_rows, self.n_all = sum(train.sizes), sum(groups.sizes)
         self.y, self.weights = sample.y, sample.weights
         self.held_out: Iterable[Samples] | None = held_out
@@ -120,7 +122,7 @@ def open_streamed(given: dict[str, Any], settings: dict[str, Any], share: float)
         say("held out", f"{sum(held_out.sizes):,} rows for the score, {how}; {count}")
     sample = _sample(train, settings["seed"])
     say("", f"the linear model is fitted to {len(sample.y):,} random rows")
-    return Streamed(groups, train, held_out, sample, loss)
+    return Streamed(groups, train, held_out, sample, loss, {"target_name": target})
 
 
 def _candidates(given: dict[str, Any], names: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from ..kernels.language.jit import announcing
 from ..settings import SETTINGS, check_setting
 from ..trainer import Trainer
 from .checked import check_model_path
+from .libsvm import ENDINGS, ending_of, is_libsvm
 from .parser import Commands, Parser, add_command
 from .say import no_warnings, print_epoch, say, shows_bar
 from .scoring import constant, score_table
@@ -30,6 +31,7 @@ _EXAMPLES = """\
   fastmlp train churn.csv --target left --drop id --metric roc_auc --time-budget 60 \\
       --out churn.safetensors
   fastmlp train mnist.npz --target train_labels --preset images --out digits.safetensors
+  fastmlp train news.svm --test news_test.svm --out news.safetensors
 """
 _HELD_OUT = 0.2
 # Endings of the file of new rows in the last line.
@@ -46,9 +48,12 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     parser.usage = "%(prog)s DATA --target COLUMN --out MODEL [options]"
     parser.add_argument(
-        "data", metavar="DATA", help=".csv, .parquet, .arrow, .npz, or a folder of Parquet files"
+        "data", metavar="DATA",
+        help=f".csv, .parquet, .arrow, .npz, a folder of Parquet files, or {', '.join(ENDINGS)}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--target", metavar="COLUMN", help="column to predict; files of libsvm have no columns"
     )
-    parser.add_argument("--target", required=True, metavar="COLUMN", help="column to predict")
     parser.add_argument(
         "--out", required=True, metavar="MODEL", help=f"file to write, ending in {SUFFIX}"
     )
@@ -85,13 +90,13 @@ def run(given: dict[str, Any]) -> None:
     """Train, score and save; print what was done."""
     out = given.pop("out")
     check_model_path(out)
-    settings = DEFAULTS | take_settings(given)
+    missing = {"missing": "error"} if is_libsvm(given["data"]) else {}  # what is missing is 0
+    settings = DEFAULTS | missing | take_settings(given)
     Trainer(**settings)  # errors before anything is read
     share = FRACTION["check"]("--held-out", given.pop("held_out", _HELD_OUT))
     all_rows = given.pop("all_rows", False)
-    target = given["target"]
     source = open_source(given, settings, share)
-    trainer = _trainer(settings | {"loss": source.loss}, target)
+    trainer = _trainer(settings | {"loss": source.loss}, source)
     begin = time.perf_counter()
     _fit(trainer, source, out)
     seconds = time.perf_counter() - begin
@@ -101,24 +106,24 @@ def run(given: dict[str, Any]) -> None:
         trainer.save(out)
         say("time", f"{seconds:.1f} s for the network, {_ended(trainer)}")
         if all_rows and source.held_out is not None:
-            trainer = _on_all_rows(trainer, source, target, out)
+            trainer = _on_all_rows(trainer, source, out)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted: the model that was trained is in {out}") from None
     size = os.path.getsize(out)
     count = source.n_all if all_rows else source.n_rows
     say("model", f"{out}, {size / 1000:,.0f} kB, trained on {count:,} rows; to use it:")
-    ending = os.path.splitext(given["data"])[1]
-    new = given.get("test", f"new{ending if ending in _NEW else '.csv'}")
+    ending = ending_of(given["data"]) or os.path.splitext(given["data"])[1]
+    new = given.get("test", f"new{ending if ending in (*_NEW, *ENDINGS) else '.csv'}")
     say("", f"fastmlp predict {out} {new}")
 
 
-def _trainer(settings: dict[str, Any], target: str) -> Trainer:
+def _trainer(settings: dict[str, Any], source: Source) -> Trainer:
     trainer = Trainer(**settings)
     if shows_bar():
         trainer.verbose = 1
     else:
         trainer.callbacks = print_epoch
-    vars(trainer)["target_name"] = target  # an attribute of the user's, which the file keeps
+    vars(trainer).update(source.kept)  # attributes of the user's, which the file keeps
     return trainer
 
 
@@ -172,11 +177,11 @@ def _score(trainer: Trainer, source: Source) -> None:
     vars(trainer)["held_out_scores"] = scores
 
 
-def _on_all_rows(trainer: Trainer, source: Source, target: str, out: str) -> Trainer:
+def _on_all_rows(trainer: Trainer, source: Source, out: str) -> Trainer:
     """Train again on all rows, and save that model in place of the one that was scored."""
     settings = {name: getattr(trainer, name) for name in SETTINGS}
     say("again", f"on all {source.n_all:,} rows")
-    again = _trainer(settings, target)
+    again = _trainer(settings, source)
     source.fit_all(again)
     _silence(again)
     vars(again)["held_out_scores"] = vars(trainer)["held_out_scores"]

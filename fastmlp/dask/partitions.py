@@ -9,6 +9,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 from dask import delayed
+from dask.array.utils import meta_from_array
 from distributed import Future, futures_of
 
 from ..data import as_samples, read_targets
@@ -37,7 +38,8 @@ def check_collection(value: Any, name: str, n_dims: tuple[int, ...]) -> Any:
     Raises
     ------
     TypeError, ValueError
-        For something else, such as an array in memory, or another number of dimensions.
+        For something else, such as an array in memory or sparse blocks, or another number of
+        dimensions.
     """
     if not is_collection(value):
         wanted = "a dask array or dataframe"
@@ -45,12 +47,24 @@ def check_collection(value: Any, name: str, n_dims: tuple[int, ...]) -> Any:
             f"{name} must be {wanted}; got {type(value).__name__}: dask.array.from_array makes one "
             "of an array, dask.dataframe.from_pandas of a table"
         )
+    if isinstance(value, da.Array):
+        check_dense(meta_from_array(value), name)
     if value.ndim not in n_dims:
         wanted = " or ".join(f"{n}-D" for n in n_dims)
         raise ValueError(f"{name} must be {wanted}; got {value.ndim} dimensions")
     if isinstance(value, da.Array) and value.ndim == 2 and value.numblocks[1] > 1:
         return value.rechunk({1: -1})
     return value
+
+
+def check_dense(block: Any, name: str) -> None:
+    """Raise a TypeError for a sparse block of a dask array."""
+    if hasattr(block, "tocsr"):
+        raise TypeError(
+            f"{name} must have dense blocks; got blocks of {type(block).__name__}: make them dense "
+            f"by {name}.map_blocks(lambda block: block.toarray(), dtype={name}.dtype), or give "
+            "them to Trainer.fit_stream as chunks"
+        )
 
 
 def partitions(X: Any, y: Any, sample_weight: Any = None) -> list[Any]:
@@ -158,7 +172,8 @@ def on_workers(client: Tasks, parts: Sequence[Any], workers: Sequence[str]) -> l
 def _size(samples: Samples, number: int) -> tuple[int, int]:
     """Rows of a partition, and those of weight > 0."""
     X, Y, weights = samples
-    for name, value in (("y", Y), ("sample_weight", weights)):
+    for name, value in (("X", X), ("y", Y), ("sample_weight", weights)):
+        check_dense(value, name)  # blocks may be other than Dask knows
         if value is not None and len(value) != len(X):
             raise ValueError(
                 f"{name} must have the rows of X in each partition; got {len(value)} and {len(X)} "

@@ -15,7 +15,7 @@ from ..inference.forward import Evaluation
 from ..network.model import Model
 from ..outputs import Means
 from ..trainer import Trainer
-from .partitions import check_collection
+from .partitions import check_collection, check_dense
 
 
 def lazy(trainer: Trainer, X: Any, method: str) -> Any:
@@ -66,6 +66,7 @@ def predictor(model: Model) -> Trainer:
 
 
 def _of_rows(X: Array, model: Trainer, method: str, empty: Array) -> Array:
+    check_dense(X, "X")
     result: Array = getattr(model, method)(X) if len(X) else empty
     return result
 

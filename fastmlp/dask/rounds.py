@@ -85,7 +85,7 @@ def train(data: FitData, order: Order, pieces: list[Floats], start: Start, share
     for first in range(0, len(share.rates), step):
         rates = share.rates[first : first + step]
         rows = order[(share.first + first) * batch_size :][: len(rates) * batch_size]
-        part = replace(data, X=_copied(data.X, rows), targets=data.targets.part(rows))
+        part = replace(data, X=_copied(data.array, rows), targets=data.targets.part(rows))
         run = TrainingRun(network, part)
         key = share.dropout_key and key_of(share.dropout_key, first)
         network, own = run.epoch(

@@ -38,7 +38,7 @@ _BLOCK_BYTES = 1 << 20
 _LIST_VALUES = 1 << 12
 # Exceptions of conversions. An interrupt, a time limit raised by a signal handler, or a lack of
 # memory is unrelated to the data and passes through.
-_UNREADABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError)
+UNREADABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError)
 # Dtypes that kernels or a scaling read without conversion.
 _UINT8 = np.dtype(np.uint8)
 _READY = np.dtype(np.float32), np.dtype(np.float64), _UINT8
@@ -67,7 +67,7 @@ def of_lists(X: Any, n_features: int) -> Any:
     The checks of :func:`as_array` would take 12 of 20 us for a row of 20.
     """
     if type(X) is list:
-        with suppress(*_UNREADABLE):
+        with suppress(*UNREADABLE):
             if type(X[0][0]) is float and len(X) * n_features <= _LIST_VALUES:
                 return np.asarray(X)
     return X
@@ -166,7 +166,7 @@ def _read(values: Any, name: str) -> Array:
         raise ValueError(f"{name} has masked entries; fill or drop them first")
     try:
         array = np.asarray(values)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         if isinstance(error, ValueError) and isinstance(values, Sequence):  # of unequal rows
             raise ValueError(f"{name} cannot be read as one array: {error}") from error
         raise not_an_array(values, name, error) from error

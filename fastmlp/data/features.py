@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from .arrays import Array, as_array, element, first_index, with_gaps
 from .categories import Coded
-from .messages import missing_number
+from .messages import missing_number, not_dense
 from .names import column_names
 from .pandas_polars_arrow import open_table
-from .sparse_rows import SparseRows
+from .sparse_features import SparseFeatures, is_sparse
 from .tables import Table
 
 
@@ -76,59 +76,22 @@ class ArrayFeatures:
         return missing_number(element(self.name, first_index(gaps)), columns.tolist())
 
 
-class SparseFeatures:
-    """A sparse matrix or array of SciPy, with the same methods as :class:`Table`.
-
-    Parameters
-    ----------
-    X : sparse matrix or array
-        Of any format.
-    name : str
-        Its name in messages.
-    """
-
-    categories: tuple[int, ...] = ()
-    names = None
-
-    def __init__(self, X: Any, name: str) -> None:
-        self.name = name
-        self.matrix = X.tocsr()
-        self.shape: tuple[int, ...] = self.matrix.shape
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def coded(self, j: int) -> Coded:
-        """Not supported: matrices have no columns of categories."""
-        raise NotImplementedError
-
-    def called(self, j: int) -> str:
-        """Name of a column in messages."""
-        return f"{self.name}[:, {j}]"
-
-    def rows(self, dtype: npt.DTypeLike | None) -> SparseRows:
-        """The rows with sorted columns, duplicates summed."""
-        matrix = self.matrix.copy()
-        matrix.sum_duplicates()
-        values = matrix.data.astype(np.float64 if dtype is None else dtype)
-        ends, columns = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
-        return SparseRows(ends, columns, values, self.shape[1])
+Features = ArrayFeatures | Table
+AnyFeatures = Features | SparseFeatures
 
 
-Features = ArrayFeatures | SparseFeatures | Table
-
-
-def open_features(X: Any, name: str = "X") -> Features:
-    """Open an array of numbers, or a table (pandas, Polars, PyArrow) of numbers and categories.
+def open_features(X: Any, name: str = "X") -> AnyFeatures:
+    """Open an array of numbers, a table (pandas, Polars, PyArrow) of numbers and categories, or a
+    sparse matrix of SciPy.
 
     Raises
     ------
     TypeError, ValueError
-        If X is sparse or no array, holds anything but real numbers, or is not 2-D with at least one
-        row and one column.
+        If X is none of these, holds anything but real numbers, or is not 2-D with at least one row
+        and one column.
     """
-    features: Features
-    if hasattr(X, "tocsr"):
+    features: AnyFeatures
+    if type(X) is not np.ndarray and is_sparse(X):
         features = SparseFeatures(X, name)
     else:
         table = None if type(X) is np.ndarray else open_table(X, name)
@@ -136,6 +99,14 @@ def open_features(X: Any, name: str = "X") -> Features:
     shape: tuple[int, ...] = features.shape
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"{name} must be 2-D and not empty; got shape {shape}{_reshape(X, shape)}")
+    return features
+
+
+def open_dense(X: Any, name: str = "X") -> Features:
+    """The same for rows that may not be sparse; raises a TypeError for these, too."""
+    features = open_features(X, name)
+    if isinstance(features, SparseFeatures):
+        raise not_dense(X, name)
     return features
 
 

@@ -130,9 +130,14 @@ def refuse(values: Any, name: str) -> None:
         Names the type, and the call to use.
     """
     if hasattr(values, "toarray"):
-        raise TypeError(f"{name} must be dense; got a sparse {type(values).__name__}")
+        raise not_dense(values, name)
     if advice := _instead(values):
         raise TypeError(f"{_no_array(values, name)}: {advice.format(_last(name))}")
+
+
+def not_dense(values: Any, name: str) -> TypeError:
+    """The error for a sparse matrix where an array is needed."""
+    return TypeError(f"{name} must be dense; got a sparse {type(values).__name__}")
 
 
 def not_an_array(values: Any, name: str, error: Exception | None = None) -> TypeError:

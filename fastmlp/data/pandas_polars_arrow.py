@@ -13,6 +13,7 @@ import numpy as np
 from .arrays import NUMBERS, Array
 from .categories import Coded, of_arrow, of_pandas, of_polars, of_values
 from .sampling import take_rows
+from .sparse_features import compressed
 from .tables import Part, Table, ToArray, columns_of, dtype_name
 
 # Column types of PyArrow and Polars that NumPy has too.
@@ -179,11 +180,14 @@ _COLUMNS = (("polars", "Series"), ("pyarrow", "Array"), ("pyarrow", "ChunkedArra
 
 
 def gather_rows(data: Any, rows: Any) -> Any:
-    """Select rows of an array or a table by indices or flags; None selects all. None stays None."""
+    """Select rows of an array, a sparse matrix or a table by indices or flags; None selects all.
+    None stays None."""
     if data is None or rows is None:
         return data
     if hasattr(data, "iloc"):
         return data.iloc[rows]
+    if hasattr(data, "tocsr"):
+        return compressed(data, "X")[np.asarray(rows)]
     table = open_table(data, "X")
     if table is None and not any(_is_a(data, *kind) for kind in _COLUMNS):
         array, chosen = np.asarray(data), np.asarray(rows)

@@ -1,13 +1,13 @@
 """Random samples of rows, and copies of some rows."""
 
 from functools import lru_cache
-from typing import TypeVar
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
 from ..member import check_interrupt
-from .arrays import Numbers, Rows
+from .arrays import Array, Numbers, Rows
 from .sparse_rows import EncodedRows, SparseRows
 
 _BLOCK_BYTES = 1 << 24
@@ -35,10 +35,11 @@ def _without_weights(n_rows: int, count: int) -> npt.NDArray[np.intp]:
     return rows
 
 
-RowsT = TypeVar("RowsT", bound=EncodedRows)
-
-
-def take_rows(array: RowsT, rows: Rows) -> RowsT:
+@overload
+def take_rows(array: Array, rows: Rows) -> Array: ...
+@overload
+def take_rows(array: SparseRows, rows: Rows) -> SparseRows: ...
+def take_rows(array: EncodedRows, rows: Rows) -> EncodedRows:
     """``array[rows]``; copied in blocks, between which Python handles interrupts."""
     if isinstance(rows, slice) or isinstance(array, SparseRows):
         return array[rows]

@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ..member import check_interrupt
 from .arrays import Array, Rows
+
+_BLOCK_ENTRIES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +45,19 @@ class SparseRows:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays."""
-        return self.ends.nbytes + self.columns.nbytes + self.values.nbytes
+        return sum(array.nbytes for array in self.arrays)
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """The arrays."""
+        return self.ends, self.columns, self.values
 
     def __len__(self) -> int:
         return len(self.ends) - 1
 
     def __getitem__(self, rows: Rows) -> "SparseRows":
-        """Some rows; neighbouring ones are views."""
+        """Some rows; neighbouring ones are views, others are copied in blocks, between which Python
+        handles interrupts."""
         if isinstance(rows, slice) and rows.step in (None, 1):
             first, last, _ = rows.indices(len(self))
             ends = self.ends[first : max(first, last) + 1]
@@ -57,15 +66,23 @@ class SparseRows:
                 self, ends=ends - ends[0], columns=self.columns[own], values=self.values[own]
             )
         chosen = np.arange(len(self))[rows]
-        lengths = np.diff(self.ends)[chosen]
+        starts, lengths = self.ends[chosen], np.diff(self.ends)[chosen]
         ends = np.concatenate([[0], np.cumsum(lengths)])
-        places = np.arange(ends[-1]) + np.repeat(self.ends[chosen] - ends[:-1], lengths)
-        return replace(self, ends=ends, columns=self.columns[places], values=self.values[places])
+        columns, values = np.empty(ends[-1], np.int32), np.empty(ends[-1], self.dtype)
+        step = max(1, _BLOCK_ENTRIES * len(chosen) // max(1, len(values)))
+        for first in range(0, len(chosen), step):
+            check_interrupt()
+            block = slice(first, first + step)
+            own = slice(ends[first], ends[min(first + step, len(chosen))])
+            places = np.arange(own.start, own.stop)
+            places += np.repeat(starts[block] - ends[:-1][block], lengths[block])
+            columns[own], values[own] = self.columns[places], self.values[places]
+        return replace(self, ends=ends, columns=columns, values=values)
 
     def copy(self) -> "SparseRows":
         """A copy that shares no memory."""
-        arrays = self.ends.copy(), self.columns.copy(), self.values.copy()
-        return SparseRows(*arrays, self.n_columns)
+        ends, columns, values = (array.copy() for array in self.arrays)
+        return SparseRows(ends, columns, values, self.n_columns)
 
     def with_values(self, values: Array) -> "SparseRows":
         """Rows with other values at the same places."""
@@ -76,6 +93,20 @@ class SparseRows:
         array = np.zeros(self.shape, self.dtype)
         array[np.repeat(np.arange(len(self)), np.diff(self.ends)), self.columns] = self.values
         return array
+
+    def compact(self) -> tuple[Array, Array]:
+        """The columns with entries, as an array of all rows, and their numbers."""
+        used, own = np.unique(self.columns, return_inverse=True)
+        return replace(self, columns=own.astype(np.int32), n_columns=len(used)).dense(), used
+
+    @classmethod
+    def of(cls, rows: "EncodedRows") -> "SparseRows":
+        """Rows that may be an array."""
+        if isinstance(rows, SparseRows):
+            return rows
+        which, columns = np.nonzero(rows)
+        ends = np.concatenate([[0], np.cumsum(np.bincount(which, minlength=len(rows)))])
+        return cls(ends, columns.astype(np.int32), rows[which, columns], rows.shape[1])
 
     @classmethod
     def joined(cls, parts: "Sequence[SparseRows]") -> "SparseRows":

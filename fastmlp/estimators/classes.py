@@ -24,7 +24,7 @@ class OfClasses(BaseMLP):
     _kind: str
     _is_sparse: bool
 
-    def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
+    def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Any, Array]:
         X, y = self._check(X, y, reset=is_first)
         y = _flat(y)
         labels = _distinct(y)

@@ -11,11 +11,13 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..data import some
+from ..data import compressed, some
 from ..inference.forward import predict
 from ..network.packed_network import Floats
+from ..settings.checks import keeps_zeros
 from ..trainer import Trainer
 from .parameters import Parameters
+from .samples import scaled
 
 
 class _Arrays(list[Floats]):
@@ -89,7 +91,7 @@ class Fitted(Parameters):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = keeps_zeros(self.scaling)
         return tags
 
     def _outputs(self, X: Any) -> Floats:
@@ -100,17 +102,16 @@ class Fitted(Parameters):
         scaling, loss = encoding.inputs.scaling, encoding.outputs.loss
         if X.shape[1] != encoding.inputs.columns.n_given:  # two fits of one estimator at a time
             raise ValueError(f"X must have {encoding.inputs.columns.n_given} features")
-        rows = scaling.apply(X, network.dtype)
+        rows = scaled(X, scaling, network.dtype)
         outputs = predict(network, rows, self.threads, scaling, loss.name)
-        return outputs.astype(np.result_type(X, network.dtype), copy=False)
+        return outputs.astype(np.result_type(X.dtype, network.dtype), copy=False)
 
     def _check(self, X: Any, *y: Any, **checks: Any) -> Any:
-        """X, made dense, and y, if given, as scikit-learn checks them."""
+        """X, an array or a CSR matrix, and y, if given, as scikit-learn checks them."""
         if y:
             checks["multi_output"] = True
-        checked = validate_data(
-            self, X, *y, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), **checks
+        if issparse(X):  # SciPy's code, which is called below, relies on its indices
+            X = compressed(X, "X")
+        return validate_data(
+            self, X, *y, accept_sparse="csr", dtype=(np.float64, np.float32), **checks
         )
-        X = checked[0] if y else checked
-        X = X.toarray() if issparse(X) else X
-        return (X, checked[1]) if y else X

@@ -25,7 +25,7 @@ from ..settings import FitSettings
 from ..trainer import Trainer
 from .epochs import Epochs, Judge, Score
 from .fitted import Fitted
-from .samples import Samples, held_out
+from .samples import Samples, held_out, scaled
 from .scikit_learn import check_sample_weight, rows_of
 from .start import check_hidden_units, first_inputs, first_model, hidden_units, trainer_of
 
@@ -66,7 +66,7 @@ class Preparation(Epochs, Fitted):
     n_outputs_: int
     out_activation_: str
 
-    def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
+    def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Any, Array]:
         """Checked X, and y, encoded as in ``Samples``."""
         raise NotImplementedError
 
@@ -98,17 +98,17 @@ class Preparation(Epochs, Fitted):
         weights = given.sample_weight
         weights = None if weights is None else check_sample_weight(weights, X)
         random = check_random_state(self.random_state)
-        trainer, settings, known = self._start(Samples(X, y, weights), random, old)
+        trainer, settings, known = self._start(X, y, weights, random, old)
         if not incremental:  # the optimizer starts anew
             network = known.network.restarted(settings.optimizer.rule)
             known = Model(network, known.encoding, known.hidden)
         trainer.model_ = known
         scaling, dtype = known.encoding.inputs.scaling, known.network.dtype
         before = {} if old is None else old.history
-        samples, validated, judge = Samples(scaling.apply(X, dtype), y, weights), None, None
+        samples, validated, judge = Samples(scaled(X, scaling, dtype), y, weights), None, None
         if is_scored:
             if validation.X is None:
-                train, rows = held_out(len(X), self.validation_fraction, self._strata(y), random)
+                train, rows = held_out(len(y), self.validation_fraction, self._strata(y), random)
                 samples, held = samples.part(train), samples.part(rows)
                 score = self._score_of(held, given, rows)
             else:
@@ -128,25 +128,26 @@ class Preparation(Epochs, Fitted):
         return PreparedFit(trainer, data, known, before, judge)
 
     def _start(
-        self, rows: Samples, random: np.random.RandomState, old: Trainer | None
-    ) -> tuple[Trainer, FitSettings, Model]:
+        self, X: Any, y: Array, weights: Array | None, random: np.random.RandomState,
+        old: Trainer | None,
+    ) -> tuple[Trainer, FitSettings, Model]:  # fmt: skip
         """The trainer of a fit, its settings, and its model: that of ``old``, else a first one."""
         if old is None:
-            dtype = np.dtype(self.dtype or rows.X.dtype)
-            outputs = changed(self._first_outputs(rows.y), least_probability=np.finfo(dtype).eps)
+            dtype = np.dtype(self.dtype or X.dtype)
+            outputs = changed(self._first_outputs(y), least_probability=np.finfo(dtype).eps)
         else:
             outputs = old.model_.encoding.outputs
             dtype = np.dtype(self.dtype or old.model_.network.dtype)
             self._check_loss(outputs.loss)
-        if rows.y.ndim == 2 and rows.y.shape[1] != outputs.count:
-            raise ValueError(f"y must have {outputs.count} columns; got {rows.y.shape[1]}")
+        if y.ndim == 2 and y.shape[1] != outputs.count:
+            raise ValueError(f"y must have {outputs.count} columns; got {y.shape[1]}")
         trainer, settings = trainer_of(self, outputs.loss, dtype)
         if old is not None:
             check_hidden_units(settings.hidden, old.model_)
             check_continues(old.model_, settings)
             old.model_.encoding.inputs.check_scaling(settings.scaling)
             return trainer, settings, old.model_
-        encoding = Encoding(first_inputs(rows.X, rows.weights, settings), outputs)
+        encoding = Encoding(first_inputs(X, weights, settings), outputs)
         known = first_model(encoding, settings, self.activation, random)
         self.t_, self.n_outputs_ = 0, outputs.count
         self.n_layers_ = len(known.network.layer_sizes)
@@ -180,7 +181,7 @@ class Preparation(Epochs, Fitted):
         X, y = self._check(validation.X, validation.y, reset=False)
         weights = validation.sample_weight
         weights = None if weights is None else check_sample_weight(weights, X)
-        return Samples(scaling.apply(X, dtype, "X_val"), self._encoded(y), weights)
+        return Samples(scaled(X, scaling, dtype, "X_val"), self._encoded(y), weights)
 
     def _score_of(self, held: Samples, given: Given, rows: Array | None = None) -> Score:
         """The function that scores an epoch on held-out rows, those ``rows`` of what is given."""

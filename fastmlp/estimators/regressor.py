@@ -159,7 +159,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self._fit(Given(X, y, sample_weight), incremental=True)
         return self
 
-    def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Array, Array]:
+    def _read(self, X: Any, y: Any, *, is_first: bool, incremental: bool) -> tuple[Any, Array]:
         X, y = self._check(X, y, reset=is_first, y_numeric=True)
         return X, self._encoded(y)
 

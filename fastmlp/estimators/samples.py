@@ -3,9 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 
-from ..data import Array, rescaled
+from ..data import Array, EncodedRows, SparseFeatures, rescaled
+from ..inputs import Scaling
 from ..outputs import Targets
 from ..outputs.targets import as_rows
 from ..outputs.weights import Weights
@@ -17,7 +19,7 @@ class Samples(NamedTuple):
     Targets are indices of classes, int32 of shape (n,), or columns.
     """
 
-    X: Array
+    X: EncodedRows
     y: Array
     weights: Array | None
 
@@ -42,6 +44,13 @@ def _weights(values: Array, dtype: np.dtype[Any]) -> Weights:
     """Weights rounded as in kernels of ``dtype``, so that sums agree."""
     values, unit = rescaled(values.astype(np.float64))
     return Weights(values.astype(dtype).astype(np.float64), unit)
+
+
+def scaled(X: Any, scaling: Scaling, dtype: np.dtype[Any], name: str = "X") -> EncodedRows:
+    """Checked rows, an array or a CSR matrix, as kernels read them."""
+    if not issparse(X):
+        return scaling.apply(X, dtype, name)
+    return scaling.apply_sparse(SparseFeatures(X, name).rows(X.dtype), dtype, name)
 
 
 def held_out(

@@ -104,7 +104,7 @@ def _optimizer(given: Parameters) -> Optimizer:
     return Adam(rate, beta1=given.beta_1, beta2=given.beta_2, epsilon=given.epsilon)
 
 
-def first_inputs(X: Array, weights: Array | None, settings: FitSettings) -> Inputs:
+def first_inputs(X: Any, weights: Array | None, settings: FitSettings) -> Inputs:
     """The inputs of a network, with a scaling learned from the rows X."""
     if settings.scaling is None:
         return Inputs(Columns(X.shape[1]))

@@ -9,12 +9,13 @@ import numpy as np
 
 from ..cached import cached_property
 from ..data import (
+    AnyFeatures,
     Array,
     EncodedRows,
-    Features,
     Numbers,
     RawTargets,
     Rows,
+    SparseFeatures,
     SparseRows,
     Split,
     as_samples,
@@ -28,6 +29,7 @@ from ..data import (
     split_rows,
     take_rows,
 )
+from ..data.messages import not_dense
 from ..data.targets import Samples
 from ..fit_warning import warn
 from ..frozen import changed
@@ -70,6 +72,12 @@ class FitData:
     mean_weight: float | None = None
     checksum: int | None = None
 
+    @property
+    def array(self) -> Array:
+        """The training rows of windows and shards, which are dense."""
+        assert not isinstance(self.X, SparseRows)
+        return self.X
+
     def without_rows(self) -> "FitData":
         """A copy without training rows."""
         return replace(self, X=self.X[:0].copy(), targets=self.targets.part([]))
@@ -83,9 +91,7 @@ class FitData:
         for X, targets in filter(None, ((self.X, self.targets), self.validation)):
             weights = [w and w.values for w in (targets.weights, targets.loss_weights)]
             rows = X[sample_rows(len(X), _ROWS)]
-            own = (
-                (rows.ends, rows.columns, rows.values) if isinstance(rows, SparseRows) else (rows,)
-            )
+            own = rows.arrays if isinstance(rows, SparseRows) else (rows,)
             for array in (targets.labels, targets.values, *weights, *own):
                 if array is not None:
                     digest = zlib.crc32(np.ascontiguousarray(array).data, digest)
@@ -138,7 +144,8 @@ def fit_data(
         samples = as_samples(validation_data, "validation_data")
         validation = encoding.rows_and_targets(*samples, settings.dtype, "validation ")
     elif held_back is not None:
-        inputs.columns.warn_of_unknown(features, targets.rows_in_x(held_back))
+        if not isinstance(features, SparseFeatures):
+            inputs.columns.warn_of_unknown(features, targets.rows_in_x(held_back))
         validation = take_rows(rows, held_back), encoded.part(held_back)
         rows, encoded = take_rows(rows, train), encoded.part(train)
     factors = class_factors(class_weight, outputs, encoded)
@@ -160,26 +167,29 @@ def fit_data(
 def encoded_part(
     samples: Samples, train: Array, encoding: Encoding, settings: FitSettings,
     factors: Numbers | None, name: str,
-) -> tuple[EncodedRows, Targets]:  # fmt: skip
+) -> tuple[Array, Targets]:  # fmt: skip
     """The rows ``train`` of a part, encoded, without rows of no weight in the loss.
 
-    ``factors`` are the weights of the classes, ``name`` is that of the part in messages.
+    ``factors`` are the weights of the classes, ``name`` is that of the part in messages. Sparse
+    matrices are a TypeError.
     """
     if len(train) < len(samples[0]):  # others may have categories that are unknown
         samples = tuple(gather_rows(data, train) for data in samples)
     X, Y, weights = samples
     rows = encoding.rows(X, settings.dtype, f"{name}X")
+    if isinstance(rows, SparseRows):
+        raise not_dense(X, f"{name}X")
     targets, _ = encoding.targets(Y, len(rows), weights, settings.dtype, name)
     own, targets = trained_on(with_class_weights(targets, encoding.outputs, factors))
     return take_rows(rows, own), targets
 
 
-def _opened(X: Any, known: Encoding | None) -> Features:
+def _opened(X: Any, known: Encoding | None) -> AnyFeatures:
     return known.inputs.open(X) if known is not None and known.fitted else open_features(X)
 
 
 def _inputs(
-    features: Features, targets: RawTargets, train: Rows, settings: FitSettings,
+    features: AnyFeatures, targets: RawTargets, train: Rows, settings: FitSettings,
     known: Encoding | None,
 ) -> tuple[Inputs, EncodedRows]:  # fmt: skip
     """The inputs, known or learned, and the encoded rows of the targets."""

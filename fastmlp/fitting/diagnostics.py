@@ -45,11 +45,7 @@ class Seen:
         chosen = _smallest(keys)
         rows, keys = data.X[chosen].copy(), keys[chosen]  # a stream may use their memory again
         if self.rows is not None:
-            keys = np.concatenate([self._keys, keys])
-            if isinstance(rows, SparseRows):
-                rows = SparseRows.joined([self.rows, rows])
-            else:
-                rows = np.concatenate([self.rows, rows])
+            rows, keys = _joined(self.rows, rows), np.concatenate([self._keys, keys])
         kept = _smallest(keys)
         self.rows, self._keys = rows[kept], keys[kept]
         self.add_classes(data.encoding.outputs, data.targets)
@@ -63,6 +59,13 @@ class Seen:
             values = weights.values * (weights.unit / self._unit)
             self.classes = self.classes + np.bincount(outputs.indices(targets), values, n_classes)
             self.n_rows += len(targets)
+
+
+def _joined(one: EncodedRows, other: EncodedRows) -> EncodedRows:
+    """Rows of both; a stream may have sparse and dense ones."""
+    if isinstance(one, SparseRows) or isinstance(other, SparseRows):
+        return SparseRows.joined([SparseRows.of(one), SparseRows.of(other)])
+    return np.concatenate([one, other])
 
 
 def _smallest(keys: Array) -> Rows:
@@ -145,11 +148,13 @@ def _dead_units(network: Network, data: FitData, seen: Seen) -> Iterator[str]:
         return
     weights = network.get_weights()[:-2]
     layers = list(zip(weights[::2], weights[1::2], strict=True))
+    if isinstance(rows, SparseRows):  # without the features that are 0 in all of them
+        rows, used = rows.compact()
+        layers[0] = layers[0][0][used], layers[0][1]
     dead = [np.ones(b.size, bool) for _, b in layers]
     for first in range(0, len(rows), _BLOCK_ROWS):
         block = rows[first : first + _BLOCK_ROWS]
-        block = block.dense() if isinstance(block, SparseRows) else block
-        values = data.encoding.inputs.scaling.as_read(block, network.dtype)
+        values = data.encoding.inputs.of_kernels.as_read(block, network.dtype)
         for (W, b), units in zip(layers, dead, strict=True):
             values = np.maximum(np.einsum("ij,jk->ik", values, W) + b, 0)
             units &= values.max(axis=0) == 0

@@ -187,7 +187,7 @@ class Windows:
 
     def _empty(self, left: int) -> Array:
         """Memory for a window: that of the one before the last, which has been trained on."""
-        X, size = self._data.X, min(self._size, self.rows)
+        X, size = self._data.array, min(self._size, self.rows)
         if len(self._memory) < 2:
             self._memory.append(np.empty((size, X.shape[1]), X.dtype))
         else:
@@ -210,7 +210,7 @@ class Windows:
         """The rows of a group that are trained on, read and encoded."""
         train = training_rows(self._flags[number], self._groups.sizes[number])
         if len(train) == 0:
-            return self._data.X, self._data.targets
+            return self._data.array, self._data.targets
         return encoded_part(
             self._groups.read(number), train, self._data.encoding, self._data.settings,
             self._factors, f"group {number}: ",
@@ -218,6 +218,6 @@ class Windows:
 
 
 def _row_bytes(data: FitData) -> int:
-    targets = data.targets
+    targets, X = data.targets, data.array
     width = 1 if targets.values is None else len(targets.values)
-    return int(data.X.shape[1] * data.X.itemsize + width * data.settings.dtype.itemsize + _BESIDE)
+    return int(X.shape[1] * X.itemsize + width * data.settings.dtype.itemsize + _BESIDE)

@@ -112,6 +112,8 @@ class CompiledPredictor:
         TypeError, ValueError
             For arrays of other dtypes or shapes.
         """
+        if hasattr(x, "tocsr"):
+            raise TypeError(f"x must be dense; got a {type(x).__name__}: give x.toarray()")
         x = np.asarray(x)
         if x.dtype not in KINDS:
             names = ", ".join(map(str, KINDS))

@@ -1,11 +1,8 @@
 """Loss and metrics of predictions, by the names under which they are recorded."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from ..data import Array, Numbers
+from ..data import Array, EncodedRows, Numbers
 from ..metrics import METRICS, TOP_K, AnyMetric, name_of, takes_weights
 from ..network.encoding import Encoding
 from ..network.packed_network import Network
@@ -14,7 +11,7 @@ from .forward import evaluate
 from .predicted import Predicted, Predictions
 
 Metrics = tuple[AnyMetric, ...] | None
-Samples = tuple[npt.NDArray[Any], Targets]
+Samples = tuple[EncodedRows, Targets]
 
 
 def check_metrics(metrics: Metrics, outputs: Outputs) -> None:

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from ..data import Array, Numbers, SparseRows, sample_rows
+from ..data import Array, Numbers, sample_rows
 from .bins import FEWEST, bins_per_feature, learn_bins
 from .scaling import Scaling
 from .statistics import Statistics
@@ -62,6 +62,8 @@ def learn_scaling(
         Whether more rows may follow: "auto" then leaves no constants, whose size is not known yet,
         as they come.
     """
+    if rows.shape[1] == 0:  # of many categories alone
+        return Scaling("none" if setting == "auto" else setting)
     known = Statistics(rows, weights)
     if setting != "auto":
         return _of_kind(setting, "", known)
@@ -73,25 +75,6 @@ def learn_scaling(
         return Scaling(reason="auto: features centred, of about unit size")
     kind = "standard" if linear else "piecewise" if _suit_bins(known) else "robust"
     return _of_kind(kind, "auto: features of any unit", known)
-
-
-def learn_sparse_scaling(setting: str, rows: SparseRows) -> Scaling:
-    """The same for sparse rows, whose zeros must stay zeros: "auto" is "max_abs".
-
-    Raises
-    ------
-    ValueError
-        For a scaling that subtracts a centre.
-    """
-    if setting not in ("auto", "max_abs"):
-        raise ValueError(
-            "scaling must be 'max_abs', None or factors for sparse X, as others make numbers of "
-            f"zeros; got {setting!r}"
-        )
-    largest = np.zeros(rows.n_columns)
-    np.maximum.at(largest, rows.columns, np.abs(rows.values))
-    factors = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
-    return Scaling("max_abs", "auto: sparse rows" if setting == "auto" else "", factors)
 
 
 def _pixel_range(known: Statistics) -> float | None:

@@ -147,17 +147,27 @@ class Scaling:
         return result
 
     def apply_sparse(self, rows: SparseRows, dtype: np.dtype[Any], name: str = "X") -> SparseRows:
-        """The same for sparse rows.
+        """The same for sparse rows; raises also as :meth:`check_keeps_zeros`."""
+        self.check_keeps_zeros(name)
+        if self.leaves_rows:
+            return rows.with_values(finite(rows.values, dtype, f"values of {name}"))
+        assert isinstance(self.factor, np.ndarray)
+        values = np.empty(len(rows.values), dtype)
+        with np.errstate(all="ignore"):  # values that overflow are found by kernels
+            for start in range(0, len(values), _BLOCK_VALUES):
+                check_interrupt()
+                block = slice(start, start + _BLOCK_VALUES)
+                values[block] = rows.values[block] * self.factor[rows.columns[block]]
+        return rows.with_values(values)
 
-        Raises
-        ------
-        ValueError
-            If the scaling subtracts a centre, or a value is not finite in ``dtype``.
-        """
+    def check_keeps_zeros(self, name: str) -> None:
+        """Raise a ValueError if zeros of ``name``, sparse rows, do not stay zeros."""
         if self.centre is not None or self.points is not None:
-            raise ValueError(f"{name} must be dense for a network with {self}; got a sparse matrix")
-        factors = self.factor[rows.columns] if isinstance(self.factor, np.ndarray) else 1.0
-        return rows.with_values((rows.values * factors).astype(dtype))
+            raise ValueError(
+                f"{name} must be dense for a network with {self}, which makes other numbers of "
+                "zeros; got sparse rows: call .toarray() of a matrix or .sparse.to_dense() of a "
+                "frame, or fit with scaling='max_abs'"
+            )
 
     # Values that overflow are clipped, or found by kernels. A decorator takes half the time of a
     # with statement.

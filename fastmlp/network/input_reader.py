@@ -1,15 +1,19 @@
-"""Choice of the kernel that reads rows, by the scaling of the features."""
+"""Rows as kernels read them: the kernel, by their kind and scaling, and its arrays."""
 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from ..data import EncodedRows, SparseRows
 from ..inputs import Scaling
 from ..inputs.bins import REACH
 from ..inputs.knots import Knots
 from ..kernels.plugins.readers import reader_of
 from ..kernels.runs.launch import Job
 from .packed_network import Network
+
+_LEAST_ENTRIES = 63
 
 
 def knots_in(network: Network, scaling: Scaling, *, drops_inputs: bool = False) -> Knots | None:
@@ -33,9 +37,42 @@ def reads_in_place(
     return as_is and dtype == network.dtype and suitable
 
 
-def copying_reader(dtype: np.dtype[Any], scaling: Scaling, knots: Knots | None = None) -> str:
+def copying_reader(
+    dtype: np.dtype[Any], scaling: Scaling, knots: Knots | None = None, *, is_sparse: bool = False
+) -> str:
     """Name of the reader that copies rows of ``dtype``."""
+    if is_sparse:
+        return "sparse"
     return reader_of(dtype) if scaling.bins is None or knots is not None else "bins"
+
+
+def entries_of_chunk(X: EncodedRows, rows: int) -> int:
+    """Room for the entries of any ``rows`` rows of X, a power of two, as others then have the same
+    room; 0 for dense rows."""
+    if not isinstance(X, SparseRows):
+        return 0
+    lengths, rows = np.diff(X.ends), min(rows, len(X))
+    longest = np.partition(lengths, len(X) - rows)[len(X) - rows :]
+    return 1 << max(int(longest.sum()) - 1, _LEAST_ENTRIES).bit_length()
+
+
+def multiply_adds(network: Network, X: EncodedRows) -> float:
+    """Multiply-adds of a forward pass of one row of X, in the mean."""
+    if not isinstance(X, SparseRows):
+        return network.multiply_adds
+    missing = network.layer_sizes[0] - len(X.columns) / max(len(X), 1)
+    return float(max(network.multiply_adds - missing * network.layer_sizes[1], 1))
+
+
+def set_rows(
+    job: Job, X: EncodedRows, order: npt.NDArray[np.int64], *, in_place: bool = False
+) -> None:
+    """Set the rows of X that a job processes, in ``order``."""
+    if isinstance(X, SparseRows):
+        job.set_rows(X.values, order, in_place=False)
+        job.point(row_ends=X.ends, entry_columns=X.columns)
+    else:
+        job.set_rows(X, order, in_place=in_place)
 
 
 def set_scaling(

@@ -36,6 +36,11 @@ DTYPE = rule(np.dtype, "'float32' or 'float64'", (str, type, np.dtype), _DTYPES.
 VERBOSE = rule(int, "0, 1 or 2", (Integral, np.bool_), lambda value: 0 <= value <= 2)
 
 
+def keeps_zeros(scaling: Any) -> bool:
+    """Whether a setting ``scaling`` is for sparse rows, too, as it subtracts nothing."""
+    return not isinstance(scaling, str) or scaling in ("auto", "max_abs")
+
+
 def is_auto(value: Any) -> bool:
     """Whether a value is "auto"; a plain == would compare arrays item by item."""
     return isinstance(value, str) and value == "auto"

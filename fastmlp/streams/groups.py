@@ -88,6 +88,11 @@ def open_groups(
     if hasattr(source, "sizes"):
         groups: RowGroups = source
         return groups
+    if hasattr(source, "tocsr"):
+        raise TypeError(
+            f"chunks must be an array, not a sparse {type(source).__name__}, which is in memory: "
+            "call fit, or give chunks of its rows"
+        )
     if hasattr(source, "shape") and hasattr(source, "dtype"):
         if features is not None:
             raise TypeError(

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data import Array, Features, Key, Numbers, RawTargets, open_features
+from ..data import Array, Features, Key, Numbers, RawTargets, open_dense
 
 # Of more labels there are no totals.
 MOST_LABELS = 10_000
@@ -21,7 +21,7 @@ def firsts(
     X: Any, targets: RawTargets, rows: Array | None = None
 ) -> list[tuple[tuple[int, Key], int]]:
     """The first of some rows with each label (of column -1) and each category of a column."""
-    features: Features = open_features(X)
+    features: Features = open_dense(X)
     found = []
     labels = _labels(targets)
     if labels is not None:

@@ -16,7 +16,7 @@ from ..data import (
     Numbers,
     RawTargets,
     gather_rows,
-    open_features,
+    open_dense,
     read_targets,
 )
 from ..data.targets import Samples
@@ -108,7 +108,7 @@ def part_survey(
     """
     X, Y, weights = samples
     prefix = f"group {number}: "
-    features = open_features(X, f"{prefix}X")
+    features = open_dense(X, f"{prefix}X")
     targets = read_targets(Y, len(features), weights, prefix, may_be_zero=True)
     rows = np.arange(len(features))[targets.kept]
     if fraction > 0:

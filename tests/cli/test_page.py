@@ -30,10 +30,10 @@ def test_the_page_shows_what_is_printed(
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     text = PAGE.read_text(encoding="utf-8")
-    table, use = python_blocks(text)
-    run_blocks([table], PAGE)
+    table, use, sparse = python_blocks(text)
+    run_blocks([table, sparse], PAGE)
     shown = re.findall(r"^```sh\n(fastmlp [^\n]*)\n```\n\n```text\n(.*?)^```$", text, re.M | re.S)
-    assert len(shown) == 4
+    assert len(shown) == 6
     for line, wanted in shown:
         run, _, head = line.removeprefix("fastmlp ").partition(" | head -")
         printed, error = command(*run.split())
@@ -56,6 +56,8 @@ def test_the_examples_of_the_help_are_commands(
         "iris.csv": houses, "churn.csv": houses, "new.csv": houses, "houses.parquet": houses,
         "species": "kind", "left": "kind", "rownames": "row", "id": "row",
     }  # fmt: skip
+    for name in ("news.svm", "news_test.svm"):
+        Path(name).write_text("1 1:1 4:2\n-1 2:3\n" * 10)
     count = 0
     for name in ("train", "predict", "evaluate", "info"):
         with pytest.raises(SystemExit):

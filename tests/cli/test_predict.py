@@ -189,7 +189,7 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "target": (["evaluate", "{model}", "{data}", "--target", "prize"], "did you mean 'price'?"),
     "text": (
         ["evaluate", "{model}", "{data}", "--target", "kind"],
-        "column 'kind' does not fit the model: Y must hold numbers",
+        "target 'kind' does not fit the model: Y must hold numbers",
     ),
 }
 

@@ -307,7 +307,7 @@ def test_warnings_are_one_line(houses: Path, command: Run, tmp_path: Path) -> No
 # ------------------------------------------------------------------------------------------ errors
 
 ERRORS: dict[str, tuple[list[str], str]] = {
-    "no target": (["--out", "m.safetensors"], "arguments are required: --target; see --help"),
+    "no target": (["--out", "m.safetensors"], "--target must name the column to predict"),
     "out": (["--target", "price", "--out", "m.pt"], "--out must end in '.safetensors'; got 'm.pt'"),
     "folder": (["--target", "price", "--out", "no/m.safetensors"], "there is no folder no"),
     "target": (["--target", "prise"], "there is no column 'prise' among"),

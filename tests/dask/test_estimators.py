@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
+from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_digits
 
@@ -254,6 +255,30 @@ def test_parameters(client: Client) -> None:
         copy.lr = 1
 
 
+def of_unknown_blocks(X: Any) -> Any:
+    """Sparse blocks of an array whose meta is dense."""
+    starts = range(0, len(X), 300)
+    blocks = [dask.delayed(sparse.csr_array)(X[start : start + 300]) for start in starts]
+    shapes = [(min(300, len(X) - start), X.shape[1]) for start in starts]
+    arrays = [da.from_delayed(*of, dtype=X.dtype) for of in zip(blocks, shapes, strict=True)]
+    return da.concatenate(arrays)
+
+
+def test_sparse_blocks_are_not_predicted(digits: DaskMLPClassifier) -> None:
+    with pytest.raises(TypeError, match="X must have dense blocks; got blocks of csr_array"):
+        digits.predict(da.from_array(sparse.csr_array(X), chunks=(300, 64)))
+    lazy = digits.predict(of_unknown_blocks(X))
+    with (
+        dask.config.set(scheduler="synchronous"),
+        pytest.raises(TypeError, match="X must have dense blocks; got blocks of csr_array"),
+    ):
+        lazy.compute()
+    # As the message says.
+    blocks = chunked(X)[0].map_blocks(sparse.csr_matrix)
+    rows = blocks.map_blocks(lambda block: block.toarray(), dtype=blocks.dtype)
+    assert np.array_equal(digits.predict(rows).compute(), digits.predict(X))
+
+
 UNUSABLE = {
     "an array": (lambda: (X, Y), {}, TypeError, "X must be a dask array or dataframe; got ndarray"),
     "an array of targets": (lambda: (chunked(X)[0], Y), {}, TypeError, "y must be a dask array"),
@@ -292,6 +317,17 @@ UNUSABLE = {
             dd.from_pandas(pd.DataFrame({"a": ["x", "y"] * 50}), npartitions=2),
             dd.from_pandas(pd.Series([0, 1] * 50), npartitions=2),
         ), {}, TypeError, r"X\['a'\] holds text, .* as X.astype\({'a': 'category'}\)",
+    ),
+    "sparse blocks": (
+        lambda: (chunked(X)[0].map_blocks(sparse.csr_matrix), *chunked(Y)), {}, TypeError,
+        "X must have dense blocks; got blocks of csr_matrix: make them dense by X.map_blocks",
+    ),
+    "sparse blocks that Dask takes for dense": (
+        lambda: (of_unknown_blocks(X), *chunked(Y)), {}, TypeError, "got blocks of csr_array",
+    ),
+    "sparse columns of targets": (
+        lambda: (chunked(X)[0], chunked(np.eye(10)[Y])[0].map_blocks(sparse.csr_matrix)), {},
+        TypeError, "y must have dense blocks",
     ),
     "a refit": (lambda: chunked(X, Y), {"refit": True}, ValueError, "refit has no effect over"),
     "a split": (

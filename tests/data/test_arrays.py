@@ -254,7 +254,7 @@ def test_features_rejects_types(X: Any, match: str) -> None:
         check_features(X, np.float32, name="test X")
 
 
-def test_scipy_sparse_is_rejected() -> None:
+def test_sparse_matrices_are_rejected_where_rows_must_be_dense() -> None:
     sparse = pytest.importorskip("scipy.sparse")
     for X in (sparse.csr_matrix(np.eye(2)), sparse.csr_array(np.eye(2))):
         with pytest.raises(TypeError, match="X must be dense"):

@@ -96,11 +96,10 @@ def test_nullable_and_arrow_columns_of_pandas(kind: str, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["?", "q", "d"])
-def test_sparse_columns_of_pandas(kind: str) -> None:
+def test_sparse_columns_of_pandas_among_others(kind: str) -> None:
     values = np.where(np.arange(20_000) % 7, 0, numbers(kind)).astype(kind)
     frame = pd.DataFrame({"a": pd.arrays.SparseArray(values), "b": values})
     assert_is_cast(frame, [values, values], np.float32)
-    assert_is_cast(frame[["a"]], [values], np.float32)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

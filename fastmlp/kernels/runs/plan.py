@@ -17,6 +17,7 @@ from ..language.simd import TILE_ROWS, lanes
 from ..plugins.activations import ACTIVATIONS
 from ..plugins.zeros import mask_words
 from ..products.block_sizes import KNOT_BYTES, MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
+from ..products.gather import AHEAD
 from .layout import SHAPES, Allocator, aligned_zeros, round_up, row_stride, weight_layout
 
 # Copies of the activations: a thread may compute those of the next chunk while another one still
@@ -49,6 +50,8 @@ class Plan:
     scratch_start: int = 0
     memory_size: int = 0
     tables: list[Table] = field(default_factory=list)
+    # Updates that each unit of sparse weights has had in an epoch, see ``products.strips``.
+    present: Table = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def table(self, values: npt.ArrayLike) -> int:
         """Keep a table; returns its address."""
@@ -69,6 +72,7 @@ def make_plan(
     consecutive: bool = False,
     keeps_gradient: bool = False,
     activations: tuple[str, ...] = (),
+    entries: int = 0,
     binned: Binned | None = None,
 ) -> Plan:
     """Plan the memory of a network and the records of the members of a team.
@@ -97,12 +101,14 @@ def make_plan(
         Whether the whole gradient of a batch is needed, as for clipping.
     activations : tuple of str
         Names, one for each hidden layer, as some keep slopes in training.
+    entries : int
+        Of sparse input rows that pass through the network at a time, at most; 0 for dense ones.
     binned : Binned, optional
         If the first layer is one of ``products.bins``, whose inputs are the features alone.
     """
     shape = _planned(
         layer_sizes, dtype.itemsize, chunk, batch_size, members, together, state_vectors,
-        consecutive, keeps_gradient, activations, binned,
+        consecutive, keeps_gradient, activations, entries, binned,
     )  # fmt: skip
     runs, layers = _aligned_copy(shape.runs), _aligned_copy(shape.layers)
     plan = Plan(runs, layers, shape.scratch_start, shape.memory_size, [*shape.tables])
@@ -120,12 +126,15 @@ def make_plan(
 def _planned(
     layer_sizes: tuple[int, ...], itemsize: int, chunk: int, batch_size: int, members: int,
     together: bool, state_vectors: int, consecutive: bool, keeps_gradient: bool,
-    activations: tuple[str, ...], binned: Binned | None,
+    activations: tuple[str, ...], entries: int, binned: Binned | None,
 ) -> Plan:  # fmt: skip
     """A plan to copy: it lacks the tables that kernels write to, and the address of its layers."""
     layers, weight_count = weight_layout(layer_sizes, itemsize)
     plan = Plan(np.zeros(members, RUN), np.zeros((members, len(layers)), LAYER))
     plan.layers[:] = layers
+    if entries and len(layers) == 2:  # one thread has all inputs
+        output = plan.layers[:, 1]
+        output["panels"], output["last_vectors"] = 1, output["stride"] // lanes(itemsize)
     if binned:
         _set_inputs(plan.layers, binned, itemsize)
     if consecutive:
@@ -144,12 +153,13 @@ def _planned(
     runs["line"] = memory.line
     runs["n_layers"], runs["weight_count"] = len(layers) - 1, weight_count
     runs["chunk"], runs["samples"], runs["asked"] = chunk, samples, members
+    runs["state_vectors"] = state_vectors
     if batch_size:
         runs["batch_size"], runs["chunks_per_batch"] = batch_size, -(-batch_size // chunk)
-    _plan_scratch(plan, memory, own, together, itemsize, binned)
+    _plan_scratch(plan, memory, own, together, itemsize, entries, binned)
     if together:
         _plan_slopes(plan, memory, activations)
-    _plan_tables(plan)
+    _plan_tables(plan, is_sparse=entries > 0)
     _link_layers(plan)
     plan.memory_size = memory.used
     return plan
@@ -169,7 +179,7 @@ def _plan_values(plan: Plan, memory: Allocator, binned: Binned) -> None:
 
 
 def _plan_scratch(
-    plan: Plan, memory: Allocator, own: Allocator, together: bool, itemsize: int,
+    plan: Plan, memory: Allocator, own: Allocator, together: bool, itemsize: int, entries: int,
     binned: Binned | None,
 ) -> None:  # fmt: skip
     """Offsets of activations, deltas and logits, and of the scratch memory of each member."""
@@ -196,7 +206,8 @@ def _plan_scratch(
         runs["places"] = own.take(2 * chunk * binned.binned)
         runs["row_sums"] = own.take(chunk * int(first["panel"][1]))
     runs["logits"] = own.take((classes + 3) * samples)
-    runs["copy"] = own.take(chunk * first["stride"][0])
+    runs["copy"] = own.take(entries or chunk * first["stride"][0])
+    runs["sorted"] = own.take(entries * together)
     if together:
         pairs = pairwise(first[1:-1])
         weights = max((l["panels"] * l["panel"] * b["panel"] for b, l in pairs), default=0)
@@ -210,8 +221,8 @@ def _plan_scratch(
 
     starts = memory.take(len(runs) * own.used) + own.used * np.arange(len(runs))
     for name in (
-        "logits", "copy", "transposed", "tile", "places", "row_sums", "links", "values", "total",
-        "bin_tile",
+        "logits", "copy", "sorted", "transposed", "tile", "places", "row_sums", "links", "values",
+        "total", "bin_tile",
     ):  # fmt: skip
         runs[name] += starts
     layers[1:] = first
@@ -227,12 +238,12 @@ def _plan_slopes(plan: Plan, memory: Allocator, activations: tuple[str, ...]) ->
             plan.layers["slopes"][:, index] = memory.take(int(plan.layers["slot"][0, index]))
 
 
-def _plan_tables(plan: Plan) -> None:
+def _plan_tables(plan: Plan, *, is_sparse: bool) -> None:
     """Tables of distances, which kernels only read."""
     runs, layers, table = plan.runs, plan.layers, plan.table
     first, chunk, samples = layers[0], int(runs[0]["chunk"]), int(runs[0]["samples"])
     classes = int(first["n_out"][-1])
-    longest = max(int(first["n_out"].max()), chunk)
+    longest = max(int(first["n_out"][is_sparse:].max()), chunk + AHEAD, UPDATE_ROWS + AHEAD)
     runs["iota"], runs["zero_offsets"] = table(np.arange(longest)), table(np.zeros(longest))
     runs["sample_rows"] = table(np.arange(max(classes, PACKED_INPUTS)) * samples)
     for index in range(len(first) - 1):

@@ -59,3 +59,14 @@ def train(memory: Memory, runs: int, member: int):
         if run.size > 1 and disbands(run):
             break
     restore_mode(mode)
+
+
+@kernel
+def settle(memory: Memory, runs: int, member: int):
+    """The units of the layer on sparse rows from ``run.first`` to ``run.last``, brought up to
+    update number ``run.step``, in the member's panels."""
+    run = run_at(runs, member)
+    layer = layer_at(run.layers, 1)
+    mode = flush_subnormals()
+    call(layer.settle, memory, run, layer)
+    restore_mode(mode)
