@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from fastmlp.fitting import epoch, memory
+from fastmlp.fitting import memory, zeros
 from fastmlp.inference import forward as prediction
 from fastmlp.inputs import Scaling
-from fastmlp.inputs.bins import Bins
+from fastmlp.inputs.bins import bins_between
 from fastmlp.kernels.plugins import update_rules as rules
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS
@@ -92,7 +92,7 @@ class Fit(NamedTuple):
         is_weighted = self.weighted and self.loss != PLAIN
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(memory, "MAX_CHUNK", self.chunk)
-            patch.setattr(epoch, "has_many_zeros", lambda _: self.skips_zeros)
+            patch.setattr(zeros, "has_many_zeros", lambda _: self.skips_zeros)
             trainer = trainer_from(weights, batch_size=self.batch_size, seed=0, **options)
             trainer.fit(X, Y, sample_weight=sample_weights(self.rows) if is_weighted else None)
         names = "loss", reference.metric(self.loss)
@@ -168,10 +168,11 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
         options |= {"hidden": case.sizes[1:-1], "activation": case.activation}
     if case.kind == "bins":  # of the first features, in place of the others
         count = case.sizes[0] // 2
-        ends = np.minimum(np.arange(case.sizes[0] - count + 1), count)
-        slopes, offsets = rng.normal(size=(2, count))
-        options["known"] = Scaling("piecewise", bins=Bins(ends, slopes, offsets))
-        X = np.ascontiguousarray(X[:, : len(ends) - 1])
+        bins = [1 + count // 2] * (count > 0) + [1] * (count - 1 - count // 2)
+        bins += [0] * (case.sizes[0] - count - len(bins))
+        cuts = [np.sort(rng.normal(size=k + 1)) if k else np.empty(0) for k in bins]
+        options["known"] = Scaling("piecewise", bins=bins_between(cuts))
+        X = np.ascontiguousarray(X[:, : len(cuts)])
     return weights, X, Y, options
 
 
@@ -286,7 +287,9 @@ def check_fences() -> None:
         (of_rows, ("targets", "weights", "score_weights", "parameters", "totals")),
         (prediction, ("input", "order", "labels", "predictions")),
         (of_numbers, ("targets", "weights", "score_weights", "totals")),
-        (of_bins, ("input", "bin_ends", "bin_slopes", "bin_offsets")),
+        (of_bins, ("input", "cuts", "binned", "unbinned", "inverses")),
+        (of_bins._replace(sizes=(9, 2)), ("input", "bin_ends", "bin_slopes", "bin_offsets")),
+        (of_labels._replace(kind="bins"), ("input", "order", "segments", "knots", "widths")),
     ):
         assert exit_code(case, "") == 0
         assert exit_code(case, "memory") == 1
