@@ -132,7 +132,7 @@ class Decoder:
         ends = np.cumsum(array)
         if ends[-1] != text.size:
             self._wrong(path)
-        data = memoryview(np.ascontiguousarray(text))
+        data = np.ascontiguousarray(text).data
         try:
             return [
                 str(data[end - length : end], "utf-8", "surrogatepass")

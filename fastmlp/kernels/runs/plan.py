@@ -150,6 +150,7 @@ def _planned(
 
     samples = round_up(chunk, memory.line)
     runs["member"], runs["lanes"] = np.arange(members), lanes(itemsize)
+    runs["line"] = memory.line
     runs["n_layers"], runs["weight_count"] = len(layers) - 1, weight_count
     runs["chunk"], runs["samples"], runs["asked"] = chunk, samples, members
     runs["state_vectors"] = state_vectors
