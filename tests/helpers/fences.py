@@ -31,7 +31,7 @@ _GAP = 64
 _CANARIES = {4: np.uint32(0x7FA0DEAD), 8: np.uint64(0x7FF4DEADDEADDEAD)}
 
 # Arrays of the caller that kernels write to.
-_WRITTEN = {"team", "row_masks", "predictions", "totals"}
+_WRITTEN = {"team", "row_masks", "segments", "predictions", "totals"}
 # Elements behind the last of them that count, as kernels load whole vectors.
 _PADDED = {"targets": PADDING, "weights": PADDING, "score_weights": PADDING}
 
