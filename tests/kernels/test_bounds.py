@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from fastmlp.fitting import memory, zeros
 from fastmlp.inference import forward as prediction
@@ -49,7 +50,7 @@ BATCHES = [
     (9, 1, 1024), (31, 2, 1024), (33, 33, 1024), (97, 64, 1024), (75, 31, 9), (131, 127, 33),
 ]  # fmt: skip
 PACKED = (PACKED_INPUTS + 37, 300, 3), (MANY_SAMPLES + 45, MANY_SAMPLES + 13, 1024)
-KINDS = ("in place", "scaled", "uint8", "bins")
+KINDS = ("in place", "scaled", "uint8", "bins", "sparse")
 PREDICTED = (1, 2, 95, 97)
 
 
@@ -148,7 +149,9 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
     """Weights, rows, targets and the options that the loss, the rows and the threads need."""
     weights, X, labels = problem(case.sizes, n)
     X = images(*X.shape) if case.kind == "uint8" else X.astype(dtype)
-    scale = {"in place": 1.0, "scaled": 0.5, "uint8": 1 / 256, "bins": "auto"}[case.kind]
+    scale = {
+        "in place": 1.0, "scaled": 0.5, "uint8": 1 / 256, "bins": "auto", "sparse": 0.5,
+    }[case.kind]  # fmt: skip
     rng, shape = np.random.default_rng(n), (n, case.sizes[-1])
     Y = {
         "labels": lambda: labels,
@@ -173,6 +176,8 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
         cuts = [np.sort(rng.normal(size=k + 1)) if k else np.empty(0) for k in bins]
         options["known"] = Scaling("piecewise", bins=bins_between(cuts))
         X = np.ascontiguousarray(X[:, : len(cuts)])
+    if case.kind == "sparse":
+        X = csr_matrix(X * (images(*X.shape) > 0))
     return weights, X, Y, options
 
 
@@ -279,6 +284,7 @@ def check_fences() -> None:
     prediction = Prediction(sizes, PLAIN, "relu", "scaled", threads=1)
     of_numbers = prediction._replace(loss="poisson")
     of_bins = prediction._replace(kind="bins")
+    of_sparse = of_labels._replace(kind="sparse", batch_size=3, extra="nothing")
     for case, names in (
         (
             of_labels,
@@ -290,6 +296,11 @@ def check_fences() -> None:
         (of_bins, ("input", "cuts", "binned", "unbinned", "inverses")),
         (of_bins._replace(sizes=(9, 2)), ("input", "bin_ends", "bin_slopes", "bin_offsets")),
         (of_labels._replace(kind="bins"), ("input", "order", "segments", "knots", "widths")),
+        (of_sparse, ("input", "row_ends", "entry_columns", "order", "powers", "rates")),
+        (
+            of_sparse._replace(extra="penalties"),
+            ("rates", "l2s", "l1s", "decays", "penalty_factors"),
+        ),
     ):
         assert exit_code(case, "") == 0
         assert exit_code(case, "memory") == 1
