@@ -15,7 +15,8 @@ def load(path: str | os.PathLike[str], callbacks: Any = None) -> Any:
     """Return what ``save`` has written to a file: an object of the same class, in the same state.
 
     Nothing in the file is run, so that it may come from anyone. All is checked. Reading takes less
-    memory than twice the size of the file plus 50 MB, unless the network itself needs more.
+    memory than twice the size of the file plus 50 MB, unless the network itself or the names of its
+    categories need more.
 
     Parameters
     ----------

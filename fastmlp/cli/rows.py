@@ -7,10 +7,12 @@ import numpy as np
 
 from ..data import Array, gather_rows
 from ..did_you_mean import did_you_mean
-from ..inputs.learn_columns import MOST_CATEGORIES
+from ..inputs import MOST_DENSE
 
 # Share of different values from which on text names rows, in a column with more than these.
 _NAMES, _FEW = 0.9, 20
+# Most categories of all columns in memory: with 128 units, 0.5 GB of weights.
+_MOST_CATEGORIES = 1_000_000
 # Text that looks like a date.
 _DATE = r"^\s*(\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})(\D|$)"
 _WRITTEN = "be as 2024-12-31, or of a type of dates"
@@ -87,7 +89,7 @@ def useful(table: Any, kept: Sequence[str], *, whole: bool) -> tuple[list[str], 
     """Names of the columns of use, and what is said of the others.
 
     Left out are text that differs in almost every row, running numbers, constant and empty columns,
-    and those of the most categories where there are more than a trainer takes.
+    and those of the most categories where there are more than can be trained on.
 
     Parameters
     ----------
@@ -99,13 +101,14 @@ def useful(table: Any, kept: Sequence[str], *, whole: bool) -> tuple[list[str], 
     """
     found = list(_left_out(table, whole=whole))
     reasons = {name: reason for name, reason, _ in found if name not in kept and reason}
+    most = _MOST_CATEGORIES if whole else MOST_DENSE
     counts = {name: count for name, _, count in found if name not in reasons}
     for name in sorted(counts, key=lambda name: -counts[name]):
-        if sum(counts.values()) <= MOST_CATEGORIES:
+        if sum(counts.values()) <= most:
             break
         if name not in kept:
             count = counts.pop(name)
-            reasons[name] = f"{count:,} categories; all columns may have {MOST_CATEGORIES:,}"
+            reasons[name] = f"{count:,} categories; all columns may have {most:,}"
     notes = [f"{name or repr(name)}: {reason}" for name, reason in reasons.items()]
     return [name for name in table.column_names if name not in reasons], notes
 

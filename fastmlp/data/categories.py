@@ -1,7 +1,8 @@
 """Columns of categories of pandas, Polars and PyArrow, as codes and the value of each code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .messages import is_missing
 
 # Identifies a category in any table; 1, 1.0 and True are the same.
 Key = str | int | float | bool
+Codes = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,14 @@ class Coded:
     ----------
     codes : array of int
         Code of each row; -1 if missing.
-    values : sequence or mapping
-        Value of each code.
+    values : callable
+        Returns the list of the values of some codes.
     ordered : bool
         Whether the order of the codes is independent of the rows.
     """
 
-    codes: npt.NDArray[np.integer[Any]]
-    values: Sequence[Any] | Mapping[int, Any]
+    codes: Codes
+    values: Callable[[Codes], list[Any]]
     ordered: bool = True
 
     @cached_property
@@ -41,12 +43,15 @@ class Coded:
 
     def present_in(self, rows: Rows) -> dict[int, Key]:
         """Codes that occur in some rows, as :attr:`present`."""
-        counts = np.bincount(self.codes[rows].astype(np.intp) + 1)
-        found = {code: self.values[code] for code in np.flatnonzero(counts[1:]).tolist()}
-        pairs = [(code, value) for code, value in found.items() if not is_missing(value)]
-        if not self.ordered:
-            pairs.sort(key=lambda pair: pair[1])
-        return {code: _key(value) for code, value in pairs}
+        codes = np.flatnonzero(np.bincount(self.codes[rows].astype(np.intp) + 1)[1:])
+        values = self.values(codes)
+        pairs = zip(codes.tolist(), values, strict=True)
+        if not set(map(type, values)) <= {str, int, bool}:
+            kept = [(code, value) for code, value in pairs if not is_missing(value)]
+            if not self.ordered:
+                kept.sort(key=itemgetter(1))
+            return {code: _key(value) for code, value in kept}
+        return dict(pairs if self.ordered else sorted(pairs, key=itemgetter(1)))
 
 
 def _key(value: Any) -> Key:
@@ -58,7 +63,8 @@ def _key(value: Any) -> Key:
 
 def of_pandas(series: Any) -> Coded:
     """Code a pandas series of dtype category."""
-    return Coded(series.array.codes, series.array.categories)
+    categories = series.array.categories
+    return Coded(series.array.codes, lambda codes: categories[codes].tolist())
 
 
 def of_polars(series: Any) -> Coded:
@@ -67,7 +73,8 @@ def of_polars(series: Any) -> Coded:
     values = dict(zip(present.to_physical().to_list(), present.to_list(), strict=True))
     if codes.dtype.kind == "f":  # gaps are NaN
         codes = np.where(np.isnan(codes), -1, codes).astype(np.intp)
-    return Coded(codes, values, ordered=type(series.dtype).__name__ == "Enum")
+    ordered = type(series.dtype).__name__ == "Enum"
+    return Coded(codes, lambda codes: list(map(values.__getitem__, codes.tolist())), ordered)
 
 
 def of_arrow(column: Any) -> Coded:
@@ -75,11 +82,13 @@ def of_arrow(column: Any) -> Coded:
     if hasattr(column, "unify_dictionaries"):  # each chunk may have its own
         column = column.unify_dictionaries().combine_chunks()
     codes = column.indices.cast("int64").fill_null(-1).to_numpy(zero_copy_only=False)
-    return Coded(codes, column.dictionary.to_pylist(), ordered=bool(column.type.ordered))
+    values = column.dictionary
+    return Coded(codes, lambda codes: values.take(codes).to_pylist(), bool(column.type.ordered))
 
 
 def of_values(items: Any) -> Coded:
     """Code any values, in order of appearance."""
     known: dict[Key, int] = {}
-    codes = [-1 if is_missing(v) else known.setdefault(_key(v), len(known)) for v in items]
-    return Coded(np.array(codes, np.intp), list(known))
+    found = [-1 if is_missing(v) else known.setdefault(_key(v), len(known)) for v in items]
+    values = list(known)
+    return Coded(np.array(found, np.intp), lambda codes: [values[code] for code in codes.tolist()])

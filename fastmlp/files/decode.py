@@ -9,8 +9,19 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from .encode import AS_BYTES, LONG, NATIVE, SCALARS, Kinds, Path, Tensors, key_parts, list_bytes
-from .errors import COLLISIONS, DEPTH, LIST_BYTES, damaged
+from .encode import (
+    AS_BYTES,
+    LONG,
+    NATIVE,
+    SCALARS,
+    Kinds,
+    Path,
+    Tensors,
+    key_parts,
+    numbers_bytes,
+    strings_bytes,
+)
+from .errors import COLLISIONS, DEPTH, damaged
 
 _DTYPES = {dtype.name: dtype for dtype in NATIVE}
 _SCALARS: dict[str, Any] = {name: kind for kind, name in SCALARS.items()}
@@ -28,10 +39,12 @@ class Decoder:
         Decoded ones are taken out.
     kinds : mapping
         The dataclasses whose objects may occur, by name.
+    most_list_bytes : int
+        Bytes that lists of Python may take.
     """
 
-    def __init__(self, tensors: Tensors, kinds: Kinds) -> None:
-        self._tensors, self._kinds = tensors, kinds
+    def __init__(self, tensors: Tensors, kinds: Kinds, most_list_bytes: int) -> None:
+        self._tensors, self._kinds, self._most = tensors, kinds, most_list_bytes
         self._list_bytes = 0
 
     def decode(self, document: Any, path: Path = ()) -> Any:
@@ -110,19 +123,19 @@ class Decoder:
         if array.ndim != 1 or array.dtype != wanted or len(array) <= LONG:
             self._wrong(path)
         if not strings:
-            self._count(list_bytes(array, strings=False))
+            self._count(numbers_bytes(array))
             return array.tolist()
         text = self._taken(path)
         if array.min() < 0 or array.max() > text.size or text.dtype != np.uint8 or text.ndim != 1:
             self._wrong(path)
-        self._count(list_bytes(array, strings=True))
+        self._count(strings_bytes(text, array))
         ends = np.cumsum(array)
         if ends[-1] != text.size:
             self._wrong(path)
-        data = text.tobytes()
+        data = np.ascontiguousarray(text).data
         try:
             return [
-                data[end - length : end].decode("utf-8", "surrogatepass")
+                str(data[end - length : end], "utf-8", "surrogatepass")
                 for end, length in zip(ends.tolist(), array.tolist(), strict=True)
             ]
         except UnicodeDecodeError:
@@ -130,8 +143,8 @@ class Decoder:
 
     def _count(self, n_bytes: int) -> None:
         self._list_bytes += n_bytes
-        if self._list_bytes > LIST_BYTES:
-            damaged(f"its lists take more than {LIST_BYTES} bytes")
+        if self._list_bytes > self._most:
+            damaged(f"its lists take more than {self._most} bytes")
 
     def _float(self, value: Any, path: Path) -> float:
         if not isinstance(value, str) or value not in _FLOATS:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import DEPTH, INTEGER_BITS, LIST_BYTES
+from .errors import DEPTH, INTEGER_BITS
 
 Tensors = dict[str, npt.NDArray[Any]]
 # Dataclasses of settings, by name.
@@ -49,7 +49,7 @@ class Encoder:
     def __init__(self, kinds: Kinds) -> None:
         self._kinds = kinds
         self.tensors: Tensors = {}
-        self._list_bytes = 0
+        self._lists: dict[str, int] = {}  # by name, the bytes of each in memory
 
     def encode(self, value: Any, path: Path = ()) -> Any:
         """Encode a value; raises a TypeError or ValueError that names one that cannot be."""
@@ -73,6 +73,14 @@ class Encoder:
         if kind is np.ndarray:
             return self._array(value, path)
         return self._other(value, path)
+
+    def check_lists(self, most: int) -> None:
+        """Raise a ValueError if lists take more than ``most`` bytes in memory."""
+        if (total := sum(self._lists.values())) > most:
+            name = max(self._lists, key=self._lists.__getitem__)
+            raise ValueError(
+                f"{name} is too long to be saved; got lists of {total} bytes in a file for {most}"
+            )
 
     def _other(self, value: Any, path: Path) -> Any:
         kind = type(value)
@@ -113,16 +121,17 @@ class Encoder:
         if types == {str}:
             texts = [value.encode("utf-8", "surrogatepass") for value in values]
             lengths = np.array(list(map(len, texts)), np.int64)
-            self._store(np.frombuffer(b"".join(texts), np.uint8), path)
-            return self._long(lengths, (*path, "lengths"), "str")
+            text = np.frombuffer(b"".join(texts), np.uint8)
+            self._store(text, path)
+            self._store(lengths, (*path, "lengths"))
+            self._lists[_name(path)] = strings_bytes(text, lengths)
+            return {"$list": "str"}
         return [self.encode(value, (*path, str(i))) for i, value in enumerate(values)]
 
-    def _long(self, array: npt.NDArray[Any], path: Path, kind: str = "") -> Any:
-        self._list_bytes += list_bytes(array, strings=kind == "str")
-        if self._list_bytes > LIST_BYTES:
-            raise ValueError(f"{_name(path)} is too long to be saved; got {len(array)} values")
+    def _long(self, array: npt.NDArray[Any], path: Path) -> Any:
+        self._lists[_name(path)] = numbers_bytes(array)
         self._store(array, path)
-        return {"$list": kind or array.dtype.name}
+        return {"$list": array.dtype.name}
 
     def _array(self, array: npt.NDArray[Any], path: Path) -> Any:
         dtype = array.dtype
@@ -149,11 +158,15 @@ def key_parts(keys: Iterable[Any]) -> list[str]:
     ]
 
 
-def list_bytes(array: npt.NDArray[Any], *, strings: bool) -> int:
-    """Memory of a list of Python's numbers, or of strings of these lengths, at most."""
-    if not strings:
-        return 40 * len(array)
-    return 64 * len(array) + 4 * int(array.sum())
+def numbers_bytes(numbers: npt.NDArray[Any]) -> int:
+    """Memory of a list of Python's numbers, at most."""
+    return 40 * len(numbers)
+
+
+def strings_bytes(text: npt.NDArray[np.uint8], lengths: npt.NDArray[Any]) -> int:
+    """Memory of a list of strings of these lengths, at most."""
+    is_ascii = len(text) == 0 or text.max() < 128
+    return 72 * len(lengths) + (1 if is_ascii else 4) * len(text)
 
 
 def _is_standard(value: Any) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .decode import Decoder
 from .encode import NATIVE, Encoder, Kinds, Tensors
-from .errors import HEADER_BYTES, HEADER_ITEMS, ModelFileError, damaged
+from .errors import HEADER_BYTES, HEADER_ITEMS, ModelFileError, damaged, most_list_bytes
 from .package import need_safetensors
 from .parse_json import parse_json
 
@@ -37,6 +37,7 @@ def to_bytes(values: dict[str, Any], kinds: Kinds) -> bytes:
             f"a model file describes its values in at most {HEADER_BYTES} bytes and {HEADER_ITEMS} "
             f"items; got {len(header)} and {items}: there are too many arrays, or long values"
         )
+    encoder.check_lists(most_list_bytes(len(data)))
     return data
 
 
@@ -69,9 +70,9 @@ def read_file(path: str | os.PathLike[str], kinds: Kinds, formats: range) -> dic
                 f"it was saved by a newer version of fastmlp: got format {found}, known are "
                 f"formats up to {formats[-1]}"
             )
-        tensors = _tensors(data)
+        tensors, most = _tensors(data), most_list_bytes(len(data))
         del data
-        values: dict[str, Any] = Decoder(tensors, kinds).decode(document)
+        values: dict[str, Any] = Decoder(tensors, kinds, most).decode(document)
         if tensors:
             damaged(f"it has an unknown tensor {min(tensors)[:100]}")
     except ModelFileError as error:

@@ -154,7 +154,7 @@ def _dead_units(network: Network, data: FitData, seen: Seen) -> Iterator[str]:
     dead = [np.ones(b.size, bool) for _, b in layers]
     for first in range(0, len(rows), _BLOCK_ROWS):
         block = rows[first : first + _BLOCK_ROWS]
-        values = data.encoding.inputs.scaling.as_read(block, network.dtype)
+        values = data.encoding.inputs.of_kernels.as_read(block, network.dtype)
         for (W, b), units in zip(layers, dead, strict=True):
             values = np.maximum(np.einsum("ij,jk->ik", values, W) + b, 0)
             units &= values.max(axis=0) == 0

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -15,13 +14,16 @@ from ..inference.forward import SLICE_SECONDS
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.layout import aligned_zeros
 from ..kernels.runs.team import CREDIT, stayed, team_array_size
+from ..network.input_reader import multiply_adds, set_rows
 from ..network.packed_network import Floats, Network
 from ..outputs import Means, MeanWeight
 from .batches import Batches, OverAllRows, OverEachBatch
 from .contention import Contention
 from .dataset import FitData
 from .memory import chunk_flops, keep_workspace, workspace_of
-from .zeros import has_many_zeros, scan
+from .missed_updates import MissedUpdates
+from .segments import find_segments
+from .zeros import scan, skips_zeros
 
 # Work of the first call, before its speed has been measured.
 _FIRST_SLICE_FLOPS = 1e9
@@ -66,16 +68,11 @@ class TrainingRun:
     """
 
     def __init__(self, network: Network, data: FitData, *, keeps_gradient: bool = False) -> None:
-        if isinstance(data.X, SparseRows):  # until kernels read them
-            data = replace(data, X=data.X.dense())
         self._data = data
         self.rows, self._batch_size = len(data.X), min(data.settings.batch_size, len(data.X))
         starts = np.arange(0, self.rows, self._batch_size)
         self._batch_rows = np.minimum(self.rows - starts, self._batch_size)
-        has_hidden = len(network.layer_sizes) > 2
-        skip_zeros = (
-            has_hidden and data.encoding.inputs.scaling.bins is None and has_many_zeros(data.X)
-        )
+        skip_zeros = skips_zeros(network, data)
         self._space = workspace_of(
             network, data, skip_zeros=skip_zeros, keeps_gradient=keeps_gradient
         )
@@ -92,14 +89,20 @@ class TrainingRun:
         self._numbers, self._decay = optimizer.numbers, optimizer.decay
         self._team = np.zeros(team_array_size(len(self._plan.runs)), np.int64)
         if skip_zeros:
+            assert not isinstance(data.X, SparseRows)
             words = self._plan.runs["mask_words"][0]
             self._row_masks = np.zeros((self.rows, words), np.int64)
             scan(data.X, self._plan, memory, self._row_masks)
             self._job.point(row_masks=self._row_masks)
+        if self._space.shape.binned:
+            assert not isinstance(data.X, SparseRows)
+            self._segments = np.empty((self.rows, self._space.shape.binned.binned), np.uint8)
+            find_segments(data.X, self._plan, memory, self._segments)
+            self._job.point(segments=self._segments)
         chunk = int(self._plan.runs["chunk"][0])
         full, rest = divmod(self.rows, self._batch_size)
         self._n_steps = full * -(-self._batch_size // chunk) + -(-rest // chunk)
-        step_flops = chunk_flops(network, self._batch_size) + _FLOPS_BESIDE
+        step_flops = chunk_flops(multiply_adds(network, data.X), self._batch_size) + _FLOPS_BESIDE
         self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / step_flops))
         self._point(network)
 
@@ -123,20 +126,21 @@ class TrainingRun:
         self._updates = np.arange(self.updates_per_epoch, dtype=np.float64)
         # Batch by batch; an address takes 2 us, so only what kernels read.
         self._factors = {"rates": self._updates.copy(), "sample_scales": self._updates.copy()}
-        if settings.by_batch or settings.l2 > 0 or settings.l1 > 0:
+        if settings.by_batch or settings.l2 > 0 or settings.l1 > 0 or self._space.shape.replays:
             self._factors["l2s"] = np.full_like(self._updates, settings.l2)
             self._factors["l1s"] = np.full_like(self._updates, settings.l1)
-        if self._decay > 0:
-            self._factors["decays"] = self._updates.copy()
+        if self._decay > 0 or self._space.shape.replays:
+            self._factors["decays"] = np.zeros_like(self._updates)
         targets = self._batches.targets
         self._targets, numbers = outputs.run_fields(targets, self._order, network.dtype)
-        job.set_rows(data.X, self._order, in_place=self._space.shape.reader == "scattered")
+        set_rows(job, data.X, self._order, in_place=self._space.shape.reader == "scattered")
         lanes, members = int(job.runs["lanes"][0]), len(job.runs)
         # In whole cache lines, as each member of a team writes to its own sums.
         shape = members, outputs.averaged, 2, lanes
         self._totals = aligned_zeros(math.prod(shape), np.dtype(np.float64)).reshape(shape)
         job.point(**self._targets, **self._factors, team=self._team, totals=self._totals)
         job.set(**numbers, credit=CREDIT, sum_count=self._totals[0].size)
+        self._missed = MissedUpdates(self._space, self.updates_per_epoch, self._numbers)
         self._first, self._last = job.runs["first"], job.runs["last"]
 
     @property
@@ -202,7 +206,9 @@ class TrainingRun:
         self._set_factors(network, rates)
         if self._data.settings.dropout:
             self._job.set(dropout_key=dropout_key)
+        self._missed.begin(self._factors)
         done = self._run_slices(deadline, report)
+        self._missed.settle(done)
         means = self._means(done)
         if not (all(map(math.isfinite, means.losses.tolist())) and all_finite(self._trained)):
             loss = self._data.encoding.outputs.summed_up(means).loss

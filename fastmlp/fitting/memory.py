@@ -7,13 +7,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..data import SparseRows
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.products.block_sizes import MANY_SAMPLES
 from ..kernels.runs.jobs import training_job
 from ..kernels.runs.layout import aligned_zeros, weight_layout
-from ..kernels.runs.plan import MAX_CHUNK, Plan, make_plan
+from ..kernels.runs.plan import MAX_CHUNK, Binned, Plan, make_plan
+from ..kernels.runs.sparse_plan import plan_entries
 from ..kernels.runs.threads import usable_threads
-from ..network.input_reader import copying_reader, reads_in_place, set_scaling
+from ..network.input_reader import (
+    copying_reader,
+    entries_of_chunk,
+    knots_in,
+    multiply_adds,
+    reads_in_place,
+    set_scaling,
+)  # fmt: skip
 from ..network.packed_network import Network
 from ..settings import FitSettings
 from .dataset import FitData
@@ -42,15 +51,38 @@ class Shape(NamedTuple):
     before_rule: frozenset[str]
     weighs: bool
     skip_zeros: bool
+    entries: int  # of sparse rows in a chunk, at most; 0 for dense ones
+    binned: Binned | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether updates need the whole gradient, of sparse weights too."""
+        before = self.before_rule
+        return "gradient" in before or {"clipping", "penalties"} <= before
+
+    @property
+    def replays(self) -> bool:
+        """Whether updates that sparse weights missed are made up for."""
+        moves = RULES[self.rule].missed.fades or {"penalties", "decay"} & self.before_rule
+        return bool(self.entries and moves and not self.is_whole)
 
     def plan(self) -> Plan:
         """A plan of the memory."""
-        return make_plan(
+        plan = make_plan(
             self.layer_sizes, self.dtype, chunk=self.chunk, batch_size=self.batch_size,
             members=self.members, state_vectors=RULES[self.rule].state_vectors,
             skip_zeros=self.skip_zeros, activations=self.activations,
+            binned=self.binned,
             keeps_gradient=not self.before_rule.isdisjoint({"clipping", "gradient"}),
+            entries=self.entries,
         )  # fmt: skip
+        if self.entries:
+            unites = "clipping" in self.before_rule or self.batch_size > self.chunk
+            unites = unites and not self.is_whole
+            plan_entries(
+                plan, self.entries, trains=True, remembers=unites or self.replays, unites=unites
+            )
+        return plan
 
 
 class Workspace:
@@ -63,6 +95,7 @@ class Workspace:
             self.plan, self.memory, reader=shape.reader, loss=shape.loss,
             activations=shape.activations, rule=shape.rule, masked=shape.skip_zeros,
             dropout=shape.dropout, before_rule=shape.before_rule, weighs=shape.weighs,
+            replays=shape.replays,
         )  # fmt: skip
         self._records = [
             (records.view(np.uint8), records.view(np.uint8).copy())
@@ -113,35 +146,39 @@ def workspace_of(
 
     With ``keeps_gradient`` the job updates nothing.
     """
-    settings, scaling = data.settings, data.encoding.inputs.scaling
-    batch_size = min(settings.batch_size, len(data.X))
+    settings, scaling = data.settings, data.encoding.inputs.of_kernels
+    batch_size, is_sparse = min(settings.batch_size, len(data.X)), isinstance(data.X, SparseRows)
+    dropout = settings.dropouts(len(network.activations))
+    # Segments are found in rows as kernels read them.
+    as_is = data.X.dtype == network.dtype and scaling.kernel_factor == 1
+    knots = knots_in(network, scaling, drops_inputs=any(dropout[:1])) if as_is else None
+    # With dropout of features kernels copy the rows.
+    in_place = not is_sparse and not any(dropout[:1])
+    in_place = in_place and reads_in_place(network, data.X.dtype, scaling, knots)
+    row_work = multiply_adds(network, data.X)
+    chunk = _chunk(row_work, batch_size)
+    members = _team_size(network, row_work, batch_size, len(data.X), settings.threads)
     workspace = take_workspace(
         Shape(
             network.layer_sizes, network.dtype, network.activations, batch_size,
-            chunk=_chunk(network, batch_size),
-            members=_team_size(network, batch_size, len(data.X), settings.threads),
+            chunk=chunk,
+            members=1 if is_sparse and not network.activations else members,
             reader=(
-                "scattered" if _reads_rows(network, data)
-                else copying_reader(data.X.dtype, scaling)
+                "scattered" if in_place
+                else copying_reader(data.X.dtype, scaling, knots, is_sparse=is_sparse)
             ),
             loss=data.encoding.outputs.kernel(data.targets),
             rule=network.rule,
-            dropout=settings.dropouts(len(network.activations)),
+            dropout=dropout,
             before_rule=_before_rule(settings, keeps_gradient=keeps_gradient),
             weighs=settings.by_batch and settings.l2 > 0,
-            skip_zeros=skip_zeros,
+            skip_zeros=skip_zeros, entries=entries_of_chunk(data.X, chunk),
+            binned=knots.sizes if knots else None,
         )
     )  # fmt: skip
-    set_scaling(workspace.job, scaling, network.dtype)
+    set_scaling(workspace.job, scaling, network.dtype, knots)
     workspace.job.set(**settings.optimizer.numbers, clip_norm=settings.clip_norm or 0.0)
     return workspace
-
-
-def _reads_rows(network: Network, data: FitData) -> bool:
-    """Whether kernels read the rows in place; with dropout of features they copy them."""
-    drops_features = any(data.settings.dropouts(len(network.activations))[:1])
-    scaling = data.encoding.inputs.scaling
-    return not drops_features and reads_in_place(network, data.X.dtype, scaling)
 
 
 def fit_bytes(network: Network, settings: FitSettings) -> int:
@@ -149,28 +186,33 @@ def fit_bytes(network: Network, settings: FitSettings) -> int:
     batch_size = min(settings.batch_size, MAX_CHUNK + 1)  # larger ones take no more
     shape = Shape(
         network.layer_sizes, network.dtype, network.activations, batch_size,
-        chunk=_chunk(network, batch_size),
-        members=_team_size(network, batch_size, math.inf, settings.threads),
+        chunk=_chunk(network.multiply_adds, batch_size),
+        members=_team_size(
+            network, network.multiply_adds, batch_size, math.inf, settings.threads
+        ),
         reader="", loss="", rule=settings.optimizer.rule, dropout=(),
-        before_rule=_before_rule(settings), weighs=False, skip_zeros=False,
+        before_rule=_before_rule(settings), weighs=False, skip_zeros=False, entries=0, binned=None,
     )  # fmt: skip
     return shape.plan().memory_size * network.dtype.itemsize
 
 
-def chunk_flops(network: Network, batch_size: int) -> int:
-    """Floating-point operations of a chunk of rows, forward and backward."""
-    return 6 * _chunk(network, batch_size) * network.multiply_adds
+def chunk_flops(row_work: float, batch_size: int) -> float:
+    """Floating-point operations of a chunk of rows, forward and backward, each of which takes
+    ``row_work`` multiply-adds forward."""
+    return 6 * _chunk(row_work, batch_size) * row_work
 
 
-def _chunk(network: Network, batch_size: int) -> int:
+def _chunk(row_work: float, batch_size: int) -> int:
     """Rows of a chunk."""
-    affordable = int(_CHUNK_FLOPS / (6 * network.multiply_adds))
+    affordable = int(_CHUNK_FLOPS / (6 * row_work))
     return min(batch_size, MAX_CHUNK, max(affordable, _LEAST_CHUNK))
 
 
-def _team_size(network: Network, batch_size: int, rows: float, threads: int | None) -> int:
+def _team_size(
+    network: Network, row_work: float, batch_size: int, rows: float, threads: int | None
+) -> int:
     """Number of threads, at most one per panel, as others would only wait."""
-    work, most = chunk_flops(network, batch_size), 6 * rows * network.multiply_adds
+    work, most = chunk_flops(row_work, batch_size), 6 * rows * row_work
     if threads is None and (work < _TEAM_FLOPS or most < _EPOCH_FLOPS):
         return 1
     layers, _ = weight_layout(network.layer_sizes, network.dtype.itemsize)

@@ -12,6 +12,7 @@ from ..data import Numbers, Split
 from ..data.chunks import Chunks
 from ..fit_warning import warn
 from ..frozen import changed
+from ..inputs import MOST_DENSE, Inputs
 from ..network.model import Model
 from ..outputs import Outputs, balanced_factors, given_factors
 from ..settings import Choices, FitSettings, resolved
@@ -108,6 +109,7 @@ def learned(
         *found.sample, found.validation if validation_data is None else validation_data,
         lambda n_rows: settings, known.encoding if known else None, classes,
     )  # fmt: skip
+    _check_dense(data.encoding.inputs)
     factors, trained = _trained(data.settings.class_weight, data.encoding.outputs, found)
     counts = np.array([found.training.rows, found.n_held_out])
     data = replace(
@@ -116,6 +118,19 @@ def learned(
     )  # fmt: skip
     _check_split(known, data.split)
     return data, factors, trained
+
+
+def _check_dense(inputs: Inputs) -> None:
+    """Raise a ValueError for categories that make sparse rows, as windows and shards are arrays."""
+    columns, names = inputs.columns, inputs.names
+    if columns.are_sparse:
+        most = max(columns.categories, key=lambda j: len(columns.categories[j]))
+        raise ValueError(
+            f"X must have at most {MOST_DENSE:,} categories in all columns where it is read in "
+            f"parts, of which a sample comes first; got {columns.n_one_hot:,}, most of them in "
+            f"column {most if names is None else names[most]!r}: fit a table, or chunks of one, "
+            "put rare ones together, or leave that column out"
+        )
 
 
 def _balanced(labels: Mapping[Any, Total]) -> dict[Any, float]:

@@ -5,16 +5,17 @@ from typing import Any
 import numpy as np
 
 from ..inputs import Scaling
+from ..inputs.knots import Knots
 from ..kernels.language.records import CALL, LAYER, RUN
 from ..kernels.language.simd import LINE_BYTES
 from ..kernels.plugins.losses import OUTPUTS
 from ..kernels.runs.calls import call_network
-from ..kernels.runs.jobs import called_job
+from ..kernels.runs.jobs import called_job, values_job
 from ..kernels.runs.layout import aligned_zeros, round_up
 from ..kernels.runs.plan import Plan, make_plan
 from ..kernels.runs.predict import predict
 from ..network.encoding import Encoding
-from ..network.input_reader import set_scaling
+from ..network.input_reader import knots_in, set_scaling
 from ..network.packed_network import Network
 from ..outputs import Outputs
 
@@ -41,13 +42,16 @@ class CallRecords:
     def __init__(self, network: Network, encoding: Encoding, columns: int) -> None:
         inputs, outputs, dtype = encoding.inputs, encoding.outputs, network.dtype
         features = inputs.columns.n_given
-        plan, sizes = _planned(network, max(features, columns))
+        knots = knots_in(network, inputs.scaling)
+        plan, sizes = _planned(network, max(features, columns), knots)
         weights = aligned_zeros(plan.scratch_start, dtype)
         weights[: network.packed.size] = network.packed
         job = called_job(
             plan, weights, kernel=OUTPUTS[outputs.loss.name], activations=network.activations
         )
-        set_scaling(job, inputs.scaling, dtype)
+        set_scaling(job, inputs.scaling, dtype, knots)
+        if knots:
+            values_job(plan, weights).run()
         numbers = {
             "entry": job.address(call_network), "predict": job.address(predict),
             "features": features, "columns": columns, "itemsize": dtype.itemsize,
@@ -72,7 +76,7 @@ class CallRecords:
         self.address = self._block.ctypes.data
 
 
-def _planned(network: Network, widest: int) -> tuple[Plan, dict[str, int]]:
+def _planned(network: Network, widest: int, knots: Knots | None) -> tuple[Plan, dict[str, int]]:
     """A plan whose chunks of rows fit on the stack, of a line of samples at most, and the distances
     in the memory of a call."""
     itemsize = network.dtype.itemsize
@@ -80,7 +84,7 @@ def _planned(network: Network, widest: int) -> tuple[Plan, dict[str, int]]:
     while True:
         plan = make_plan(
             network.layer_sizes, network.dtype, chunk=chunk, together=False,
-            activations=network.activations,
+            activations=network.activations, binned=knots.sizes if knots else None,
         )  # fmt: skip
         sizes = {"run": CALL.itemsize, "layers": CALL.itemsize + RUN.itemsize}
         sizes["records"] = sizes["layers"] + plan.layers.size * LAYER.itemsize

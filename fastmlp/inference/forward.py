@@ -10,13 +10,22 @@ import numpy.typing as npt
 from ..data import EncodedRows, SparseRows, all_finite
 from ..inputs import Scaling
 from ..kernels.plugins.losses import LOSSES, OUTPUTS
-from ..kernels.runs.jobs import prediction_job
+from ..kernels.runs.jobs import prediction_job, values_job
 from ..kernels.runs.layout import aligned_zeros
 from ..kernels.runs.plan import make_plan
+from ..kernels.runs.sparse_plan import plan_entries
 from ..kernels.runs.threads import usable_threads
 from ..member import check_interrupt
 from ..network.encoding import Encoding
-from ..network.input_reader import copying_reader, reads_in_place, set_scaling
+from ..network.input_reader import (
+    copying_reader,
+    entries_of_chunk,
+    knots_in,
+    multiply_adds,
+    reads_in_place,
+    set_rows,
+    set_scaling,
+)  # fmt: skip
 from ..network.packed_network import Floats, Network
 from ..outputs import Means, Scores, Targets
 
@@ -40,27 +49,37 @@ class _Workspace:
 
     def __init__(
         self, network: Network, chunk: int, n_threads: int, dtype: np.dtype, scaling: Scaling,
-        kernel: Any, totals: bool,
+        kernel: Any, totals: bool, entries: int = 0,
     ) -> None:  # fmt: skip
-        in_place = reads_in_place(network, dtype, scaling)
+        knots = knots_in(network, scaling)
+        in_place = not entries and reads_in_place(network, dtype, scaling, knots)
         plan = make_plan(
             network.layer_sizes, network.dtype, chunk=chunk, members=n_threads, together=False,
-            consecutive=in_place, activations=network.activations,
+            consecutive=in_place, activations=network.activations, entries=entries,
+            binned=knots.sizes if knots else None,
         )  # fmt: skip
+        if entries:
+            plan_entries(plan, entries)
         memory = aligned_zeros(plan.memory_size, network.dtype)
         self._weights = memory[: network.packed.size]
         self._held: Floats | None = None
         self.in_place = in_place
         self.job = prediction_job(
             plan, memory, kernel=kernel, activations=network.activations, totals=totals,
-            reader="consecutive" if in_place else copying_reader(dtype, scaling),
+            reader=(
+                "consecutive" if in_place
+                else copying_reader(dtype, scaling, knots, is_sparse=entries > 0)
+            ),
         )  # fmt: skip
-        set_scaling(self.job, scaling, network.dtype)
+        set_scaling(self.job, scaling, network.dtype, knots)
+        self._values = values_job(plan, memory) if knots else None
 
     def hold(self, packed: Floats) -> None:
         """Copy the weights, unless they are the same array: a network's never change in place."""
         if self._held is not packed:
             self._weights[:] = self._held = packed
+            if self._values:
+                self._values.run(alone=True)
 
 
 class _RowWorkspace:
@@ -106,9 +125,9 @@ def _predict_row(
     return outputs
 
 
-def _team_size(network: Network, n: int, threads: int | None) -> int:
-    """Number of threads for the predictions of ``n`` rows."""
-    if threads is None and 2 * n * network.multiply_adds < _TEAM_FLOPS:
+def _team_size(row_work: float, n: int, threads: int | None) -> int:
+    """Number of threads for the predictions of ``n`` rows of so many multiply-adds each."""
+    if threads is None and 2 * n * row_work < _TEAM_FLOPS:
         return 1
     return min(usable_threads(threads), -(-n // _CHUNK))
 
@@ -120,18 +139,17 @@ class _Rows:
         self, network: Network, X: EncodedRows, threads: int | None,
         scaling: Scaling, kernel: Any, totals: bool,
     ) -> None:  # fmt: skip
-        if isinstance(X, SparseRows):  # until kernels read them
-            X = X.dense()
-        self.X = X
+        self.X, row_work = X, multiply_adds(network, X)
         self.chunks = -(-len(X) // _CHUNK)
-        self._parts = np.arange(_team_size(network, len(X), threads) + 1)
-        chunk_flops = 2 * _CHUNK * network.multiply_adds + _FLOPS_BESIDE
+        self._parts = np.arange(_team_size(row_work, len(X), threads) + 1)
+        chunk_flops = 2 * _CHUNK * row_work + _FLOPS_BESIDE
         self._slice = max(1, int(_FIRST_SLICE_FLOPS / chunk_flops))  # chunks of a kernel call
         n_threads = len(self._parts) - 1
-        key = _Workspace, _CHUNK, n_threads, X.dtype, scaling, kernel, totals
+        entries = entries_of_chunk(X, _CHUNK)
+        key = _Workspace, _CHUNK, n_threads, X.dtype, scaling, kernel, totals, entries
         self._space, self._free = _borrow(network, key)
         self.job, self.order = self._space.job, np.arange(len(X))
-        self.job.set_rows(X, self.order, in_place=self._space.in_place)
+        set_rows(self.job, X, self.order, in_place=self._space.in_place)
 
     def run(self, network: Network) -> None:
         """Pass the rows through a network of the same shape, in short kernel calls."""
@@ -201,7 +219,7 @@ class Evaluation:
     ) -> None:  # fmt: skip
         (X, self._targets), self._outputs = rows, encoding.outputs
         kernel = LOSSES[self._outputs.kernel(self._targets)].loss
-        self._rows = run = _Rows(network, X, threads, encoding.inputs.scaling, kernel, True)
+        self._rows = run = _Rows(network, X, threads, encoding.inputs.of_kernels, kernel, True)
         shape = run.chunks, self._outputs.averaged, 2, int(run.job.runs["lanes"][0])
         self._totals = np.zeros(shape)
         self._arrays, numbers = self._outputs.run_fields(self._targets, run.order, network.dtype)

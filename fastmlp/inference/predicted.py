@@ -66,7 +66,7 @@ class Predicted:
         return _of_softmax(logits) if self._encoding.outputs.kind == "classes" else logits
 
     def _outputs(self, function: str) -> Floats:
-        scaling = self._encoding.inputs.scaling
+        scaling = self._encoding.inputs.of_kernels
         return predict(self._network, self._X, self._threads, scaling, function)
 
 

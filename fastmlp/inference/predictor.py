@@ -129,7 +129,7 @@ class Predictor(Settings):
     def _forward(self, model: Model, X: npt.ArrayLike, output: str) -> Floats:
         network, encoding = model.network, model.encoding
         rows = encoding.rows(X, network.dtype)
-        return predict(network, rows, self.threads, encoding.inputs.scaling, output)
+        return predict(network, rows, self.threads, encoding.inputs.of_kernels, output)
 
     def evaluate(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None

@@ -3,12 +3,13 @@
 Categories are one-hot encoded, missing numbers filled, and features scaled.
 """
 
-from .categories_and_gaps import Columns
+from .categories_and_gaps import MOST_DENSE, Columns
 from .inputs import Inputs, learn_inputs
 from .learn_columns import learn_columns
 from .scaling import Scaling
 
 __all__ = [
+    "MOST_DENSE",
     "Columns",
     "Inputs",
     "Scaling",

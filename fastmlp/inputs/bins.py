@@ -5,7 +5,7 @@ a to ``REACH`` at b and is constant outside; the feature itself stays. The first
 learn a piecewise-linear function of the feature.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,12 @@ class Bins:
         """Number of features, with or without bins."""
         return len(self.ends) - 1
 
+    def cuts(self, feature: int) -> Numbers:
+        """The bounds of the bins of a feature, which has some."""
+        own = slice(self.ends[feature], self.ends[feature + 1])
+        slopes, offsets = self.slopes[own], self.offsets[own]
+        return np.append((-REACH - offsets) / slopes, (REACH - offsets[-1]) / slopes[-1])
+
     def arrays(self, dtype: np.dtype[Any]) -> dict[str, Array]:
         """The arrays of the kernels, by the names of their fields."""
         return {
@@ -89,7 +95,11 @@ def learn_bins(quantiles: Numbers, rows: Array) -> Bins:
     rows : array of shape (n, d)
         Used for features of which most quantiles are equal.
     """
-    cuts = [_cuts(quantiles[:, j], rows[:, j]) for j in range(rows.shape[1])]
+    return bins_between([_cuts(quantiles[:, j], rows[:, j]) for j in range(rows.shape[1])])
+
+
+def bins_between(cuts: Sequence[Numbers]) -> Bins:
+    """The bins between the cuts of each feature, which rise; a feature may have none."""
     counts = [max(0, len(own) - 1) for own in cuts]
     starts = np.concatenate([own[:-1] for own in cuts])
     slopes = 2 * REACH / np.concatenate([np.diff(own) for own in cuts])

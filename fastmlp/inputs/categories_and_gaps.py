@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,18 @@ from ..cached import cached_property
 from ..data import Array, ArrayFeatures, Features, Key, Numbers, Rows, blocks, shown, some
 from ..fit_warning import warn
 
+# Of more one-hot columns than this, only the ones are kept: rows become sparse. Below, dense rows
+# are read by faster kernels, and take little memory.
+MOST_DENSE = 2000
+
 
 @dataclass(frozen=True, eq=False)
 class Columns:
     """Encoding of the columns of a table as columns of numbers.
 
     First the columns of numbers, then the one-hot columns of each column of categories, then, for
-    each column of numbers with gaps in training, a 0/1 column that marks them.
+    each column of numbers with gaps in training, a 0/1 column that marks them. Where there are many
+    one-hot columns, :func:`.sparse_columns.sparse_rows` adds them.
 
     Parameters
     ----------
@@ -46,13 +52,42 @@ class Columns:
     @cached_property
     def n_inputs(self) -> int:
         """Number of encoded columns."""
-        return self.n_numbers + sum(map(len, self.categories.values())) + len(self.gaps)
+        return self.n_numbers + self.n_one_hot + len(self.gaps)
+
+    @cached_property
+    def n_one_hot(self) -> int:
+        """Number of one-hot columns."""
+        return sum(map(len, self.categories.values()))
+
+    @cached_property
+    def are_sparse(self) -> bool:
+        """Whether rows become sparse, as there are many one-hot columns."""
+        return self.n_one_hot > MOST_DENSE
+
+    @cached_property
+    def n_dense(self) -> int:
+        """Number of columns that :meth:`encode` makes: without the one-hot ones of sparse rows."""
+        return self.n_inputs - self.n_one_hot * self.are_sparse
+
+    @cached_property
+    def n_scaled(self) -> int:
+        """Number of encoded columns to which scaling applies: for sparse rows those of numbers."""
+        return self.n_numbers if self.are_sparse else self.n_inputs
+
+    @cached_property
+    def places(self) -> dict[int, dict[Key, int]]:
+        """For each column of categories, the one-hot column of each category."""
+        places, first = {}, self.n_numbers
+        for j, keys in self.categories.items():
+            places[j] = dict(zip(keys, range(first, first + len(keys)), strict=True))
+            first += len(keys)
+        return places
 
     @property
     def origins(self) -> list[int]:
-        """The given column of each encoded one."""
+        """The given column of each column that :meth:`encode` makes."""
         numbers = [j for j in range(self.n_given) if j not in self.categories]
-        one_hot = [j for j, keys in self.categories.items() for _ in keys]
+        one_hot = [j for j, keys in self.categories.items() for _ in keys if not self.are_sparse]
         return numbers + one_hot + [numbers[k] for k in self.gaps]
 
     def plain(self) -> dict[str, Any]:
@@ -85,7 +120,7 @@ class Columns:
         return cls(columns.n_given, categories, medians, gaps)
 
     def encode(self, features: Features, dtype: npt.DTypeLike | None) -> Array:
-        """Encode rows as numbers, C-contiguous.
+        """Encode rows as numbers, C-contiguous; without the one-hot columns of sparse rows.
 
         Returns the data or a view of them where nothing changes, see :meth:`ArrayFeatures.numbers`.
         A missing or unknown category becomes zeros.
@@ -100,7 +135,7 @@ class Columns:
                 f"{features.name} must be a table, as columns {some(list(self.categories))} are "
                 "categories; got an array"
             )
-        room = self.n_inputs - self.n_numbers
+        room = self.n_dense - self.n_numbers
         rows, has_gaps = features.numbers(dtype, self.categories, room)
         return self.complete(rows, features, has_gaps)
 
@@ -109,15 +144,15 @@ class Columns:
         count = self.n_numbers
         if has_gaps and self.medians is None:
             raise features.missing(rows[:, :count], self.categories)
-        if count == self.n_inputs and not has_gaps:
+        if count == self.n_dense and not has_gaps:
             return rows
-        if rows.shape[1] < self.n_inputs:  # no room yet for the columns of gaps
-            wider = np.zeros((len(rows), self.n_inputs), rows.dtype)
+        if rows.shape[1] < self.n_dense:  # no room yet for the columns of gaps
+            wider = np.zeros((len(rows), self.n_dense), rows.dtype)
             wider[:, : rows.shape[1]] = rows
             rows = wider
         elif features.shares_memory(rows):
             rows = rows.copy()
-        codes = self._codes(features)
+        codes = [] if self.are_sparse else self.codes(features)
         for part in blocks(*rows.shape):
             block = rows[part]
             starts = np.arange(0, block.size, rows.shape[1])
@@ -129,30 +164,31 @@ class Columns:
                 self._fill(block)
         return rows
 
-    def _codes(self, features: Features) -> list[tuple[Array, Array, Array]]:
-        """For each column of categories three arrays: the code of each row; the encoded column of
+    def codes(self, features: Features) -> list[tuple[Array, Array, Array]]:
+        """For each column of categories three arrays: the code of each row; the one-hot column of
         each code, the last one for missing values; and 1 for each known code, 0 for others."""
-        first, codes = self.n_numbers, []
-        for j, keys in self.categories.items():
-            if not keys:
+        codes = []
+        for j, places in self.places.items():
+            if not places:
                 continue
             coded = features.coded(j)
             present = coded.present
-            _check_kind(features, j, keys, list(present.values()))
-            known = {key: first + k for k, key in enumerate(keys)}
-            positions = np.full(int(coded.codes.max()) + 2, first)
-            values = np.zeros(len(positions), np.int8)
-            for code, key in present.items():
-                if key in known:
-                    positions[code], values[code] = known[key], 1
-            codes.append((coded.codes, positions, values))
-            first += len(keys)
+            found = np.fromiter(
+                map(places.get, present.values(), repeat(-1)), np.intp, len(present)
+            )
+            if not (found >= 0).any():  # else some are of the right kind
+                _check_kind(features, j, self.categories[j], list(present.values()))
+            positions = np.full(int(coded.codes.max()) + 2, -1)
+            positions[np.fromiter(present, np.intp, len(present))] = found
+            known = (positions >= 0).astype(np.int8)
+            positions[known == 0] = next(iter(places.values()))
+            codes.append((coded.codes, positions, known))
         return codes
 
     def warn_of_unknown(self, features: Features, rows: Rows | None = None) -> None:
         """Warn of categories of some or all rows that no training row had, once for each column."""
         for j in sorted(self.categories.keys() - self._reported):
-            known = set(self.categories[j])
+            known = self.places[j]
             coded = features.coded(j)
             present = coded.present if rows is None else coded.present_in(rows)
             if unknown := [key for key in present.values() if key not in known]:
@@ -169,7 +205,7 @@ class Columns:
         gaps = np.isnan(numbers)
         assert self.medians is not None
         np.copyto(numbers, self.medians, where=gaps, casting="same_kind")
-        block[:, self.n_inputs - len(self.gaps) :] = gaps[:, self.gaps]
+        block[:, self.n_dense - len(self.gaps) :] = gaps[:, self.gaps]
 
 
 def _check_kind(features: Features, j: int, known: Sequence[Key], got: Sequence[Key]) -> None:

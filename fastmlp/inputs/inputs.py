@@ -7,7 +7,9 @@ import numpy as np
 
 from ..data import (
     AnyFeatures,
+    Array,
     EncodedRows,
+    Features,
     Names,
     Numbers,
     Rows,
@@ -18,16 +20,19 @@ from ..data import (
     is_ready,
     of_lists,
     open_features,
-    some,
     take_rows,
 )
 from ..settings import FitSettings, check_setting
 from ..settings.combinations import other_network
 from .categories_and_gaps import Columns
+from .checks import check_count, check_first, check_sparse_settings
 from .learn_columns import learn_columns
 from .learn_scaling import Setting, given_scaling, learn_scaling
-from .learn_sparse_scaling import check_sparse_scaling, learn_sparse_scaling
+from .learn_sparse_scaling import learn_sparse_scaling
 from .scaling import Scaling
+from .sparse_columns import sparse_rows
+
+_NONE = Scaling()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,8 @@ class Inputs:
     names : array of object, optional
         Names of the columns, mostly strings; None if there are none, or 0, 1, ... in their place.
     scaling : Scaling
+        Of all encoded columns; of many categories, which become sparse rows, of the columns of
+        numbers alone.
     """
 
     columns: Columns
@@ -51,6 +58,12 @@ class Inputs:
     def count(self) -> int:
         """Number of inputs of the network."""
         return self.scaling.n_inputs(self.columns.n_inputs)
+
+    @property
+    def of_kernels(self) -> Scaling:
+        """The scaling that kernels apply to encoded rows, where it is theirs: of many categories,
+        rows are the inputs."""
+        return _NONE if self.columns.are_sparse else self.scaling
 
     def open(self, X: Any, name: str = "X", *, named: bool = True) -> AnyFeatures:
         """Open rows and check that they have the columns of the fit.
@@ -85,7 +98,14 @@ class Inputs:
         if isinstance(features, SparseFeatures):
             return self._sparse(features, dtype)
         rows = self.columns.encode(features, _precision(self.scaling, dtype))
+        encoded = self.scaled(rows, features, dtype)
         self.columns.warn_of_unknown(features)
+        return encoded
+
+    def scaled(self, rows: Array, features: Features, dtype: np.dtype[Any]) -> EncodedRows:
+        """Rows of numbers as rows for the kernels."""
+        if self.columns.are_sparse:
+            return sparse_rows(self.columns, rows, features, self.scaling, dtype)
         return self.scaling.apply(rows, dtype, features.name)
 
     def _sparse(self, features: SparseFeatures, dtype: np.dtype[Any]) -> SparseRows:
@@ -122,7 +142,7 @@ class Inputs:
             raise TypeError(f"scaling must be {wanted}; got {given!r}")
         if not isinstance(given, Scaling):
             given = given_scaling(check_setting("scaling", given))
-        return replace(self, scaling=given.check(self.columns.n_inputs))
+        return replace(self, scaling=given.check(self.columns.n_scaled))
 
     def plain(self) -> dict[str, Any]:
         """The inputs as plain arrays and values."""
@@ -132,7 +152,7 @@ class Inputs:
     def from_plain(cls, plain: dict[str, Any]) -> "Inputs":
         """The inputs restored from :meth:`plain`."""
         columns = Columns.from_plain(plain["columns"])
-        scaling = Scaling.from_plain(plain["scaling"]).check(columns.n_inputs)
+        scaling = Scaling.from_plain(plain["scaling"]).check(columns.n_scaled)
         inputs = cls(columns, plain["names"], scaling)
         if inputs.names is not None and len(inputs.names) != columns.n_given:
             raise ValueError(f"{columns.n_given} features have {len(inputs.names)} names")
@@ -166,66 +186,41 @@ def learn_inputs(
     scaling = given.scaling if given else given_scaling(settings.scaling)
     precision = _precision(scaling, settings.dtype)
     if isinstance(features, SparseFeatures):
-        return _learn_sparse(features, train, settings, scaling)
+        return _learn_sparse(features, train, settings, given)
     columns, rows = learn_columns(features, train, weights, precision, settings.missing)
-    if given and given.columns.n_inputs != columns.n_inputs:
-        got = f"got {columns.n_given}"
-        if columns.n_given != columns.n_inputs:
-            got += f", which make {columns.n_inputs} columns of numbers"
-        raise ValueError(f"{features.name} must have {given.columns.n_inputs} features; {got}")
+    check_count(columns, features.name, given.columns if given else None)
     constant: list[int] = []
     if scaling is None:
         scaling = learn_scaling(
-            str(settings.scaling), take_rows(rows, train), weights,
+            str(settings.scaling), take_rows(rows[:, : columns.n_scaled], train), weights,
             linear=len(settings.hidden) == 0, open_ended=settings.open_ended,
         )  # fmt: skip
         constant = scaling.constant
     if settings.open_ended:
-        gaps = range(columns.n_inputs - len(columns.gaps), columns.n_inputs)
-        _check_first(features, columns, constant + [k for k in gaps if rows[train, k].all()])
+        gaps = range(columns.n_dense - len(columns.gaps), columns.n_dense)
+        check_first(features, columns, constant + [k for k in gaps if rows[train, k].all()])
     names = None if are_numbers(features.names) else features.names
-    inputs = Inputs(columns, names, scaling.check(columns.n_inputs))
-    return inputs, scaling.apply(rows, settings.dtype, features.name)
+    inputs = Inputs(columns, names, scaling.check(columns.n_scaled))
+    return inputs, inputs.scaled(rows, features, settings.dtype)
 
 
 def _learn_sparse(
-    features: SparseFeatures, train: Rows, settings: FitSettings, scaling: Scaling | None
+    features: SparseFeatures, train: Rows, settings: FitSettings, given: Inputs | None
 ) -> tuple[Inputs, SparseRows]:
     """The same for sparse rows, whose zeros stay zeros."""
     columns, name = Columns(features.shape[1]), features.name
-    if settings.missing != "error":
-        raise ValueError(
-            f"missing has no effect for sparse {name}, where only zeros are left out; got "
-            f"{settings.missing!r}"
-        )
-    if scaling is None:
-        check_sparse_scaling(str(settings.scaling), name)
-    else:
+    check_sparse_settings(settings, name)
+    check_count(columns, name, given.columns if given else None)
+    scaling = given.scaling if given else given_scaling(settings.scaling)
+    if scaling is not None:
         scaling.check(columns.n_inputs).check_keeps_zeros(name)
     rows = features.rows(_precision(scaling, settings.dtype))
     if scaling is None:
-        scaling = learn_sparse_scaling(
-            str(settings.scaling), rows[train], open_ended=settings.open_ended
-        )
-        if settings.open_ended:
-            _check_first(features, columns, scaling.constant)
+        open_ended = settings.open_ended
+        scaling = learn_sparse_scaling(str(settings.scaling), rows[train], open_ended=open_ended)
+        check_first(features, columns, scaling.constant if open_ended else [])
     names = None if are_numbers(features.names) else features.names
-    inputs = Inputs(columns, names, scaling)
-    return inputs, scaling.apply_sparse(rows, settings.dtype, name)
-
-
-def _check_first(features: AnyFeatures, columns: Columns, found: list[int]) -> None:
-    """Raise a ValueError for encoded columns that are constant, or empty, in the first chunk."""
-    if not found:
-        return
-    given = list(dict.fromkeys(columns.origins[k] for k in found))
-    names = given if features.names is None else features.names[given]
-    raise ValueError(
-        f"{features.name} must vary in every column of the first chunk, from which scaling and "
-        f"medians are learned for all chunks; got at most one value in columns {some(names)}: give "
-        "a larger first chunk, leave these columns out, or set scaling=None or a factor for each "
-        "column"
-    )
+    return Inputs(columns, names, scaling), scaling.apply_sparse(rows, settings.dtype, name)
 
 
 def _precision(scaling: Scaling | None, dtype: np.dtype[Any]) -> np.dtype[Any] | None:

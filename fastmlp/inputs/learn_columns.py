@@ -7,9 +7,6 @@ from ..data import Array, Features, Numbers, Rows
 from ..member import check_interrupt
 from .categories_and_gaps import Columns
 
-# More one-hot columns than this are an error.
-MOST_CATEGORIES = 2000
-
 
 def learn_columns(
     features: Features,
@@ -18,7 +15,8 @@ def learn_columns(
     dtype: npt.DTypeLike | None,
     missing: str,
 ) -> tuple[Columns, Array]:
-    """Learn categories and medians from the training rows; return them and all encoded rows.
+    """Learn categories and medians from the training rows; return them and all encoded rows, see
+    :meth:`Columns.encode`.
 
     Parameters
     ----------
@@ -34,18 +32,18 @@ def learn_columns(
     Raises
     ------
     TypeError, ValueError
-        For columns that hold neither numbers nor categories, too many categories, or gaps that are
-        an error.
+        For columns that hold neither numbers nor categories, or gaps that are an error.
     """
     categories = {
         j: tuple(dict.fromkeys(features.coded(j).present_in(train).values()))
         for j in features.categories
     }
     columns = Columns(features.shape[1], categories)
-    _check_count(columns, features)
+    if columns.n_inputs == 0:
+        raise ValueError(f"{features.name} must have some categories; got columns of gaps alone")
     if missing == "error":
         return columns, columns.encode(features, dtype)
-    rows, has_gaps = features.numbers(dtype, categories, columns.n_inputs - columns.n_numbers)
+    rows, has_gaps = features.numbers(dtype, categories, columns.n_dense - columns.n_numbers)
     medians, gaps = np.zeros(columns.n_numbers), []
     for k in range(columns.n_numbers):
         check_interrupt()
@@ -53,20 +51,6 @@ def learn_columns(
         gaps += [k] * found
     columns = Columns(columns.n_given, categories, medians, tuple(gaps))
     return columns, columns.complete(rows, features, has_gaps)
-
-
-def _check_count(columns: Columns, features: Features) -> None:
-    counts = {j: len(keys) for j, keys in columns.categories.items()}
-    total = sum(counts.values())
-    if total > MOST_CATEGORIES:
-        most = max(counts, key=counts.__getitem__)
-        raise ValueError(
-            f"{features.name} must have at most {MOST_CATEGORIES} categories in all columns, each "
-            f"of which becomes a column of 0 and 1; got {total}, most of them, {counts[most]}, in "
-            f"{features.called(most)}: put rare ones together, or leave that column out"
-        )
-    if columns.n_inputs == 0:
-        raise ValueError(f"{features.name} must have some categories; got columns of gaps alone")
 
 
 def _median(column: Array, weights: Numbers | None) -> tuple[float, bool]:

@@ -62,6 +62,8 @@ def learn_scaling(
         Whether more rows may follow: "auto" then leaves no constants, whose size is not known yet,
         as they come.
     """
+    if rows.shape[1] == 0:  # of many categories alone
+        return Scaling("none" if setting == "auto" else setting)
     known = Statistics(rows, weights)
     if setting != "auto":
         return _of_kind(setting, "", known)

@@ -11,6 +11,7 @@ from ..kernels.plugins.given_rows import BEYOND, CLIP
 from ..member import check_interrupt
 from ..settings.checks import LEARNED_SCALINGS
 from .bins import Bins
+from .knots import Knots, knots_of
 
 # Values per block, so that a block stays in the cache of a core.
 _BLOCK_VALUES = 1 << 14
@@ -73,6 +74,11 @@ class Scaling:
         """Whether rows go to the kernels unchanged."""
         learned = isinstance(self.factor, np.ndarray) or self.centre is not None
         return not learned and self.points is None
+
+    @cached_property
+    def knots(self) -> Knots | None:
+        """The knots of the features that have bins; None if there are none."""
+        return knots_of(self.bins) if self.bins is not None and self.bins.count else None
 
     @property
     def clips(self) -> bool:

@@ -38,8 +38,11 @@ def _graph(models: Sequence[Model]) -> Graph:
     results = []
     for model in models:
         encoding, network = model.encoding, model.network
-        rows = inputs.encoded(graph, encoding.inputs, given, dtype)
-        z = activated(graph, encoding.outputs.loss.name, logits(graph, network, rows))
+        columns = encoding.inputs.columns
+        rows, places = inputs.encoded(graph, encoding.inputs, given, dtype)
+        one_hot = slice(columns.n_numbers, columns.n_numbers + columns.n_one_hot)
+        z = logits(graph, network, rows, places, one_hot)
+        z = activated(graph, encoding.outputs.loss.name, z)
         results.append(outputs.decoded(graph, encoding.outputs, z, dtype))
     learned, result = models[0].encoding.outputs, results[0]
     if len(results) > 1:

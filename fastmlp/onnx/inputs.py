@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..data import Array, Numbers, some
 from ..inputs import Columns, Inputs, Scaling
@@ -50,30 +51,47 @@ def declare(graph: Graph, members: Sequence[Inputs]) -> list[Tensor]:
     return names
 
 
-def encoded(graph: Graph, inputs: Inputs, given: list[Tensor], dtype: np.dtype[Any]) -> Tensor:
-    """The inputs of a network of ``dtype``."""
-    scaling, rows = inputs.scaling, _numbers(graph, inputs.columns, given)
-    if scaling.leaves_rows:
-        rows = graph.cast(rows, dtype)
-        factor = scaling.kernel_factor
-        return rows if factor == 1 else graph("Mul", rows, dtype.type(factor))
-    rows = graph.cast(_scaled(graph, scaling, rows), dtype)
-    return rows if scaling.bins is None else _beside(graph, rows, scaling.bins, dtype)
-
-
-def _numbers(graph: Graph, columns: Columns, given: list[Tensor]) -> Tensor:
-    """Columns of numbers, one-hot columns, and columns that mark gaps; in float64."""
-    numbers = [name for j, name in enumerate(given) if j not in columns.categories]
-    parts = [_joined(graph, numbers)] if numbers else []
-    marks = []
-    if columns.medians is not None and parts:
-        gaps = graph("IsNaN", parts[0])
-        parts = [graph("Where", gaps, columns.medians, parts[0])]
-        if columns.gaps:
-            which = graph("Gather", gaps, np.array(columns.gaps), axis=1)
-            marks = [graph.cast(which, _DOUBLE)]
+def encoded(
+    graph: Graph, inputs: Inputs, given: list[Tensor], dtype: np.dtype[Any]
+) -> tuple[Tensor | None, Tensor | None]:
+    """The inputs of a network of ``dtype``; of many categories without one-hot columns, and for
+    each column of them the one-hot column of each row, of all one-hot columns, or -1."""
+    scaling, columns = inputs.scaling, inputs.columns
+    numbers, marks = _numbers(graph, columns, given)
+    if columns.are_sparse:
+        parts = [] if numbers is None else _scaled_parts(graph, scaling, numbers, dtype)
+        parts[1:1] = [graph.cast(mark, dtype) for mark in marks]
+        return _joined(graph, parts) if parts else None, _places(graph, columns, given)
     one_hot = [_one_hot(graph, given[j], keys) for j, keys in columns.categories.items() if keys]
-    return _joined(graph, parts + one_hot + marks)
+    rows = _joined(graph, [*([] if numbers is None else [numbers]), *one_hot, *marks])
+    return _joined(graph, _scaled_parts(graph, scaling, rows, dtype)), None
+
+
+def _scaled_parts(
+    graph: Graph, scaling: Scaling, rows: Tensor, dtype: np.dtype[Any]
+) -> list[Tensor]:
+    """Scaled rows in ``dtype``, and the inputs of their bins, if there are some."""
+    if scaling.leaves_rows:
+        rows, factor = graph.cast(rows, dtype), scaling.kernel_factor
+        return [rows if factor == 1 else graph("Mul", rows, dtype.type(factor))]
+    rows = graph.cast(_scaled(graph, scaling, rows), dtype)
+    return [rows] if scaling.bins is None else [rows, _of_bins(graph, rows, scaling.bins, dtype)]
+
+
+def _numbers(
+    graph: Graph, columns: Columns, given: list[Tensor]
+) -> tuple[Tensor | None, list[Tensor]]:
+    """Columns of numbers, filled, if there are some; and columns that mark gaps; in float64."""
+    names = [name for j, name in enumerate(given) if j not in columns.categories]
+    if not names:
+        return None, []
+    numbers = _joined(graph, names)
+    if columns.medians is None:
+        return numbers, []
+    gaps = graph("IsNaN", numbers)
+    which = [graph("Gather", gaps, np.array(columns.gaps), axis=1)] if columns.gaps else []
+    marks = [graph.cast(marked, _DOUBLE) for marked in which]
+    return graph("Where", gaps, columns.medians, numbers), marks
 
 
 def _joined(graph: Graph, parts: list[Tensor]) -> Tensor:
@@ -92,6 +110,51 @@ def _one_hot(graph: Graph, column: Tensor, keys: Sequence[Any]) -> Tensor:
     else:
         numbers = np.array(keys, np.float64)
     return graph.cast(graph("Equal", column, numbers), _DOUBLE)
+
+
+def _places(graph: Graph, columns: Columns, given: list[Tensor]) -> Tensor:
+    """The one-hot column of each row, for each column of categories."""
+    places, first = [], 0
+    for j, keys in columns.categories.items():
+        if keys:
+            places.append(_place(graph, given[j], keys, first))
+        first += len(keys)
+    return _joined(graph, places)
+
+
+def _place(graph: Graph, column: Tensor, keys: Sequence[Any], first: int) -> Tensor:
+    """``first`` for the first category, and so on; -1 for any other, and for NaN."""
+    numbers = np.arange(first, first + len(keys))
+    if isinstance(keys[0], str):
+        return graph(
+            "LabelEncoder", column, keys_strings=list(keys), values_int64s=numbers.tolist(),
+            default_int64=-1,
+        )  # fmt: skip
+    order = np.argsort(keys)
+    size = 2 * _steps(len(keys))[0]
+    values, results = np.full(size, np.inf), np.full(size, -1)
+    values[: len(keys)], results[: len(keys)] = np.array(keys, np.float64)[order], numbers[order]
+    place = _search(graph, column, values, np.zeros(1, np.int64), len(keys))
+    is_known = graph("Equal", graph("Gather", values, place), column)
+    return graph("Where", is_known, graph("Gather", results, place), np.int64(-1))
+
+
+def _steps(count: int) -> npt.NDArray[np.int64]:
+    """Steps of a binary search among ``count`` values."""
+    return 1 << np.arange(count.bit_length())[::-1]
+
+
+def _search(
+    graph: Graph, rows: Tensor, values: Numbers, start: npt.NDArray[np.int64], count: int
+) -> Tensor:
+    """The place of the last of ``count`` rising values from ``start`` on, padded by infinity to
+    twice the first step, that is not above that of a row."""
+    place = graph("Identity", start)
+    for step in _steps(count):
+        further = graph("Add", place, step)
+        above = graph("Less", rows, graph("Gather", values, further))
+        place = graph("Where", above, place, further)
+    return place
 
 
 def _scaled(graph: Graph, scaling: Scaling, rows: Tensor) -> Tensor:
@@ -119,16 +182,11 @@ def _interpolated(graph: Graph, rows: Tensor, points: Numbers, levels: Numbers) 
     with np.errstate(all="ignore"):
         slopes = np.diff(levels, axis=0) / np.diff(points, axis=0)
     slopes[~np.isfinite(slopes)] = 0  # of points that are equal
-    steps = 1 << np.arange(count.bit_length())[::-1]
-    padding = np.full((2 * steps[0] - count, n_columns), np.inf)
+    padding = np.full((2 * _steps(count)[0] - count, n_columns), np.inf)
     size = count + len(padding)
     flat = np.vstack([points, padding]).T.ravel()  # column by column
     rows = graph("Max", graph("Min", rows, points[-1]), points[0])
-    place = graph("Identity", size * np.arange(n_columns))
-    for step in steps:
-        further = graph("Add", place, step)
-        above = graph("Less", rows, graph("Gather", flat, further))
-        place = graph("Where", above, place, further)
+    place = _search(graph, rows, flat, size * np.arange(n_columns), count)
 
     def at(table: Numbers) -> Tensor:
         padded = np.zeros((size, n_columns))
@@ -139,8 +197,8 @@ def _interpolated(graph: Graph, rows: Tensor, points: Numbers, levels: Numbers) 
     return graph("Add", at(levels), graph("Mul", at(slopes), beyond))
 
 
-def _beside(graph: Graph, rows: Tensor, bins: Bins, dtype: np.dtype[Any]) -> Tensor:
-    """Rows, and the inputs of their bins.
+def _of_bins(graph: Graph, rows: Tensor, bins: Bins, dtype: np.dtype[Any]) -> Tensor:
+    """The inputs of the bins of rows.
 
     A product with a matrix of slopes, mostly zeros, takes a third of the time of gathered features.
     """
@@ -149,5 +207,4 @@ def _beside(graph: Graph, rows: Tensor, bins: Bins, dtype: np.dtype[Any]) -> Ten
     slopes = np.zeros((bins.n_features, bins.count), dtype)
     slopes[features, np.arange(bins.count)] = arrays["bin_slopes"]
     values = graph("Gemm", rows, slopes, arrays["bin_offsets"])
-    clipped = graph("Clip", values, dtype.type(-REACH), dtype.type(REACH))
-    return graph("Concat", rows, clipped, axis=1)
+    return graph("Clip", values, dtype.type(-REACH), dtype.type(REACH))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data import Array
 from ..kernels.language.normal import CENTER, TAIL, TAIL_END
 from ..kernels.plugins.formulas import LEAK, SELU_ALPHA, SELU_SCALE
 from ..network.packed_network import Network
@@ -17,13 +18,40 @@ from .graph import Graph, Tensor
 Number = Callable[[float], np.generic]  # the dtype of the network
 
 
-def logits(graph: Graph, network: Network, rows: Tensor) -> Tensor:
-    """The outputs of a network before the output function of its loss."""
+def logits(
+    graph: Graph, network: Network, rows: Tensor | None, places: Tensor | None, one_hot: slice
+) -> Tensor:
+    """The outputs of a network before the output function of its loss.
+
+    Parameters
+    ----------
+    graph : Graph
+    network : Network
+    rows : str, optional
+        The inputs, if there are others than those at ``places``.
+    places : str, optional
+        Which of the inputs ``one_hot`` are 1, several in each row; -1 for none.
+    one_hot : slice
+    """
     weights, number = network.get_weights(), network.dtype.type
+    W, b = weights[:2]
     for k, name in enumerate((*network.activations, "identity")):
-        rows = graph("Gemm", rows, weights[2 * k], weights[2 * k + 1])
+        if k == 0 and places is not None:
+            z = _picked(graph, W[one_hot], places)
+            rest = b if rows is None else graph("Gemm", rows, np.delete(W, one_hot, axis=0), b)
+            rows = graph("Add", z, rest)
+        else:
+            assert rows is not None
+            rows = graph("Gemm", rows, weights[2 * k], weights[2 * k + 1])
         rows = ACTIVATIONS[name](graph, rows, number)
+    assert rows is not None
     return rows
+
+
+def _picked(graph: Graph, W: Array, places: Tensor) -> Tensor:
+    """The sum of the rows of W at the places of each row; -1 is a row of zeros, the last one."""
+    table = np.vstack([W, np.zeros_like(W[:1])])
+    return graph("ReduceSum", graph("Gather", table, places), np.array([1]), keepdims=0)
 
 
 def activated(graph: Graph, loss: str, z: Tensor) -> Tensor:

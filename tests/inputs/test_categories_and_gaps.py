@@ -19,8 +19,9 @@ from fastmlp import Trainer
 from fastmlp.data import RawTargets, Split, open_features, split_rows
 from fastmlp.data.tables import Table
 from fastmlp.inputs import Columns, learn_columns
-from fastmlp.inputs.learn_columns import MOST_CATEGORIES
+from fastmlp.inputs.categories_and_gaps import MOST_DENSE
 from tests.helpers.basics import NAN
+from tests.helpers.categories import PACKAGES
 from tests.helpers.rows import check_features
 
 NA = pd.NA
@@ -31,25 +32,6 @@ AGE, INCOME = RNG.normal(size=N), RNG.normal(size=N)
 CITY = RNG.choice(["Rome", "Oslo", "Paris", "Bern"], N)
 SIZE = RNG.choice(["small", "big"], N)
 Y = ((AGE > 0) ^ (CITY == "Oslo")).astype(int)
-
-# Columns of categories in the terms of each package.
-PACKAGES: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
-    "pandas": (pd.DataFrame, lambda values: pd.Series(list(values), dtype="category")),
-    "pandas of Arrow": (
-        pd.DataFrame,
-        lambda values: pd.Series(
-            pd.arrays.ArrowExtensionArray(pa.array(list(values)).dictionary_encode())
-        ),
-    ),
-    "polars": (pl.DataFrame, lambda values: pl.Series(list(values), dtype=pl.Categorical)),
-    "polars Enum": (
-        pl.DataFrame,
-        lambda values: pl.Series(
-            list(values), dtype=pl.Enum(sorted({v for v in values if v is not None}))
-        ),
-    ),
-    "pyarrow": (pa.table, lambda values: pa.array(list(values)).dictionary_encode()),
-}  # fmt: skip
 
 
 def table(package: str, rows: Any = ALL) -> Any:
@@ -314,13 +296,13 @@ def many(count: int, name: str) -> pd.Series:
     return pd.Series(np.arange(3000) % count, name=name).astype("category")
 
 
-def test_too_many_categories() -> None:
+def test_as_many_as_make_dense_rows() -> None:
     data = pd.concat([many(500, "few"), many(1500, "most")], axis=1)
-    assert check_features(data, np.float32).shape == (3000, MOST_CATEGORIES)
+    assert check_features(data, np.float32).shape == (3000, MOST_DENSE)
     data = pd.concat([data, many(3, "zip")], axis=1)
-    message = r"at most 2000 categories .*; got 2003, most of them, 1500, in X\['most'\]"
-    with pytest.raises(ValueError, match=message):
-        check_features(data, np.float32)
+    columns = learned(data)
+    assert columns.are_sparse
+    assert (columns.n_inputs, columns.n_dense) == (2003, 0)
     # Only those of the training rows count.
     model = trainer(epochs=1, validation_fraction=0.9, validation_split="last")
     with pytest.warns(

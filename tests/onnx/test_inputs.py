@@ -179,6 +179,33 @@ def test_tables_of_numbers_go_in_as_one_tensor(tmp_path: Path) -> None:
     agree(trainer().fit(table, TARGET), table, tmp_path)
 
 
+@pytest.mark.parametrize("scaling", ["piecewise", "quantile", 0.5, None])
+@pytest.mark.parametrize("hidden", [(), 16])
+def test_many_categories(
+    scaling: Any, hidden: Any, dtype: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of the first weights are looked up: no column of 0 and 1 is made."""
+    monkeypatch.setattr("fastmlp.inputs.categories_and_gaps.MOST_DENSE", 3)
+    data = pd.DataFrame(
+        {
+            "shop": pd.Categorical(RNG.permutation(N) % 7 + 0.5),
+            "size": np.where(np.arange(N) % 5, X[:, 0], NAN),
+            "none": pd.Categorical([None] * N, ["a"]),
+            "user": pd.Categorical([f"u{k}" for k in RNG.integers(0, 12, N)]),
+        }
+    )
+    settings = {"scaling": scaling, "missing": "impute", "dtype": dtype.name, "epochs": 5}
+    model = trainer(hidden, **settings).fit(data, X[:, 0] + data["user"].cat.codes)
+    data["shop"] = data["shop"].astype(float).where(np.arange(N) % 9 > 0)
+    data.loc[:2, "shop"] = [0.0, 3.0, 99.0]
+    data["user"] = data["user"].astype(object).where(np.arange(N) % 8 > 0, "nobody")
+    rows = {name: data[[name]].to_numpy() for name in ("shop", "size", "user")}
+    with pytest.warns(UserWarning, match="which no training row had"):
+        agree(model, data, tmp_path, rows)
+    alone = trainer(hidden, **settings).fit(data[["user"]].astype("category"), X[:, 0])
+    agree(alone, data[["user"]], tmp_path, {"user": rows["user"]})
+
+
 def test_a_column_without_categories_is_left_out(tmp_path: Path) -> None:
     table = pandas_table().assign(empty=pd.Categorical([None] * N))
     model = trainer().fit(table, TARGET)

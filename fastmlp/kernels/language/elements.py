@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .backend import intrinsic, ir, types
-from .builders import declared
+from .backend import intrinsic, types
+from .builders import prefetched
 from .codegen import codegen
 from .simd import Emitter, multiple
 
@@ -87,15 +87,7 @@ def prefetch(typing_context, memory, index):
     signature = types.void(memory, types.int64)
 
     def emit(context, builder, sig, args):
-        address = builder.gep(args[0], [args[1]])
-        flag = ir.IntType(32)
-        function = declared(
-            builder,
-            ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag]),
-            "llvm.prefetch.p0",
-        )
-        read, second_level, data = (ir.Constant(flag, value) for value in (0, 2, 1))
-        builder.call(function, [address, read, second_level, data])
+        prefetched(builder, builder.gep(args[0], [args[1]]))
         return context.get_dummy_value()
 
     return signature, emit

@@ -56,7 +56,8 @@ RUN = _record(
         ("rate", _F),  # step size
         # Kernels selected for this run: their addresses, see ``plugins``.
         ("read", _I),  # reader of input rows
-        ("mask", _I),  # finds the non-zero inputs; 0 where zeros are not skipped
+        # Finds the non-zero inputs, as masks or as sparse columns; 0 where zeros are not skipped.
+        ("mask", _I),
         ("loss", _I),  # loss, or output function in a prediction
         ("finish", _I),  # stores predictions, or loss and score
         ("rule", _I),  # update rule
@@ -68,6 +69,7 @@ RUN = _record(
         ("weigh_block", _I),  # sums the squares of weights
         ("pack", _I),  # transposes the inputs of large batches; 0 where there are none
         ("outer", _I), ("outer_masked", _I),  # tables of tiles by their vectors
+        ("gather", _I),  # the same of sums over sparse entries
         # Arrays of the caller.
         ("input", _I),  # address of X (n x d)
         ("input_factor", _F),  # its factor
@@ -75,6 +77,25 @@ RUN = _record(
         ("bin_ends", _I),  # table j -> the first bin of feature j
         ("bin_slopes", _I), ("bin_offsets", _I),  # addresses of the lines of the bins
         ("bin_reach", _F),  # largest absolute value of a line
+        ("row_ends", _I),  # table: row i of a sparse X has the entries from i to i + 1
+        ("entry_columns", _I),  # address of their int32 columns; ``input`` has their values
+        # Features with bins, see ``products.bins``.
+        ("place", _I),  # finds their places for a prediction; 0 where there are none
+        ("n_binned", _I),  # their number
+        ("binned", _I),  # table i -> column, row of weights of the first bin, first knot
+        ("unbinned", _I), ("n_unbinned", _I),  # table of the runs of others: first column, columns
+        ("knots", _I), ("widths", _I), ("inverses", _I),  # addresses of x, of distances to the next
+        ("cuts", _I),  # address of the cuts, feature by feature
+        ("cut_vectors", _I), ("cut_bytes", _I),  # of the cuts of one
+        ("segments", _I),  # address of the uint8 segments (n x binned) of X
+        ("n_knots", _I),  # of all features; 0 where bins are inputs, or there are none
+        ("add_knots", _I), ("sum_bins", _I),  # tables of kernels by the vectors of a panel
+        ("added_together", _I),  # features whose knots fit into the L1 cache
+        ("places", _I),  # offset of the places, in a prediction
+        ("links", _I), ("heads", _I),  # offset of the samples of a segment; table of the first ones
+        ("values", _I),  # offset of the values at knots of some features
+        ("row_sums", _I),  # offset of sums over some features: own lines, which no one else reads
+        ("total", _I), ("bin_tile", _I),  # offsets of sums of deltas, and of gradients of a feature
         ("order", _I),  # table of the rows of X, as they are gathered
         ("labels", _I),  # address of the int32 class indices, in that order
         ("targets", _I),  # address of the targets, output by output, in that order
@@ -104,11 +125,18 @@ RUN = _record(
         ("squares", _F),  # sum of squares of a panel's gradient, or of its weights
         ("factor", _F),  # of the gradient, to clip it
         ("dropout_key", _I),  # of the present epoch, see ``dropout``
+        # Updates that a unit of sparse weights missed, see ``replay``.
+        ("settled", _I),  # how many of these move weights
+        ("powers", _I),  # address of what fades the state in 0, 1, ... updates, vector by vector
+        ("power_count", _I),  # their number for one vector
+        ("penalty_factors", _I),  # address of those of squared weights, float64, by batch
         # The network.
         ("layers", _I),  # address of the record of the input, those of the layers follow
         ("n_layers", _I),  # without the input
         ("lanes", _I),  # elements in a vector
+        ("line", _I),  # elements in a line of the cache
         ("weight_count", _I),  # elements of all weights, the distance of their state
+        ("state_vectors", _I),  # vectors of state of each weight
         ("gradient", _I),  # distance from a weight to its gradient
         ("zeros", _I), ("one", _I),  # offsets of a panel of zeros, and of a one
         ("samples", _I),  # distance between rows of logits
@@ -121,6 +149,15 @@ RUN = _record(
         ("row_offsets", _I),  # table s -> distance of row s of the input from the first row of X
         ("feature_masks", _I), ("sample_masks", _I),  # tables, see ``zeros``
         ("bit_block", _I),  # table of 64 words to work in
+        # Sparse entries of the chunk, row by row: their values are ``copy``.
+        ("row_starts", _I), ("columns", _I),  # tables: first entry of row s; their columns
+        # And unit by unit; a unit is ``2 ** unit_shift`` columns, see ``sparse``.
+        ("unit_shift", _I),
+        ("touched", _I), ("touched_count", _I),  # table of the units that have entries
+        ("unit_starts", _I),  # table: first entry of the touched units
+        ("entry_rows", _I), ("entry_places", _I),  # tables of their rows, and of places in a unit
+        ("sorted", _I),  # offset of their values
+        ("counts", _I),  # table of zeros, one for each unit, to work in
         # Tables.
         ("iota", _I),  # 0, 1, 2, ...
         ("zero_offsets", _I),  # 0, 0, 0, ...
@@ -148,6 +185,7 @@ LAYER = _record(
         ("deltas", _I), ("delta_panel", _I),  # offset; elements of a panel of deltas
         ("delta_rows", _I),  # table s -> distance of the deltas of sample s
         ("delta_units", _I),  # table unit -> distance of its deltas
+        ("knots", _I), ("knot_panel", _I),  # offset of all values at knots; elements of a panel
         ("below", _I),  # address of the record of the layer below
         ("forward", _I), ("backward", _I), ("update", _I),  # addresses of kernels, see ``plugins``
         ("each_block", _I),  # address of the kernel that visits a panel's gradient
@@ -155,6 +193,12 @@ LAYER = _record(
         ("penalties", _I),  # address of the float64 penalties of the weights, by panel
         ("activate", _I),  # address of its activation; 0 if the products apply it
         ("derive", _I),  # address of the derivative of its activation
+        # Of sparse inputs, by strip and unit, see ``sparse``.
+        ("units", _I),  # units of a strip
+        ("present", _I),  # table of the updates that each has had; 0 if none is ever missed
+        ("replay", _I),  # address of the kernel that makes up for missed ones; 0 if they do nothing
+        ("united", _I), ("united_counts", _I),  # tables of the units of a batch; 0 if of no use
+        ("settle", _I),  # address of the kernel that brings all up to date
         ("number", _I),  # 0 for the input, 1 for the first hidden layer, ...
         ("drop", _I), ("drop_deltas", _I),  # addresses of its dropout; 0 without
         ("kept", _F),  # the fraction of its units that stay; outputs carry the factor 1 / kept

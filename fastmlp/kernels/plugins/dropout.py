@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from ..language.backend import intrinsic, ir, types
 from ..language.codegen import codegen
-from ..language.elements import as_element
+from ..language.elements import as_element, int64s
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
 from ..language.records import vectors_of
 from ..language.simd import INT, Emitter, each, multiple
+from .elementwise import in_vectors
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _WORD = ir.IntType(32)
@@ -96,6 +97,24 @@ def _drop(e, memory, start, first, vectors, seed, threshold, factor):
     each(b, vectors, vector)
 
 
+@codegen
+def _drop_entries(e, memory, start, columns, count, seed, threshold, factor):
+    """The same for ``count`` entries, whose units are a table; it has whole vectors."""
+    b = e.builder
+    low, high = _words(e, seed), _words(e, b.lshr(seed, ir.Constant(INT, 32)))
+    bound, factor, row = _words(e, threshold), e.splat(factor), e.at(memory, start)
+    table, wide = b.inttoptr(columns, INT.as_pointer()), ir.VectorType(INT, e.lanes)
+
+    def vector(first: Any, mask: Any = None) -> None:
+        units = b.load(b.bitcast(e.at(table, first), wide.as_pointer()), align=8)
+        numbers, address = b.trunc(units, ir.VectorType(_WORD, e.lanes)), e.at(row, first)
+        stays = b.icmp_unsigned("<", _hashed(e, numbers, low, high), bound)
+        kept = b.select(stays, factor, e.zeros())
+        e.store(b.fmul(e.load(address, mask), kept), address, mask)
+
+    in_vectors(e, count, vector)
+
+
 def _drop_panels(name: str, *, of_deltas: bool) -> Any:
     """Kernel outputs (m, n_out), or deltas (m, n_out), *= factors, in the member's panels."""
 
@@ -128,3 +147,15 @@ def drop_inputs(memory: Memory, run: Run, layer: Layer):
     for s in range(run.m):
         seed = _row_seed(key, number, first_row + s)
         _drop(memory, run.copy + s * layer.stride, 0, vectors, seed, threshold, factor)
+
+
+@kernel
+def drop_entries(memory: Memory, run: Run, layer: Layer):
+    """The entries of the member's copy of sparse input rows *= factors."""
+    key, number, threshold = run.dropout_key, layer.number, layer.threshold
+    first_row, factor = run.row, as_element(1.0 / layer.kept, memory)
+    starts, columns, values = int64s(run.row_starts), run.columns, run.copy
+    for s in range(run.m):
+        seed, first = _row_seed(key, number, first_row + s), starts[s]
+        count = starts[s + 1] - first
+        _drop_entries(memory, values + first, columns + 8 * first, count, seed, threshold, factor)

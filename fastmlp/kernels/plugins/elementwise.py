@@ -36,8 +36,8 @@ class Numbers(NamedTuple):
     factor: Any  # of clipped gradients
 
 
-def _numbers(e: Emitter, field: Callable[[str], Any]) -> Numbers:
-    """Load everything: LLVM drops what a formula does not use."""
+def numbers_of(e: Emitter, field: Callable[[str], Any]) -> Numbers:
+    """Load everything from a run: LLVM drops what a formula does not use."""
     b = e.builder
     one = ir.Constant(ir.DoubleType(), 1.0)
 
@@ -82,6 +82,17 @@ def in_vectors(e: Emitter, count: Any, body: Callable[..., None]) -> None:
         body(first, e.first_lanes(rest))
 
 
+def sum_of_lanes(e: Emitter, vector: Any) -> Any:
+    """The sum of the lanes of a vector, from the first to the last."""
+    total, *others = (
+        e.builder.extract_element(vector, ir.Constant(ir.IntType(32), lane))
+        for lane in range(e.lanes)
+    )
+    for element in others:
+        total = e.add(total, element)
+    return total
+
+
 def elementwise(formula: Callable[..., dict[str, Any]]) -> Any:
     """The kernel of a formula, named after it: an ``update_rule``, on (count) of each operand."""
     operands = list(inspect.signature(formula).parameters)[2:]
@@ -94,7 +105,7 @@ def elementwise(formula: Callable[..., dict[str, Any]]) -> Any:
         for number, name in enumerate(state, start=1):
             starts[name] = e.at(starts["w"], multiple(e.builder, distance, number))
         wanted = {name: starts[name] for name in operands}
-        _generate(e, formula, _numbers(e, run), wanted, count)
+        _generate(e, formula, numbers_of(e, run), wanted, count)
 
     def rule(memory: Memory, run: Run, w: int, gradient: int, count: int, is_bias: int):
         vectors(memory, run, w, gradient, count)

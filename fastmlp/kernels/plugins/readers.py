@@ -11,6 +11,7 @@ import numpy as np
 from ..language.elements import as_element, elements_like, int64s, uint8s
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
+from .sparse_entries import read_sparse
 
 
 @kernel
@@ -78,6 +79,7 @@ def add_bins(memory: Memory, run: Run, row: int):
 
 
 READERS = {
+    "sparse": read_sparse,
     "scattered": read_scattered,
     "consecutive": read_consecutive,
     "numbers": copy_numbers,

@@ -12,16 +12,16 @@ from ..language.jit import kernel
 from ..language.parameters import Memory, Run
 from ..language.simd import INT, Emitter, loop, multiple
 from ..products.updates import update_rule
-from .elementwise import Numbers, elementwise
+from .elementwise import Numbers, elementwise, sum_of_lanes
 from .update_rules import Vectors
 
 
-def _penalise(e: Emitter, run: Numbers, w: Any, g: Any) -> Vectors:
+def add_penalties(e: Emitter, run: Numbers, w: Any, g: Any) -> Vectors:
     """g += l2 * w + l1 * sign(w)."""
     return {"g": e.add(g, e.fma(run.l2, w, e.multiply(run.l1, e.sign(w))))}
 
 
-def _decay(e: Emitter, run: Numbers, w: Any) -> Vectors:
+def let_decay(e: Emitter, run: Numbers, w: Any) -> Vectors:
     """w *= 1 - decay, biases too, as in Keras."""
     return {"w": e.fma(run.decay, w, w)}
 
@@ -45,13 +45,10 @@ def _sum_squares(e, memory, target, start, count):
     (sums,) = loop(b, vectors, [e.zeros()], add)
     x = e.load(e.at(first, done), e.first_lanes(b.sub(count, done)))
     sums = e.fma(x, x, sums)
-    total = b.extract_element(sums, ir.Constant(ir.IntType(32), 0))
-    for lane in range(1, e.lanes):
-        total = e.add(total, b.extract_element(sums, ir.Constant(ir.IntType(32), lane)))
-    b.store(total, e.at(memory, target))
+    b.store(sum_of_lanes(e, sums), e.at(memory, target))
 
 
-penalise, decay, scale_gradient = (elementwise(f) for f in (_penalise, _decay, _scale))
+penalise, decay, scale_gradient = (elementwise(f) for f in (add_penalties, let_decay, _scale))
 
 
 @kernel

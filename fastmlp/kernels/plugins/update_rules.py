@@ -7,6 +7,7 @@ Where sources differ, scikit-learn counts, then Keras, then the paper.
 """
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -107,6 +108,18 @@ def _corrected(rates: Steps, steps: Steps, settings: Mapping[str, float]) -> Ste
     return corrected
 
 
+class Missed(NamedTuple):
+    """An update without gradient, see ``replay``."""
+
+    fades: dict[str, str] = {}  # noqa: RUF012 - by what each vector of state is multiplied
+    mover: str = ""  # the vector of state that still moves weights
+    # How fast these moves shrink; by 1 if they do not.
+    shrinks_by: Callable[[Mapping[str, float]], float] = lambda settings: 1.0
+
+
+_NOTHING = Missed()
+
+
 class Rule(NamedTuple):
     """An update rule.
 
@@ -119,22 +132,40 @@ class Rule(NamedTuple):
     step_sizes: Callable[[Steps, Steps, Mapping[str, float]], Steps]
     plain: bool  # whether it adds multiples of the gradient and does nothing else
     first_state: float  # of every element
+    formula: Callable[..., Vectors]
+    missed: Missed  # nothing fades where an update without gradient changes nothing
 
 
 def _rule(
-    formula: Any, step_sizes: Any = _as_given, *, plain: bool = False, first_state: float = 0.0
-) -> Rule:
+    formula: Any, step_sizes: Any = _as_given, *, plain: bool = False, first_state: float = 0.0,
+    missed: Missed = _NOTHING,
+) -> Rule:  # fmt: skip
     state_vectors = len(inspect.signature(formula).parameters) - 4
-    return Rule(elementwise(formula), state_vectors, step_sizes, plain, first_state)
+    return Rule(
+        elementwise(formula), state_vectors, step_sizes, plain, first_state, formula, missed
+    )
+
+
+def _of_velocity(settings: Mapping[str, float]) -> float:
+    return settings["momentum"]
+
+
+def _of_moments(settings: Mapping[str, float]) -> float:
+    """Of m / sqrt(v)."""
+    return settings["beta1"] / math.sqrt(settings["beta2"]) if settings["beta2"] else 1.0
+
+
+_VELOCITY = Missed({"v": "momentum"}, "v", _of_velocity)
+_MOMENTS = Missed({"m": "beta1", "v": "beta2"}, "m", _of_moments)
 
 
 RULES = {
     "sgd": _rule(sgd, plain=True),
-    "momentum": _rule(momentum),
-    "nesterov": _rule(nesterov),
-    "adam": _rule(adam, _corrected),
-    "amsgrad": _rule(amsgrad, _corrected),
-    "rmsprop": _rule(rmsprop),
+    "momentum": _rule(momentum, missed=_VELOCITY),
+    "nesterov": _rule(nesterov, missed=_VELOCITY),
+    "adam": _rule(adam, _corrected, missed=_MOMENTS),
+    "amsgrad": _rule(amsgrad, _corrected, missed=_MOMENTS),
+    "rmsprop": _rule(rmsprop, missed=Missed({"v": "beta2"})),
     "adagrad": _rule(adagrad, first_state=0.1),
-    "lion": _rule(lion),
+    "lion": _rule(lion, missed=Missed({"m": "beta2"}, "m")),
 }

@@ -13,3 +13,6 @@ UPDATE_ROWS = 4 * TILE_ROWS
 # to 1.08, and 48 to 384 inputs at a time the same, within 0.06.
 MANY_SAMPLES = 256
 PACKED_INPUTS = 192
+
+# Bytes of the values at knots of the features that are added together, for half of an L1 cache.
+KNOT_BYTES = 40_000

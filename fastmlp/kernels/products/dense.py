@@ -41,6 +41,12 @@ def forward(memory: Memory, run: Run, layer: Layer):
             (below.outputs, run.iota, below.rows), (weights, layer.panel),
             run.m, layer.n_in, masks, layer.rectified,
         )  # fmt: skip
+    activate(memory, run, layer)
+
+
+@kernel
+def activate(memory: Memory, run: Run, layer: Layer):
+    """outputs (m, n_out) = activation(outputs), and dropout."""
     if layer.activate:
         call(layer.activate, memory, run, layer)
     if layer.drop:
@@ -99,8 +105,7 @@ def update(memory: Memory, run: Run, layer: Layer):
     """A step of W (n_in, n_out) and b (n_out) along inputs.T (n_in, m) @ deltas (m, n_out)."""
     below, panel, n_in = layer_at(layer.below, 0), layer.panel, layer.n_in
     if run.straight:
-        for p in range(layer.first, layer.last):
-            scale(memory, run, layer.deltas + p * layer.delta_panel, run.m * panel)
+        scale_deltas(memory, run, layer)
     # All panels take the same few inputs before the next ones, which come from far away.
     panels = layer.last - layer.first
     packs = run.pack and run.m >= MANY_SAMPLES and panels >= _MANY_PANELS and not layer.masked
@@ -121,12 +126,25 @@ def update(memory: Memory, run: Run, layer: Layer):
                 masks,
             )  # fmt: skip
         masks += mask_block
-    # A bias is the weight of an input that is always 1.
+    update_biases(memory, run, layer)
+
+
+@kernel
+def scale_deltas(memory: Memory, run: Run, layer: Layer):
+    """deltas (m, n_out) *= -step size."""
     for p in range(layer.first, layer.last):
+        scale(memory, run, layer.deltas + p * layer.delta_panel, run.m * layer.panel)
+
+
+@kernel
+def update_biases(memory: Memory, run: Run, layer: Layer):
+    """A step of b (n_out). A bias is the weight of an input that is always 1."""
+    panel = layer.panel
+    for p in range(layer.first, layer.last):
+        b = layer.weights + p * layer.weight_panel + layer.n_in * panel
         update_rows(
-            memory, run, (layer.weights + p * layer.weight_panel + n_in * panel, panel),
-            (run.one, run.zero_offsets, run.iota), (layer.deltas + p * layer.delta_panel, panel),
-            1, vectors_of(run, layer, p), 0,
+            memory, run, (b, panel), (run.one, run.zero_offsets, run.iota),
+            (layer.deltas + p * layer.delta_panel, panel), 1, vectors_of(run, layer, p), 0,
         )  # fmt: skip
 
 

@@ -74,11 +74,11 @@ def update(memory: Memory, run: Run, layer: Layer):
             (below.outputs + p * layer.panel, below.stride), c, vectors_of(run, layer, p), 0,
         )  # fmt: skip
         if p == 0:
-            _update_biases(memory, run, layer)
+            update_biases(memory, run, layer)
 
 
 @kernel
-def _update_biases(memory: Memory, run: Run, layer: Layer):
+def update_biases(memory: Memory, run: Run, layer: Layer):
     """A step of b (c) along the sums of deltas (c, m) over the samples."""
     c, target, base = layer.n_out, layer.bias, layer.bias
     if not run.straight:

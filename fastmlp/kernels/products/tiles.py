@@ -137,7 +137,7 @@ def _tile(e: Emitter, o: _Operands, tile: Any, first: Any, rows: int, vectors: i
     # The base comes last: added to it one by one, small terms would be lost in rounding.
     starts = [e.load(at) for at in _addresses(e, o.base, o.base_row, first, rows, vectors)]
     sums = [e.add(start, total) for start, total in zip(starts, sums, strict=True)]
-    _store(e, sums, _addresses(e, o.C, o.C_row, first, rows, vectors), o.rectified)
+    store_sums(e, sums, _addresses(e, o.C, o.C_row, first, rows, vectors), o.rectified)
 
 
 def _sums(e: Emitter, o: _Operands, tile: Any, first: Any, rows: int, vectors: int) -> list[Any]:
@@ -218,7 +218,8 @@ def _addresses(
     return [e.at(row, v * e.lanes) for row in firsts for v in range(vectors)]
 
 
-def _store(e: Emitter, values: list[Any], addresses: list[Any], rectified: Any) -> None:
+def store_sums(e: Emitter, values: list[Any], addresses: list[Any], rectified: Any) -> None:
+    """Store vectors, their positive part alone if ``rectified``."""
     b = e.builder
     with b.if_else(b.icmp_signed("!=", rectified, ZERO)) as (positive_part, linear):
         with positive_part:

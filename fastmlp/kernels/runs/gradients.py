@@ -75,7 +75,8 @@ def weigh(memory: Memory, run: Run, layer: Layer):
     for l in range(1, run.n_layers + 1):
         current = layer_at(run.layers, l)
         penalties = float64s(current.penalties)
-        for p in range(current.first, current.last):
+        # A layer that makes up for missed updates weighs its weights as it does.
+        for p in range(current.first, current.first if current.replay else current.last):
             run.squares = 0.0
             each_block(current.each_block, memory, run, current, p, run.weigh_block)
             penalties[p] += factor * run.squares

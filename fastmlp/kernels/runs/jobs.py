@@ -9,20 +9,26 @@ import numpy.typing as npt
 from ..plugins import regularisation
 from ..plugins.activations import ACTIVATIONS
 from ..plugins.decoding import keep_decoded
-from ..plugins.dropout import drop_deltas, drop_inputs, drop_outputs, thresholds
+from ..plugins.dropout import drop_deltas, drop_entries, drop_inputs, drop_outputs, thresholds
 from ..plugins.given_rows import read_given
 from ..plugins.losses import LOSSES
+from ..plugins.places import find_places, find_segments, link_places
 from ..plugins.readers import READERS
+from ..plugins.replay import REPLAYS
+from ..plugins.sparse_entries import sort_entries
 from ..plugins.update_rules import RULES
 from ..plugins.zeros import mask_chunk, scan
-from ..products import dense, output
+from ..products import bins, dense, output, sparse, sparse_output
 from ..products.block_sizes import MANY_SAMPLES
+from ..products.gather import GATHER
+from ..products.knot_sums import ADD_KNOTS, SUM_BINS
+from ..products.knot_values import set_all_values
 from ..products.tiles import OUTER, OUTER_MASKED
 from .gradients import keep_gradient, update_clipped, weigh
 from .launch import Job
 from .plan import Plan
 from .predict import keep_outputs, keep_totals, predict
-from .train import train
+from .train import settle, train
 
 Floats = npt.NDArray[np.floating]
 
@@ -30,6 +36,16 @@ Floats = npt.NDArray[np.floating]
 def scan_job(plan: Plan, memory: Floats) -> Job:
     """A job that finds the zeros of the input, before training with the same plan."""
     return Job(scan, plan, memory)
+
+
+def segments_job(plan: Plan, memory: Floats) -> Job:
+    """A job that finds the segments of all values with bins, before training with the same plan."""
+    return Job(find_segments, plan, memory)
+
+
+def values_job(plan: Plan, memory: Floats) -> Job:
+    """A job that computes values at knots from the weights, before predictions with the plan."""
+    return Job(set_all_values, plan, memory, as_team=True)
 
 
 def training_job(
@@ -44,6 +60,7 @@ def training_job(
     dropout: tuple[float, ...] = (),
     before_rule: Collection[str] = (),
     weighs: bool = False,
+    replays: bool = False,
 ) -> Job:
     """A job that trains with the kernels of these names; ``masked`` if the first layer skips zeros.
 
@@ -51,9 +68,10 @@ def training_job(
     dropped of the input, which needs a reader that copies, and of each hidden layer;
     ``before_rule`` the names of steps before the update rule: "penalties", "decay", "clipping"; or
     "gradient", which stays in memory, with its penalties, and nothing is updated. ``weighs`` if the
-    penalty of the weights is summed up.
+    penalty of the weights is summed up; ``replays`` if updates that sparse weights missed are made
+    up for.
     """
-    job, layers = Job(train, plan, memory, as_team=True), plan.layers
+    job, layers, is_sparse = Job(train, plan, memory, as_team=True), plan.layers, reader == "sparse"
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
     if reader == "scattered":
         layers["rows"][:, 0] = plan.runs["row_offsets"]
@@ -66,13 +84,18 @@ def training_job(
     if weighs:
         job.choose(weigh=weigh, weigh_block=regularisation.weighed)
         _choose_blocks(job)
+    if is_sparse:
+        _choose_sparse(job, rule if replays else None)
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
-    _choose_forward(job, activations, training=True)
+    _choose_forward(job, activations, training=True, is_sparse=is_sparse)
+    if _has_bins(job):
+        job.set(sum_bins=_tiles(job, SUM_BINS, layers[0, 1:2]))
     if any(dropout):
-        _choose_dropout(job, dropout)
-    _choose_backward(job, activations)
-    job.set(outer=_tiles(job, OUTER, layers[0, 1:]))
+        _choose_dropout(job, dropout, is_sparse=is_sparse)
+    _choose_backward(job, activations, is_sparse=is_sparse)
+    if activations or not is_sparse:
+        job.set(outer=_tiles(job, OUTER, layers[0, 1:]))
     if masked:
         layers["masked"][:, 1] = True
         job.choose(mask=mask_chunk)
@@ -99,6 +122,28 @@ def _choose_before_rule(job: Job, names: Collection[str]) -> None:
         job.choose(step_kernel=regularisation.regularised)
 
 
+def settling_job(plan: Plan, memory: Floats) -> Job:
+    """A job that brings sparse weights up to date, after training with the same plan."""
+    return Job(settle, plan, memory)
+
+
+def _choose_sparse(job: Job, rule: str | None) -> None:
+    """The kernels of training that only sparse rows need; those that make up for missed updates of
+    a rule."""
+    layers = job.plan.layers
+    products = _sparse_products(layers)
+    job.choose(mask=sort_entries)
+    if layers["united"][0, 1]:
+        layers["each_block"][:, 1] = job.address(products.each_block)
+    if rule is not None:
+        layers["replay"][:, 1] = job.address(REPLAYS[rule])
+        layers["settle"][:, 1] = job.address(products.settle)
+
+
+def _sparse_products(layers: npt.NDArray[Any]) -> Any:
+    return sparse if layers.shape[1] > 2 else sparse_output
+
+
 def _choose_blocks(job: Job) -> None:
     layers = job.plan.layers
     layers["each_block"][:, -1] = job.address(output.each_block)
@@ -114,7 +159,7 @@ def prediction_job(
     score of each chunk, a loss."""
     job = Job(predict, plan, memory)
     job.choose(read=READERS[reader], loss=kernel, finish=keep_totals if totals else keep_outputs)
-    _choose_forward(job, activations, training=False)
+    _choose_forward(job, activations, training=False, is_sparse=reader == "sparse")
     job.set(outer=_tiles(job, OUTER, plan.layers[0, 1:-1]))
     return job
 
@@ -128,38 +173,59 @@ def called_job(plan: Plan, memory: Floats, *, kernel: Any, activations: tuple[st
     return job
 
 
-def _choose_forward(job: Job, activations: tuple[str, ...], *, training: bool) -> None:
+def _choose_forward(
+    job: Job, activations: tuple[str, ...], *, training: bool, is_sparse: bool = False
+) -> None:
     layers = job.plan.layers
     assert len(activations) == layers.shape[1] - 2
     for index, name in enumerate(activations, 1):
         chosen = ACTIVATIONS[name]
-        layers["forward"][:, index] = job.address(dense.forward)
+        hidden = dense if index > 1 else _first_products(job, is_sparse=is_sparse)
+        layers["forward"][:, index] = job.address(hidden.forward)
         layers["rectified"][:, index] = chosen.rectified
         values = chosen.values_and_slopes if training and chosen.keeps_slopes else chosen.values
         if values is not None:
             layers["activate"][:, index] = job.address(values)
-    layers["forward"][:, -1] = job.address(output.forward)
+    products = sparse_output if is_sparse and not activations else output
+    layers["forward"][:, -1] = job.address(products.forward)
+    if is_sparse and activations:
+        job.set(gather=_tiles(job, GATHER, layers[0, 1:2]))
+    if _has_bins(job):
+        job.choose(place=link_places if training else find_places)
+        job.set(add_knots=_tiles(job, ADD_KNOTS, layers[0, 1:2]))
 
 
-def _choose_backward(job: Job, activations: tuple[str, ...]) -> None:
+def _has_bins(job: Job) -> bool:
+    """Whether the first layer is one of ``products.bins``."""
+    return bool(job.runs["n_knots"][0])
+
+
+def _first_products(job: Job, *, is_sparse: bool) -> Any:
+    """The module of the first hidden layer."""
+    return sparse if is_sparse else bins if _has_bins(job) else dense
+
+
+def _choose_backward(job: Job, activations: tuple[str, ...], *, is_sparse: bool) -> None:
     layers = job.plan.layers
-    layers["update"][:, -1] = job.address(output.update)
-    if layers.shape[1] > 2:
-        layers["update"][:, 1:-1] = job.address(dense.update)
+    last = sparse_output if is_sparse and not activations else output
+    layers["update"][:, -1] = job.address(last.update)
+    if activations:
         layers["backward"][:, -1] = job.address(output.backward)
     for index, name in enumerate(activations, 1):
+        hidden = dense if index > 1 else _first_products(job, is_sparse=is_sparse)
+        layers["update"][:, index] = job.address(hidden.update)
         layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
     if layers.shape[1] > 3:
         layers["backward"][:, 2:-1] = job.address(dense.backward)
 
 
-def _choose_dropout(job: Job, dropout: tuple[float, ...]) -> None:
-    layers = job.plan.layers
+def _choose_dropout(job: Job, dropout: tuple[float, ...], *, is_sparse: bool) -> None:
+    layers, of_inputs = job.plan.layers, drop_entries if is_sparse else drop_inputs
     layers["kept"][:, :-1] = 1.0 - np.array(dropout)
     layers["threshold"][:, :-1] = thresholds(dropout)
     for number, fraction in enumerate(dropout):
         if fraction > 0:
-            layers["drop"][:, number] = job.address(drop_outputs if number else drop_inputs)
+            layers["drop"][:, number] = job.address(drop_outputs if number else of_inputs)
             layers["drop_deltas"][:, number] = job.address(drop_deltas) if number else 0
 
 

@@ -7,7 +7,7 @@ gradient, then scratch.
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,8 @@ from ..language.records import LAYER, RUN
 from ..language.simd import TILE_ROWS, lanes
 from ..plugins.activations import ACTIVATIONS
 from ..plugins.zeros import mask_words
-from ..products.block_sizes import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
+from ..products.block_sizes import KNOT_BYTES, MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
+from ..products.gather import AHEAD
 from .layout import SHAPES, Allocator, aligned_zeros, round_up, row_stride, weight_layout
 
 # Copies of the activations: a thread may compute those of the next chunk while another one still
@@ -31,6 +32,15 @@ MAX_CHUNK = 1024
 Table = npt.NDArray[np.int64]
 
 
+class Binned(NamedTuple):
+    """Sizes of a first layer of features with bins, see ``products.bins``."""
+
+    features: int  # with bins or without
+    binned: int  # features with bins
+    knots: int  # of all these
+    most: int  # segments of a feature
+
+
 @dataclass
 class Plan:
     """The records of each member, the tables that they point to, and the elements of memory."""
@@ -40,6 +50,8 @@ class Plan:
     scratch_start: int = 0
     memory_size: int = 0
     tables: list[Table] = field(default_factory=list)
+    # Updates that each unit of sparse weights has had in an epoch, see ``products.strips``.
+    present: Table = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def table(self, values: npt.ArrayLike) -> int:
         """Keep a table; returns its address."""
@@ -60,6 +72,8 @@ def make_plan(
     consecutive: bool = False,
     keeps_gradient: bool = False,
     activations: tuple[str, ...] = (),
+    entries: int = 0,
+    binned: Binned | None = None,
 ) -> Plan:
     """Plan the memory of a network and the records of the members of a team.
 
@@ -87,14 +101,21 @@ def make_plan(
         Whether the whole gradient of a batch is needed, as for clipping.
     activations : tuple of str
         Names, one for each hidden layer, as some keep slopes in training.
+    entries : int
+        Of sparse input rows that pass through the network at a time, at most; 0 for dense ones.
+    binned : Binned, optional
+        If the first layer is one of ``products.bins``, whose inputs are the features alone.
     """
     shape = _planned(
         layer_sizes, dtype.itemsize, chunk, batch_size, members, together, state_vectors,
-        consecutive, keeps_gradient, activations,
+        consecutive, keeps_gradient, activations, entries, binned,
     )  # fmt: skip
     runs, layers = _aligned_copy(shape.runs), _aligned_copy(shape.layers)
     plan = Plan(runs, layers, shape.scratch_start, shape.memory_size, [*shape.tables])
     _plan_own_tables(plan, skip_zeros)
+    if binned and together:
+        for run in plan.runs:
+            run["heads"] = plan.table(np.zeros(-(-binned.knots // 2)))
     first = layers.ctypes.data
     runs["layers"] += first
     layers["below"][:, 1:] += first
@@ -105,39 +126,62 @@ def make_plan(
 def _planned(
     layer_sizes: tuple[int, ...], itemsize: int, chunk: int, batch_size: int, members: int,
     together: bool, state_vectors: int, consecutive: bool, keeps_gradient: bool,
-    activations: tuple[str, ...],
+    activations: tuple[str, ...], entries: int, binned: Binned | None,
 ) -> Plan:  # fmt: skip
     """A plan to copy: it lacks the tables that kernels write to, and the address of its layers."""
     layers, weight_count = weight_layout(layer_sizes, itemsize)
     plan = Plan(np.zeros(members, RUN), np.zeros((members, len(layers)), LAYER))
     plan.layers[:] = layers
+    if entries and len(layers) == 2:  # one thread has all inputs
+        output = plan.layers[:, 1]
+        output["panels"], output["last_vectors"] = 1, output["stride"] // lanes(itemsize)
+    if binned:
+        _set_inputs(plan.layers, binned, itemsize)
     if consecutive:
-        plan.layers["stride"][:, 0] = layer_sizes[0]
+        plan.layers["stride"][:, 0] = plan.layers["n_out"][:, 0]
     plan.layers["kept"] = 1
     runs = plan.runs
     memory, own = Allocator(itemsize), Allocator(itemsize)
     memory.take((1 + state_vectors) * weight_count)
+    if binned and not together:
+        _plan_values(plan, memory, binned)
     runs["gradient"] = memory.take(weight_count if keeps_gradient or batch_size > chunk else 0)
     plan.scratch_start = memory.used
 
     samples = round_up(chunk, memory.line)
     runs["member"], runs["lanes"] = np.arange(members), lanes(itemsize)
+    runs["line"] = memory.line
     runs["n_layers"], runs["weight_count"] = len(layers) - 1, weight_count
     runs["chunk"], runs["samples"], runs["asked"] = chunk, samples, members
+    runs["state_vectors"] = state_vectors
     if batch_size:
         runs["batch_size"], runs["chunks_per_batch"] = batch_size, -(-batch_size // chunk)
-    _plan_scratch(plan, memory, own, together, itemsize)
+    _plan_scratch(plan, memory, own, together, itemsize, entries, binned)
     if together:
         _plan_slopes(plan, memory, activations)
-    _plan_tables(plan)
+    _plan_tables(plan, is_sparse=entries > 0)
     _link_layers(plan)
     plan.memory_size = memory.used
     return plan
 
 
+def _set_inputs(layers: npt.NDArray[Any], binned: Binned, itemsize: int) -> None:
+    """Make the features alone the input."""
+    layers["n_out"][:, 0] = binned.features
+    layers["stride"][:, 0] = row_stride(round_up(binned.features, lanes(itemsize)), itemsize)
+
+
+def _plan_values(plan: Plan, memory: Allocator, binned: Binned) -> None:
+    """Offsets of the values at knots, which stay while the weights do."""
+    panel, panels = (int(plan.layers[name][0, 1]) for name in ("panel", "panels"))
+    plan.layers["knot_panel"][:, 1] = binned.knots * panel
+    plan.layers["knots"][:, 1] = memory.take(panels * binned.knots * panel)
+
+
 def _plan_scratch(
-    plan: Plan, memory: Allocator, own: Allocator, together: bool, itemsize: int
-) -> None:
+    plan: Plan, memory: Allocator, own: Allocator, together: bool, itemsize: int, entries: int,
+    binned: Binned | None,
+) -> None:  # fmt: skip
     """Offsets of activations, deltas and logits, and of the scratch memory of each member."""
     runs, layers = plan.runs, plan.layers
     run, first = runs[0], layers[0]
@@ -155,17 +199,31 @@ def _plan_scratch(
     runs["partial_slot"] = first["panels"][-1] * classes * samples
     runs["partial"] = shared.take(copies * int(run["partial_slot"]))
 
+    if binned:
+        feature = (binned.most + 1) * int(first["panel"][1])
+        features = max(1, KNOT_BYTES // (feature * itemsize))
+        runs["added_together"], runs["n_knots"] = features, binned.knots
+        runs["places"] = own.take(2 * chunk * binned.binned)
+        runs["row_sums"] = own.take(chunk * int(first["panel"][1]))
     runs["logits"] = own.take((classes + 3) * samples)
-    runs["copy"] = own.take(chunk * first["stride"][0])
+    runs["copy"] = own.take(entries or chunk * first["stride"][0])
+    runs["sorted"] = own.take(entries * together)
     if together:
         pairs = pairwise(first[1:-1])
         weights = max((l["panels"] * l["panel"] * b["panel"] for b, l in pairs), default=0)
         packed = PACKED_INPUTS * samples if chunk >= MANY_SAMPLES else 0
         runs["transposed"] = own.take(max(int(weights), packed))
         runs["tile"] = own.take(max(UPDATE_ROWS * widest, classes))
+        if binned:
+            runs["total"], runs["bin_tile"] = own.take(widest), own.take(binned.most * widest)
+            runs["links"] = own.take(2 * chunk * binned.binned)
+            runs["values"] = own.take(features * feature)
 
     starts = memory.take(len(runs) * own.used) + own.used * np.arange(len(runs))
-    for name in ("logits", "copy", "transposed", "tile"):
+    for name in (
+        "logits", "copy", "sorted", "transposed", "tile", "places", "row_sums", "links", "values",
+        "total", "bin_tile",
+    ):  # fmt: skip
         runs[name] += starts
     layers[1:] = first
     if not together:
@@ -180,12 +238,12 @@ def _plan_slopes(plan: Plan, memory: Allocator, activations: tuple[str, ...]) ->
             plan.layers["slopes"][:, index] = memory.take(int(plan.layers["slot"][0, index]))
 
 
-def _plan_tables(plan: Plan) -> None:
+def _plan_tables(plan: Plan, *, is_sparse: bool) -> None:
     """Tables of distances, which kernels only read."""
     runs, layers, table = plan.runs, plan.layers, plan.table
     first, chunk, samples = layers[0], int(runs[0]["chunk"]), int(runs[0]["samples"])
     classes = int(first["n_out"][-1])
-    longest = max(int(first["n_out"].max()), chunk)
+    longest = max(int(first["n_out"][is_sparse:].max()), chunk + AHEAD, UPDATE_ROWS + AHEAD)
     runs["iota"], runs["zero_offsets"] = table(np.arange(longest)), table(np.zeros(longest))
     runs["sample_rows"] = table(np.arange(max(classes, PACKED_INPUTS)) * samples)
     for index in range(len(first) - 1):

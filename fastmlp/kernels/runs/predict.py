@@ -21,6 +21,8 @@ def predict(memory: Memory, runs: int, member: int):
         if run.m > run.chunk:
             run.m = run.chunk
         call(run.read, memory, run, inputs)
+        if run.place:
+            call(run.place, memory, run, inputs)
         for l in range(1, run.n_layers + 1):
             layer = layer_at(run.layers, l)
             call(layer.forward, memory, run, layer)

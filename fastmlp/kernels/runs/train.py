@@ -29,6 +29,8 @@ def train(memory: Memory, runs: int, member: int):
             call(inputs.drop, memory, run, inputs)
         if run.mask:
             call(run.mask, memory, run, inputs)
+        if run.place:
+            call(run.place, memory, run, inputs)
 
         for l in range(1, run.n_layers + 1):
             layer = layer_at(run.layers, l)
@@ -56,4 +58,15 @@ def train(memory: Memory, runs: int, member: int):
         run.first = step + 1
         if run.size > 1 and disbands(run):
             break
+    restore_mode(mode)
+
+
+@kernel
+def settle(memory: Memory, runs: int, member: int):
+    """The units of the layer on sparse rows from ``run.first`` to ``run.last``, brought up to
+    update number ``run.step``, in the member's panels."""
+    run = run_at(runs, member)
+    layer = layer_at(run.layers, 1)
+    mode = flush_subnormals()
+    call(layer.settle, memory, run, layer)
     restore_mode(mode)
