@@ -20,15 +20,15 @@ from ..data import (
     is_ready,
     of_lists,
     open_features,
-    some,
     take_rows,
 )
 from ..settings import FitSettings, check_setting
 from ..settings.combinations import other_network
 from .categories_and_gaps import Columns
+from .checks import check_count, check_first, check_sparse_settings
 from .learn_columns import learn_columns
 from .learn_scaling import Setting, given_scaling, learn_scaling
-from .learn_sparse_scaling import check_sparse_scaling, learn_sparse_scaling
+from .learn_sparse_scaling import learn_sparse_scaling
 from .scaling import Scaling
 from .sparse_columns import sparse_rows
 
@@ -186,13 +186,9 @@ def learn_inputs(
     scaling = given.scaling if given else given_scaling(settings.scaling)
     precision = _precision(scaling, settings.dtype)
     if isinstance(features, SparseFeatures):
-        return _learn_sparse(features, train, settings, scaling)
+        return _learn_sparse(features, train, settings, given)
     columns, rows = learn_columns(features, train, weights, precision, settings.missing)
-    if given and given.columns.n_inputs != columns.n_inputs:
-        got = f"got {columns.n_given}"
-        if columns.n_given != columns.n_inputs:
-            got += f", which make {columns.n_inputs} columns of numbers"
-        raise ValueError(f"{features.name} must have {given.columns.n_inputs} features; {got}")
+    check_count(columns, features.name, given.columns if given else None)
     constant: list[int] = []
     if scaling is None:
         scaling = learn_scaling(
@@ -202,50 +198,29 @@ def learn_inputs(
         constant = scaling.constant
     if settings.open_ended:
         gaps = range(columns.n_dense - len(columns.gaps), columns.n_dense)
-        _check_first(features, columns, constant + [k for k in gaps if rows[train, k].all()])
+        check_first(features, columns, constant + [k for k in gaps if rows[train, k].all()])
     names = None if are_numbers(features.names) else features.names
     inputs = Inputs(columns, names, scaling.check(columns.n_scaled))
     return inputs, inputs.scaled(rows, features, settings.dtype)
 
 
 def _learn_sparse(
-    features: SparseFeatures, train: Rows, settings: FitSettings, scaling: Scaling | None
+    features: SparseFeatures, train: Rows, settings: FitSettings, given: Inputs | None
 ) -> tuple[Inputs, SparseRows]:
     """The same for sparse rows, whose zeros stay zeros."""
     columns, name = Columns(features.shape[1]), features.name
-    if settings.missing != "error":
-        raise ValueError(
-            f"missing has no effect for sparse {name}, where only zeros are left out; got "
-            f"{settings.missing!r}"
-        )
-    if scaling is None:
-        check_sparse_scaling(str(settings.scaling), name)
-    else:
+    check_sparse_settings(settings, name)
+    check_count(columns, name, given.columns if given else None)
+    scaling = given.scaling if given else given_scaling(settings.scaling)
+    if scaling is not None:
         scaling.check(columns.n_inputs).check_keeps_zeros(name)
     rows = features.rows(_precision(scaling, settings.dtype))
     if scaling is None:
-        scaling = learn_sparse_scaling(
-            str(settings.scaling), rows[train], open_ended=settings.open_ended
-        )
-        if settings.open_ended:
-            _check_first(features, columns, scaling.constant)
+        open_ended = settings.open_ended
+        scaling = learn_sparse_scaling(str(settings.scaling), rows[train], open_ended=open_ended)
+        check_first(features, columns, scaling.constant if open_ended else [])
     names = None if are_numbers(features.names) else features.names
-    inputs = Inputs(columns, names, scaling)
-    return inputs, scaling.apply_sparse(rows, settings.dtype, name)
-
-
-def _check_first(features: AnyFeatures, columns: Columns, found: list[int]) -> None:
-    """Raise a ValueError for encoded columns that are constant, or empty, in the first chunk."""
-    if not found:
-        return
-    given = list(dict.fromkeys(columns.origins[k] for k in found))
-    names = given if features.names is None else features.names[given]
-    raise ValueError(
-        f"{features.name} must vary in every column of the first chunk, from which scaling and "
-        f"medians are learned for all chunks; got at most one value in columns {some(names)}: give "
-        "a larger first chunk, leave these columns out, or set scaling=None or a factor for each "
-        "column"
-    )
+    return Inputs(columns, names, scaling), scaling.apply_sparse(rows, settings.dtype, name)
 
 
 def _precision(scaling: Scaling | None, dtype: np.dtype[Any]) -> np.dtype[Any] | None:

@@ -3,17 +3,7 @@
 import numpy as np
 
 from ..data import SparseRows
-from ..settings.checks import keeps_zeros
 from .scaling import Scaling
-
-
-def check_sparse_scaling(setting: str, name: str) -> None:
-    """Raise a ValueError for a learned scaling that makes other numbers of zeros."""
-    if not keeps_zeros(setting):
-        raise ValueError(
-            "scaling must be 'auto', 'max_abs', None, a factor, or one for each feature for sparse "
-            f"{name}, whose zeros stay zeros; got {setting!r}"
-        )
 
 
 def learn_sparse_scaling(setting: str, rows: SparseRows, *, open_ended: bool = False) -> Scaling:

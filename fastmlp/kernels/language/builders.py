@@ -23,7 +23,7 @@ def declared(builder: Any, kind: Any, name: str) -> Any:
 
 def prefetched(builder: Any, address: Any) -> None:
     """Ask for the cache line at ``address``, to be read soon."""
-    flag = ir.IntType(32)
+    flag, address = ir.IntType(32), builder.bitcast(address, ir.IntType(8).as_pointer())
     kind = ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag])
     read, second_level, data = (ir.Constant(flag, value) for value in (0, 2, 1))
     builder.call(declared(builder, kind, "llvm.prefetch.p0"), [address, read, second_level, data])

@@ -134,7 +134,9 @@ RUN = _record(
         ("layers", _I),  # address of the record of the input, those of the layers follow
         ("n_layers", _I),  # without the input
         ("lanes", _I),  # elements in a vector
+        ("line", _I),  # elements in a line of the cache
         ("weight_count", _I),  # elements of all weights, the distance of their state
+        ("state_vectors", _I),  # vectors of state of each weight
         ("gradient", _I),  # distance from a weight to its gradient
         ("zeros", _I), ("one", _I),  # offsets of a panel of zeros, and of a one
         ("samples", _I),  # distance between rows of logits

@@ -1,10 +1,14 @@
 """Where values of binned features lie among their knots, see ``products.bins``."""
 
-from ..language.elements import elements_like, int32s, int64s, uint8s
+from ..language.elements import elements_like, int32s, int64s, prefetch, uint8s
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
 from ..language.places import cuts_below, fraction_of, keep_place
 from ..language.records import layer_at, run_at
+from ..language.simd import LINE_BYTES
+
+# Rows lie anywhere: those of as many samples ahead are asked for.
+_AHEAD = 4
 
 
 @kernel
@@ -46,9 +50,17 @@ def link_places(memory: Memory, run: Run, layer: Layer):
     segments, order, heads = uint8s(run.segments), int64s(run.order), int32s(run.heads)
     places, links, outputs, step = run.places, run.links, layer.outputs, 2 * run.chunk
     first_row = run.row
+    numbers, d = elements_like(run.input, memory), layer.n_out
+    numbers_step, last = run.line, run.n_rows - first_row
     for knot in range(run.n_knots):
         heads[knot] = 0
     for s in range(run.m):
+        if s + _AHEAD < last:
+            coming = order[first_row + s + _AHEAD]
+            for j in range(0, d, numbers_step):
+                prefetch(numbers, coming * d + j)
+            for i in range(0, count, LINE_BYTES):
+                prefetch(segments, coming * count + i)
         row, target, link = outputs + rows[s], places + 2 * count * s, links + 2 * s
         own = order[first_row + s] * count
         for i in range(count):

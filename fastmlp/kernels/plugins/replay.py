@@ -23,6 +23,8 @@ from .update_rules import RULES, Rule
 
 # Vectors whose chains of updates run side by side, to hide the latency of each.
 _SIDE_BY_SIDE = 4
+# Units by which the next ones are asked for.
+_AHEAD = 4
 _ONE = ir.Constant(INT, 1)
 
 Vectors = dict[str, list[Any]]
@@ -32,21 +34,21 @@ def _replay(name: str, rule: Rule) -> Any:
     """The kernel :func:`~fastmlp.kernels.products.strips.replay` of a rule."""
 
     @codegen
-    def missed(e, memory, run, W, count, present, units, n, until, opens):
-        o = _Operands(e, memory, run, rule, W, (present, units), until, opens)
+    def missed(e, memory, run, W, count, units, present, until, opens):
+        o = _Operands(e, memory, run, rule, W, units, present, until, opens)
         changes = e.builder.or_(run("penalise"), run("shrink"))
         with e.builder.if_else(e.builder.icmp_signed("!=", changes, ZERO)) as (penalised, free):
             with penalised:
-                o.each_unit(n, count, o.regularised)
+                o.each_unit(count, o.regularised)
             with free:
-                o.each_unit(n, count, o.plain)
+                o.each_unit(count, o.plain)
         e.builder.store(sum_of_lanes(e, e.builder.load(o.squares)), e.at(memory, run("tile")))
 
     def replay(
-        memory: Memory, run: Run, W: Pair, count: int, present: int, units: int, n: int,
+        memory: Memory, run: Run, W: Pair, count: int, units: Pair, present: int,
         until: int, opens: int,
     ):  # fmt: skip
-        missed(memory, run, W, count, present, units, n, until, opens)
+        missed(memory, run, W, count, units, present, until, opens)
         run.squares = memory[run.tile]
 
     replay.__name__ = f"replay_{name}"
@@ -58,11 +60,12 @@ class _Operands:
 
     def __init__(
         self, e: Emitter, memory: Any, run: Callable[[str], Any], rule: Rule, W: list[Any],
-        tables: tuple[Any, Any], until: Any, opens: Any,
+        units: list[Any], present: Any, until: Any, opens: Any,
     ) -> None:  # fmt: skip
         b, self.e, self.rule = e.builder, e, rule
         self.numbers, self.until, self.opens = numbers_of(e, run), until, opens
-        self.present, self.units = (b.inttoptr(table, INT.as_pointer()) for table in tables)
+        self.units, self.n_units = b.inttoptr(units[0], INT.as_pointer()), units[1]
+        self.present = b.inttoptr(present, INT.as_pointer())
         wide = ir.DoubleType().as_pointer()
         self.lists = {
             field: b.inttoptr(run(field), wide)
@@ -79,16 +82,16 @@ class _Operands:
         self.squares = stack_slot(b, e.vector)
         b.store(e.zeros(), self.squares)
 
-    def each_unit(self, n: Any, count: Any, body: Callable[..., None]) -> None:
+    def each_unit(self, count: Any, body: Callable[..., None]) -> None:
         """``body(vectors, addresses, first, missed)`` for the vectors of each unit, several at a
         time."""
         e, b = self.e, self.e.builder
         vectors = b.sdiv(count, ir.Constant(INT, e.lanes))
-        last = b.sub(n, _ONE)
+        last = b.sub(self.n_units, _ONE)
 
         def unit(t: Any) -> None:
             column = b.load(e.at(self.units, t))
-            following = b.add(t, _ONE)
+            following = b.add(t, ir.Constant(INT, _AHEAD))
             following = b.select(b.icmp_signed("<", following, last), following, last)
             self._ask(b.load(e.at(self.units, following)), count)
             first = b.load(e.at(self.present, column))
@@ -100,7 +103,7 @@ class _Operands:
                 done = b.and_(vectors, ir.Constant(INT, -width))
                 width //= 2
 
-        each(b, n, unit)
+        each(b, self.n_units, unit)
 
     def _groups(
         self, start: Any, done: Any, groups: Any, width: int, first: Any, body: Callable[..., None]

@@ -15,4 +15,4 @@ MANY_SAMPLES = 256
 PACKED_INPUTS = 192
 
 # Bytes of the values at knots of the features that are added together, for half of an L1 cache.
-KNOT_BYTES = 24_000
+KNOT_BYTES = 40_000

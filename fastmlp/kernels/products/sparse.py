@@ -1,6 +1,6 @@
 """A hidden layer on sparse rows: forward and update, each for the panels of a member."""
 
-from ..language.elements import as_element, int64s
+from ..language.elements import as_element, int64s, prefetch
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Pair, Run
 from ..language.records import vectors_of
@@ -68,6 +68,10 @@ def _update_touched(memory: Memory, run: Run, W: Pair, D: Pair, vectors: int):
         left = run.touched_count - first
         block = left if left < UPDATE_ROWS else UPDATE_ROWS
         entries = run.unit_starts + 8 * first, run.entry_rows, run.sorted
+        for t in range(block):
+            for i in range(0, count, run.lanes):
+                for v in range(0, (run.state_vectors + 1) * run.weight_count, run.weight_count):
+                    prefetch(memory, start + touched[first + t] * step + i + v)
         gather(
             kernel, memory, (run.tile, count), (run.zeros, 0), run.iota, entries, D, block, 0
         )  # fmt: skip

@@ -17,12 +17,13 @@ from .updates import update_rule
 
 @plugin
 def replay(
-    memory: Memory, run: Run, W: Pair, count: int, present: int, units: int, n: int,
+    memory: Memory, run: Run, W: Pair, count: int, units: Pair, present: int,
     until: int, opens: int,
 ):  # fmt: skip
-    """Updates without gradient, from number ``present[u]`` to ``until``, of ``n`` units u.
+    """Updates without gradient, from number ``present[u]`` to ``until``, of some units u.
 
-    W is (offset, elements between units), of ``count`` elements each. ``run.squares`` becomes the
+    W is (offset, elements between units), of ``count`` elements each; ``units`` a table and its
+    length. ``run.squares`` becomes the
     sum of their squares times ``penalty_factors``, before each of these updates and, if it
     ``opens``, before the next one.
     """
@@ -40,7 +41,7 @@ def bring_up(memory: Memory, run: Run, layer: Layer, p: int, W: Pair, count: int
         n = _unite(memory, run, W, count, present, united + 8 * before, number)
         units, counts[p] = united + 8 * before, before + n
     if layer.replay:
-        replay(layer.replay, memory, run, W, count, present, units, n, number, 1)
+        replay(layer.replay, memory, run, W, count, (units, n), present, number, 1)
         _weigh(run, layer, total)
     updates, chosen = int64s(present), int64s(units)
     for t in range(n):
@@ -90,7 +91,7 @@ def settle_strip(memory: Memory, run: Run, layer: Layer, p: int, W: Pair, count:
         n = run.chunk if run.last - u > run.chunk else run.last - u
         present = layer.present + 8 * (p * layer.units + u)
         replay(
-            layer.replay, memory, run, (start + u * step, step), count, present, run.iota, n,
+            layer.replay, memory, run, (start + u * step, step), count, (run.iota, n), present,
             run.step, 0,
         )  # fmt: skip
         _weigh(run, layer, total)

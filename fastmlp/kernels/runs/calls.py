@@ -58,6 +58,7 @@ def _move(block: int, distance: int):
     run.copy += distance
     run.partial += distance
     run.places += distance
+    run.row_sums += distance
     layer_at(first, 0).outputs = run.copy
     for l in range(1, run.n_layers + 1):
         layer = layer_at(first, l)

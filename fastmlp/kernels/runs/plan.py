@@ -150,8 +150,10 @@ def _planned(
 
     samples = round_up(chunk, memory.line)
     runs["member"], runs["lanes"] = np.arange(members), lanes(itemsize)
+    runs["line"] = memory.line
     runs["n_layers"], runs["weight_count"] = len(layers) - 1, weight_count
     runs["chunk"], runs["samples"], runs["asked"] = chunk, samples, members
+    runs["state_vectors"] = state_vectors
     if batch_size:
         runs["batch_size"], runs["chunks_per_batch"] = batch_size, -(-batch_size // chunk)
     _plan_scratch(plan, memory, own, together, itemsize, entries, binned)
@@ -241,7 +243,7 @@ def _plan_tables(plan: Plan, *, is_sparse: bool) -> None:
     runs, layers, table = plan.runs, plan.layers, plan.table
     first, chunk, samples = layers[0], int(runs[0]["chunk"]), int(runs[0]["samples"])
     classes = int(first["n_out"][-1])
-    longest = max(int(first["n_out"][is_sparse:].max()), chunk + AHEAD)
+    longest = max(int(first["n_out"][is_sparse:].max()), chunk + AHEAD, UPDATE_ROWS + AHEAD)
     runs["iota"], runs["zero_offsets"] = table(np.arange(longest)), table(np.zeros(longest))
     runs["sample_rows"] = table(np.arange(max(classes, PACKED_INPUTS)) * samples)
     for index in range(len(first) - 1):

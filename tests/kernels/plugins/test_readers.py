@@ -25,7 +25,7 @@ FIRST, AFTER = 3, 2  # rows before and behind those of the chunk
 
 
 def test_no_reader_is_forgotten() -> None:
-    assert set(READERS) == IN_PLACE | COPYING | {"bins"}
+    assert set(READERS) == IN_PLACE | COPYING | {"bins", "sparse"}
     assert {reader_of(np.dtype(kind)) for kind in ("uint8", "float32", "float64")} == COPYING
 
 
