@@ -324,6 +324,14 @@ def test_more_than_dense_rows_take(tmp_path: Path) -> None:
     assert (loaded.predict(data[5:6]) == model.predict(data[5:6])).all()
 
 
+def test_a_warmup_leaves_the_trainer_as_it_is(few: None) -> None:
+    model = trainer(hidden=(8, 4), warm_start=True, scaling="robust").fit(table(), Y)
+    before = model.predict_proba(table())
+    for any_data in (False, True):
+        fastmlp.warmup(model, any_data=any_data)
+    assert model.predict_proba(table()).tobytes() == before.tobytes()
+
+
 MEMORY = """
 import numpy as np
 from fastmlp import Trainer
