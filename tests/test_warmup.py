@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastmlp
@@ -115,6 +116,27 @@ trainer.fit(X.astype(trainer.dtype), Y).predict(X.astype(trainer.dtype))
 trainer.predict(X[:1].astype(trainer.dtype))
 """
     kernels = kernels_of(code, tmp_path)
+    assert kernels[-1] == "ready"
+    assert len(kernels) > 10
+
+
+@pytest.mark.full
+def test_a_warmup_for_many_categories(tmp_path: Path) -> None:
+    users = pd.DataFrame({"user": pd.Categorical(np.arange(6000) % 3000), "a": np.arange(6000.0)})
+    users.to_pickle(tmp_path / "users")
+    file = tmp_path / "m.safetensors"
+    model = Trainer((20, 9), epochs=1, threads=1, warm_start=True, missing="impute")
+    model.fit(users, np.arange(6000) % 3).save(file)
+    code = f"""
+import pandas as pd
+users = pd.read_pickle({str(tmp_path / "users")!r})
+trainer = fastmlp.load({str(file)!r})
+fastmlp.warmup(trainer)
+print("ready")
+trainer.predict(users[:1])
+trainer.fit(users, np.arange(6000) % 3).predict(users)
+"""
+    kernels = kernels_of(code, tmp_path / "cache")
     assert kernels[-1] == "ready"
     assert len(kernels) > 10
 
