@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import asv_benchmarks
-from asv_benchmarks import combinations, epochs, limits
+from asv_benchmarks import bins, combinations, epochs, limits
 from tests.helpers.processes import ROOT
 
 MODULES = [
@@ -47,6 +47,7 @@ SMALL = {
     },
     "asv_benchmarks.limits.SEEDS": limits.SEEDS[:1],
     "fastmlp.kernels.runs.fma_limit._STEPS": 1_000,
+    "asv_benchmarks.bins.SHAPES": {name: (1_000, 9) for name in bins.SHAPES},
     "asv_benchmarks.memory.N_ROWS": 512,
     "asv_benchmarks.prediction.N_ROWS": 1_000,
     "asv_benchmarks.short_fits.EPOCHS": 3,
