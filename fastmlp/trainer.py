@@ -313,11 +313,13 @@ class Trainer(Saved):
             categories. C-contiguous arrays of the trainer's dtype, and uint8, are read in place.
 
             Columns of pandas' dtype category, Categorical and Enum of Polars, and dictionaries of
-            PyArrow are one-hot encoded: a 0/1 column for each category in the training rows, at
-            most 2,000 in all. Other tables are matched by the values of the categories, not their
-            codes, and may hold plain values; an unknown or missing category is all zeros, and a
-            warning names unknown ones, once for each column. The network's inputs are the numbers,
-            the one-hot columns, and the columns that mark missing numbers, in this order.
+            PyArrow are one-hot encoded: a 0/1 column for each category in the training rows. Of
+            more than 2,000 in all, up to millions, only the ones are kept, and ``scaling`` applies
+            to the columns of numbers alone, see ``docs/sparse.md``. Other tables are matched by the
+            values of the categories, not their codes, and may hold plain values; an unknown or
+            missing category is all zeros, and a warning names unknown ones, once for each column.
+            The network's inputs are the numbers, the one-hot columns, and the columns that mark
+            missing numbers, in this order.
 
             Sparse matrices and arrays of SciPy, and tables of pandas whose columns are all sparse,
             are not made dense, see ``docs/sparse.md``; ``scaling`` must keep zeros.
