@@ -18,7 +18,7 @@ from tests.helpers.scripts import loaded
 FOLDER = Path(__file__).parents[2] / "examples"
 SCRIPTS = (
     "regression", "imbalanced", "overfitting", "early_stopping", "search", "resume",
-    "keras_and_pytorch", "monte_carlo", "cluster",
+    "keras_and_pytorch", "monte_carlo", "cluster", "text",
 )  # fmt: skip
 
 
@@ -199,6 +199,27 @@ def test_workers_train_as_one_process_does(tmp_path: Path) -> None:
         rate, accuracy = numbers_of(text, f"{which}: best learning rate")
         assert 0.0003 <= rate <= 0.03
         assert accuracy > 90
+
+
+@pytest.mark.full
+@needs_compiler
+def test_a_network_reads_docstrings(tmp_path: Path) -> None:
+    text = printed("text", tmp_path, changes="script.PACKAGES = 'matplotlib', 'numpy'")
+    accuracies = {
+        name: numbers_of(text, name)[0]
+        for name in ("LogisticRegression", "fastmlp, linear", "fastmlp, defaults", "fastmlp, for")
+    }
+    assert min(accuracies.values()) > 85
+    assert accuracies["fastmlp, for"] > accuracies["LogisticRegression"] - 2
+    # The same numbers, but for their order in sums.
+    ours, theirs = (
+        numbers_of(text, f"{owner}MLPClassifier")[0] for owner in ("fastmlp.", "sklearn's ")
+    )
+    assert ours == pytest.approx(theirs, abs=1)
+    assert "and save the figure.' is from matplotlib" in text
+    gain, _ = numbers_of(text, "The network is")
+    difference = accuracies["fastmlp, for"] - accuracies["LogisticRegression"]
+    assert gain == pytest.approx(difference, abs=0.11)  # of rounded ones
 
 
 @pytest.mark.full
