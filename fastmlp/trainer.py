@@ -116,7 +116,7 @@ class Trainer(Saved):
     missing : {"error", "impute"}
         Missing numbers in X (NaN, None or NA) are an error, or filled with the median of the
         training rows; a column that lacks some in the training rows gets a further 0/1 column that
-        marks them.
+        marks them. Sparse rows have none.
     validation_fraction : float, default "auto"
         Fraction of the rows held out for validation. Where rows are copies (a bootstrap, a rare
         class repeated), some are trained on and validated: give weights, or ``validation_data``.
@@ -257,7 +257,9 @@ class Trainer(Saved):
     least 30% zeros or all uint8) by their largest value; it keeps pixels up to 1 and features of
     about unit size as they are. Other features get "standard" scaling in a linear model, else
     "piecewise", or "robust" with fewer than 256 rows, or where the features of more than two values
-    are none, more than 256, or 80% zeros.
+    are none, more than 256, or 80% zeros. Sparse rows get "max_abs", which keeps zeros; in the
+    first of several chunks, where most columns are empty, one factor for all: 1 by the largest
+    value.
 
     These defaults were chosen on real tables of 800 to 5,000 rows, see ``asv_benchmarks/defaults``.
 
@@ -306,16 +308,21 @@ class Trainer(Saved):
 
         Parameters
         ----------
-        X : array of shape (n, d)
+        X : array, table or sparse matrix of shape (n, d)
             Finite numbers, or a table (pandas, Polars, PyArrow) with columns of numbers and of
             categories. C-contiguous arrays of the trainer's dtype, and uint8, are read in place.
 
             Columns of pandas' dtype category, Categorical and Enum of Polars, and dictionaries of
-            PyArrow are one-hot encoded: a 0/1 column for each category in the training rows, at
-            most 2,000 in all. Other tables are matched by the values of the categories, not their
-            codes, and may hold plain values; an unknown or missing category is all zeros, and a
-            warning names unknown ones, once for each column. The network's inputs are the numbers,
-            the one-hot columns, and the columns that mark missing numbers, in this order.
+            PyArrow are one-hot encoded: a 0/1 column for each category in the training rows. Of
+            more than 2,000 in all, up to millions, only the ones are kept, and ``scaling`` applies
+            to the columns of numbers alone, see ``docs/sparse.md``. Other tables are matched by the
+            values of the categories, not their codes, and may hold plain values; an unknown or
+            missing category is all zeros, and a warning names unknown ones, once for each column.
+            The network's inputs are the numbers, the one-hot columns, and the columns that mark
+            missing numbers, in this order.
+
+            Sparse matrices and arrays of SciPy, and tables of pandas whose columns are all sparse,
+            are not made dense, see ``docs/sparse.md``; ``scaling`` must keep zeros.
         Y : array of shape (n,) or (n, c)
             Labels (integers, strings, booleans), one-hot rows, class probabilities, rows of 0 and
             1, or numbers, see ``loss``. Numbers are centred and scaled internally, each column by

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .checks import COUNT
+from .inputs import MOST_DENSE
 from .kernels.language.backend import from_dtype
 from .kernels.language.jit import provide_all
 from .kernels.runs.plan import MAX_CHUNK
@@ -25,6 +26,32 @@ _LEFT_OUT: dict[str, Any] = {
     "refit": False, "schedule": None, "seed": 0, "time_budget": None, "validation_fraction": 0.0,
     "validation_split": "auto", "verbose": 0,
 }  # fmt: skip
+
+
+class _Csr:
+    """Rows in the form of SciPy's CSR, which may not be installed."""
+
+    format, has_canonical_format = "csr", True
+
+    def __init__(self, arrays: tuple[_Array, _Array, _Array], shape: tuple[int, int]) -> None:
+        (self.data, self.indices, self.indptr), self.shape = arrays, shape
+        self.dtype = self.data.dtype
+
+    @classmethod
+    def of(cls, rows: _Array) -> "_Csr":
+        """The values above 1 of dense rows."""
+        chosen = rows > 1
+        ends = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))])
+        return cls((rows[chosen], np.nonzero(chosen)[1], ends), rows.shape)
+
+    def __getitem__(self, rows: slice) -> "_Csr":
+        """The first rows."""
+        ends = self.indptr[: rows.stop + 1]
+        return _Csr((self.data, self.indices, ends), (len(ends) - 1, self.shape[1]))
+
+    def tocsr(self) -> "_Csr":
+        """The rows."""
+        return self
 
 
 class Warmup(threading.Thread):
@@ -106,13 +133,18 @@ def warmup(
     has_weights = hasattr(trainer, "layer_sizes_")
     if settings["loss"].targets == "labels" and n_classes == 2:
         n_classes = 1  # one output for two classes
-    weights = None
+    weights: tuple[list[Any], Any] | None = None
+    are_sparse = has_weights and trainer.model_.encoding.inputs.columns.are_sparse
     if has_weights:
         n_features = trainer.model_.encoding.inputs.columns.n_inputs
         n_classes = trainer.layer_sizes_[-1]
         weights = trainer.get_weights(), trainer.scaling_
         settings["dtype"] = weights[0][0].dtype  # the setting may have changed
         settings["loss"] = trainer.model_.encoding.outputs.loss
+        if are_sparse:  # their kernels are the same for any number of columns
+            n_features = min(n_features, MOST_DENSE)
+            weights = [weights[0][0][:n_features], *weights[0][1:]], None
+            settings |= {"scaling": None, "missing": "error"}
     fits, validates = trainer.warm_start or not has_weights, _validates(trainer)
     # Automatic scaling treats features of unit size and others differently.
     either = not has_weights and isinstance(trainer.scaling, str) and trainer.scaling == "auto"
@@ -122,7 +154,8 @@ def warmup(
 
     def work() -> None:
         probes = _probes(settings, n_rows, n_features, n_classes, either=either, any_data=any_data)
-        for X, Y, sample_weight in probes:
+        for rows, Y, sample_weight in probes:
+            X: Any = _Csr.of(rows) if are_sparse else rows
             probe = Trainer(**settings)
             if weights is not None:
                 probe.set_weights(weights[0], scaling=weights[1])

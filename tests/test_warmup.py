@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastmlp
@@ -71,7 +72,9 @@ UNUSED = {
     "rules_": "Trainer(40, epochs=1, threads=1, optimizer='adam').fit(X, Y)",
     "zeros_": "Trainer(40, epochs=1, threads=1).fit(X * (rng.random(X.shape) < 0.1), Y)",
     "outer_masked": "Trainer(40, epochs=1, threads=1).fit(X * (rng.random(X.shape) < 0.1), Y)",
-    "copy_bins": "Trainer(40, epochs=1, threads=1).fit(X + 3, Y)",
+    "places_": "Trainer(40, epochs=1, threads=1).fit(X + 3, Y)",
+    "knot_": "Trainer(40, epochs=1, threads=1).fit(X + 3, Y)",
+    "copy_bins": "Trainer(40, epochs=1, threads=1, dropout=(0.1, 0)).fit(X + 3, Y)",
     "copy_uint8": "Trainer(40, epochs=1, threads=1).fit((X > 0).astype(np.uint8) + 1, Y)",
     "dense_backward": "Trainer((40, 30), epochs=1, threads=1).fit(X, Y)",
     "transpose_inputs": "Trainer(40, epochs=1, threads=1, batch_size=300).fit(X, Y)",
@@ -113,6 +116,27 @@ trainer.fit(X.astype(trainer.dtype), Y).predict(X.astype(trainer.dtype))
 trainer.predict(X[:1].astype(trainer.dtype))
 """
     kernels = kernels_of(code, tmp_path)
+    assert kernels[-1] == "ready"
+    assert len(kernels) > 10
+
+
+@pytest.mark.full
+def test_a_warmup_for_many_categories(tmp_path: Path) -> None:
+    users = pd.DataFrame({"user": pd.Categorical(np.arange(6000) % 3000), "a": np.arange(6000.0)})
+    users.to_pickle(tmp_path / "users")
+    file = tmp_path / "m.safetensors"
+    model = Trainer((20, 9), epochs=1, threads=1, warm_start=True, missing="impute")
+    model.fit(users, np.arange(6000) % 3).save(file)
+    code = f"""
+import pandas as pd
+users = pd.read_pickle({str(tmp_path / "users")!r})
+trainer = fastmlp.load({str(file)!r})
+fastmlp.warmup(trainer)
+print("ready")
+trainer.predict(users[:1])
+trainer.fit(users, np.arange(6000) % 3).predict(users)
+"""
+    kernels = kernels_of(code, tmp_path / "cache")
     assert kernels[-1] == "ready"
     assert len(kernels) > 10
 

@@ -102,13 +102,14 @@ def useful(table: Any, kept: Sequence[str], *, whole: bool) -> tuple[list[str], 
     found = list(_left_out(table, whole=whole))
     reasons = {name: reason for name, reason, _ in found if name not in kept and reason}
     most = _MOST_CATEGORIES if whole else MOST_DENSE
+    which = "all columns" if whole else "all columns of a file read in pieces"
     counts = {name: count for name, _, count in found if name not in reasons}
     for name in sorted(counts, key=lambda name: -counts[name]):
         if sum(counts.values()) <= most:
             break
         if name not in kept:
             count = counts.pop(name)
-            reasons[name] = f"{count:,} categories; all columns may have {most:,}"
+            reasons[name] = f"{count:,} categories; {which} may have {most:,}"
     notes = [f"{name or repr(name)}: {reason}" for name, reason in reasons.items()]
     return [name for name in table.column_names if name not in reasons], notes
 

@@ -59,7 +59,7 @@ def start(data: FitData, known: Model | None) -> tuple[Model, np.random.Generato
     if known is None:
         sizes = (encoding.inputs.count, *settings.hidden, encoding.outputs.count)
         activations = settings.activations(len(settings.hidden))
-        weights = initial_weights(rng, sizes, activations, settings.initializer)
+        weights = initial_weights(rng, sizes, activations, settings.initializer, settings.dtype)
         network = Network(weights, settings.dtype, activations).under(rule)
         model = Model(network, encoding, settings.hidden)
     else:

@@ -1,11 +1,14 @@
 """Initial weights, drawn from distributions by name."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float64]
+from ..data import blocks
+
+Matrix = npt.NDArray[np.floating]
 
 # "auto" by the activation of the layer; "glorot_uniform" for others and for the output layer.
 _SUITED = {
@@ -19,8 +22,9 @@ def initial_weights(
     layer_sizes: tuple[int, ...],
     activations: tuple[str, ...],
     initializer: str,
+    dtype: np.dtype[Any],
 ) -> list[Matrix]:
-    """Return [W1, b1, W2, b2, ...]: weights drawn layer by layer, biases zero.
+    """Return [W1, b1, W2, b2, ...] in ``dtype``: weights drawn layer by layer, biases zero.
 
     Glorot and Bengio 2010 (equation 16), He et al. 2015 (equation 10), LeCun et al. 1998, Saxe et
     al. 2014 (orthogonal); "normal" has mean 0 and variance 1.
@@ -32,21 +36,28 @@ def initial_weights(
         name = initializer
         if name == "auto":
             name = _SUITED.get(activation, "glorot_uniform")
-        weights += [_matrix(rng, n_in, n_out, name), np.zeros(n_out)]
+        weights += [_matrix(rng, n_in, n_out, name, dtype), np.zeros(n_out)]
     return weights
 
 
-def _matrix(rng: np.random.Generator, n_in: int, n_out: int, name: str) -> Matrix:
+def _matrix(
+    rng: np.random.Generator, n_in: int, n_out: int, name: str, dtype: np.dtype[Any]
+) -> Matrix:
     if name == "orthogonal":
         tall = rng.normal(size=(max(n_in, n_out), min(n_in, n_out)))
         q, r = np.linalg.qr(tall)
         q *= np.sign(np.diag(r))  # for a uniform distribution
         return np.ascontiguousarray(q if n_in >= n_out else q.T)
-    if name == "normal":
-        return rng.normal(0.0, 1.0, (n_in, n_out))
     kind, _, shape = name.partition("_")
-    variance = {"glorot": 2.0 / (n_in + n_out), "he": 2.0 / n_in, "lecun": 1.0 / n_in}[kind]
-    if shape == "uniform":
-        limit = np.sqrt(3.0 * variance)
-        return rng.uniform(-limit, limit, (n_in, n_out))
-    return rng.normal(0.0, np.sqrt(variance), (n_in, n_out))
+    variance = {
+        "glorot": 2.0 / (n_in + n_out), "he": 2.0 / n_in, "lecun": 1.0 / n_in, "normal": 1.0
+    }[kind]  # fmt: skip
+    limit, deviation = np.sqrt(3.0 * variance), np.sqrt(variance)
+    W = np.empty((n_in, n_out), dtype)
+    for rows in blocks(n_in, n_out):  # of a million inputs, float64 would take twice the memory
+        size = rows.stop - rows.start, n_out
+        if shape == "uniform":
+            W[rows] = rng.uniform(-limit, limit, size)
+        else:
+            W[rows] = rng.normal(0.0, deviation, size)
+    return W

@@ -44,6 +44,11 @@ def each(kind: Any, test: Test) -> Test:
     return lambda value: isinstance(value, kind) and all(map(test, value))
 
 
+def all_of(*kinds: type) -> Test:
+    """A test of a long list, whose items must be of one of these types."""
+    return lambda value: isinstance(value, list) and set(map(type, value)) <= set(kinds)
+
+
 def row(kind: Any, *tests: Test) -> Test:
     """A test of a list or tuple of a fixed length."""
 
@@ -120,7 +125,7 @@ def _auto(value: Any) -> bool:
 
 _columns = record(
     n_given=integer,
-    categories=each(list, row(list, integer, each(list, is_a(str, int, float, bool)))),
+    categories=each(list, row(list, integer, all_of(str, int, float, bool))),
     medians=optional(_vector),
     gaps=each(list, integer),
 )

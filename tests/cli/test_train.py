@@ -15,6 +15,7 @@ import fastmlp.cli.sources
 import fastmlp.cli.train
 from fastmlp import Trainer
 from fastmlp.cli import main
+from fastmlp.cli.rows import useful
 from fastmlp.cli.say import table as text_of
 from fastmlp.cli.streamed import Subset
 from fastmlp.streams import ArrayGroups
@@ -405,3 +406,30 @@ main(["train", {str(houses)!r}, "--target", "price", "--out", "m.safetensors"])
     with pytest.raises(AssertionError, match=r"pip install 'fastmlp\[files\]'") as ended:
         run_process(code)
     assert "Trainer(hidden=128" in str(ended.value)
+
+
+def test_many_categories(command: Run, tmp_path: Path) -> None:
+    """2,000 and more, of each of which there are several rows, are used."""
+    users = np.random.default_rng(0).permutation(np.arange(8800) % 2200).tolist()
+    data, out = tmp_path / "users.csv", tmp_path / "users.safetensors"
+    rows = [f"u{user},{k * 7 % 11},{user % 2}" for k, user in enumerate(users)]
+    data.write_text("\n".join(["user,a,y", *rows]))
+    options = ["--classification", "--epochs", 5, "--learning-rate", 0.01, "--out", out]
+    text, _ = command("train", data, "--target", "y", *options)
+    assert "user: text, 2,200 categories" in text
+    assert "left out" not in text
+    assert scores(text)["network"][0] > 0.9
+    text, _ = command("predict", out, data)
+    assert text.count("\n") > 8800
+
+
+def test_columns_of_the_most_categories_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"few": 3, "many": 2500, "most": 3000}
+    table = pyarrow.table({k: [f"{row % n}" for row in range(9000)] for k, n in counts.items()})
+    assert useful(table, [], whole=True) == ([*counts], [])
+    limit = "all columns of a file read in pieces may have 2,000"
+    said = [f"{name}: {counts[name]:,} categories; {limit}" for name in ("most", "many")]
+    assert useful(table, [], whole=False) == (["few"], said)
+    monkeypatch.setattr("fastmlp.cli.rows._MOST_CATEGORIES", 3000)
+    assert useful(table, [], whole=True)[0] == ["few", "many"]
+    assert useful(table, ["most"], whole=True)[0] == ["most"]

@@ -1,6 +1,7 @@
 """Sparse rows: the numbers of scikit-learn's sparse fits, and no dense array of them."""
 
 import pickle
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -289,3 +290,21 @@ def test_callbacks_and_dropout() -> None:
     assert one.n_iter_ == 3
     assert seen[2] == one.predict(X).tolist()
     assert_same(other, one, rtol=1e-9, rows=X)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"early_stopping": True}, {"solver": "sgd", "scaling": "max_abs"}, {"solver": "lbfgs"}],
+)
+def test_memory(options: dict[str, Any]) -> None:
+    """Neither fits nor predictions make rows dense, which would take 2.4 GB."""
+    rng = np.random.default_rng(0)
+    rows = sparse.random_array((3000, 100_000), density=2e-4, rng=rng, format="csr")
+    model = MLPClassifier(4, max_iter=2, random_state=0, batch_size=500, **options)
+    tracemalloc.start()
+    try:
+        model.fit(rows, rng.integers(2, size=3000)).predict(rows)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 400e6  # SciPy's L-BFGS makes 80 arrays of the size of the weights

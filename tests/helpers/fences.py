@@ -31,7 +31,7 @@ _GAP = 64
 _CANARIES = {4: np.uint32(0x7FA0DEAD), 8: np.uint64(0x7FF4DEADDEADDEAD)}
 
 # Arrays of the caller that kernels write to.
-_WRITTEN = {"team", "row_masks", "predictions", "totals"}
+_WRITTEN = {"team", "row_masks", "segments", "predictions", "totals"}
 # Elements behind the last of them that count, as kernels load whole vectors.
 _PADDED = {"targets": PADDING, "weights": PADDING, "score_weights": PADDING}
 
@@ -78,6 +78,7 @@ def _gaps_of_last(plan: plan.Plan) -> npt.NDArray[np.bool_]:
 
     Weights, with their state, and the gradient consist of copies of what was laid out for one
     network; the last piece before the slopes of layers, of what was laid out for one member.
+    Between them may lie the values at knots.
     """
     network, memory, member = _SpacedAllocator.made[-3:]
     free, pieces = memory.gaps(), memory.pieces
@@ -106,6 +107,8 @@ class _FencedJob(jobs.Job):
         for name, array in arrays.items():
             count = array.size - (name == self.shortened) * (1 + _PADDED.get(name, 0))
             self._arrays[name] = array.reshape(-1)[:count], fenced(count, array.dtype, self.place)
+            # Another job may read it before this one runs.
+            self._arrays[name][1][...] = self._arrays[name][0]
         super().point(**{name: self._arrays[name][1] for name in arrays})
 
     def set_rows(self, X: Array, order: Array, *, in_place: bool) -> None:
@@ -126,7 +129,7 @@ class _FencedJob(jobs.Job):
             if name in _WRITTEN:
                 array[...] = copy
             else:
-                assert np.array_equal(array, copy), f"{name} was written to"
+                assert np.array_equal(array, copy, equal_nan=True), f"{name} was written to"
         return asked
 
 

@@ -362,7 +362,7 @@ def test_the_memory_of_a_call_has_room(target: str, scaling: Any, dtype: str, pl
         run["n_rows"], run["last"], run["layers"] = 300, -(-300 // run["chunk"]), address + start
         distance = (address + call["scratch"] - call["memory"]) // call["itemsize"]
         distance -= call["scratch_start"]
-        for name in ("logits", "copy", "partial"):
+        for name in ("logits", "copy", "partial", "places", "row_sums"):
             run[name] += distance
         layers["outputs"][0] = run["copy"][0]
         layers["below"][1:] += address + start

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from fastmlp.inputs import categories_and_gaps, learn_columns
 from fastmlp.inputs.learn_scaling import learn_scaling
 from fastmlp.inputs.sparse_columns import sparse_rows
 from tests.helpers.categories import PACKAGES
+from tests.helpers.processes import run
 
 NAN = np.nan
 N, LEVELS = 240, 30
@@ -297,3 +299,79 @@ def test_files_take_fewer(few: None, tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match=message):
         trainer().fit_stream(tmp_path / "rows.parquet", target="y")
+
+
+# ------------------------------------------------------------------------------------ really many
+
+
+def people(n_levels: int, n: int) -> tuple[pd.DataFrame, Any]:
+    """Rows of users of whom each has a row, and labels that go by the user."""
+    rng = np.random.default_rng(0)
+    ids = np.concatenate([rng.permutation(n_levels), rng.integers(0, n_levels, n - n_levels)])
+    names = pd.Index([f"user {k}" for k in range(n_levels)])
+    data = pd.DataFrame({"user": pd.Categorical.from_codes(ids, names), "a": rng.normal(size=n)})
+    return data, np.where(ids % 2, "odd", "even")
+
+
+def test_more_than_dense_rows_take(tmp_path: Path) -> None:
+    data, labels = people(3000, 9000)
+    model = Trainer(8, epochs=5, learning_rate=0.01, seed=0).fit(data, labels)
+    assert model.layer_sizes_[0] == 3001
+    assert model.score(data, labels) > 0.95
+    model.save(tmp_path / "m.safetensors")
+    loaded = fastmlp.load(tmp_path / "m.safetensors")
+    assert (loaded.predict(data) == model.predict(data)).all()
+    assert (loaded.predict(data[5:6]) == model.predict(data[5:6])).all()
+
+
+def test_a_warmup_leaves_the_trainer_as_it_is(few: None) -> None:
+    model = trainer(hidden=(8, 4), warm_start=True, scaling="robust").fit(table(), Y)
+    before = model.predict_proba(table())
+    for any_data in (False, True):
+        fastmlp.warmup(model, any_data=any_data)
+    assert model.predict_proba(table()).tobytes() == before.tobytes()
+
+
+MEMORY = """
+import numpy as np
+from fastmlp import Trainer
+from tests.inputs.test_many_categories import people
+
+def memory(name):
+    with open("/proc/self/status") as file:
+        return int(file.read().partition(name)[2].split()[0]) * 1024
+
+X, y = people(100_000, 300_000)
+Trainer(64, epochs=2, seed=0).fit(X[:3000], y[:3000])  # what kernels and packages take
+before = memory("VmRSS:")
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+model = Trainer(64, epochs=2, seed=0, scaling="robust").fit(X, y)
+network = model.model_.network
+print(memory("VmHWM:") - before, network.packed.nbytes + network.state.nbytes)
+"""
+
+
+@pytest.mark.full
+def test_memory_is_three_times_that_of_weights_and_optimizer() -> None:
+    """Beside 40 MB of rows, names and their places."""
+    peak, weights = map(int, run(MEMORY, timeout=300).split())
+    assert weights > 100_000 * 64 * 4 * 3
+    assert peak < 3 * weights + 60e6
+
+
+@pytest.mark.full
+def test_time_does_not_grow_with_the_square_of_levels() -> None:
+    """Encoding, and a row of a table that has all categories."""
+    data, labels = people(400_000, 400_000)
+    model = Trainer((), epochs=1, optimizer="sgd", seed=0).fit(data, labels)
+    dtype = np.dtype(np.float32)
+    encode = model.model_.encoding.rows
+    assert min(seconds(lambda: encode(data, dtype)) for _ in range(2)) < 10
+    assert min(seconds(lambda: encode(data[7:8], dtype)) for _ in range(5)) < 0.05
+
+
+def seconds(work: Any) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

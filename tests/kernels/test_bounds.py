@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
-from fastmlp.fitting import epoch, memory
+from fastmlp.fitting import memory, zeros
 from fastmlp.inference import forward as prediction
 from fastmlp.inputs import Scaling
-from fastmlp.inputs.bins import Bins
+from fastmlp.inputs.bins import bins_between
 from fastmlp.kernels.plugins import update_rules as rules
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.kernels.plugins.losses import LOSSES, OUTPUTS
@@ -49,7 +50,7 @@ BATCHES = [
     (9, 1, 1024), (31, 2, 1024), (33, 33, 1024), (97, 64, 1024), (75, 31, 9), (131, 127, 33),
 ]  # fmt: skip
 PACKED = (PACKED_INPUTS + 37, 300, 3), (MANY_SAMPLES + 45, MANY_SAMPLES + 13, 1024)
-KINDS = ("in place", "scaled", "uint8", "bins")
+KINDS = ("in place", "scaled", "uint8", "bins", "sparse")
 PREDICTED = (1, 2, 95, 97)
 
 
@@ -92,7 +93,7 @@ class Fit(NamedTuple):
         is_weighted = self.weighted and self.loss != PLAIN
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(memory, "MAX_CHUNK", self.chunk)
-            patch.setattr(epoch, "has_many_zeros", lambda _: self.skips_zeros)
+            patch.setattr(zeros, "has_many_zeros", lambda _: self.skips_zeros)
             trainer = trainer_from(weights, batch_size=self.batch_size, seed=0, **options)
             trainer.fit(X, Y, sample_weight=sample_weights(self.rows) if is_weighted else None)
         names = "loss", reference.metric(self.loss)
@@ -148,7 +149,9 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
     """Weights, rows, targets and the options that the loss, the rows and the threads need."""
     weights, X, labels = problem(case.sizes, n)
     X = images(*X.shape) if case.kind == "uint8" else X.astype(dtype)
-    scale = {"in place": 1.0, "scaled": 0.5, "uint8": 1 / 256, "bins": "auto"}[case.kind]
+    scale = {
+        "in place": 1.0, "scaled": 0.5, "uint8": 1 / 256, "bins": "auto", "sparse": 0.5,
+    }[case.kind]  # fmt: skip
     rng, shape = np.random.default_rng(n), (n, case.sizes[-1])
     Y = {
         "labels": lambda: labels,
@@ -168,10 +171,13 @@ def network(case: Any, n: int, dtype: str) -> tuple[list[Array], Array, Array, d
         options |= {"hidden": case.sizes[1:-1], "activation": case.activation}
     if case.kind == "bins":  # of the first features, in place of the others
         count = case.sizes[0] // 2
-        ends = np.minimum(np.arange(case.sizes[0] - count + 1), count)
-        slopes, offsets = rng.normal(size=(2, count))
-        options["known"] = Scaling("piecewise", bins=Bins(ends, slopes, offsets))
-        X = np.ascontiguousarray(X[:, : len(ends) - 1])
+        bins = [1 + count // 2] * (count > 0) + [1] * (count - 1 - count // 2)
+        bins += [0] * (case.sizes[0] - count - len(bins))
+        cuts = [np.sort(rng.normal(size=k + 1)) if k else np.empty(0) for k in bins]
+        options["known"] = Scaling("piecewise", bins=bins_between(cuts))
+        X = np.ascontiguousarray(X[:, : len(cuts)])
+    if case.kind == "sparse":
+        X = csr_matrix(X * (images(*X.shape) > 0))
     return weights, X, Y, options
 
 
@@ -278,6 +284,7 @@ def check_fences() -> None:
     prediction = Prediction(sizes, PLAIN, "relu", "scaled", threads=1)
     of_numbers = prediction._replace(loss="poisson")
     of_bins = prediction._replace(kind="bins")
+    of_sparse = of_labels._replace(kind="sparse", batch_size=3, extra="nothing")
     for case, names in (
         (
             of_labels,
@@ -286,7 +293,14 @@ def check_fences() -> None:
         (of_rows, ("targets", "weights", "score_weights", "parameters", "totals")),
         (prediction, ("input", "order", "labels", "predictions")),
         (of_numbers, ("targets", "weights", "score_weights", "totals")),
-        (of_bins, ("input", "bin_ends", "bin_slopes", "bin_offsets")),
+        (of_bins, ("input", "cuts", "binned", "unbinned", "inverses")),
+        (of_bins._replace(sizes=(9, 2)), ("input", "bin_ends", "bin_slopes", "bin_offsets")),
+        (of_labels._replace(kind="bins"), ("input", "order", "segments", "knots", "widths")),
+        (of_sparse, ("input", "row_ends", "entry_columns", "order", "powers", "rates")),
+        (
+            of_sparse._replace(extra="penalties"),
+            ("rates", "l2s", "l1s", "decays", "penalty_factors"),
+        ),
     ):
         assert exit_code(case, "") == 0
         assert exit_code(case, "memory") == 1

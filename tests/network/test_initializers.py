@@ -10,6 +10,7 @@ from fastmlp.settings.checks import INITIALIZERS
 from tests.helpers.basics import needs_compiler
 from tests.helpers.models import X, Y
 
+DOUBLE = np.dtype(np.float64)
 SIZES = (300, 200)
 VARIANCES = {
     "glorot_uniform": 2 / 500, "glorot_normal": 2 / 500, "he_uniform": 2 / 300,
@@ -19,7 +20,7 @@ HE = {"relu", "leaky_relu", "elu", "gelu", "silu", "mish", "softplus"}
 
 
 def drawn(name: str, sizes: tuple[int, ...] = SIZES, *activations: str) -> list[np.ndarray]:
-    return initial_weights(np.random.default_rng(0), sizes, activations, name)
+    return initial_weights(np.random.default_rng(0), sizes, activations, name, DOUBLE)
 
 
 def test_every_name_is_tried() -> None:
@@ -43,6 +44,13 @@ def test_moments_and_bounds(name: str) -> None:
         assert np.abs(W).max() > 1.5 * limit
 
 
+def test_many_rows_are_drawn_in_blocks() -> None:
+    W, b = initial_weights(np.random.default_rng(3), (9000, 2), (), "he_normal", np.dtype("f4"))
+    assert (W.dtype, b.dtype) == (np.float32, np.float64)
+    wanted = np.random.default_rng(3).normal(0, np.sqrt(2 / 9000), (9000, 2))
+    np.testing.assert_array_equal(W, wanted.astype(np.float32))
+
+
 @pytest.mark.parametrize("sizes", [(300, 200), (200, 300), (50, 50), (1, 7), (7, 1)])
 def test_orthogonal(sizes: tuple[int, int]) -> None:
     W, _ = drawn("orthogonal", sizes)
@@ -53,7 +61,7 @@ def test_orthogonal(sizes: tuple[int, int]) -> None:
 
 def test_orthogonal_matrices_have_no_preferred_sign() -> None:
     rng = np.random.default_rng(0)
-    corners = [initial_weights(rng, (3, 3), (), "orthogonal")[0][0, 0] for _ in range(400)]
+    corners = [initial_weights(rng, (3, 3), (), "orthogonal", DOUBLE)[0][0, 0] for _ in range(400)]
     assert abs(np.mean(corners)) <= 5 * np.sqrt(1 / 3 / 400)
 
 
@@ -63,8 +71,8 @@ def test_auto_suits_the_activation(activation: str) -> None:
     name = "he_uniform" if activation in HE else "glorot_uniform"
     name = "lecun_normal" if activation == "selu" else name
     rng = np.random.default_rng(0)
-    wanted = initial_weights(rng, (40, 30), (), name)
-    wanted += initial_weights(rng, (30, 20), (), "glorot_uniform")
+    wanted = initial_weights(rng, (40, 30), (), name, DOUBLE)
+    wanted += initial_weights(rng, (30, 20), (), "glorot_uniform", DOUBLE)
     assert all(map(np.array_equal, got, wanted))
 
 

@@ -143,9 +143,9 @@ def _planned(
     runs = plan.runs
     memory, own = Allocator(itemsize), Allocator(itemsize)
     memory.take((1 + state_vectors) * weight_count)
+    runs["gradient"] = memory.take(weight_count if keeps_gradient or batch_size > chunk else 0)
     if binned and not together:
         _plan_values(plan, memory, binned)
-    runs["gradient"] = memory.take(weight_count if keeps_gradient or batch_size > chunk else 0)
     plan.scratch_start = memory.used
 
     samples = round_up(chunk, memory.line)

@@ -182,7 +182,7 @@ def test_skipping_zeros_changes_nothing(
         given = given if kind == "uint8" else given.astype(dtype)
         runs = []
         for skipping in (True, False):
-            monkeypatch.setattr("fastmlp.fitting.epoch.has_many_zeros", lambda X, s=skipping: s)
+            monkeypatch.setattr("fastmlp.fitting.zeros.has_many_zeros", lambda X, s=skipping: s)
             trainer = Trainer(
                 (40, 9), dtype=dtype, seed=4, epochs=2, batch_size=batch_size, threads=2,
                 **{**RULES[rule].options, "learning_rate": 1e-4},
