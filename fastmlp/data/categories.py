@@ -1,6 +1,6 @@
 """Columns of categories of pandas, Polars and PyArrow, as codes and the value of each code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -86,9 +86,12 @@ def of_arrow(column: Any) -> Coded:
     return Coded(codes, lambda codes: values.take(codes).to_pylist(), bool(column.type.ordered))
 
 
-def of_values(items: Any) -> Coded:
-    """Code any values, in order of appearance."""
-    known: dict[Key, int] = {}
-    found = [-1 if is_missing(v) else known.setdefault(_key(v), len(known)) for v in items]
-    values = list(known)
-    return Coded(np.array(found, np.intp), lambda codes: [values[code] for code in codes.tolist()])
+def of_values(items: Iterable[Any]) -> Coded:
+    """Code any values, in order of appearance; -1 for missing ones."""
+    keys: list[Key | None] = list(items)
+    if set(map(type, keys)) != {str}:
+        keys = [None if is_missing(value) else _key(value) for value in keys]
+    values = list(dict.fromkeys(key for key in keys if key is not None))
+    codes = dict(zip(values, range(len(values)), strict=True)) | {None: -1}
+    found = np.fromiter(map(codes.__getitem__, keys), np.intp, len(keys))
+    return Coded(found, lambda codes: [values[code] for code in codes.tolist()])
