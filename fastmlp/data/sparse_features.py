@@ -122,6 +122,8 @@ def compressed(X: Any, name: str) -> Any:
     try:
         if X.format in ("coo", "csc", "bsr", "dia"):
             X = _checked(X, name)
+        if X.format == "lil" and [*map(len, X.rows)] != [*map(len, X.data)]:
+            raise ValueError("rows and data of other lengths")
         return _checked(X.tocsr(), name)
     except UNREADABLE as error:
         if isinstance(error, ValueError):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ..member import check_interrupt
 from .arrays import Array, Rows
 
-_BLOCK_ENTRIES = 1 << 20
+_BLOCK_ENTRIES = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,7 +102,8 @@ class TrainingRun:
         chunk = int(self._plan.runs["chunk"][0])
         full, rest = divmod(self.rows, self._batch_size)
         self._n_steps = full * -(-self._batch_size // chunk) + -(-rest // chunk)
-        step_flops = chunk_flops(multiply_adds(network, data.X), self._batch_size) + _FLOPS_BESIDE
+        row_work = multiply_adds(network, data.X, self._space.shape.binned)
+        step_flops = chunk_flops(row_work, self._batch_size) + _FLOPS_BESIDE
         self._slice_steps = max(1, int(_FIRST_SLICE_FLOPS / step_flops))
         self._point(network)
 

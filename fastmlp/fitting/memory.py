@@ -155,7 +155,8 @@ def workspace_of(
     # With dropout of features kernels copy the rows.
     in_place = not is_sparse and not any(dropout[:1])
     in_place = in_place and reads_in_place(network, data.X.dtype, scaling, knots)
-    row_work = multiply_adds(network, data.X)
+    binned = knots.sizes if knots else None
+    row_work = multiply_adds(network, data.X, binned)
     chunk = _chunk(row_work, batch_size)
     members = _team_size(network, row_work, batch_size, len(data.X), settings.threads)
     workspace = take_workspace(
@@ -173,7 +174,7 @@ def workspace_of(
             before_rule=_before_rule(settings, keeps_gradient=keeps_gradient),
             weighs=settings.by_batch and settings.l2 > 0,
             skip_zeros=skip_zeros, entries=entries_of_chunk(data.X, chunk),
-            binned=knots.sizes if knots else None,
+            binned=binned,
         )
     )  # fmt: skip
     set_scaling(workspace.job, scaling, network.dtype, knots)

@@ -139,7 +139,8 @@ class _Rows:
         self, network: Network, X: EncodedRows, threads: int | None,
         scaling: Scaling, kernel: Any, totals: bool,
     ) -> None:  # fmt: skip
-        self.X, row_work = X, multiply_adds(network, X)
+        knots = knots_in(network, scaling)
+        self.X, row_work = X, multiply_adds(network, X, knots.sizes if knots else None)
         self.chunks = -(-len(X) // _CHUNK)
         self._parts = np.arange(_team_size(row_work, len(X), threads) + 1)
         chunk_flops = 2 * _CHUNK * row_work + _FLOPS_BESIDE

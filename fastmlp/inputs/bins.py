@@ -56,6 +56,16 @@ class Bins:
         slopes, offsets = self.slopes[own], self.offsets[own]
         return np.append((-REACH - offsets) / slopes, (REACH - offsets[-1]) / slopes[-1])
 
+    @property
+    def meet(self) -> bool:
+        """Whether each bin of a feature rises, and begins where the one before ends."""
+        if not (self.slopes > 0).all():
+            return False
+        starts, stops = ((side - self.offsets) / self.slopes for side in (-REACH, REACH))
+        follows = np.ones(self.count + 1, bool)
+        follows[self.ends] = False
+        return np.allclose(stops[:-1][follows[1:-1]], starts[1:][follows[1:-1]], 1e-9, 1e-9)
+
     def arrays(self, dtype: np.dtype[Any]) -> dict[str, Array]:
         """The arrays of the kernels, by the names of their fields."""
         return {
@@ -82,6 +92,8 @@ class Bins:
         finite = all((np.abs(values) <= largest).all() for values in (slopes, offsets))
         if not (whole and finite and slopes.shape == offsets.shape == (len(slopes),)):
             raise ValueError("bins that do not fit together")
+        if not bins.meet:
+            raise ValueError("bins that do not rise one after the other")
         return bins
 
 

@@ -35,6 +35,8 @@ and ``runs.plan``):
 * Deltas of a hidden layer: panel by panel, m rows of ``panel`` columns each.
 * Logits and their deltas (c, m): output by output, samples contiguous.
 * Optimiser state and gradient: as the weights.
+* Entries of sparse rows (m, d): columns and values, row by row; for gradients also sorted by units
+  of weights, see ``products.strips``.
 
 Padding is zero in every array and stays zero. The loss is the weighted sum over a mini-batch,
 divided by its rows and by the mean weight of all training rows: the output deltas carry that

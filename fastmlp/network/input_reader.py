@@ -11,9 +11,12 @@ from ..inputs.bins import REACH
 from ..inputs.knots import Knots
 from ..kernels.plugins.readers import reader_of
 from ..kernels.runs.launch import Job
+from ..kernels.runs.plan import Binned
 from .packed_network import Network
 
 _LEAST_ENTRIES = 63
+# A feature with bins takes as long as this many inputs, by cycles of the kernels on two panels.
+_BINNED_INPUTS = 3
 
 
 def knots_in(network: Network, scaling: Scaling, *, drops_inputs: bool = False) -> Knots | None:
@@ -56,11 +59,15 @@ def entries_of_chunk(X: EncodedRows, rows: int) -> int:
     return 1 << max(int(longest.sum()) - 1, _LEAST_ENTRIES).bit_length()
 
 
-def multiply_adds(network: Network, X: EncodedRows) -> float:
+def multiply_adds(network: Network, X: EncodedRows, binned: Binned | None = None) -> float:
     """Multiply-adds of a forward pass of one row of X, in the mean."""
-    if not isinstance(X, SparseRows):
+    if isinstance(X, SparseRows):
+        inputs = len(X.columns) / max(len(X), 1)
+    elif binned:
+        inputs = binned.features + (_BINNED_INPUTS - 1) * binned.binned
+    else:
         return network.multiply_adds
-    missing = network.layer_sizes[0] - len(X.columns) / max(len(X), 1)
+    missing = network.layer_sizes[0] - inputs
     return float(max(network.multiply_adds - missing * network.layer_sizes[1], 1))
 
 

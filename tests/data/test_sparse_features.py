@@ -136,6 +136,17 @@ def test_broken_coordinates(field: str, value: int) -> None:
         open_features(X).rows(np.float64)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("data", [1.0] * 300), ("data", []), ("rows", [0, 1, 99]), ("rows", [0, -1, 2])],
+)
+def test_broken_lists(field: str, value: Any) -> None:
+    X = sp.lil_matrix(np.ones((4, 3)))
+    getattr(X, field)[1] = value
+    with pytest.raises(ValueError, match=BROKEN):
+        open_features(X).rows(np.float64)
+
+
 def test_too_many_columns() -> None:
     X = sp.csr_matrix(([1.0], [2**31], [0, 1]), shape=(1, 2**31 + 1))
     with pytest.raises(ValueError, match="X must have at most 2147483647 columns; got 2147483649"):

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -361,6 +362,30 @@ def test_other_chunks_may_be_dense_in_diagnostics() -> None:
     model = with_dead_units()
     with pytest.warns(FitWarning, match="6 of 6 units of hidden layer 1 are 0 for all rows"):
         model.fit_stream(lambda: chunks(abs(SPARSE), abs(DENSE), abs(SPARSE)), classes=[0, 1, 2])
+
+
+def test_memory() -> None:
+    """Rows that dense would be 8 GB, in a fit, a prediction and diagnostics."""
+    n_rows, n_columns, entries = 100_000, 20_000, 20
+    rng = np.random.default_rng(0)
+    columns = rng.integers(0, n_columns, (n_rows, entries)).astype(np.int32)
+    ends = np.arange(0, n_rows * entries + 1, entries)
+    X = sp.csr_matrix((rng.random(columns.size, np.float32), columns.ravel(), ends))
+    X.sum_duplicates()
+    targets = (rng.random(n_rows) > 0.5).astype(int)
+    size = sum(array.nbytes for array in (X.data, X.indices, X.indptr))
+    given = {"hidden": 4, "epochs": 6, "batch_size": 1024, "validation_fraction": 0.2}
+    model = trainer(**given, dtype="float32", scaling="auto")
+    model.fit(X[:2000], targets[:2000])  # kernels are compiled
+    for call, most in (
+        (lambda: model.fit(X, targets), 3), (lambda: model.predict(X), 1.2),
+        (lambda: model.evaluate(X, targets, np.ones(n_rows)), 2),
+    ):  # fmt: skip
+        tracemalloc.start()
+        call()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < most * size, (peak, size)
 
 
 REFUSED: dict[str, tuple[Any, str]] = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from scipy import sparse
 
 from fastmlp import EarlyStopping
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
@@ -13,6 +14,7 @@ from fastmlp.losses import Huber, Quantile
 from fastmlp.optimizers import OPTIMIZERS, SGD, AdamW
 from fastmlp.schedules import SCHEDULES
 from fastmlp.settings.checks import INITIALIZERS
+from tests.fuzzing.matrices import FORMS
 from tests.helpers.basics import Array
 
 N_FEATURES = 3
@@ -35,10 +37,11 @@ NUMBERS = {"numbers", "columns", "counts"}
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of X with their targets: of the same numbers in an odd layout, and plain."""
+    """Rows of X with their targets: of the same numbers in an odd layout, and plain. Both are
+    arrays or sparse matrices."""
 
     X: Any
-    plain: Array
+    plain: Any
     Y: Array
     weights: Array | None
 
@@ -57,6 +60,8 @@ LAYOUTS: dict[str, Callable[[Array], Any]] = {
     "read-only": lambda X: np.frombuffer(X.tobytes(), X.dtype).reshape(X.shape),
     "list": lambda X: X.tolist(),
 }
+# Stored zeros have updates of their own, and so other rounding.
+_FORMS = sorted(FORMS.keys() - {"zeros"})
 TYPES = ("float32", "float64", "float16", "int8", "uint8", "int64", "bool")
 
 
@@ -72,6 +77,10 @@ def rows(draw: st.DrawFn, kind: str, least: int = 1) -> Rows:
     layout = draw(st.sampled_from(sorted(LAYOUTS)))
     plain = np.array(X.tolist()) if layout == "list" else X
     weights = rng.uniform(0.5, 2, n) if draw(st.booleans()) else None
+    if (form := draw(st.none() | st.sampled_from(_FORMS))) is not None:
+        X = X * (rng.random(X.shape) < 0.5)
+        plain = sparse.csr_matrix(X.astype(np.float32) if X.dtype == np.float16 else X)
+        return Rows(FORMS[form](plain.copy(), rng), plain, TARGETS[kind][1](labels), weights)
     return Rows(LAYOUTS[layout](X), plain, TARGETS[kind][1](labels), weights)
 
 

@@ -259,12 +259,13 @@ def test_a_scaling_that_does_not_fit_the_weights() -> None:
     [
         ("ends", np.arange(8)), ("ends", np.zeros(8)), ("ends", np.array([[0]])),
         ("slopes", np.array([NAN])), ("slopes", np.ones(3)), ("offsets", np.ones(3, np.float32)),
-        ("offsets", None),
+        ("offsets", None), ("slopes", lambda a: -a), ("offsets", lambda a: a + np.eye(len(a))[3]),
     ],
 )  # fmt: skip
 def test_damaged_bins(name: str, value: Any) -> None:
     model = trainer().fit(RAW, LABELS)
     state = model.get_state()
-    state["model"]["encoding"]["inputs"]["scaling"]["bins"][name] = value
+    bins = state["model"]["encoding"]["inputs"]["scaling"]["bins"]
+    bins[name] = value(bins[name]) if callable(value) else value
     with pytest.raises(ValueError, match="the saved state of this trainer is damaged"):
         trainer().set_state(state)

@@ -293,9 +293,9 @@ def check_fences() -> None:
         (of_rows, ("targets", "weights", "score_weights", "parameters", "totals")),
         (prediction, ("input", "order", "labels", "predictions")),
         (of_numbers, ("targets", "weights", "score_weights", "totals")),
-        (of_bins, ("input", "cuts", "binned", "unbinned", "inverses")),
+        (of_bins, ("input", "cuts", "binned", "unbinned")),
         (of_bins._replace(sizes=(9, 2)), ("input", "bin_ends", "bin_slopes", "bin_offsets")),
-        (of_labels._replace(kind="bins"), ("input", "order", "segments", "knots", "widths")),
+        (of_labels._replace(kind="bins"), ("input", "order", "segments", "binned", "unbinned")),
         (of_sparse, ("input", "row_ends", "entry_columns", "order", "powers", "rates")),
         (
             of_sparse._replace(extra="penalties"),

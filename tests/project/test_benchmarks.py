@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import asv_benchmarks
-from asv_benchmarks import combinations, epochs, limits
+from asv_benchmarks import bins, combinations, epochs, limits, sparse
 from tests.helpers.processes import ROOT
 
 MODULES = [
@@ -47,10 +47,13 @@ SMALL = {
     },
     "asv_benchmarks.limits.SEEDS": limits.SEEDS[:1],
     "fastmlp.kernels.runs.fma_limit._STEPS": 1_000,
+    "asv_benchmarks.bins.SHAPES": {name: (1_000, 9) for name in bins.SHAPES},
     "asv_benchmarks.memory.N_ROWS": 512,
     "asv_benchmarks.prediction.N_ROWS": 1_000,
     "asv_benchmarks.short_fits.EPOCHS": 3,
     "asv_benchmarks.prediction.SINGLE_ROWS": 10,
+    "asv_benchmarks.sparse.ROWS": 640,
+    "asv_benchmarks.sparse.FEATURES": 400,
 }
 READERS_OF_MNIST = ("asv_benchmarks.epochs", "asv_benchmarks.limits", "asv_benchmarks.race.jobs")
 # The kernels of each of its cases take a second to compile, and other tests run them.
@@ -155,6 +158,22 @@ class TestScripts:
         assert ": error: " in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("small")
+def test_the_tables_of_sparse_rows(monkeypatch, capsys):
+    monkeypatch.setattr(sparse, "DENSITIES", (0.01, 0.1))
+    monkeypatch.setattr(sparse, "COUNTS", (100, 1_000))
+    monkeypatch.setattr(sparse, "VALUES", 2_000)
+    options = "--tables epochs,cost --rounds 1 --rows 640 --dtypes float32"
+    run_script(sparse, monkeypatch, *options.split())
+    epochs, cost = ([], [])
+    for line in capsys.readouterr().out.splitlines():
+        rule, *cells = line.split()
+        if rule in sparse.RULES:
+            (epochs if cells[0] == "float32" else cost).append(line)
+            assert all(float(cell.rstrip("%")) > 0 for cell in cells if cell != "float32")
+    assert (len(epochs), len(cost)) == (3, 6)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -163,6 +182,7 @@ class TestScripts:
         "race --plot no/such/folder.png",
         "defaults --sets nonsense",
         "combinations --rows many",
+        "sparse --tables nonsense",
         "compare nonsense",
         "compare . --threads 1,0",
         "same_weights nonsense",

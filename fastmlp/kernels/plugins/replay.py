@@ -83,8 +83,8 @@ class _Operands:
         b.store(e.zeros(), self.squares)
 
     def each_unit(self, count: Any, body: Callable[..., None]) -> None:
-        """``body(vectors, addresses, first, missed)`` for the vectors of each unit, several at a
-        time."""
+        """``body(addresses, first)`` for the vectors of each unit, several at a time: ``first`` is
+        the number of the first update that it missed."""
         e, b = self.e, self.e.builder
         vectors = b.sdiv(count, ir.Constant(INT, e.lanes))
         last = b.sub(self.n_units, _ONE)

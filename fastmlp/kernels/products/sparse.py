@@ -1,6 +1,6 @@
 """A hidden layer on sparse rows: forward and update, each for the panels of a member."""
 
-from ..language.elements import as_element, int64s, prefetch
+from ..language.elements import int64s, prefetch
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Pair, Run
 from ..language.records import vectors_of
@@ -8,7 +8,7 @@ from .block_sizes import UPDATE_ROWS
 from .dense import activate, scale_deltas, update_biases
 from .gather import gather
 from .strips import bring_up, each_united, settle_strip
-from .updates import update_rule
+from .updates import clear, update_rule
 
 
 @kernel
@@ -41,7 +41,7 @@ def update(memory: Memory, run: Run, layer: Layer):
             _add_products(memory, run, W, D, vectors)
         elif run.chunks_per_batch > 1 or run.end_batch:
             if run.opens and not layer.united:
-                _clear(memory, G[0], layer.n_in * layer.panel)
+                clear(memory, G[0], layer.n_in * layer.panel)
             _add_products(memory, run, G, D, vectors)
             if run.updates:
                 each_united(memory, run, layer, p, W, vectors * run.lanes, run.step_kernel)
@@ -78,13 +78,6 @@ def _update_touched(memory: Memory, run: Run, W: Pair, D: Pair, vectors: int):
         for t in range(block):
             w = start + touched[first + t] * step
             update_rule(run.step_kernel, memory, run, w, run.tile + t * count, count, False)
-
-
-@kernel
-def _clear(memory: Memory, start: int, count: int):
-    zero = as_element(0, memory)
-    for i in range(count):
-        memory[start + i] = zero
 
 
 @kernel

@@ -8,7 +8,7 @@ from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
 from .output import update_biases
 from .strips import bring_up, each_united, settle_strip
-from .updates import scale, update_rule
+from .updates import clear, scale, update_rule
 
 
 @kernel
@@ -39,7 +39,7 @@ def update(memory: Memory, run: Run, layer: Layer):
             _add_products(memory, run, w, delta)
         elif run.chunks_per_batch > 1 or run.end_batch:
             if run.opens and not layer.united:
-                _clear(memory, w + run.gradient, layer.stride)
+                clear(memory, w + run.gradient, layer.stride)
             _add_products(memory, run, w + run.gradient, delta)
             if run.updates:
                 each_united(memory, run, layer, k, (w, run.lanes), run.lanes, run.step_kernel)
@@ -55,9 +55,8 @@ def update(memory: Memory, run: Run, layer: Layer):
 def _products(memory: Memory, run: Run, t: int, delta: int):
     """tile (lanes) = delta (m) @ entries (m, lanes) of touched unit number ``t``."""
     starts, rows, places = int64s(run.unit_starts), int64s(run.entry_rows), int64s(run.entry_places)
-    tile, values, zero = run.tile, run.sorted, as_element(0, memory)
-    for i in range(run.lanes):
-        memory[tile + i] = zero
+    tile, values = run.tile, run.sorted
+    clear(memory, tile, run.lanes)
     for i in range(starts[t], starts[t + 1]):
         memory[tile + places[i]] += memory[values + i] * memory[delta + rows[i]]
 
@@ -70,13 +69,6 @@ def _add_products(memory: Memory, run: Run, start: int, delta: int):
         _products(memory, run, t, delta)
         for i in range(lanes):
             memory[start + touched[t] * lanes + i] += memory[tile + i]
-
-
-@kernel
-def _clear(memory: Memory, start: int, count: int):
-    zero = as_element(0, memory)
-    for i in range(count):
-        memory[start + i] = zero
 
 
 @kernel

@@ -9,10 +9,10 @@ when it is touched next, and at the end of an epoch: ``layer.present`` has the n
 the epoch that each unit has had. It is kept by strip, so that teams may change at any step.
 """
 
-from ..language.elements import as_element, float64s, int64s
+from ..language.elements import float64s, int64s
 from ..language.jit import kernel, plugin
 from ..language.parameters import Layer, Memory, Pair, Run
-from .updates import update_rule
+from .updates import clear, update_rule
 
 
 @plugin
@@ -61,14 +61,12 @@ def _unite(
     """units = the touched ones that are new in this batch, their gradient = 0; returns how many."""
     touched, updates, new, n = int64s(run.touched), int64s(present), int64s(units), 0
     start, step = W
-    gradient, zero = start + run.gradient, as_element(0, memory)
     for t in range(run.touched_count):
         unit = touched[t]
         if updates[unit] <= number:
             new[n] = unit
             n += 1
-            for i in range(count):
-                memory[gradient + unit * step + i] = zero
+            clear(memory, start + run.gradient + unit * step, count)
     return n
 
 

@@ -26,6 +26,14 @@ def scale(memory: Memory, run: Run, start: int, count: int):
 
 
 @kernel
+def clear(memory: Memory, start: int, count: int):
+    """elements (count) = 0."""
+    zero = as_element(0, memory)
+    for i in range(count):
+        memory[start + i] = zero
+
+
+@kernel
 def update_rows(
     memory: Memory, run: Run, W: Pair, A: Triple, B: Pair, rows: int, vectors: int, masks: int
 ):
