@@ -111,7 +111,10 @@ def draw_results(ax: Any, results: dict[str, tuple[float, float]]) -> None:
     """Draw accuracy over seconds."""
     for number, (name, (accuracy, seconds)) in enumerate(results.items()):
         ax.plot(seconds, accuracy, "o", color=f"C{number}", label=name)
+    accuracies = [accuracy for accuracy, _ in results.values()]
     ax.set(xlabel="seconds of the fit", ylabel="accuracy", xscale="log", title="Models")
+    ax.set(yticks=np.arange(np.floor(200 * min(accuracies)) / 200, max(accuracies) + 0.005, 0.005))
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_major_formatter("{x:.1%}")
     ax.legend(fontsize="small")
 
