@@ -111,9 +111,13 @@ def draw_results(ax: Any, results: dict[str, tuple[float, float]]) -> None:
     """Draw accuracy over seconds."""
     for number, (name, (accuracy, seconds)) in enumerate(results.items()):
         ax.plot(seconds, accuracy, "o", color=f"C{number}", label=name)
-    accuracies = [accuracy for accuracy, _ in results.values()]
+    accuracies, seconds_of = zip(*results.values(), strict=True)
+    low, high = min(seconds_of) / 1.5, 1.5 * max(seconds_of)
     ax.set(xlabel="seconds of the fit", ylabel="accuracy", xscale="log", title="Models")
     ax.set(yticks=np.arange(np.floor(200 * min(accuracies)) / 200, max(accuracies) + 0.005, 0.005))
+    ax.minorticks_off()
+    ax.set_xticks([tick for tick in (0.1, 0.3, 1, 3, 10, 30, 100, 300) if low < tick < high])
+    ax.set_xlim(low, high)
     ax.xaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_major_formatter("{x:.1%}")
     ax.legend(fontsize="small")
