@@ -187,7 +187,7 @@ class TrainingRun:
         dropout_key : int
             63 bits, different in every epoch, that determine which units are dropped.
         deadline : float
-            By ``time.perf_counter``: the epoch ends soon after it, but not before its first slice.
+            By ``time.perf_counter``: the epoch ends soon after it, but not before its first batch.
         report : callable
             Called with the number of rows trained on since the last call, about every 0.1 s.
         before : MeanWeight, optional
@@ -266,7 +266,9 @@ class TrainingRun:
     def _run_slices(self, deadline: float, report: Callable[[int], Any]) -> int:
         """Run the chunks of an epoch until the deadline; return the number of updates done."""
         step, job, rows = 0, self._job, 0
-        while step < self._n_steps and (step == 0 or time.perf_counter() < deadline):
+        while step < self._n_steps and (
+            self._completed(step) == 0 or time.perf_counter() < deadline
+        ):
             stop = min(step + self._slice_steps, self._n_steps)
             start = time.perf_counter()
             self._team.fill(0)

@@ -10,9 +10,10 @@ import numpy as np
 from ..data import SparseRows
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.products.block_sizes import MANY_SAMPLES
+from ..kernels.runs.binned import Binned
 from ..kernels.runs.jobs import training_job
 from ..kernels.runs.layout import aligned_zeros, weight_layout
-from ..kernels.runs.plan import MAX_CHUNK, Binned, Plan, make_plan
+from ..kernels.runs.plan import MAX_CHUNK, Plan, make_plan
 from ..kernels.runs.sparse_plan import plan_entries
 from ..kernels.runs.threads import usable_threads
 from ..network.input_reader import (

@@ -54,11 +54,11 @@ class MissedUpdates:
     def _settled(self, rates: Floats) -> int:
         """After how many updates all others move weights by less than rounding: a geometric series,
         times the ratio of the largest to the smallest rate."""
-        least, most = rates.min(), rates.max()
-        if self._ratio >= 1 or least <= 0:
-            return self._updates
+        least, most = float(rates.min()), float(rates.max())
         rounding = float(np.finfo(self._shape.dtype).eps) / 8
-        tail = rounding * (1 - self._ratio) * float(least / most)
+        tail = rounding * (1 - self._ratio) * (least / most) if most > 0 else 0.0
+        if tail <= 0:
+            return self._updates
         return 1 if self._ratio == 0 else math.ceil(math.log(tail) / math.log(self._ratio))
 
     def settle(self, done: int) -> None:

@@ -220,6 +220,6 @@ class Windows:
 def _row_bytes(data: FitData) -> int:
     targets, X = data.targets, data.array
     width = 1 if targets.values is None else len(targets.values)
-    knots = data.encoding.inputs.scaling.knots
+    knots = data.encoding.inputs.of_kernels.knots
     binned = len(knots.features) if knots else 0  # a byte for each
     return int(X.shape[1] * X.itemsize + width * data.settings.dtype.itemsize + _BESIDE + binned)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data import Array, Numbers
 from ..kernels.language.simd import lanes
-from ..kernels.runs.plan import Binned
+from ..kernels.runs.binned import Binned
 from .bins import Bins
 
 

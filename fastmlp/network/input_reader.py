@@ -10,8 +10,8 @@ from ..inputs import Scaling
 from ..inputs.bins import REACH
 from ..inputs.knots import Knots
 from ..kernels.plugins.readers import reader_of
+from ..kernels.runs.binned import Binned
 from ..kernels.runs.launch import Job
-from ..kernels.runs.plan import Binned
 from .packed_network import Network
 
 _LEAST_ENTRIES = 63

@@ -120,6 +120,14 @@ def test_long_gaps(rule: str, schedule: str, monkeypatch: pytest.MonkeyPatch) ->
     assert (min(seen) < 150) == (rule in ("momentum", "adam", "amsgrad"))
 
 
+@pytest.mark.parametrize("least", [0.0, 5e-324, 1e-300])
+def test_rates_that_nearly_vanish(least: float) -> None:
+    options = of_rule("momentum")
+    del options["learning_rate"]
+    rate = lambda update: 0.05 if update % 3 else least  # noqa: E731
+    assert_same_fit(*problem(), schedule=rate, **options)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("batch_size", [16, 50])
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
@@ -222,6 +230,20 @@ def test_a_deadline(
     assert_same_fit(X, y, **options)
     cut = trainer(**options).fit(csr_matrix(X), y)
     assert cut.model_.network.updates == (1 if several_chunks else 4)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("make", [np.asarray, csr_matrix])
+@pytest.mark.parametrize("options", SEVERAL.values(), ids=SEVERAL)
+def test_a_deadline_within_the_first_batch(
+    options: Any, make: Any, short_calls: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One update is the least; none would look as if the training had diverged."""
+    monkeypatch.setattr(memory, "MAX_CHUNK", 7)
+    X, y = problem()
+    cut = trainer(time_budget=1e-9, **options).fit(make(X), y)
+    assert cut.model_.network.updates == 1
+    assert cut.history["learning_rate"] == [options["learning_rate"]]
 
 
 @pytest.mark.parametrize("hidden", [(), (31,)])

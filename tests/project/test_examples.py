@@ -207,7 +207,12 @@ def test_a_network_reads_docstrings(tmp_path: Path) -> None:
     text = printed("text", tmp_path, changes="script.PACKAGES = 'matplotlib', 'numpy'")
     accuracies = {
         name: numbers_of(text, name)[0]
-        for name in ("LogisticRegression", "fastmlp, linear", "fastmlp, defaults", "fastmlp, for")
+        for name in (
+            "LogisticRegression",
+            "fastmlp, linear by",
+            "fastmlp, defaults",
+            "fastmlp, for",
+        )
     }
     assert min(accuracies.values()) > 85
     assert accuracies["fastmlp, for"] > accuracies["LogisticRegression"] - 2

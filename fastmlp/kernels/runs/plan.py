@@ -7,7 +7,7 @@ gradient, then scratch.
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,9 @@ from ..language.records import LAYER, RUN
 from ..language.simd import TILE_ROWS, lanes
 from ..plugins.activations import ACTIVATIONS
 from ..plugins.zeros import mask_words
-from ..products.block_sizes import KNOT_BYTES, MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
+from ..products.block_sizes import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
 from ..products.gather import AHEAD
+from .binned import Binned, plan_binned, plan_values, set_inputs
 from .layout import SHAPES, Allocator, aligned_zeros, round_up, row_stride, weight_layout
 
 # Copies of the activations: a thread may compute those of the next chunk while another one still
@@ -30,15 +31,6 @@ SLOTS = 2
 MAX_CHUNK = 1024
 
 Table = npt.NDArray[np.int64]
-
-
-class Binned(NamedTuple):
-    """Sizes of a first layer of features with bins, see ``products.bins``."""
-
-    features: int  # with bins or without
-    binned: int  # features with bins
-    knots: int  # of all these
-    most: int  # segments of a feature
 
 
 @dataclass
@@ -136,7 +128,7 @@ def _planned(
         output = plan.layers[:, 1]
         output["panels"], output["last_vectors"] = 1, output["stride"] // lanes(itemsize)
     if binned:
-        _set_inputs(plan.layers, binned, itemsize)
+        set_inputs(plan.layers, binned, itemsize)
     if consecutive:
         plan.layers["stride"][:, 0] = plan.layers["n_out"][:, 0]
     plan.layers["kept"] = 1
@@ -145,7 +137,7 @@ def _planned(
     memory.take((1 + state_vectors) * weight_count)
     runs["gradient"] = memory.take(weight_count if keeps_gradient or batch_size > chunk else 0)
     if binned and not together:
-        _plan_values(plan, memory, binned)
+        plan_values(plan.layers, memory, binned)
     plan.scratch_start = memory.used
 
     samples = round_up(chunk, memory.line)
@@ -163,19 +155,6 @@ def _planned(
     _link_layers(plan)
     plan.memory_size = memory.used
     return plan
-
-
-def _set_inputs(layers: npt.NDArray[Any], binned: Binned, itemsize: int) -> None:
-    """Make the features alone the input."""
-    layers["n_out"][:, 0] = binned.features
-    layers["stride"][:, 0] = row_stride(round_up(binned.features, lanes(itemsize)), itemsize)
-
-
-def _plan_values(plan: Plan, memory: Allocator, binned: Binned) -> None:
-    """Offsets of the values at knots, which stay while the weights do."""
-    panel, panels = (int(plan.layers[name][0, 1]) for name in ("panel", "panels"))
-    plan.layers["knot_panel"][:, 1] = binned.knots * panel
-    plan.layers["knots"][:, 1] = memory.take(panels * binned.knots * panel)
 
 
 def _plan_scratch(
@@ -200,11 +179,7 @@ def _plan_scratch(
     runs["partial"] = shared.take(copies * int(run["partial_slot"]))
 
     if binned:
-        feature = (binned.most + 1) * int(first["panel"][1])
-        features = max(1, KNOT_BYTES // (feature * itemsize))
-        runs["added_together"], runs["n_knots"] = features, binned.knots
-        runs["places"] = own.take(2 * chunk * binned.binned)
-        runs["row_sums"] = own.take(chunk * int(first["panel"][1]))
+        plan_binned(runs, own, binned, int(first["panel"][1]), together=together)
     runs["logits"] = own.take((classes + 3) * samples)
     runs["copy"] = own.take(entries or chunk * first["stride"][0])
     runs["sorted"] = own.take(entries * together)
@@ -214,10 +189,6 @@ def _plan_scratch(
         packed = PACKED_INPUTS * samples if chunk >= MANY_SAMPLES else 0
         runs["transposed"] = own.take(max(int(weights), packed))
         runs["tile"] = own.take(max(UPDATE_ROWS * widest, classes))
-        if binned:
-            runs["total"], runs["bin_tile"] = own.take(widest), own.take(binned.most * widest)
-            runs["links"] = own.take(2 * chunk * binned.binned)
-            runs["values"] = own.take(features * feature)
 
     starts = memory.take(len(runs) * own.used) + own.used * np.arange(len(runs))
     for name in (

@@ -121,10 +121,10 @@ def test_a_team_of_those_who_arrive(n_threads: int) -> None:
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_barrier(size: int) -> None:
     rounds = 200
-    plan, values = open_team(size), np.ones((2, size))
+    plan, alone, values = open_team(size), open_team(1), np.ones((2, size))
     plan.runs["size"] = size
-    barrier(open_team(1), 0)  # linked, and what calls it compiled, before anyone waits
-    take_turns(open_team(1).runs.ctypes.data, 0, 1, 1, np.ones((2, 1)))
+    barrier(alone, 0)  # linked, and what calls it compiled, before anyone waits
+    take_turns(alone.runs.ctypes.data, 0, 1, 1, np.ones((2, 1)))
     values[1:] = 0
     run_at_once(
         [
