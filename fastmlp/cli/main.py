@@ -9,7 +9,9 @@ from .parser import Parser
 from .say import one_line, short_warnings
 
 _COMMANDS = (train, predict, evaluate, info, warmup, bench)
-_ERRORS = ValueError, TypeError, RuntimeError, OSError, ImportError, FloatingPointError
+_ERRORS = (
+    ValueError, TypeError, RuntimeError, OSError, ImportError, FloatingPointError, MemoryError,
+)  # fmt: skip
 # Exit codes of a process that a signal has ended, as shells report them.
 _INTERRUPTED, _NOBODY_READS = 128 + 2, 128 + 13
 

@@ -22,6 +22,9 @@ REACH = 0.15
 _MOST, FEWEST, _MOST_OF_ALL, _ROWS = 16, 4, 1024, 64
 # Shorter bins, of features of about unit size, vanish in float32 rounding (6e-8 of 3).
 _SHORTEST = 1e-6
+# Files may have other bins: kernels keep the number of a segment, of which a feature has two more
+# than bins, in a byte; and far beyond scaled values, which end at 3, float32 rounding is coarse.
+_MOST_IN_FILES, _FARTHEST = 254, 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +97,10 @@ class Bins:
             raise ValueError("bins that do not fit together")
         if not bins.meet:
             raise ValueError("bins that do not rise one after the other")
+        if (np.diff(ends) > _MOST_IN_FILES).any():
+            raise ValueError(f"more than {_MOST_IN_FILES} bins of a feature")
+        if any((np.abs(side - offsets) > _FARTHEST * slopes).any() for side in (-REACH, REACH)):
+            raise ValueError(f"bins beyond {_FARTHEST:g}")
         return bins
 
 

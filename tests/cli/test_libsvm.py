@@ -175,6 +175,19 @@ def test_other_files_than_the_models(folder: Path, model: Path, fails: Fails) ->
     assert "target 'first in each line' does not fit the model" in fails("evaluate", model, more)
 
 
+def test_a_lack_of_memory_is_one_line(
+    folder: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As of weights for an index of many digits."""
+
+    def read(path: str) -> None:
+        raise MemoryError("Unable to allocate 16.0 GiB")
+
+    monkeypatch.setattr("fastmlp.cli.sources.read_libsvm", read)
+    line = fails("train", folder / "one.svm", "--out", tmp_path / "m.safetensors")
+    assert line == "fastmlp train: error: Unable to allocate 16.0 GiB\n"
+
+
 def test_without_scikit_learn(folder: Path) -> None:
     code = f"""
 import sys

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from fastmlp import EarlyStopping, Ensemble, FitWarning, Trainer, presets, schedules
 from fastmlp.fitting import epoch as epochs
@@ -187,7 +188,7 @@ def test_several_at_once() -> None:
         assert same_weights(member.get_weights(), alone.get_weights())
 
 
-@pytest.mark.parametrize("name", ["tabular", "images"])
+@pytest.mark.parametrize("name", ["tabular", "images", "text"])
 def test_presets_are_plain_settings(name: str) -> None:
     preset = getattr(presets, name)
     assert type(preset) is dict
@@ -211,3 +212,12 @@ def test_images_drop_pixels_and_units() -> None:
     model = Trainer(**presets.images, seed=0).fit(pixels, np.arange(120) % 2)
     assert model.layer_sizes_ == (64, 512, 2)
     assert model.score(pixels, np.arange(120) % 2) > 0.95
+
+
+def test_words_of_texts() -> None:
+    rows = sparse.random(400, 3_000, 0.02, format="csr", random_state=0)
+    topics = np.arange(400) % 2
+    rows += sparse.csr_array((np.ones(400), (np.arange(400), topics)), shape=rows.shape)
+    model = Trainer(**presets.text, seed=0).fit(rows, topics)
+    assert model.scaling_.kind == "none"
+    assert model.score(rows, topics) > 0.95

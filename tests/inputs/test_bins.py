@@ -11,7 +11,7 @@ import pytest
 from fastmlp import Ensemble, Trainer
 from fastmlp.data import open_features
 from fastmlp.inputs import Scaling, learn_inputs
-from fastmlp.inputs.bins import REACH, bins_per_feature
+from fastmlp.inputs.bins import REACH, Bins, bins_between, bins_per_feature
 from tests.helpers.basics import NAN, Array, needs_compiler
 from tests.helpers.models import fit_settings, numbers, same_weights
 
@@ -269,3 +269,34 @@ def test_damaged_bins(name: str, value: Any) -> None:
     bins[name] = value(bins[name]) if callable(value) else value
     with pytest.raises(ValueError, match="the saved state of this trainer is damaged"):
         trainer().set_state(state)
+
+
+# --------------------------------------------------------------------------------- bins of a file
+
+
+@pytest.mark.parametrize(
+    ("cuts", "message"),
+    [(np.linspace(-3, 3, 256), "more than 254"), (np.array([0.0, 5.0]), "beyond 4"),
+     (np.array([-1e30, 0.0]), "beyond 4")],
+    ids=["many", "above", "below"],
+)  # fmt: skip
+def test_bins_that_kernels_cannot_compute_are_refused(cuts: Array, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Bins.from_plain(vars(bins_between([cuts])))
+
+
+def test_as_many_bins_as_kernels_count() -> None:
+    """A fit of the most bins of a feature that a file may have."""
+    bins = Bins.from_plain(vars(bins_between([np.linspace(-3, 3, 255), np.array([0.0, 1.0])])))
+    X = RNG.uniform(-3, 3, (200, 2))
+    rng = np.random.default_rng(0)
+    sizes = (257, 5), (5,), (5, 2), (2,)
+    weights = [rng.normal(size=size) for size in sizes]
+    settings: dict[str, Any] = {"dtype": "float64", "seed": 0, "epochs": 2, "warm_start": True}
+    binned, plain = Trainer(5, **settings), Trainer(5, scaling=None, **settings)
+    binned.set_weights(weights, scaling=Scaling("piecewise", bins=bins))
+    plain.set_weights(weights)
+    binned.fit(X, X[:, 0] > 0)
+    plain.fit(bins.beside(X), X[:, 0] > 0)
+    for ours, wanted in zip(binned.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=1e-9)

@@ -171,7 +171,7 @@ def test_the_tables_of_sparse_rows(monkeypatch, capsys):
         if rule in sparse.RULES:
             (epochs if cells[0] == "float32" else cost).append(line)
             assert all(float(cell.rstrip("%")) > 0 for cell in cells if cell != "float32")
-    assert (len(epochs), len(cost)) == (3, 6)
+    assert (len(epochs), len(cost)) == (4, 8)
 
 
 @pytest.mark.parametrize(
