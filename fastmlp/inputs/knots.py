@@ -43,8 +43,17 @@ class Knots:
         most = int(np.diff(self.starts).max()) - 1
         return Binned(self.bins.n_features, len(self.features), int(self.starts[-1]), most)
 
+    @cached_property
+    def _arrays(self) -> dict[np.dtype[Any], dict[str, Array]]:
+        return {}
+
     def arrays(self, dtype: np.dtype[Any]) -> dict[str, Array]:
-        """The arrays of the kernels, by the names of their fields."""
+        """The arrays of the kernels, by the names of their fields, kept for further fits."""
+        if dtype not in self._arrays:
+            self._arrays[dtype] = self._of(dtype)
+        return self._arrays[dtype]
+
+    def _of(self, dtype: np.dtype[Any]) -> dict[str, Array]:
         rounded = self.positions.astype(dtype).astype(np.float64)
         widths = np.diff(rounded, append=0)
         widths[self.starts[:-1]] = widths[self.starts[1:] - 2] = 1
