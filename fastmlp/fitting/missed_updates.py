@@ -9,6 +9,7 @@ import numpy as np
 from ..inference.forward import SLICE_SECONDS
 from ..kernels.plugins.update_rules import RULES
 from ..kernels.runs.jobs import settling_job
+from ..member import check_interrupt
 from ..network.packed_network import Floats
 from .memory import Workspace
 
@@ -72,6 +73,7 @@ class MissedUpdates:
         units, unit = int(layers["units"][0, 1]), 0
         count = max(1, int(_FIRST_SLICE_WORK / (done * self._shape.layer_sizes[1])))
         while unit < units:
+            check_interrupt()
             count = min(count, units - unit)
             job.set(first=unit, last=unit + count)
             start = time.perf_counter()

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..inputs import Scaling
 from ..inputs.knots import Knots
-from ..kernels.language.records import CALL, LAYER, RUN
+from ..kernels.language.call_record import CALL
+from ..kernels.language.records import LAYER, RUN
 from ..kernels.language.simd import LINE_BYTES
 from ..kernels.plugins.losses import OUTPUTS
 from ..kernels.runs.calls import call_network

@@ -24,7 +24,8 @@ from fastmlp.inference.call_records import STACK
 from fastmlp.inference.compiled import CompiledPredictor
 from fastmlp.inputs import Scaling
 from fastmlp.kernels.language import backend
-from fastmlp.kernels.language.records import CALL, LAYER, RUN
+from fastmlp.kernels.language.call_record import CALL
+from fastmlp.kernels.language.records import LAYER, RUN
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from tests.helpers.basics import INF, NAN, Array, needs_compiler
 from tests.helpers.fences import fenced

@@ -1,4 +1,4 @@
-"""The records that kernels read: a run, a layer, and a call by other compiled code.
+"""The records that kernels read: a run and a layer; ``call_record`` has that of a call.
 
 Each member of a team has its own records, which hold what differs between members (their panels,
 their scratch memory, the present chunk) beside what does not. Python fills NumPy arrays of these
@@ -19,7 +19,7 @@ from .simd import INT, LINE_BYTES
 _I, _F = np.int64, np.float64
 
 
-def _record(fields: list[tuple[str, Any]]) -> np.dtype[Any]:
+def record_dtype(fields: list[tuple[str, Any]]) -> np.dtype[Any]:
     """A dtype of 8-byte fields. No two records share a cache line."""
     names, formats = zip(*fields, strict=True)
     size = -(-8 * len(fields) // LINE_BYTES) * LINE_BYTES
@@ -29,7 +29,7 @@ def _record(fields: list[tuple[str, Any]]) -> np.dtype[Any]:
     )
 
 
-RUN = _record(
+RUN = record_dtype(
     [
         # The team.
         ("member", _I),  # whose record this is
@@ -167,7 +167,7 @@ RUN = _record(
     ]
 )  # fmt: skip
 
-LAYER = _record(
+LAYER = record_dtype(
     [
         ("n_in", _I), ("n_out", _I),  # units of the layer below and of its own
         ("panel", _I),  # columns of a panel
@@ -210,42 +210,12 @@ LAYER = _record(
     ]
 )  # fmt: skip
 
-# A network as other compiled code calls it, see ``runs.calls``. The records of the run and of the
-# layers follow; a call works on a copy of all these. A distance is in bytes.
-CALL = _record(
-    [
-        # What the caller reads.
-        ("entry", _I),  # address of the kernel ``call_network``
-        ("features", _I), ("columns", _I),  # of x, and of the result
-        # Memory.
-        ("memory", _I),  # address of the weights
-        ("itemsize", _I),  # of their dtype
-        ("predict", _I),  # address of the kernel that predicts
-        ("records", _I),  # bytes of all records
-        ("run", _I), ("layers", _I),  # distances to those of the run and of the input
-        ("finite", _I),  # distance to a table: whether the numbers of a row are finite
-        ("row", _I),  # distance to a row of float64 numbers
-        ("scratch", _I),  # distance to the scratch memory, and
-        ("scratch_start", _I),  # where its offsets begin
-        ("stack", _I), ("heap", _I),  # bytes of records and scratch on one of these
-        # Scaling of the features: addresses of float64 arrays; 0 where kernels only apply a factor.
-        ("factors", _I), ("centres", _I),  # of each feature
-        ("points", _I), ("levels", _I), ("n_points", _I),  # of "quantile", feature by feature
-        ("clips", _I),  # whether values are smoothly clipped
-        # Decoding of the outputs.
-        ("spreads", _I), ("means", _I),  # addresses of float64 arrays; 0 for probabilities
-        ("sorts", _I),  # whether the numbers of a row are sorted
-        # The arguments of the present call.
-        ("kind", _I),  # of the numbers of x, see ``given_rows``
-        ("row_step", _I), ("column_step", _I),  # bytes between rows, and between columns
-        ("as_float64", _I),  # whether the result is of float64, not of the network's dtype
-    ]
-)  # fmt: skip
-
-RUN_TYPE, LAYER_TYPE, CALL_TYPE = map(from_dtype, (RUN, LAYER, CALL))
+RUN_TYPE, LAYER_TYPE = map(from_dtype, (RUN, LAYER))
 
 
-def _record_at(record: Any, itemsize: int) -> Any:
+def record_at(record: Any, itemsize: int) -> Any:
+    """An intrinsic (address, index): record number ``index`` of those from ``address`` on."""
+
     @intrinsic
     def at(typing_context, address, index):
         def emit(context, builder, sig, args):
@@ -260,8 +230,7 @@ def _record_at(record: Any, itemsize: int) -> Any:
 
 
 # Record number ``index`` of those from ``address`` on.
-run_at, layer_at = _record_at(RUN_TYPE, RUN.itemsize), _record_at(LAYER_TYPE, LAYER.itemsize)
-call_at = _record_at(CALL_TYPE, CALL.itemsize)
+run_at, layer_at = record_at(RUN_TYPE, RUN.itemsize), record_at(LAYER_TYPE, LAYER.itemsize)
 
 
 def fields(context: Any, builder: Any, kind: Any, record: Any) -> Callable[[str], Any]:

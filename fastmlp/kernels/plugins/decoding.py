@@ -4,11 +4,11 @@ Python."""
 import math
 from typing import Any
 
+from ..language.call_record import call_at
 from ..language.codegen import codegen
 from ..language.elements import as_element, elements_like, float64s, int64s
 from ..language.jit import call, kernel
 from ..language.parameters import Layer, Memory, Run
-from ..language.records import call_at
 from ..language.subnormals import keep_subnormals, restore_mode
 from .elementwise import in_vectors
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from ..language import functions
 from ..language.backend import intrinsic, ir, types
+from ..language.call_record import call_at
 from ..language.codegen import codegen
 from ..language.elements import as_element, float64s
 from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Run
-from ..language.records import call_at
 from ..language.simd import INT, Emitter, each, loop, multiple
 from ..language.subnormals import keep_subnormals, restore_mode
 from .elementwise import in_vectors

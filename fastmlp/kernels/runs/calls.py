@@ -5,10 +5,11 @@ number of threads may call at the same time. Offsets in scratch memory are moved
 stay where they are.
 """
 
+from ..language.call_record import call_at
 from ..language.elements import int64s
 from ..language.heap_and_stack import from_heap, on_stack, to_heap
 from ..language.jit import kernel, plugin
-from ..language.records import call_at, layer_at, run_at
+from ..language.records import layer_at, run_at
 from ..language.simd import LINE_BYTES
 from .launch import run_entry
 
