@@ -80,7 +80,7 @@ RUN = record_dtype(
         ("row_ends", _I),  # table: row i of a sparse X has the entries from i to i + 1
         ("entry_columns", _I),  # address of their int32 columns; ``input`` has their values
         # Features with bins, see ``products.bins``.
-        ("place", _I),  # finds their places for a prediction; 0 where there are none
+        ("place", _I),  # finds their places, see ``plugins.places``; 0 where there are none
         ("n_binned", _I),  # their number
         ("binned", _I),  # table i -> column, row of weights of the first bin, first knot
         ("unbinned", _I), ("n_unbinned", _I),  # table of the runs of others: first column, columns
@@ -91,7 +91,7 @@ RUN = record_dtype(
         ("n_knots", _I),  # of all features; 0 where bins are inputs, or there are none
         ("add_knots", _I), ("sum_bins", _I),  # tables of kernels by the vectors of a panel
         ("added_together", _I),  # features whose knots fit into the L1 cache
-        ("places", _I),  # offset of the places, in a prediction
+        ("places", _I),  # offset of the places
         ("links", _I), ("heads", _I),  # offset of the samples of a segment; table of the first ones
         ("values", _I),  # offset of the values at knots of some features
         ("row_sums", _I),  # offset of sums over some features: own lines, which no one else reads
@@ -151,7 +151,7 @@ RUN = record_dtype(
         ("bit_block", _I),  # table of 64 words to work in
         # Sparse entries of the chunk, row by row: their values are ``copy``.
         ("row_starts", _I), ("columns", _I),  # tables: first entry of row s; their columns
-        # And unit by unit; a unit is ``2 ** unit_shift`` columns, see ``sparse``.
+        # And unit by unit; a unit is ``2 ** unit_shift`` columns, see ``strips``.
         ("unit_shift", _I),
         ("touched", _I), ("touched_count", _I),  # table of the units that have entries
         ("unit_starts", _I),  # table: first entry of the touched units
@@ -193,7 +193,7 @@ LAYER = record_dtype(
         ("penalties", _I),  # address of the float64 penalties of the weights, by panel
         ("activate", _I),  # address of its activation; 0 if the products apply it
         ("derive", _I),  # address of the derivative of its activation
-        # Of sparse inputs, by strip and unit, see ``sparse``.
+        # Of sparse inputs, by strip and unit, see ``strips``.
         ("units", _I),  # units of a strip
         ("present", _I),  # table of the updates that each has had; 0 if none is ever missed
         ("replay", _I),  # address of the kernel that makes up for missed ones; 0 if they do nothing

@@ -10,13 +10,14 @@ one pass, a sort two.
 """
 
 from ..language.elements import int64s
-from ..language.jit import call, kernel
+from ..language.jit import kernel
 from ..language.parameters import Layer, Memory, Pair, Run
 from ..language.records import layer_at, vectors_of
+from .dense import activate, scale_deltas, update_biases
 from .knot_sums import add_knots, sum_bins
 from .knot_values import set_values
 from .tiles import outer
-from .updates import scale, update_rows, update_rule
+from .updates import update_rows, update_rule
 
 
 @kernel
@@ -35,10 +36,7 @@ def forward(memory: Memory, run: Run, layer: Layer):
             else:
                 set_values(memory, run, layer, V, p, i, i + features)
             _add_binned(memory, run, layer, V - binned[3 * i + 2] * layer.panel, p, i, features)
-    if layer.activate:
-        call(layer.activate, memory, run, layer)
-    if layer.drop:
-        call(layer.drop, memory, run, layer)
+    activate(memory, run, layer)
 
 
 @kernel
@@ -81,11 +79,11 @@ def _add_binned(
 def update(memory: Memory, run: Run, layer: Layer):
     """A step of W (n_in, n_out) and b (n_out) along inputs.T (n_in, m) @ deltas (m, n_out)."""
     below, panel, unbinned = layer_at(layer.below, 0), layer.panel, int64s(run.unbinned)
+    if run.straight:
+        scale_deltas(memory, run, layer)
     for p in range(layer.first, layer.last):
         vectors, weights = vectors_of(run, layer, p), layer.weights + p * layer.weight_panel
         deltas = (layer.deltas + p * layer.delta_panel, panel)
-        if run.straight:
-            scale(memory, run, deltas[0], run.m * panel)
         for k in range(run.n_unbinned):
             j = unbinned[2 * k]
             update_rows(
@@ -93,10 +91,7 @@ def update(memory: Memory, run: Run, layer: Layer):
                 (below.outputs + j, below.rows, run.iota), deltas, unbinned[2 * k + 1], vectors, 0,
             )  # fmt: skip
         _update_binned(memory, run, (weights, panel), deltas, vectors)
-        update_rows(
-            memory, run, (weights + layer.n_in * panel, panel),
-            (run.one, run.zero_offsets, run.iota), deltas, 1, vectors, 0,
-        )  # fmt: skip
+    update_biases(memory, run, layer)
 
 
 @kernel

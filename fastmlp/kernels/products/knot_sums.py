@@ -9,6 +9,7 @@ from ..language.parameters import Memory, Pair, Run
 from ..language.places import load_place
 from ..language.simd import INT, TILE_VECTORS, ZERO, each, loop, multiple, while_loop
 from .knot_values import numbers_at, reach_of
+from .tiles import store_sums
 
 _WORD = ir.IntType(32)
 
@@ -30,7 +31,6 @@ def _add_knots(vectors: int) -> Any:
     def add(e, memory, run, C, base, V, features, rectified):
         b, one = e.builder, e.constant(1.0)
         target, start, knots = (e.at(memory, operand[0]) for operand in (C, base, V))
-        is_rectified = e.splat(b.icmp_signed("!=", rectified, ZERO))
         places, step = e.at(memory, run("places")), multiple(b, run("n_binned"), 2)
         places = e.at(places, multiple(b, features[0], 2))
 
@@ -53,13 +53,9 @@ def _add_knots(vectors: int) -> Any:
             of_base, of_target = (
                 e.at(at, b.mul(s, step)) for at, step in ((start, base[1]), (target, C[1]))
             )
-            for v in range(vectors):
-                total = e.add(sums[v], sums[vectors + v])
-                value = e.add(e.load(e.at(of_base, v * e.lanes)), total)
-                # "less than" is false for NaN, which therefore passes through.
-                negative = b.and_(is_rectified, b.fcmp_ordered("<", value, e.zeros()))
-                value = b.select(negative, e.zeros(), value)
-                e.store(value, e.at(of_target, v * e.lanes))
+            totals = [e.add(x, y) for x, y in zip(sums[:vectors], sums[vectors:], strict=True)]
+            totals = [e.add(e.load(e.at(of_base, v * e.lanes)), x) for v, x in enumerate(totals)]
+            store_sums(e, totals, [e.at(of_target, v * e.lanes) for v in range(vectors)], rectified)
 
         each(b, run("m"), row)
 

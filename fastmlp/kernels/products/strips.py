@@ -23,9 +23,8 @@ def replay(
     """Updates without gradient, from number ``present[u]`` to ``until``, of some units u.
 
     W is (offset, elements between units), of ``count`` elements each; ``units`` a table and its
-    length. ``run.squares`` becomes the
-    sum of their squares times ``penalty_factors``, before each of these updates and, if it
-    ``opens``, before the next one.
+    length. ``run.squares`` becomes the sum of their squares times ``penalty_factors``, before each
+    of these updates and, if it ``opens``, before the next one.
     """
 
 

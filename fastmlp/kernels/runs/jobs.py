@@ -71,7 +71,7 @@ def training_job(
     penalty of the weights is summed up; ``replays`` if updates that sparse weights missed are made
     up for.
     """
-    job, layers, is_sparse = Job(train, plan, memory, as_team=True), plan.layers, reader == "sparse"
+    job, layers = Job(train, plan, memory, as_team=True), plan.layers
     job.choose(read=READERS[reader], loss=LOSSES[loss].loss)
     if reader == "scattered":
         layers["rows"][:, 0] = plan.runs["row_offsets"]
@@ -84,17 +84,17 @@ def training_job(
     if weighs:
         job.choose(weigh=weigh, weigh_block=regularisation.weighed)
         _choose_blocks(job)
-    if is_sparse:
+    if _is_sparse(job):
         _choose_sparse(job, rule if replays else None)
     if plan.runs["chunk"][0] >= MANY_SAMPLES and layers.shape[1] > 2:
         job.choose(pack=dense.transpose_inputs)
-    _choose_forward(job, activations, training=True, is_sparse=is_sparse)
+    _choose_forward(job, activations, training=True)
     if _has_bins(job):
         job.set(sum_bins=_tiles(job, SUM_BINS, layers[0, 1:2]))
     if any(dropout):
-        _choose_dropout(job, dropout, is_sparse=is_sparse)
-    _choose_backward(job, activations, is_sparse=is_sparse)
-    if activations or not is_sparse:
+        _choose_dropout(job, dropout)
+    _choose_backward(job, activations)
+    if activations or not _is_sparse(job):
         job.set(outer=_tiles(job, OUTER, layers[0, 1:]))
     if masked:
         layers["masked"][:, 1] = True
@@ -130,18 +130,13 @@ def settling_job(plan: Plan, memory: Floats) -> Job:
 def _choose_sparse(job: Job, rule: str | None) -> None:
     """The kernels of training that only sparse rows need; those that make up for missed updates of
     a rule."""
-    layers = job.plan.layers
-    products = _sparse_products(layers)
+    layers, first = job.plan.layers, _products(job)[0]
     job.choose(mask=sort_entries)
     if layers["united"][0, 1]:
-        layers["each_block"][:, 1] = job.address(products.each_block)
+        layers["each_block"][:, 1] = job.address(first.each_block)
     if rule is not None:
         layers["replay"][:, 1] = job.address(REPLAYS[rule])
-        layers["settle"][:, 1] = job.address(products.settle)
-
-
-def _sparse_products(layers: npt.NDArray[Any]) -> Any:
-    return sparse if layers.shape[1] > 2 else sparse_output
+        layers["settle"][:, 1] = job.address(first.settle)
 
 
 def _choose_blocks(job: Job) -> None:
@@ -159,7 +154,7 @@ def prediction_job(
     score of each chunk, a loss."""
     job = Job(predict, plan, memory)
     job.choose(read=READERS[reader], loss=kernel, finish=keep_totals if totals else keep_outputs)
-    _choose_forward(job, activations, training=False, is_sparse=reader == "sparse")
+    _choose_forward(job, activations, training=False)
     job.set(outer=_tiles(job, OUTER, plan.layers[0, 1:-1]))
     return job
 
@@ -173,22 +168,18 @@ def called_job(plan: Plan, memory: Floats, *, kernel: Any, activations: tuple[st
     return job
 
 
-def _choose_forward(
-    job: Job, activations: tuple[str, ...], *, training: bool, is_sparse: bool = False
-) -> None:
+def _choose_forward(job: Job, activations: tuple[str, ...], *, training: bool) -> None:
     layers = job.plan.layers
     assert len(activations) == layers.shape[1] - 2
+    for index, products in enumerate(_products(job), 1):
+        layers["forward"][:, index] = job.address(products.forward)
     for index, name in enumerate(activations, 1):
         chosen = ACTIVATIONS[name]
-        hidden = dense if index > 1 else _first_products(job, is_sparse=is_sparse)
-        layers["forward"][:, index] = job.address(hidden.forward)
         layers["rectified"][:, index] = chosen.rectified
         values = chosen.values_and_slopes if training and chosen.keeps_slopes else chosen.values
         if values is not None:
             layers["activate"][:, index] = job.address(values)
-    products = sparse_output if is_sparse and not activations else output
-    layers["forward"][:, -1] = job.address(products.forward)
-    if is_sparse and activations:
+    if _is_sparse(job) and activations:
         job.set(gather=_tiles(job, GATHER, layers[0, 1:2]))
     if _has_bins(job):
         job.choose(place=link_places if training else find_places)
@@ -200,27 +191,34 @@ def _has_bins(job: Job) -> bool:
     return bool(job.runs["n_knots"][0])
 
 
-def _first_products(job: Job, *, is_sparse: bool) -> Any:
-    """The module of the first hidden layer."""
-    return sparse if is_sparse else bins if _has_bins(job) else dense
+def _is_sparse(job: Job) -> bool:
+    """Whether the first layer is one of ``products.sparse`` or ``products.sparse_output``."""
+    return bool(job.plan.layers["units"][0, 1])
 
 
-def _choose_backward(job: Job, activations: tuple[str, ...], *, is_sparse: bool) -> None:
+def _products(job: Job) -> list[Any]:
+    """The module of each layer."""
+    n_hidden, is_sparse = job.plan.layers.shape[1] - 2, _is_sparse(job)
+    if n_hidden == 0:
+        return [sparse_output if is_sparse else output]
+    first = sparse if is_sparse else bins if _has_bins(job) else dense
+    return [first, *[dense] * (n_hidden - 1), output]
+
+
+def _choose_backward(job: Job, activations: tuple[str, ...]) -> None:
     layers = job.plan.layers
-    last = sparse_output if is_sparse and not activations else output
-    layers["update"][:, -1] = job.address(last.update)
+    for index, products in enumerate(_products(job), 1):
+        layers["update"][:, index] = job.address(products.update)
     if activations:
         layers["backward"][:, -1] = job.address(output.backward)
     for index, name in enumerate(activations, 1):
-        hidden = dense if index > 1 else _first_products(job, is_sparse=is_sparse)
-        layers["update"][:, index] = job.address(hidden.update)
         layers["derive"][:, index] = job.address(ACTIVATIONS[name].derivative)
     if layers.shape[1] > 3:
         layers["backward"][:, 2:-1] = job.address(dense.backward)
 
 
-def _choose_dropout(job: Job, dropout: tuple[float, ...], *, is_sparse: bool) -> None:
-    layers, of_inputs = job.plan.layers, drop_entries if is_sparse else drop_inputs
+def _choose_dropout(job: Job, dropout: tuple[float, ...]) -> None:
+    layers, of_inputs = job.plan.layers, drop_entries if _is_sparse(job) else drop_inputs
     layers["kept"][:, :-1] = 1.0 - np.array(dropout)
     layers["threshold"][:, :-1] = thresholds(dropout)
     for number, fraction in enumerate(dropout):
