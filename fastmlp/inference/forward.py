@@ -2,6 +2,7 @@
 
 import math
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class _Workspace:
         memory = aligned_zeros(plan.memory_size, network.dtype)
         self._weights = memory[: network.packed.size]
         self._held: Floats | None = None
-        self.in_place = in_place
+        self.in_place, self.entries = in_place, entries
         self.job = prediction_job(
             plan, memory, kernel=kernel, activations=network.activations, totals=totals,
             reader=(
@@ -85,6 +86,8 @@ class _Workspace:
 class _RowWorkspace:
     """Workspace for single rows, which are copied so that addresses stay the same."""
 
+    entries = 0
+
     def __init__(
         self, network: Network, n_features: int, dtype: np.dtype, scaling: Scaling, kernel: Any
     ) -> None:
@@ -103,15 +106,19 @@ class _RowWorkspace:
         return self._outputs.copy()
 
 
-def _borrow(network: Network, key: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+def _borrow(network: Network, key: tuple[Any, ...], entries: int = 0) -> tuple[Any, list[Any]]:
     """Take a free workspace for ``key`` from the network, or make one; return it and the list to
-    append it to after use. Concurrent calls get different ones."""
-    free = network.workspaces.setdefault(key, [])
-    try:
+    append it to after use. Concurrent calls get different ones.
+
+    One with room for more ``entries`` of sparse rows replaces another, as each has a copy of the
+    weights.
+    """
+    free, space = network.workspaces.setdefault((*key, entries > 0), []), None
+    with suppress(IndexError):
         space = free.pop()
-    except IndexError:
+    if space is None or space.entries < entries:
         kind, *arguments = key
-        space = kind(network, *arguments)
+        space = kind(network, *arguments, *[entries] * (entries > 0))
     return space, free
 
 
@@ -146,9 +153,8 @@ class _Rows:
         chunk_flops = 2 * _CHUNK * row_work + _FLOPS_BESIDE
         self._slice = max(1, int(_FIRST_SLICE_FLOPS / chunk_flops))  # chunks of a kernel call
         n_threads = len(self._parts) - 1
-        entries = entries_of_chunk(X, _CHUNK)
-        key = _Workspace, _CHUNK, n_threads, X.dtype, scaling, kernel, totals, entries
-        self._space, self._free = _borrow(network, key)
+        key = _Workspace, _CHUNK, n_threads, X.dtype, scaling, kernel, totals
+        self._space, self._free = _borrow(network, key, entries_of_chunk(X, _CHUNK))
         self.job, self.order = self._space.job, np.arange(len(X))
         set_rows(self.job, X, self.order, in_place=self._space.in_place)
 

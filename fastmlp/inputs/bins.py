@@ -53,12 +53,6 @@ class Bins:
         """Number of features, with or without bins."""
         return len(self.ends) - 1
 
-    def cuts(self, feature: int) -> Numbers:
-        """The bounds of the bins of a feature, which has some."""
-        own = slice(self.ends[feature], self.ends[feature + 1])
-        slopes, offsets = self.slopes[own], self.offsets[own]
-        return np.append((-REACH - offsets) / slopes, (REACH - offsets[-1]) / slopes[-1])
-
     @property
     def meet(self) -> bool:
         """Whether each bin of a feature rises, and begins where the one before ends."""

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ..cached import cached_property
 from ..data import Array, Numbers
 from ..kernels.language.simd import lanes
 from ..kernels.runs.binned import Binned
-from .bins import Bins
+from .bins import REACH, Bins
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,70 +25,89 @@ class Knots:
     ----------
     features : array of shape (n,)
         The features that have bins.
-    positions : list of array
-        The knots of each, rising.
+    starts : array of shape (n + 1,)
+        The first knot of each, and the number of all.
+    positions : array
+        Those of a feature rise.
     bins : Bins
     """
 
     features: Array
-    positions: list[Numbers]
+    starts: Array
+    positions: Numbers
     bins: Bins
 
-    @property
+    @cached_property
     def sizes(self) -> Binned:
         """What the plan of memory depends on."""
-        counts = [len(own) for own in self.positions]
-        return Binned(self.bins.n_features, len(counts), sum(counts), max(counts) - 1)
+        most = int(np.diff(self.starts).max()) - 1
+        return Binned(self.bins.n_features, len(self.features), int(self.starts[-1]), most)
+
+    @cached_property
+    def _arrays(self) -> dict[np.dtype[Any], dict[str, Array]]:
+        return {}
 
     def arrays(self, dtype: np.dtype[Any]) -> dict[str, Array]:
-        """The arrays of the kernels, by the names of their fields."""
-        rounded = [own.astype(dtype).astype(np.float64) for own in self.positions]
-        widths = [np.diff(own, append=own[-1]) for own in rounded]
-        for own in widths:
-            own[[0, -2]] = 1
+        """The arrays of the kernels, by the names of their fields, kept for further fits."""
+        if dtype not in self._arrays:
+            self._arrays[dtype] = self._of(dtype)
+        return self._arrays[dtype]
+
+    def _of(self, dtype: np.dtype[Any]) -> dict[str, Array]:
+        rounded = self.positions.astype(dtype).astype(np.float64)
+        widths = np.diff(rounded, append=0)
+        widths[self.starts[:-1]] = widths[self.starts[1:] - 2] = 1
+        widths[self.starts[1:] - 1] = 0
         with np.errstate(divide="ignore"):
-            inverses = [1 / own for own in widths]
+            inverses = 1 / widths
         return {
-            "knots": np.concatenate(rounded).astype(dtype),
-            "widths": np.concatenate(widths).astype(dtype),
-            "inverses": np.concatenate(inverses).astype(dtype),
+            "knots": rounded.astype(dtype),
+            "widths": widths.astype(dtype),
+            "inverses": inverses.astype(dtype),
             "cuts": self._cuts(rounded, dtype),
-            "binned": self._table(),
-            "unbinned": self._unbinned(),
+            "binned": self._table,
+            "unbinned": self._unbinned,
         }
 
     def numbers(self, dtype: np.dtype[Any]) -> dict[str, int]:
         """Other fields of the kernels."""
         vectors = -(-(self.sizes.most - 1) // lanes(dtype.itemsize))
         return {
-            "n_binned": len(self.features), "n_unbinned": len(self._unbinned()),
+            "n_binned": len(self.features), "n_unbinned": len(self._unbinned),
             "cut_vectors": vectors, "cut_bytes": vectors * lanes(dtype.itemsize) * dtype.itemsize,
         }  # fmt: skip
 
+    @cached_property
     def _table(self) -> Array:
         """Of each feature its column, the row of weights of its first bin and its first knot."""
-        starts = np.cumsum([0, *map(len, self.positions)])
-        rows = self.bins.n_features + self.bins.ends[:-1][self.features]
-        table = np.stack([[*self.features, 0], [*rows, 0], starts], axis=1)
+        rows = self.bins.n_features + self.bins.ends[self.features]
+        table = np.stack([[*self.features, 0], [*rows, 0], self.starts], axis=1)
         return np.ascontiguousarray(table, np.int64)
 
+    @cached_property
     def _unbinned(self) -> Array:
         """First column and number of each run of features without bins."""
         is_plain = np.diff(self.bins.ends) == 0
         edges = np.flatnonzero(np.diff(is_plain, prepend=False, append=False))
         return np.stack([edges[::2], edges[1::2] - edges[::2]], axis=1).astype(np.int64)
 
-    def _cuts(self, rounded: list[Numbers], dtype: np.dtype[Any]) -> Array:
+    def _cuts(self, rounded: Numbers, dtype: np.dtype[Any]) -> Array:
         """Knots without the outer ones, in whole vectors: behind them NaN, which is below none."""
         width = self.numbers(dtype)["cut_bytes"] // dtype.itemsize
-        cuts = np.full((len(rounded), width), np.nan, dtype)
-        for row, own in zip(cuts, rounded, strict=True):
-            row[: len(own) - 2] = own[1:-1]
+        cuts = np.full((len(self.features), width), np.nan, dtype)
+        inner = np.delete(rounded, [*self.starts[:-1], *(self.starts[1:] - 1)])
+        cuts[np.arange(width) < (np.diff(self.starts) - 2)[:, None]] = inner
         return cuts
 
 
 def knots_of(bins: Bins) -> Knots:
     """The knots of the features that have bins, of which there must be some."""
-    features = np.flatnonzero(np.diff(bins.ends))
-    cuts = [bins.cuts(int(j)) for j in features]
-    return Knots(features, [np.array([own[0] - 1, *own, own[-1] + 1]) for own in cuts], bins)
+    counts = np.diff(bins.ends)
+    features = np.flatnonzero(counts)
+    first, last = bins.ends[features], bins.ends[features + 1]
+    below, above = ((side - bins.offsets) / bins.slopes for side in (-REACH, REACH))
+    highest = above[last - 1]
+    at = np.stack([first, last, last], axis=1).ravel()
+    outer = np.stack([below[first] - 1, highest, highest + 1], axis=1).ravel()
+    starts = np.append(0, np.cumsum(counts[features] + 3))
+    return Knots(features, starts, np.insert(below, at, outer), bins)

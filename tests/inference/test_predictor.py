@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from fastmlp import Trainer, losses
 from fastmlp.data import is_ready
@@ -213,3 +214,18 @@ def test_rows_beyond_31_bits(given: str, tmp_path: Path) -> None:
     others = np.delete(predicted, rows)
     assert (others == model.get_weights()[1]).all()
     assert not np.isin(predicted[rows], others[:1]).any()
+
+
+def test_sparse_rows_of_any_length_share_a_workspace() -> None:
+    """Each has a copy of the weights, which may be large."""
+    rng = np.random.default_rng(0)
+    dense = rng.normal(size=(200, 2000)) * (rng.random((200, 2000)) < rng.random((200, 1)) ** 4)
+    X = csr_matrix(dense)
+    model = Trainer(hidden=9, scaling=None, epochs=1, dtype="float64", threads=1, seed=0)
+    model.fit(X, CLASSES[np.arange(200) % 60])
+    spaces = model.model_.network.workspaces
+    spaces.clear()
+    for first, count in ((0, 1), (3, 2), (0, 200), (7, 1), (100, 97)):
+        rows = slice(first, first + count)
+        np.testing.assert_allclose(model.predict_proba(X[rows]), model.predict_proba(dense[rows]))
+    assert sum(map(len, (free for key, free in spaces.items() if key[-1]))) == 1

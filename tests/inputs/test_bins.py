@@ -300,3 +300,13 @@ def test_as_many_bins_as_kernels_count() -> None:
     plain.fit(bins.beside(X), X[:, 0] > 0)
     for ours, wanted in zip(binned.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(ours, wanted, rtol=1e-9)
+
+
+def test_knots_are_found_once() -> None:
+    """Calls of partial_fit have the same arrays."""
+    knots = Scaling("piecewise", bins=bins_between([np.array([0.0, 1, 2])])).knots
+    assert knots is not None
+    single, double = (knots.arrays(np.dtype(kind)) for kind in ("float32", "float64"))
+    assert knots.arrays(np.dtype("float32")) is single
+    np.testing.assert_allclose(double["knots"], [-1, 0, 1, 2, 3], atol=1e-12)
+    assert (single["knots"].dtype, double["knots"].dtype) == (np.float32, np.float64)
