@@ -79,6 +79,18 @@ def of_table(make: Callable[..., Results], package: str, *args: Any, **settings:
     return make(table(package), *args, **settings)
 
 
+def of_sparse(*args: Any, **settings: Any) -> Results:
+    rows = import_module("scipy.sparse").csr_matrix(PIXELS.astype(np.float32))
+    return fit(rows, *args, **settings)
+
+
+def of_many_categories(*args: Any, **settings: Any) -> Results:
+    pandas = import_module("pandas")
+    users = np.arange(len(MANY)) % 2_500
+    frame = pandas.DataFrame({"x": MANY[:, 0], "user": pandas.Categorical(users)})
+    return fit(frame, *args, **settings)
+
+
 def automatic(rows: Any, targets: Array, **settings: Any) -> Results:
     return answers(Trainer(**{"seed": 1, "threads": 1} | settings).fit(rows, targets), rows)
 
@@ -161,6 +173,12 @@ FITS |= {
     "table of Polars": partial(of_table, fit, "polars", TWO, missing="impute"),
     "table of PyArrow": partial(of_table, fit, "pyarrow", COLUMNS, missing="impute"),
     "table, default fit": partial(of_table, automatic, "pandas", NUMBERS, missing="impute"),
+    "sparse rows": partial(of_sparse, LABELS),
+    "sparse rows, linear": partial(of_sparse, NUMBERS, hidden=(), l1=1e-3),
+    "sparse rows, SGD": partial(of_sparse, LABELS, WEIGHTS, optimizer="sgd", hidden=(9, 5)),
+    "sparse rows, momentum": partial(of_sparse, LABELS, optimizer=SGD(0.05, momentum=0.9), l2=0.01),
+    "sparse rows, clipped": partial(of_sparse, LABELS, clip_norm=0.1, dropout=0.2, threads=2),
+    "many categories": partial(of_many_categories, MANY_LABELS, epochs=1, batch_size=2_500),
     "validation data": partial(
         fit, X[:200], LABELS[:200], held=(X[200:], LABELS[200:]), epochs="auto"
     ),

@@ -5,9 +5,9 @@ classes and batches of 64:
 
 * ``epochs``: 20,000 rows of 20,000 features, 0.5% of them not 0, for Adam without and with
   scikit-learn's default penalty (alpha 1e-4), for its default SGD (the same, and Nesterov's
-  momentum 0.9), and for plain SGD: seconds of an epoch on sparse
-  rows, on the same rows made dense, and of scikit-learn's MLPClassifier, in turn, medians. The last
-  two train on 1,280 of the rows, and their times are scaled.
+  momentum 0.9), and for plain SGD: seconds of an epoch on sparse rows, on the same rows made dense,
+  and of scikit-learn's MLPClassifier, in turn, medians. The last two train on 1,280 of the rows,
+  and their times are scaled.
 * ``cost``: nanoseconds for each value that is not 0 over numbers of features and densities, with
   fewer rows where a row has many.
 * ``levels``: 1,000,000 rows of a table with a column of a million categories and 10 numbers, 64

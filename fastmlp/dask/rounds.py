@@ -81,7 +81,7 @@ def train(data: FitData, order: Order, pieces: list[Floats], start: Start, share
     deadline = time.perf_counter() + start.seconds
     before = MeanWeight(np.inf, start.mean_weight)
     batch_size, statistics = data.settings.batch_size, []
-    step = max(1, _COPIED_BYTES // (batch_size * data.X[:1].nbytes))
+    step = max(1, _COPIED_BYTES // (batch_size * data.array[:1].nbytes))
     for first in range(0, len(share.rates), step):
         rates = share.rates[first : first + step]
         rows = order[(share.first + first) * batch_size :][: len(rates) * batch_size]

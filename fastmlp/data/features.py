@@ -90,12 +90,14 @@ def open_features(X: Any, name: str = "X") -> AnyFeatures:
         If X is none of these, holds anything but real numbers, or is not 2-D with at least one row
         and one column.
     """
+    is_array = type(X) is np.ndarray
     features: AnyFeatures
-    if type(X) is not np.ndarray and is_sparse(X):
+    if not is_array and is_sparse(X):
         features = SparseFeatures(X, name)
+    elif not is_array and (table := open_table(X, name)) is not None:
+        features = table
     else:
-        table = None if type(X) is np.ndarray else open_table(X, name)
-        features = ArrayFeatures(X, name) if table is None else table
+        features = ArrayFeatures(X, name)
     shape: tuple[int, ...] = features.shape
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"{name} must be 2-D and not empty; got shape {shape}{_reshape(X, shape)}")

@@ -43,11 +43,6 @@ class SparseRows:
         return self.values.dtype
 
     @property
-    def nbytes(self) -> int:
-        """Bytes of the arrays."""
-        return sum(array.nbytes for array in self.arrays)
-
-    @property
     def arrays(self) -> tuple[Array, ...]:
         """The arrays."""
         return self.ends, self.columns, self.values

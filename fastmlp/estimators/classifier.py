@@ -129,8 +129,8 @@ class MLPClassifier(ClassifierMixin, OfClasses):
     weights stay. A batch of rows of weight 0 is passed over. "lbfgs" minimizes the loss without
     clipping probabilities at 2e-16 (in float32 1e-7), as reported losses are. ``partial_fit`` uses
     the present settings of the optimizer, scikit-learn those of the first call. For X of
-    float32 all is float32, also "lbfgs" and targets of float64. Sparse X stays sparse; of the
-    values of ``scaling`` those that subtract a centre are refused for it, "auto" is "max_abs".
+    float32 all is float32, also "lbfgs" and targets of float64. Sparse X stays sparse; scalings
+    that subtract a centre are refused for it, and "auto" is "max_abs".
 
     Examples
     --------

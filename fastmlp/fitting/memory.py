@@ -72,10 +72,9 @@ class Shape(NamedTuple):
         plan = make_plan(
             self.layer_sizes, self.dtype, chunk=self.chunk, batch_size=self.batch_size,
             members=self.members, state_vectors=RULES[self.rule].state_vectors,
-            skip_zeros=self.skip_zeros, activations=self.activations,
-            binned=self.binned,
+            skip_zeros=self.skip_zeros, activations=self.activations, entries=self.entries,
             keeps_gradient=not self.before_rule.isdisjoint({"clipping", "gradient"}),
-            entries=self.entries,
+            binned=self.binned,
         )  # fmt: skip
         if self.entries:
             unites = "clipping" in self.before_rule or self.batch_size > self.chunk

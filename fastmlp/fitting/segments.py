@@ -14,6 +14,5 @@ def find_segments(
     """Set the segments (n, binned) of the features that have bins."""
     job = segments_job(plan, memory)
     job.point(input=X, segments=segments)
-    bounds = np.arange(len(plan.runs) + 1) * len(X) // len(plan.runs)
-    job.set(first=bounds[:-1], last=bounds[1:])
+    job.divide(len(X))
     job.run()

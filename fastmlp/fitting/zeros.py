@@ -48,6 +48,6 @@ def scan(
     """Set the bits in ``row_masks`` of the non-zero features of each row, and of their groups."""
     job = scan_job(plan, memory)
     job.point(input=X, row_masks=row_masks)
-    bounds = np.arange(len(plan.runs) + 1) * len(X) // len(plan.runs)
-    job.set(is_uint8=X.dtype == np.uint8, first=bounds[:-1], last=bounds[1:])
+    job.set(is_uint8=X.dtype == np.uint8)
+    job.divide(len(X))
     job.run()

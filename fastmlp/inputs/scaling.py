@@ -85,11 +85,6 @@ class Scaling:
         """Whether scaled features are smoothly clipped."""
         return self.kind in ("robust", "piecewise")
 
-    @property
-    def reads_as_is(self) -> bool:
-        """Whether kernels change nothing when they read rows."""
-        return self.kernel_factor == 1 and self.bins is None
-
     def as_read(self, rows: Array, dtype: np.dtype[Any]) -> Array:
         """The inputs of a network of ``dtype`` that kernels make of encoded rows."""
         rows = rows.astype(dtype) * dtype.type(self.kernel_factor)

@@ -4,7 +4,8 @@ raise.
 Folders, each of which imports only from those above it::
 
     language  how kernels are written: the interface to Numba, records, vectors, the target
-    products  matrix products: tiles, hidden layer, output layer, updates
+    products  matrix products: tiles, hidden layer, output layer, updates; first layers on sparse
+              rows and on features with bins
     plugins   kernels that a run selects by name: activations, losses, update rules, readers
     runs      layout and plan of memory, teams of threads, training, prediction, launch
 
@@ -14,6 +15,7 @@ A kernel opens with the shapes that it reads and writes. Their letters, and thos
     d  features of X                  c  outputs of the network, such as classes
     n_in, n_out  units of the layer below, and of the layer itself
     lanes  elements of a vector       panel  columns of a panel of weights, at most 4 * lanes
+    binned  features with bins
 
     s  row of the chunk               l  layer
     j  feature, unit below            p, q  panel
@@ -36,7 +38,11 @@ and ``runs.plan``):
 * Logits and their deltas (c, m): output by output, samples contiguous.
 * Optimiser state and gradient: as the weights.
 * Entries of sparse rows (m, d): columns and values, row by row; for gradients also sorted by units
-  of weights, see ``products.strips``.
+  of weights: rows of a panel, or vectors of a row of the output layer, see ``products.strips``.
+* Values at the knots of features with bins: panel by panel, a row of ``panel`` columns for each
+  knot, feature by feature, see ``products.bins``.
+* Places of values among the knots (m, binned), and links to the samples of a segment (binned, m):
+  two elements each, a fraction and the bits of a number, see ``language.places``.
 
 Padding is zero in every array and stays zero. The loss is the weighted sum over a mini-batch,
 divided by its rows and by the mean weight of all training rows: the output deltas carry that

@@ -45,7 +45,7 @@ class Network:
         self._layers, self._weight_count = weight_layout(self.layer_sizes, dtype.itemsize)
         self.packed = self._pack(weights)
         self.rule, self.updates, self.state = "sgd", 0, self._first_state("sgd")
-        # Workspaces of ``inference.forward``, shared with networks derived from this one.
+        # Of ``inference.workspaces``, shared with networks derived from this one.
         self.workspaces: dict[tuple[Any, ...], list[Any]] = {}
 
     @property

@@ -56,9 +56,3 @@ def test_compact() -> None:
     assert used.tolist() == np.flatnonzero(DENSE[[2, 8]].any(axis=0)).tolist()
     np.testing.assert_array_equal(values, DENSE[[2, 8]][:, used])
     assert ROWS[:0].compact()[0].shape == (0, 0)
-
-
-def test_size_in_bytes() -> None:
-    entries = np.count_nonzero(DENSE)
-    assert ROWS.nbytes == 41 * 8 + entries * (4 + 8)
-    assert ROWS.with_values(ROWS.values.astype(np.float32)).nbytes == 41 * 8 + entries * 8

@@ -7,8 +7,8 @@ from .records import record_at, record_dtype
 
 _I = np.int64
 
-# A network as other compiled code calls it. The records of the run and of the
-# layers follow; a call works on a copy of all these. A distance is in bytes.
+# A network as other compiled code calls it. The records of the run and of the layers follow; a call
+# works on a copy of all these. A distance is in bytes.
 CALL = record_dtype(
     [
         # What the caller reads.

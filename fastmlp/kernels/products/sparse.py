@@ -68,6 +68,7 @@ def _update_touched(memory: Memory, run: Run, W: Pair, D: Pair, vectors: int):
         left = run.touched_count - first
         block = left if left < UPDATE_ROWS else UPDATE_ROWS
         entries = run.unit_starts + 8 * first, run.entry_rows, run.sorted
+        # Rows of weights and of their state lie far apart: asked for while products are computed.
         for t in range(block):
             for i in range(0, count, run.lanes):
                 for v in range(0, (run.state_vectors + 1) * run.weight_count, run.weight_count):

@@ -103,6 +103,11 @@ class Job:
             offset = (X.ctypes.data - self._arguments[0]) // X.itemsize
             inputs["activations"] = inputs["outputs"] = offset
 
+    def divide(self, n_rows: int) -> None:
+        """Give each member a part of the rows, from ``run.first`` to ``run.last``."""
+        bounds = np.arange(len(self.runs) + 1) * n_rows // len(self.runs)
+        self.set(first=bounds[:-1], last=bounds[1:])
+
     def run(self, *, alone: bool = False) -> bool:
         """Run the entry kernel, on the calling thread ``alone`` or with a team of threads that
         are free.

@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..language.records import LAYER, RUN
-from ..language.simd import TILE_ROWS, lanes
+from ..language.simd import lanes
 from ..plugins.activations import ACTIVATIONS
-from ..plugins.zeros import mask_words
 from ..products.block_sizes import MANY_SAMPLES, PACKED_INPUTS, UPDATE_ROWS
-from ..products.gather import AHEAD
 from .binned import Binned, plan_binned, plan_values, set_inputs
 from .layout import SHAPES, Allocator, aligned_zeros, round_up, row_stride, weight_layout
+from .tables import plan_own_tables, plan_tables
 
 # Copies of the activations: a thread may compute those of the next chunk while another one still
 # reads those of the present chunk.
@@ -104,10 +103,8 @@ def make_plan(
     )  # fmt: skip
     runs, layers = _aligned_copy(shape.runs), _aligned_copy(shape.layers)
     plan = Plan(runs, layers, shape.scratch_start, shape.memory_size, [*shape.tables])
-    _plan_own_tables(plan, skip_zeros)
-    if binned and together:
-        for run in plan.runs:
-            run["heads"] = plan.table(np.zeros(-(-binned.knots // 2)))
+    n_knots = binned.knots if binned and together else 0
+    plan_own_tables(runs, layers, plan.table, skip_zeros=skip_zeros, n_knots=n_knots)
     first = layers.ctypes.data
     runs["layers"] += first
     layers["below"][:, 1:] += first
@@ -149,9 +146,10 @@ def _planned(
     if batch_size:
         runs["batch_size"], runs["chunks_per_batch"] = batch_size, -(-batch_size // chunk)
     _plan_scratch(plan, memory, own, together, itemsize, entries, binned)
+    plan.layers["outputs"][:, 0] = runs["copy"]
     if together:
         _plan_slopes(plan, memory, activations)
-    _plan_tables(plan, is_sparse=entries > 0)
+    plan_tables(runs, plan.layers, plan.table, is_sparse=entries > 0)
     _link_layers(plan)
     plan.memory_size = memory.used
     return plan
@@ -209,25 +207,6 @@ def _plan_slopes(plan: Plan, memory: Allocator, activations: tuple[str, ...]) ->
             plan.layers["slopes"][:, index] = memory.take(int(plan.layers["slot"][0, index]))
 
 
-def _plan_tables(plan: Plan, *, is_sparse: bool) -> None:
-    """Tables of distances, which kernels only read."""
-    runs, layers, table = plan.runs, plan.layers, plan.table
-    first, chunk, samples = layers[0], int(runs[0]["chunk"]), int(runs[0]["samples"])
-    classes = int(first["n_out"][-1])
-    longest = max(int(first["n_out"][is_sparse:].max()), chunk + AHEAD, UPDATE_ROWS + AHEAD)
-    runs["iota"], runs["zero_offsets"] = table(np.arange(longest)), table(np.zeros(longest))
-    runs["sample_rows"] = table(np.arange(max(classes, PACKED_INPUTS)) * samples)
-    for index in range(len(first) - 1):
-        layer = first[index]
-        layers["rows"][:, index] = table(np.arange(chunk) * layer["stride"])
-        if index and layer["delta_panel"]:
-            panels, columns = np.divmod(np.arange(layer["n_out"]), layer["panel"])
-            layers["delta_rows"][:, index] = table(np.arange(chunk) * layer["panel"])
-            units = panels * layer["delta_panel"] + columns
-            layers["delta_units"][:, index] = table(units)
-    layers["outputs"][:, 0] = runs["copy"]
-
-
 def _link_layers(plan: Plan) -> None:
     """Distances of the layers' records from the first one, their numbers, and the barriers of the
     team."""
@@ -242,19 +221,6 @@ def _link_layers(plan: Plan) -> None:
     layers["backward_waits"] = (numbers > 1) & (count > 2)
     layers["first"], layers["last"] = 0, layers["panels"]
     layers["number"] = numbers
-
-
-def _plan_own_tables(plan: Plan, skip_zeros: bool) -> None:
-    """Tables that each member fills itself."""
-    runs, table, chunk = plan.runs, plan.table, int(plan.runs["chunk"][0])
-    feature_words, group_words = mask_words(int(plan.layers["n_out"][0, 0]))
-    for run in runs:
-        run["row_offsets"] = table(np.zeros(chunk, np.int64))
-        if skip_zeros:
-            run["feature_words"], run["mask_words"] = feature_words, feature_words + group_words
-            run["feature_masks"] = table(np.zeros(-(-chunk // TILE_ROWS) * feature_words))
-            run["sample_masks"] = table(np.zeros(64 * group_words * -(-chunk // 64)))
-            run["bit_block"] = table(np.zeros(64))
 
 
 def _aligned_copy(records: npt.NDArray[Any]) -> npt.NDArray[Any]:
