@@ -15,7 +15,7 @@ from ..settings import SETTINGS
 from ..trainer import Trainer
 from .parser import Parser, value
 
-_PRESETS = {"tabular": presets.tabular, "images": presets.images}
+_PRESETS = {"tabular": presets.tabular, "images": presets.images, "text": presets.text}
 # Defaults that are not those of Trainer.
 DEFAULTS: dict[str, Any] = {"seed": 0, "missing": "impute"}
 # What the command itself sets.

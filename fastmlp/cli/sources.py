@@ -11,7 +11,7 @@ from ..data.targets import Samples
 from ..settings import check_setting
 from ..streams.array_files import ENDINGS as ARRAYS
 from ..trainer import Trainer
-from .libsvm import FIRST_INDEX, TARGET, is_libsvm, read_libsvm, refuse, shown
+from .libsvm import ENDINGS, FIRST_INDEX, TARGET, is_libsvm, read_libsvm, refuse, shown
 from .reading import LARGE, read_rows, size_of, with_features
 from .rows import Rows
 from .say import say
@@ -91,7 +91,10 @@ def open_source(given: dict[str, Any], settings: dict[str, Any], share: float) -
     if is_libsvm(path):
         return _of_libsvm(given, settings, share)
     if "target" not in given:
-        raise ValueError("--target must name the column to predict")
+        raise ValueError(
+            "--target must name the column to predict; only files of libsvm have none, which end "
+            f"in {', '.join(ENDINGS)}"
+        )
     for option, role in product(("drop", "keep"), ("target", "weights")):
         if (name := given.get(role)) in given.get(option, ()):
             raise ValueError(f"--{option} must name features; {name!r} is that of --{role}")

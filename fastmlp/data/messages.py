@@ -18,7 +18,7 @@ _SHORT.maxstring = _SHORT.maxother = 60
 
 _ENCODE = (
     'make it a category first, as .astype("category") of pandas does, .cast(pl.Categorical) of '
-    "Polars or .dictionary_encode() of PyArrow"
+    "Polars or .dictionary_encode() of PyArrow; texts need scikit-learn's TfidfVectorizer"
 )
 _FILL = 'fit with missing="impute", which fills them with medians, or fill them first'
 _AS_FLOAT = "convert it first, as .astype(float) does"
@@ -111,6 +111,8 @@ def describe(place: str, value: Any, *, labels: bool = False) -> str:
         with suppress(ValueError):  # numbers that were read as text
             float(value)
             advice = "make numbers of it first, as pd.to_numeric does"
+    if hasattr(value, "tocsr"):
+        advice = "join the rows to one matrix first, as scipy.sparse.vstack does"
     return f"{place} is {noun}, {shown(value)}: {_AS_LABELS if labels else advice}"
 
 
@@ -137,7 +139,9 @@ def refuse(values: Any, name: str) -> None:
 
 def not_dense(values: Any, name: str) -> TypeError:
     """The error for a sparse matrix where an array is needed."""
-    return TypeError(f"{name} must be dense; got a sparse {type(values).__name__}")
+    call = "toarray()" if hasattr(values, "toarray") else "sparse.to_dense()"
+    got = f"{name} must be dense; got a sparse {type(values).__name__}"
+    return TypeError(f"{got}: call {_last(name)}.{call} first")
 
 
 def not_an_array(values: Any, name: str, error: Exception | None = None) -> TypeError:
@@ -198,8 +202,9 @@ def _is_readable(values: Any) -> bool:
 
 
 def _of_tensor(tensor: Any) -> str:
-    """Advice on a tensor: detach it, convert it to a dtype of NumPy, copy it to the CPU."""
+    """Advice on a tensor: detach it, make it dense, of a dtype of NumPy, and copy it to the CPU."""
     calls = ".detach()" * bool(getattr(tensor, "requires_grad", False))
+    calls += ".to_dense()" * ("sparse" in str(getattr(tensor, "layout", "")))
     if any(kind in str(getattr(tensor, "dtype", "")) for kind in ("bfloat", "float8")):
         calls += ".float()"
     device = getattr(tensor, "device", "cpu")

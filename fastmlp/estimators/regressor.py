@@ -165,7 +165,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _encoded(self, y: Any) -> Array:
         if issparse(y):
-            raise TypeError("y must be dense; got a sparse matrix")
+            raise TypeError("y must be dense; got a sparse matrix: call y.toarray() first")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if y.dtype.kind not in "fiub":

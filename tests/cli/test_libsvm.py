@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.datasets import dump_svmlight_file
+from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 
 import fastmlp
 from fastmlp import Trainer
@@ -117,6 +117,9 @@ def test_the_model_knows_where_indices_start(folder: Path, command: Run, fails: 
     X, _ = rows(80, 1)
     wanted = trainer.predict(X[X[:, [0]].toarray()[:, 0] == 0])
     np.testing.assert_allclose([float(v) for v in text.split()[1:]], wanted, rtol=1e-5)
+    n_features, from_0 = trainer.n_features_in_, trainer.first_index == 0
+    read, _ = load_svmlight_file(folder / "z.svm", n_features=n_features, zero_based=from_0)
+    np.testing.assert_allclose(trainer.predict(read), wanted, rtol=1e-5)
     one = folder / "starts.safetensors"
     command("train", folder / "one.svm", "--epochs", 1, "--held-out", 0, "--out", one)
     line = fails("evaluate", one, folder / "zero.libsvm")

@@ -167,6 +167,7 @@ SETTINGS: list[tuple[list[str], dict[str, Any]]] = [
     (["--hidden", "4,3", "--activation", "tanh"], {"hidden": (4, 3), "activation": "tanh"}),
     (["--preset", "tabular", "--no-refit"], {"refit": False, "missing": "impute"}),
     (["--preset", "images", "--hidden", "5"], {"hidden": 5, "dropout": (0.1, 0.4)}),
+    (["--preset", "text", "--no-refit"], {"scaling": None, "batch_size": 32, "refit": False}),
     (["--metric", "mae,r2", "--dtype", "float64"], {"metrics": ("mae", "r2"), "dtype": "float64"}),
     (["--early-stopping", "--no-shuffle"], {"early_stopping": True, "shuffle": False}),
     (
@@ -308,7 +309,7 @@ def test_warnings_are_one_line(houses: Path, command: Run, tmp_path: Path) -> No
 # ------------------------------------------------------------------------------------------ errors
 
 ERRORS: dict[str, tuple[list[str], str]] = {
-    "no target": (["--out", "m.safetensors"], "--target must name the column to predict"),
+    "no target": (["--out", "m.safetensors"], "only files of libsvm have none, which end in .svm"),
     "out": (["--target", "price", "--out", "m.pt"], "--out must end in '.safetensors'; got 'm.pt'"),
     "folder": (["--target", "price", "--out", "no/m.safetensors"], "there is no folder no"),
     "target": (["--target", "prise"], "there is no column 'prise' among"),

@@ -229,6 +229,7 @@ class Sparse:
     [
         (Sparse(), "be dense; got a sparse Sparse"),
         ([["a", "b"]], "real numbers; got dtype <U1"),
+        (["a text", "b"], r"test X\[0\] is text, 'a text': .*need scikit-learn's TfidfVectorizer"),
         ([[b"a"]], r"real numbers; got dtype \|S1"),
         ([["1", "2"]], "real numbers; got dtype <U1"),
         ([[1, "2"]], r"real numbers; test X\[0, 1\] is text, '2': make numbers"),
@@ -259,8 +260,10 @@ def test_sparse_matrices_are_rejected_where_rows_must_be_dense() -> None:
     for X in (sparse.csr_matrix(np.eye(2)), sparse.csr_array(np.eye(2))):
         with pytest.raises(TypeError, match="X must be dense"):
             check_features(X, np.float32)
-        with pytest.raises(TypeError, match="Y must be dense"):
+        with pytest.raises(TypeError, match=r"Y must be dense; .* call Y\.toarray\(\) first"):
             encode_labels(X, 2)
+        with pytest.raises(TypeError, match=r"join the rows to one matrix first, as scipy\.sparse"):
+            check_features([X, X], np.float32)
 
 
 def test_number_of_features() -> None:

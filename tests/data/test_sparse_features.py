@@ -227,6 +227,9 @@ def test_frames_with_other_columns_are_dense() -> None:
 
 
 def test_where_rows_must_be_dense() -> None:
-    for X in (sp.csr_matrix(DENSE), pd.DataFrame.sparse.from_spmatrix(sp.csr_matrix(DENSE))):
-        with pytest.raises(TypeError, match=f"X must be dense; got a sparse {type(X).__name__}"):
+    matrix = sp.csr_matrix(DENSE)
+    frame = pd.DataFrame.sparse.from_spmatrix(matrix)
+    for X, call in ((matrix, "toarray"), (frame, "sparse.to_dense")):
+        wanted = f"X must be dense; got a sparse {type(X).__name__}: call X.{call}() first"
+        with pytest.raises(TypeError, match=re.escape(wanted)):
             open_dense(X)

@@ -603,6 +603,7 @@ def test_containers_that_are_no_arrays(kind: str, name: str) -> None:
 
 
 GRAPH = RuntimeError("Can't call numpy() on Tensor that requires grad")
+SPARSE = TypeError("can't convert Sparse layout tensor to numpy")
 ON_GPU, SCALAR = TypeError("can't convert cuda:0 device type tensor"), TypeError("BFloat16")
 
 
@@ -610,6 +611,7 @@ ON_GPU, SCALAR = TypeError("can't convert cuda:0 device type tensor"), TypeError
     ("error", "members", "calls"),
     [
         (GRAPH, {"requires_grad": True, "device": "cpu"}, ".detach()"),
+        (SPARSE, {"layout": "torch.sparse_coo"}, ".to_dense()"),
         (ON_GPU, {"is_cuda": True}, ".cpu()"),
         (ON_GPU, {"device": SimpleNamespace(type="cuda")}, ".cpu()"),
         (ON_GPU, {"device": SimpleNamespace(type="mps")}, ".cpu()"),

@@ -373,7 +373,7 @@ def test_weights_below_zero() -> None:
 
 
 def test_sparse_numbers() -> None:
-    with pytest.raises(TypeError, match="y must be dense"):
+    with pytest.raises(TypeError, match=r"y must be dense; .*: call y\.toarray\(\) first"):
         regressor().fit(X, csr_matrix(Y["numbers"]))
 
 

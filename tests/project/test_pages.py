@@ -14,7 +14,10 @@ PRINTED = {
     "dask": r"accuracy: 0\.9\d\d\n\(1000,\)\nTrue\n0\.01\n0\.01\n",
     "model-files": r"(True\s){6}",
     "onnx": r"(True\n){3}",
-    "sparse": (r"True\nmax_abs scaling \(auto: sparse rows\)\nTrue\nTrue True\n\[[56]\d\.\d*\]\n"),
+    "sparse": (
+        r"True\nmax_abs scaling \(auto: sparse rows\)\nTrue\n\['pets' 'money'\]\n"
+        r"True True\n\[[56]\d\.\d*\]\n"
+    ),
     "streaming": r"(True\n){3}",
     "compiled-calls": (
         r"share of same sign: 0\.[45]\d*\n(True\n){2}"
