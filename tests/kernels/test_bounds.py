@@ -16,7 +16,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from fastmlp.fitting import memory, zeros
-from fastmlp.inference import forward as prediction
+from fastmlp.inference import workspaces as prediction
 from fastmlp.inputs import Scaling
 from fastmlp.inputs.bins import bins_between
 from fastmlp.kernels.plugins import update_rules as rules

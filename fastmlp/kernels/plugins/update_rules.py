@@ -111,13 +111,13 @@ def _corrected(rates: Steps, steps: Steps, settings: Mapping[str, float]) -> Ste
 class Missed(NamedTuple):
     """An update without gradient, see ``replay``."""
 
-    fades: dict[str, str] = {}  # noqa: RUF012 - by what each vector of state is multiplied
+    fades: dict[str, str]  # by what each vector of state is multiplied
     mover: str = ""  # the vector of state that still moves weights
     # How fast these moves shrink; by 1 if they do not.
     shrinks_by: Callable[[Mapping[str, float]], float] = lambda settings: 1.0
 
 
-_NOTHING = Missed()
+_NOTHING = Missed({})
 
 
 class Rule(NamedTuple):
