@@ -257,9 +257,10 @@ class Trainer(Saved):
     least 30% zeros or all uint8) by their largest value; it keeps pixels up to 1 and features of
     about unit size as they are. Other features get "standard" scaling in a linear model, else
     "piecewise", or "robust" with fewer than 256 rows, or where the features of more than two values
-    are none, more than 256, or 80% zeros. Sparse rows get "max_abs", which keeps zeros, though
-    words of texts are better not scaled, see ``presets.text``; in the first of several chunks,
-    where most columns are empty, one factor for all: 1 by the largest value.
+    are none, more than 256, or 80% zeros. Sparse rows of about unit size (root mean squares of
+    rows at least 0.1, of the values of a column at most 30) are kept as they are, as words and
+    one-hot columns; others get "max_abs", which keeps zeros. In the first of several chunks,
+    where many columns are empty, these get the median factor of the others.
 
     These defaults were chosen on real tables of 800 to 5,000 rows, see ``asv_benchmarks/defaults``.
 

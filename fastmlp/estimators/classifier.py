@@ -130,7 +130,7 @@ class MLPClassifier(ClassifierMixin, OfClasses):
     clipping probabilities at 2e-16 (in float32 1e-7), as reported losses are. ``partial_fit`` uses
     the present settings of the optimizer, scikit-learn those of the first call. For X of
     float32 all is float32, also "lbfgs" and targets of float64. Sparse X stays sparse; scalings
-    that subtract a centre are refused for it, and "auto" is "max_abs".
+    that subtract a centre are refused for it.
 
     Examples
     --------

@@ -38,12 +38,27 @@ def test_that_of_dense_rows(scaling: Any, train: Any) -> None:
     np.testing.assert_array_equal(dense_inputs.rows(SPARSE, FLOAT64).dense(), dense_rows)
 
 
-def test_auto_is_max_abs() -> None:
+def test_auto_is_max_abs_where_a_column_is_large() -> None:
     inputs, rows = learned(SPARSE)
     assert str(inputs.scaling) == "max_abs scaling (auto: sparse rows)"
     largest = np.abs(DENSE).max(axis=0)
     np.testing.assert_allclose(np.abs(rows.dense()).max(axis=0), largest > 0)
     assert inputs.scaling.constant == [5]
+
+
+@pytest.mark.parametrize(
+    ("size", "kind"), [(0.05, "max_abs"), (0.15, "none"), (29, "none"), (31, "max_abs")]
+)
+def test_auto_leaves_rows_of_about_unit_size(size: float, kind: str) -> None:
+    """A value in each row; by the root mean square of a column, not its largest value."""
+    values = size * np.sqrt(2) * np.resize([0.0, 1.0], 400)
+    X = sp.csr_matrix((values, (np.arange(400), np.resize([0, 0, 1, 1], 400))), shape=(400, 3))
+    for open_ended in (False, True):
+        inputs, rows = learned(X, open_ended=open_ended)
+        assert inputs.scaling.kind == kind
+    if kind == "none":
+        np.testing.assert_array_equal(rows.dense(), X.toarray())
+        assert str(inputs.scaling).endswith("(auto: sparse rows of about unit size)")
 
 
 def test_tiny_values_do_not_overflow() -> None:
@@ -82,13 +97,12 @@ def test_networks_of_more_columns_than_given() -> None:
     np.testing.assert_array_equal(inputs.rows(SPARSE, FLOAT64).dense(), rows)
 
 
-def test_a_first_chunk_has_one_factor_for_all_columns() -> None:
+def test_empty_columns_of_a_first_chunk_have_the_median_factor() -> None:
     """Most columns of sparse chunks are empty in the first one."""
     inputs, rows = learned(SPARSE, open_ended=True)
-    largest = np.abs(DENSE).max()
-    assert inputs.scaling.factor == 1 / largest
-    assert str(inputs.scaling).endswith(f"(auto: sparse rows up to {largest:.6g})")
-    np.testing.assert_array_equal(rows.dense(), DENSE)  # kernels multiply
+    wanted = 1 / np.abs(np.delete(DENSE, 5, axis=1)).max(axis=0)
+    np.testing.assert_allclose(inputs.scaling.factor, np.insert(wanted, 5, np.median(wanted)))
+    np.testing.assert_allclose(rows.dense(), DENSE * inputs.scaling.factor)
     with pytest.raises(ValueError, match=r"must vary in every column of the first .* columns 5:"):
         learned(SPARSE, open_ended=True, scaling="max_abs")
     with pytest.raises(ValueError, match=r"must vary in every column of the first .* columns 0, 1"):

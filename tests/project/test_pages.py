@@ -15,7 +15,8 @@ PRINTED = {
     "model-files": r"(True\s){6}",
     "onnx": r"(True\n){3}",
     "sparse": (
-        r"True\nmax_abs scaling \(auto: sparse rows\)\nTrue\n\['pets' 'money'\]\n"
+        r"True\nfeatures as they come \(auto: sparse rows of about unit size\)\nTrue\n"
+        r"\['pets' 'money'\]\n"
         r"True True\n\[[56]\d\.\d*\]\n"
     ),
     "streaming": r"(True\n){3}",
