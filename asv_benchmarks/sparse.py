@@ -38,7 +38,7 @@ from fastmlp.optimizers import SGD
 Array = npt.NDArray[Any]
 HIDDEN, CLASSES, BATCH, ALPHA = 128, 10, 64, 1e-4
 ROWS, FEATURES, DENSITY = 20_000, 20_000, 0.005
-# Rows of those that take long, and epochs of the others in a turn.
+# Rows for the systems that take long, and epochs of the others in each turn.
 PART, EPOCHS = 1_280, 2
 TABLES = "epochs", "cost", "levels"
 DENSITIES, COUNTS = (0.0005, 0.005, 0.05), (1_000, 10_000, 100_000, 1_000_000)

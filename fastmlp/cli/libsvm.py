@@ -18,7 +18,7 @@ _COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open
 _SHOWN = 60
 # Attribute of a trainer, kept in its file: the index of its first feature in files, 0 or 1.
 FIRST_INDEX = "first_index"
-# What the target is called where others have the name of a column.
+# In messages, in place of the name of the target's column.
 TARGET = "first in each line"
 
 

@@ -90,7 +90,7 @@ def run(given: dict[str, Any]) -> None:
     """Train, score and save; print what was done."""
     out = given.pop("out")
     check_model_path(out)
-    missing = {"missing": "error"} if is_libsvm(given["data"]) else {}  # what is missing is 0
+    missing = {"missing": "error"} if is_libsvm(given["data"]) else {}  # zeros are left out
     settings = DEFAULTS | missing | take_settings(given)
     Trainer(**settings)  # errors before anything is read
     share = FRACTION["check"]("--held-out", given.pop("held_out", _HELD_OUT))

@@ -111,7 +111,7 @@ def _corrected(rates: Steps, steps: Steps, settings: Mapping[str, float]) -> Ste
 class Missed(NamedTuple):
     """An update without gradient, see ``replay``."""
 
-    fades: dict[str, str]  # by what each vector of state is multiplied
+    fades: dict[str, str]  # the setting that multiplies each vector of state
     mover: str = ""  # the vector of state that still moves weights
     # How fast these moves shrink; by 1 if they do not.
     shrinks_by: Callable[[Mapping[str, float]], float] = lambda settings: 1.0

@@ -6,7 +6,7 @@ from ..language.simd import LINE_BYTES
 from ..products.gather import AHEAD
 from .plan import Plan
 
-# Elements behind a table of entries: those that are asked for ahead, or whole vectors.
+# Further elements of a table of entries, as prefetches and whole vectors go beyond its end.
 _BEHIND = max(AHEAD, LINE_BYTES // 4)
 
 
