@@ -102,7 +102,7 @@ def test_nothing_is_left_to_compile(options: list[str], settings: str, tmp_path:
     assert counts[0] > 30
     assert counts[1] == 0
     kept = " ".join(file.name for file in tmp_path.rglob("*.o"))
-    for kernel in ("readers_copy_uint8", "zeros_scan", "readers_copy_bins"):
+    for kernel in ("readers_copy_uint8", "zeros_scan", "bins_forward"):
         assert kernel in kept
     assert (
         kernels_of(

@@ -749,7 +749,7 @@ def test_functions_kept_on_disk_by_another_version(tmp_path: Path) -> None:
 
     assert [hits(), hits()] == ["0", "1"]
     for name, before, after in (
-        ("language/records.py", '"features", _I), ("columns"', '"columns", _I), ("features"'),
+        ("language/call_record.py", '"features", _I), ("columns"', '"columns", _I), ("features"'),
         ("runs/numba_type.py", "ENTRY, FEATURES, COLUMNS", "ENTRY, COLUMNS, FEATURES"),
     ):
         file = package / "kernels" / name
