@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import Array, as_array, element, first_index, with_gaps
-from .categories import Coded
+from .matrix_features import MatrixFeatures
 from .messages import missing_number, not_dense
 from .names import column_names
 from .pandas_polars_arrow import open_table
@@ -15,7 +15,7 @@ from .sparse_features import SparseFeatures, is_sparse
 from .tables import Table
 
 
-class ArrayFeatures:
+class ArrayFeatures(MatrixFeatures):
     """An array of features, with the same methods as :class:`Table`.
 
     Parameters
@@ -26,24 +26,11 @@ class ArrayFeatures:
         Its name in messages.
     """
 
-    categories: tuple[int, ...] = ()  # only tables have columns of them
-
     def __init__(self, X: Any, name: str) -> None:
         self.name = name
         self.array = as_array(X, name)
-        self.shape: tuple[int, ...] = self.array.shape
+        self.shape = self.array.shape
         self.names = column_names(_labels(X), name)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def coded(self, j: int) -> Coded:
-        """Not supported: arrays have no columns of categories."""
-        raise NotImplementedError
-
-    def called(self, j: int) -> str:
-        """Name of a column in messages."""
-        return f"{self.name}[:, {j}]"
 
     def numbers(
         self, dtype: npt.DTypeLike | None, skip: Collection[int] = (), room: int = 0

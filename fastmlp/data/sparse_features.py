@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import UNREADABLE, Array, all_finite, as_array, element, first_index
-from .categories import Coded
+from .matrix_features import MatrixFeatures
 from .messages import not_an_array, not_finite
 from .names import column_names
 from .sparse_rows import SparseRows
@@ -20,7 +20,7 @@ _LAYOUT: tuple[Literal["C"], Literal["A"]] = "C", "A"
 _MOST_COLUMNS = np.iinfo(np.int32).max
 
 
-class SparseFeatures:
+class SparseFeatures(MatrixFeatures):
     """A sparse matrix or array, with methods of :class:`Table`.
 
     Parameters
@@ -31,24 +31,11 @@ class SparseFeatures:
         Its name in messages.
     """
 
-    categories: tuple[int, ...] = ()
-
     def __init__(self, X: Any, name: str) -> None:
         self.name, self._given = name, X
-        self.shape: tuple[int, ...] = tuple(X.shape)
+        self.shape = tuple(X.shape)
         labels = [] if hasattr(X, "tocsr") else list(X.columns)
         self.names = column_names(labels, name)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def coded(self, j: int) -> Coded:
-        """Not supported: matrices have no columns of categories."""
-        raise NotImplementedError
-
-    def called(self, j: int) -> str:
-        """Name of a column in messages."""
-        return f"{self.name}[:, {j}]"
 
     def rows(self, dtype: npt.DTypeLike | None) -> SparseRows:
         """Convert to rows of ``dtype``, by default float32 if that holds all values exactly.
