@@ -14,7 +14,7 @@ class DaskMLPClassifier(DaskMLP):
     """Classifier trained on dask arrays and dataframes, where their partitions lie.
 
     Each worker of the cluster trains on the rows of its partitions, and every few updates the
-    networks of all workers are averaged, see ``docs/dask.md``.
+    networks of all workers are averaged, see ``docs/how-to/dask.md``.
 
     Parameters
     ----------

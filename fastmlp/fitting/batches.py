@@ -1,6 +1,6 @@
 """What the losses of a batch are divided by, and the loss of an epoch that is recorded.
 
-By all rows, see ``docs/decisions.md``, or by each batch alone, as scikit-learn does.
+By all rows, see ``docs/background/decisions.md``, or by each batch alone, as scikit-learn does.
 """
 
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""The commands in docs/command-line.md and in the help run, and print what the page shows."""
+"""The commands of the page on the command line and of the help run, and print what it shows."""
 
 import re
 from pathlib import Path
@@ -9,12 +9,12 @@ import pytest
 from fastmlp.cli import main
 from tests.cli.conftest import Run
 from tests.helpers.basics import needs_compiler
-from tests.helpers.pages import python_blocks, run_blocks
+from tests.helpers.pages import python_blocks, run_block
 from tests.helpers.processes import ROOT
 
 pytestmark = needs_compiler
 
-PAGE = ROOT / "docs" / "command-line.md"
+PAGE = ROOT / "docs" / "how-to" / "command-line.md"
 
 
 def plain(text: str) -> list[str]:
@@ -25,13 +25,12 @@ def plain(text: str) -> list[str]:
 
 
 def test_the_page_shows_what_is_printed(
-    command: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     text = PAGE.read_text(encoding="utf-8")
-    table, use, sparse = python_blocks(text)
-    run_blocks([table, sparse], PAGE)
+    (table, _), (use, _), (sparse, _) = python_blocks(text)
+    run_block(table + sparse, PAGE)
     shown = re.findall(r"^```sh\n(fastmlp [^\n]*)\n```\n\n```text\n(.*?)^```$", text, re.M | re.S)
     assert len(shown) == 6
     for line, wanted in shown:
@@ -41,9 +40,7 @@ def test_the_page_shows_what_is_printed(
         assert plain("\n".join(lines) + error) == plain(wanted), line
         if run.startswith("predict"):
             predicted = [float(row.split(",")[1]) for row in lines[1:]]
-    run_blocks([use], PAGE)
-    printed, _ = capsys.readouterr()
-    assert printed == f"{np.array(predicted).round(2)}\n"
+    assert run_block(use, PAGE) == f"{np.array(predicted).round(2)}\n"
 
 
 def test_the_examples_of_the_help_are_commands(

@@ -1,4 +1,4 @@
-"""The tables of docs/dask-cost-model.md are the ones that the benchmark computes."""
+"""The tables of docs/background/dask-cost-model.md are the ones that the benchmark computes."""
 
 import pytest
 
@@ -11,7 +11,7 @@ MEASURED = Cluster(106e9, 0.0226, 0.001, 0.44e9)
 
 def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     paper(MEASURED)
-    page = (ROOT / "docs" / "dask-cost-model.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "background" / "dask-cost-model.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out in page
 
 

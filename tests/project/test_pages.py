@@ -1,48 +1,47 @@
-"""The examples in pages of docs/ run, and print that all is as the page says."""
+"""The examples in pages of docs/ run, print what the page shows, and are drawn as its picture."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from docs import draw
 from tests.helpers.basics import needs_compiler
-from tests.helpers.pages import python_blocks, run_blocks
+from tests.helpers.pages import python_blocks, run_page, same_output
 from tests.helpers.processes import ROOT
 
-# What the blocks of each page print.
-PRINTED = {
-    "dask": r"accuracy: 0\.9\d\d\n\(1000,\)\nTrue\n0\.01\n0\.01\n",
-    "model-files": r"(True\s){6}",
-    "onnx": r"(True\n){3}",
-    "sparse": (
-        r"True\nfeatures as they come \(auto: sparse rows of about unit size\)\nTrue\n"
-        r"\['pets' 'money'\]\n"
-        r"True True\n\[[56]\d\.\d*\]\n"
-    ),
-    "streaming": r"(True\n){3}",
-    "compiled-calls": (
-        r"share of same sign: 0\.[45]\d*\n(True\n){2}"
-        r"probability of the same sign, on average: 0\.[89]\d*\n"
-    ),
+DOCS = ROOT / "docs"
+# Run by test_server and by tests/cli/test_page.py.
+RUN_ELSEWHERE = {"serving", "command-line"}
+PAGES = {
+    page.stem: page
+    for page in sorted(DOCS.rglob("*.md"))
+    if python_blocks(page.read_text(encoding="utf-8")) and page.stem not in RUN_ELSEWHERE
 }
+HOW_TO = [page for page in sorted((DOCS / "how-to").glob("*.md")) if page.stem != "index"]
 
 
 @needs_compiler
-@pytest.mark.parametrize("page", PRINTED)
-def test_examples(
-    page: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = ROOT / "docs" / f"{page}.md"
+@pytest.mark.parametrize("page", PAGES)
+def test_examples(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    run_blocks(python_blocks(file.read_text(encoding="utf-8")), file)
-    printed = capsys.readouterr().out
-    assert re.fullmatch(PRINTED[page], printed), printed
+    names = run_page(PAGES[page])
+    if page in draw.PICTURES:
+        pytest.importorskip("matplotlib")
+        draw.draw(page, names, tmp_path / "picture.png")
+        assert (tmp_path / "picture.png").stat().st_size > 10_000
 
 
-def test_every_page_with_examples_is_run() -> None:
-    """``test_server`` runs docs/serving.md, ``tests/cli/test_page.py`` docs/command-line.md."""
-    pages = {
-        file.stem for file in (ROOT / "docs").glob("*.md")
-        if python_blocks(file.read_text(encoding="utf-8"))
-    }  # fmt: skip
-    assert pages == {*PRINTED, "serving", "command-line"}
+@pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
+def test_how_to_pages_have_a_picture(page: Path) -> None:
+    """With a text for readers who do not see it."""
+    text = page.read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[([^\]]{20,})\]\(\.\./pictures/([\w-]+\.(?:png|svg))\)", text)
+    assert pictures
+    assert [name for _, name in pictures if not (DOCS / "pictures" / name).is_file()] == []
+
+
+def test_other_output_is_not_the_same() -> None:
+    assert same_output("score: 0.951\n(2, 3)\n", "score:  0.96\n(2, 3)\n")
+    for other in ("score: 0.85\n(2, 3)\n", "loss: 0.951\n(2, 3)\n", "score: 0.951\n", ""):
+        assert not same_output(other, "score: 0.96\n(2, 3)\n")

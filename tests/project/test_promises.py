@@ -1,4 +1,4 @@
-"""docs/promises.md names tests that exist and are run."""
+"""docs/background/promises.md names tests that exist and are run."""
 
 import importlib
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.processes import ROOT
 
-PAGE = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "background" / "promises.md").read_text(encoding="utf-8")
 PROMISES, _, ACCEPTANCE = PAGE.partition("\n## The acceptance tests\n")
 NAMED = re.compile(r"`([\w/]+)\.py::(test_\w+)`")
 ROWS = {int(number): row for number, row in re.findall(r"^\| (\d+) (\|.*)$", ACCEPTANCE, re.M)}

@@ -285,7 +285,7 @@ def test_a_request_that_has_begun_is_answered(path: Path, ending: int) -> None:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the docs use curl")
 def test_the_commands_of_the_docs(tmp_path: Path) -> None:
     """As a reader would type them, but for the port."""
-    text = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "serving.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
     assert [language for language, _ in blocks] == ["python", "sh", "sh", "dockerfile"]
     (_, save), (_, start), (_, requests), _ = blocks
