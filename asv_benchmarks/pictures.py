@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-DPI = 110
+DPI = 125
 OUR_COLOUR, PEER_COLOUR = "#d1495b", "#4a5568"
 
 

@@ -12,11 +12,10 @@ from .systems import OURS, SYSTEMS
 # Scores further below the best are drawn at the edge, with their values.
 SPAN = {"classes": 0.03, "numbers": 0.13}
 # Positions of a label, in points from its dot; the one that hides least is used, with a line to the
-# dot if it is far.
-FAR = 24
+# dot if it is not beside it.
 PLACES = [
     (x, y, side)
-    for y in (0, 13, -13, FAR, -FAR, 36, -36, 48, -48, 60, -60)
+    for y in (0, 13, -13, 24, -24, 36, -36, 48, -48, 60, -60)
     for x, side in ((10, "left"), (-10, "right"), (0, "center"))
     if x or y
 ]
@@ -42,7 +41,7 @@ def _panel(ax: Any, comparison: Comparison) -> list[tuple[str, float, float, str
     ax.autoscale()
     ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     title = f"mean {SCORES[comparison.kind]} on {len(comparison.sets)} tables"
-    ax.set_title(title, fontsize=14, loc="left", weight="bold")
+    ax.set_title(title, fontsize=13, loc="left", weight="bold")
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(alpha=0.3)
     return points
@@ -72,7 +71,7 @@ def _label(ax: Any, points: Sequence[tuple[str, float, float, str]]) -> None:
         _, dx, dy, side = min(found, key=lambda each: each[0])
         label = ax.annotate(text, (x, y), (dx, dy), ha=side, **settings)
         taken.append(label.get_window_extent())
-        if abs(dy) >= FAR:
+        if dy:
             line = {
                 "arrowstyle": "-",
                 "color": colour,
@@ -87,8 +86,8 @@ def draw(comparisons: Sequence[Comparison], path: Path, where: str, results: Pat
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({"font.size": 13}):
-        figure = Figure(figsize=(8, 0.8 + 4 * len(comparisons)), layout="constrained", dpi=DPI)
+    with rc_context({"font.size": 12}):
+        figure = Figure(figsize=(6.5, 0.8 + 3.6 * len(comparisons)), layout="constrained", dpi=DPI)
         axes = figure.subplots(len(comparisons), squeeze=False)[:, 0]
         panels = [(ax, _panel(ax, c)) for ax, c in zip(axes, comparisons, strict=True)]
         axes[-1].set_xlabel("processor seconds to fit and predict a table, mean")

@@ -43,8 +43,8 @@ def draw(race: Race, path: Path, source: Path | None) -> None:
     from matplotlib.figure import Figure
 
     jobs = race.jobs()
-    with rc_context({"font.size": 13}):
-        figure = Figure(figsize=(8, 2.2 + 0.55 * len(jobs)), layout="constrained")
+    with rc_context({"font.size": 12}):
+        figure = Figure(figsize=(6.5, 2.2 + 0.5 * len(jobs)), layout="constrained")
         ax = figure.subplots()
         for y, job in enumerate(jobs):
             _row(ax, race, job, y)
@@ -52,7 +52,7 @@ def draw(race: Race, path: Path, source: Path | None) -> None:
         ax.set_yticks(range(len(jobs)), jobs)
         ax.set_ylim(len(jobs) - 0.5, -0.5)
         ax.set_xlim(left=0)
-        ax.set_xlabel("multiply-adds, % of the processor's limit (zeros count)")
+        ax.set_xlabel("multiply-adds, % of the limit (zeros count)")
         ax.text(
             RIGHT, -0.6, "speed over\nbest peer", transform=ax.get_yaxis_transform(), fontsize=11,
             color=OUR_COLOUR,
@@ -64,7 +64,7 @@ def draw(race: Race, path: Path, source: Path | None) -> None:
         first = {SYSTEMS[name].title: h for h, name in zip(handles, labels, strict=True)}
         titles = [system.title for system in SYSTEMS.values() if system.title in first]
         figure.legend(
-            [first[title] for title in titles], titles, loc="outside upper center", ncols=4,
+            [first[title] for title in titles], titles, loc="outside upper center", ncols=3,
             frameon=False, handletextpad=0.1,
         )  # fmt: skip
         figure.supxlabel(race.where, fontsize=10)
