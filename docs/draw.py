@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from examples.picture import write
 from tests.helpers.pages import run_page
+
+sys.path.append(str(Path(__file__).parents[1] / "examples"))  # scripts, not a package
+from picture import write
 
 HOW_TO = Path(__file__).parent / "how-to"
 FOLDER = Path(__file__).parent / "pictures"

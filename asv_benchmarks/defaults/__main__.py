@@ -1,4 +1,8 @@
-"""fastmlp and its peers with their defaults on raw tables."""
+"""fastmlp and its peers with their defaults on raw tables: scores and seconds of the processor.
+
+Systems whose first fit compiles or loads code (fastmlp, ChimeraBoost) fit a split once before it is
+timed. Keras compiles each new model, which is timed.
+"""
 
 import argparse
 import json
@@ -53,6 +57,7 @@ def _records(printed: str) -> Iterator[str]:
 
 def hold_race(results: Results, args: argparse.Namespace, systems: list[str]) -> None:
     """Run the missing results, one process after the other."""
+    where = {"machine": machine(), "date": str(date.today())}
     for group in args.sets:
         for chosen in GROUPS[group]:
             for system in systems:
@@ -63,11 +68,11 @@ def hold_race(results: Results, args: argparse.Namespace, systems: list[str]) ->
                     continue
                 printed = run_worker(system, chosen.name, splits, args.threads)
                 for line in _records(printed or ""):
-                    record = json.loads(line)
+                    record = json.loads(line) | where
                     results.add(record)
                     shown = record.get("failure") or f"{record['score']:.4f}"
                     seconds = record["fit_seconds"] + record["predict_seconds"]
-                    print(f"{chosen.name:32} {system:18} {seconds:8.2f} s  {shown}", flush=True)
+                    print(f"{chosen.name:32} {system:18} {seconds:8.2f} s CPU  {shown}", flush=True)
 
 
 def comparisons(results: Results, args: argparse.Namespace) -> list[Comparison]:

@@ -41,7 +41,7 @@ def _panel(ax: Any, comparison: Comparison) -> list[tuple[str, float, float, str
     ax.autoscale()
     score = "accuracy" if comparison.kind == "classes" else "R²"
     ax.set_ylabel(f"mean {score}", fontsize=8)
-    ax.set_xlabel("seconds to fit and predict a set, mean", fontsize=8)
+    ax.set_xlabel("processor seconds to fit and predict a set, mean", fontsize=8)
     title = f"{comparison.title}: {len(comparison.sets)} sets of {comparison.kind}"
     ax.set_title(title, fontsize=9, loc="left")
     ax.spines[["top", "right"]].set_visible(False)

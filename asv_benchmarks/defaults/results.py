@@ -66,7 +66,7 @@ class Comparison:
 
     @property
     def seconds_per_fit(self) -> Array:
-        """Median over the splits, as the first fit of a process also loads code."""
+        """Seconds of the processor, median over the splits, mean over the sets."""
         return np.asarray(np.median(self.seconds, axis=2).mean(axis=1))
 
     @property
@@ -129,7 +129,7 @@ def _spread(scores: Array) -> str:
 
 
 def _range(seconds: Array) -> str:
-    """Median and range over the splits, as the first fit of a process also loads code."""
+    """Median and range over the splits."""
     return f"{np.median(seconds):.1f} ({seconds.min():.1f} to {seconds.max():.1f})"
 
 
@@ -145,7 +145,7 @@ def table(comparison: Comparison) -> str:
         f"{comparison.title}, {comparison.kind}: {len(comparison.sets)} sets"
         + (f"; {comparison.failures} failed splits count as 0" if comparison.failures else ""),
         "",
-        f"| system | mean {score} | mean rank | seconds a split, all sets | "
+        f"| system | mean {score} | mean rank | processor seconds a split, all sets | "
         f"sets > {LOST} below linear | worst sets, from linear |",
         "|---|--:|--:|--:|--:|---|",
     ]

@@ -33,11 +33,13 @@ class Run:
 
 @dataclass(frozen=True)
 class System:
-    """A system: ``make(run)`` returns a model; required packages and environment variables."""
+    """A system: ``make(run)`` returns a model; required packages and environment variables;
+    whether its first fit in a process compiles or loads code that later fits use."""
 
     make: Callable[[Run], Any]
     packages: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    compiles: bool = False
 
     def missing(self) -> list[str]:
         """Packages, or modules of one, that are not installed."""
@@ -120,6 +122,22 @@ def lightgbm(run: Run) -> Any:
     return model(random_state=run.seed, n_jobs=run.threads, verbose=-1)
 
 
+def catboost(run: Run) -> Any:
+    from catboost import CatBoostClassifier, CatBoostRegressor
+
+    model = CatBoostClassifier if run.classes else CatBoostRegressor
+    return model(
+        random_seed=run.seed, thread_count=run.threads, verbose=False, allow_writing_files=False
+    )
+
+
+def chimeraboost(run: Run) -> Any:
+    from chimeraboost import ChimeraBoostClassifier, ChimeraBoostRegressor
+
+    model = ChimeraBoostClassifier if run.classes else ChimeraBoostRegressor
+    return model(random_state=run.seed, thread_count=run.threads)
+
+
 def realmlp(run: Run) -> Any:
     """RealMLP's defaults: a fifth of the rows for validation, one network, the best epoch."""
     from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
@@ -161,15 +179,17 @@ class Keras:
 
 
 SYSTEMS = {
-    "fastmlp": System(fastmlp_default, ("fastmlp",)),
-    "fastmlp-linear": System(fastmlp_linear, ("fastmlp",)),
-    "fastmlp-tabular": System(fastmlp_tabular, ("fastmlp",)),
-    "fastmlp-tabular-8": System(fastmlp_ensemble, ("fastmlp",)),
+    "fastmlp": System(fastmlp_default, ("fastmlp",), compiles=True),
+    "fastmlp-linear": System(fastmlp_linear, ("fastmlp",), compiles=True),
+    "fastmlp-tabular": System(fastmlp_tabular, ("fastmlp",), compiles=True),
+    "fastmlp-tabular-8": System(fastmlp_ensemble, ("fastmlp",), compiles=True),
     "linear": System(linear, ("sklearn",)),
     "sklearn-mlp": System(sklearn_mlp, ("sklearn",)),
     "sklearn-mlp-scaled": System(sklearn_mlp_scaled, ("sklearn",)),
     "sklearn-boosting": System(hist_gradient_boosting, ("sklearn",)),
     "lightgbm": System(lightgbm, ("lightgbm",)),
+    "catboost": System(catboost, ("catboost",)),
+    "chimeraboost": System(chimeraboost, ("chimeraboost",), compiles=True),
     "realmlp-td-s": System(realmlp, ("pytabkit", "torch")),
     "keras": System(Keras, ("keras", "jax"), {"KERAS_BACKEND": "jax"}),
 }

@@ -53,6 +53,10 @@ def declared_extras() -> set[str]:
 
 
 def test_steps_with_a_mistake_are_found() -> None:
-    for step in ({"uses": "actions/checkout@main"}, {"run": "ci/run"}, {"run": "pip install .[no]"}):
+    for step in (
+        {"uses": "actions/checkout@main"},
+        {"run": "ci/run"},
+        {"run": "pip install .[no]"},
+    ):
         with pytest.raises(AssertionError):
             check_step(step)
