@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from docs.svg import BLUE, GREEN, GREY, INK, ORANGE, WHITE, Drawing
+from docs.svg import BLUE, GREEN, GREY, ORANGE, WHITE, Drawing
 
 FOLDER = Path(__file__).parent / "pictures"
 # One for each group of rows.
@@ -125,9 +125,12 @@ def model_file() -> Drawing:
     for y, height, fill, name, words in parts:
         d.box(14, y, 192, height, name, fill=fill)
         d.text(226, y + 30, words)
-    d.text(226, 166, "one document, under the key \"fastmlp\"")
-    for y, words in ((244, "state of optimizer and generator"), (266, "scaling, rows held out"),
-                     (288, "history/loss, history/val_loss, ...")):
+    d.text(226, 166, 'one document, under the key "fastmlp"')
+    for y, words in (
+        (244, "state of optimizer and generator"),
+        (266, "scaling, rows held out"),
+        (288, "history/loss, history/val_loss, ..."),
+    ):
         d.text(226, y, words)
     return d
 

@@ -163,7 +163,9 @@ def test_the_reference_has_every_public_name() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in pages)
     documented = [resolve_name(name) for name in re.findall(r"^\.\. auto\w+:: (\S+)", text, re.M)]
     public = [getattr(fastmlp, name) for name in {*fastmlp.__all__} - {"__version__", "presets"}]
-    public += [value for name, value in vars(presets).items() if name[0] != "_" and type(value) is dict]
+    public += [
+        value for name, value in vars(presets).items() if name[0] != "_" and type(value) is dict
+    ]
     public += CLASSES
     dask = pytest.importorskip("fastmlp.dask")
     public += [getattr(dask, name) for name in dask.__all__]
