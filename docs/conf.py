@@ -39,6 +39,7 @@ nb_execution_mode = "off"
 numpydoc_show_class_members = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 # What scikit-learn's tools and other modules call, and properties that a class lists as attributes.
 autodoc_default_options = {
     "exclude-members": "fit_encoded, file_content, file_state, from_file_state, model_, classes_, "
