@@ -6,10 +6,11 @@ Each is drawn from the names that the blocks of its page leave, so it shows what
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from docs import draw_tables  # noqa: F401, registers its pictures
+from docs.registry import PICTURES, Names, picture
 from tests.helpers.pages import run_page
 
 sys.path.append(str(Path(__file__).parents[1] / "examples"))  # scripts, not a package
@@ -17,20 +18,6 @@ from picture import write
 
 DOCS = Path(__file__).parent
 FOLDER = DOCS / "pictures"
-
-Names = dict[str, Any]
-# By page: the number of panels, and the function that fills them.
-PICTURES: dict[str, tuple[int, Callable[..., None]]] = {}
-
-
-def picture(page: str, n_panels: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function ``(names, *axes)`` that draws the picture of a page."""
-
-    def register(draw: Callable[..., None]) -> Callable[..., None]:
-        PICTURES[page] = n_panels, draw
-        return draw
-
-    return register
 
 
 @picture("start", 2)
