@@ -1,7 +1,7 @@
 """Rounds of training on a cluster: measured on two workers, and computed for more.
 
-It prints the tables of ``docs/background/dask-cost-model.md``, after half a minute on a LocalCluster of two
-processes with a thread each.
+It prints the tables of ``docs/background/dask-cost-model.md``, after half a minute on a
+LocalCluster of two processes with a thread each.
 """
 
 import math

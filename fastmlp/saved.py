@@ -44,7 +44,9 @@ class Saved(SklearnPredictor):
     _fitting: Fitting | None = None
 
     def to_onnx(self, path: str | os.PathLike[str]) -> None:
-        """Write the network as an ONNX file, for programs without fastmlp; see ``docs/how-to/onnx.md``.
+        """Write the network as an ONNX file, for programs without fastmlp.
+
+        ``docs/how-to/onnx.md`` shows how these read it.
 
         Raw rows go in: as one tensor ``X`` of float64, or, where some columns are categories, as
         a tensor for each column. ``label`` and ``probabilities`` come out, or ``predictions``.

@@ -190,7 +190,7 @@ class Trainer(Saved):
         The scaling of the features: ``kind``, ``reason`` (if "auto"), ``centre``, ``factor``.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : array of object, shape (n_features_in_,)
+    feature_names_in_ : array of object, shape (d,)
         Names of the columns, if X was a table with names (also numbers, other than 0, 1, ...);
         other tables must have them in the same order.
     layer_sizes_ : tuple of int
@@ -316,11 +316,11 @@ class Trainer(Saved):
             Columns of pandas' dtype category, Categorical and Enum of Polars, and dictionaries of
             PyArrow are one-hot encoded: a 0/1 column for each category in the training rows. Of
             more than 2,000 in all, up to millions, only the ones are kept, and ``scaling`` applies
-            to the columns of numbers alone, see ``docs/how-to/sparse.md``. Other tables are matched by the
-            values of the categories, not their codes, and may hold plain values; an unknown or
-            missing category is all zeros, and a warning names unknown ones, once for each column.
-            The network's inputs are the numbers, the one-hot columns, and the columns that mark
-            missing numbers, in this order.
+            to the columns of numbers alone, see ``docs/how-to/sparse.md``. Other tables are matched
+            by the values of the categories, not their codes, and may hold plain values; an unknown
+            or missing category is all zeros, and a warning names unknown ones, once for each
+            column. The network's inputs are the numbers, the one-hot columns, and the columns that
+            mark missing numbers, in this order.
 
             Sparse matrices and arrays of SciPy, and tables of pandas whose columns are all sparse,
             are not made dense, see ``docs/how-to/sparse.md``; ``scaling`` must keep zeros.
@@ -459,7 +459,8 @@ class Trainer(Saved):
         chunks : path, dataset, lazy frame, array, iterable, or callable that returns one
             * A path of a file or folder (Parquet, CSV, Arrow), a ``pyarrow.dataset``, a lazy frame
               of Polars, or a 2-D array, such as a memory-mapped one, with ``target``. The fit is as
-              that of ``fit``, on rows that are read in random groups: see ``docs/how-to/streaming.md``.
+              that of ``fit``, on rows that are read in random groups: see
+              ``docs/how-to/streaming.md``.
             * Chunks (X, Y) or (X, Y, sample_weight), as for ``fit``. An epoch trains on each chunk
               once, in their order, with rows shuffled within each. An iterable gives one epoch, a
               callable is called for each epoch. Statistics of the data (means, standard deviations,

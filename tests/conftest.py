@@ -1,5 +1,6 @@
 """What several test modules share, and which cases of a grid the default run takes."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import combinations
@@ -7,6 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+# They import modules of POSIX.
+collect_ignore = (
+    ["fitting/test_progress.py", "streams/test_file_groups.py"] if sys.platform == "win32" else []
+)
 
 
 @pytest.fixture(params=["float32", "float64"], scope="module")

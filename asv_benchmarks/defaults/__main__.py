@@ -1,4 +1,8 @@
-"""fastmlp and its peers with their defaults on raw tables."""
+"""fastmlp and its peers with their defaults on raw tables: scores and seconds of the processor.
+
+Systems whose first fit compiles or loads code (fastmlp, ChimeraBoost) fit a split once before it is
+timed. Keras compiles each new model, which is timed.
+"""
 
 import argparse
 import json
@@ -9,13 +13,13 @@ from datetime import date
 from pathlib import Path
 
 from .. import options
-from ..race.results import machine, versions_of
-from .results import Comparison, Results, compare, each_set, table, threads_of
+from ..race.results import machine
+from .markdown import each_set, overview, table
+from .results import SCORES, Comparison, Results, compare
 from .sets import GROUPS
 from .systems import SYSTEMS
 
 WORKER_SECONDS = 3_600
-KINDS = ("classes", "numbers")
 
 
 def installed(chosen: list[str]) -> list[str]:
@@ -53,6 +57,7 @@ def _records(printed: str) -> Iterator[str]:
 
 def hold_race(results: Results, args: argparse.Namespace, systems: list[str]) -> None:
     """Run the missing results, one process after the other."""
+    where = {"machine": machine(), "date": str(date.today())}
     for group in args.sets:
         for chosen in GROUPS[group]:
             for system in systems:
@@ -63,37 +68,30 @@ def hold_race(results: Results, args: argparse.Namespace, systems: list[str]) ->
                     continue
                 printed = run_worker(system, chosen.name, splits, args.threads)
                 for line in _records(printed or ""):
-                    record = json.loads(line)
+                    record = json.loads(line) | where
                     results.add(record)
                     shown = record.get("failure") or f"{record['score']:.4f}"
                     seconds = record["fit_seconds"] + record["predict_seconds"]
-                    print(f"{chosen.name:32} {system:18} {seconds:8.2f} s  {shown}", flush=True)
+                    print(f"{chosen.name:32} {system:18} {seconds:8.2f} s CPU  {shown}", flush=True)
 
 
 def comparisons(results: Results, args: argparse.Namespace) -> list[Comparison]:
-    found = [
-        compare(results, group, GROUPS[group], kind, args.systems, args.splits)
-        for group in args.sets
-        for kind in KINDS
-    ]
+    """One of classes and one of numbers, on the sets of all chosen groups."""
+    title, sets = ", ".join(args.sets), [each for group in args.sets for each in GROUPS[group]]
+    found = [compare(results, title, sets, kind, args.systems, args.splits) for kind in SCORES]
     return [comparison for comparison in found if comparison]
 
 
 def parse_args() -> argparse.Namespace:
     parser = options.parser_of(__file__, __doc__)
-    default_groups = [name for name in GROUPS if name != "held-back"]
-    options.add_names(parser, "--sets", GROUPS, default=default_groups)
+    options.add_names(parser, "--sets", GROUPS, default=("tune", "check"))
     options.add_names(parser, "--systems", SYSTEMS, default=SYSTEMS)
     options.add_count(parser, "--splits", 3, "splits of every set")
     options.add_count(parser, "--threads", options.processors(), "at the most")
-    options.add_output(
-        parser, "--results", default=Path("defaults.jsonl"),
-        help="what is there is not run again; what is run is added",
-    )  # fmt: skip
     parser.add_argument("--again", action="store_true", help="run what is there, too")
-    parser.add_argument("--no-run", action="store_true", help="only show what is there")
     parser.add_argument("--each", action="store_true", help="show the scores on every set")
-    options.add_output(parser, "--plot", help="draw the result")
+    options.add_outcome(parser, Path("defaults.jsonl"))
+    options.add_output(parser, "--write", help="write the results on these sets in short")
     return parser.parse_args()
 
 
@@ -109,13 +107,14 @@ def main() -> None:
         print(f"\n{table(comparison)}")
         if args.each:
             print(f"\n{each_set(comparison)}")
-    threads = threads_of(results, found)
-    where = f"{machine()}, {threads} thread{'s' * (threads > 1)} at most, {date.today()}"
-    print(f"\n{where}\n{versions_of(r['versions'] for r in results.records.values())}")
+    where, versions = results.about(found)
+    print(f"\n{overview(found)}\n\n{where}\n{versions}")
+    if args.write:
+        results.write(args.write, [each for group in args.sets for each in GROUPS[group]])
     if args.plot:
         from .picture import draw
 
-        draw(found, args.plot, where)
+        draw(found, args.plot, where, args.results)
 
 
 if __name__ == "__main__":

@@ -33,11 +33,16 @@ class Run:
 
 @dataclass(frozen=True)
 class System:
-    """A system: ``make(run)`` returns a model; required packages and environment variables."""
+    """A system: its name in tables; ``make(run)`` returns a model; required packages and
+    environment variables; whether its first fit in a process compiles or loads code that later
+    fits use.
+    """
 
+    title: str
     make: Callable[[Run], Any]
     packages: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    compiles: bool = False
 
     def missing(self) -> list[str]:
         """Packages, or modules of one, that are not installed."""
@@ -120,6 +125,22 @@ def lightgbm(run: Run) -> Any:
     return model(random_state=run.seed, n_jobs=run.threads, verbose=-1)
 
 
+def catboost(run: Run) -> Any:
+    from catboost import CatBoostClassifier, CatBoostRegressor
+
+    model = CatBoostClassifier if run.classes else CatBoostRegressor
+    return model(
+        random_seed=run.seed, thread_count=run.threads, verbose=False, allow_writing_files=False
+    )
+
+
+def chimeraboost(run: Run) -> Any:
+    from chimeraboost import ChimeraBoostClassifier, ChimeraBoostRegressor
+
+    model = ChimeraBoostClassifier if run.classes else ChimeraBoostRegressor
+    return model(random_state=run.seed, thread_count=run.threads)
+
+
 def realmlp(run: Run) -> Any:
     """RealMLP's defaults: a fifth of the rows for validation, one network, the best epoch."""
     from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
@@ -160,16 +181,19 @@ class Keras:
         return outputs.argmax(axis=1) if self._run.classes else outputs[:, 0]
 
 
+_OURS = ("fastmlp",)
 SYSTEMS = {
-    "fastmlp": System(fastmlp_default, ("fastmlp",)),
-    "fastmlp-linear": System(fastmlp_linear, ("fastmlp",)),
-    "fastmlp-tabular": System(fastmlp_tabular, ("fastmlp",)),
-    "fastmlp-tabular-8": System(fastmlp_ensemble, ("fastmlp",)),
-    "linear": System(linear, ("sklearn",)),
-    "sklearn-mlp": System(sklearn_mlp, ("sklearn",)),
-    "sklearn-mlp-scaled": System(sklearn_mlp_scaled, ("sklearn",)),
-    "sklearn-boosting": System(hist_gradient_boosting, ("sklearn",)),
-    "lightgbm": System(lightgbm, ("lightgbm",)),
-    "realmlp-td-s": System(realmlp, ("pytabkit", "torch")),
-    "keras": System(Keras, ("keras", "jax"), {"KERAS_BACKEND": "jax"}),
+    "fastmlp": System("fastmlp", fastmlp_default, _OURS, compiles=True),
+    "fastmlp-linear": System("fastmlp, no hidden layer", fastmlp_linear, _OURS, compiles=True),
+    "fastmlp-tabular": System("fastmlp, presets.tabular", fastmlp_tabular, _OURS, compiles=True),
+    "fastmlp-tabular-8": System("fastmlp, 8 averaged", fastmlp_ensemble, _OURS, compiles=True),
+    "linear": System("linear model", linear, ("sklearn",)),
+    "sklearn-mlp": System("scikit-learn's MLP", sklearn_mlp, ("sklearn",)),
+    "sklearn-mlp-scaled": System("scikit-learn's MLP, scaled", sklearn_mlp_scaled, ("sklearn",)),
+    "sklearn-boosting": System("HistGradientBoosting", hist_gradient_boosting, ("sklearn",)),
+    "lightgbm": System("LightGBM", lightgbm, ("lightgbm",)),
+    "catboost": System("CatBoost", catboost, ("catboost",)),
+    "chimeraboost": System("ChimeraBoost", chimeraboost, ("chimeraboost",), compiles=True),
+    "realmlp-td-s": System("RealMLP-TD-S", realmlp, ("pytabkit", "torch")),
+    "keras": System("Keras", Keras, ("keras", "jax"), {"KERAS_BACKEND": "jax"}),
 }

@@ -169,7 +169,8 @@ class Predictor(Settings):
         """Return the network as a function for code that Numba compiles: ``p = predict(x)``.
 
         It gives what ``predict_proba`` gives, or for numbers ``predict``, for one row or several.
-        It has the present weights: later fits do not change it. See ``docs/how-to/compiled-calls.md``.
+        It has the present weights: later fits do not change it. See
+        ``docs/how-to/compiled-calls.md``.
 
         Raises
         ------

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import draw
+from docs import draw, drawings
 from tests.helpers.basics import needs_compiler
 from tests.helpers.pages import python_blocks, run_page, same_output
 from tests.helpers.processes import ROOT
@@ -39,6 +39,13 @@ def test_how_to_pages_have_a_picture(page: Path) -> None:
     pictures = re.findall(r"!\[([^\]]{20,})\]\(\.\./pictures/([\w-]+\.(?:png|svg))\)", text)
     assert pictures
     assert [name for _, name in pictures if not (DOCS / "pictures" / name).is_file()] == []
+
+
+@pytest.mark.parametrize("name", drawings.DRAWINGS)
+def test_drawings_are_those_of_the_script(name: str, tmp_path: Path) -> None:
+    drawings.draw(name, tmp_path)
+    (drawn,) = tmp_path.iterdir()
+    assert drawn.read_bytes() == (drawings.FOLDER / drawn.name).read_bytes()
 
 
 def test_other_output_is_not_the_same() -> None:

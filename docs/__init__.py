@@ -1,0 +1,1 @@
+"""The site: pages, and the scripts that draw their pictures."""
