@@ -1,8 +1,10 @@
 """The site: ``sphinx-build -W docs docs/_build``. Pages are Markdown, read by MyST."""
 
+import inspect
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -54,7 +56,9 @@ html_show_sourcelink = False
 html_theme_options = {
     "github_url": "https://github.com/fastmlp/fastmlp",
     "logo": {"text": "fastmlp"},
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 7,
+    "navbar_persistent": ["search-button"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "how-to/index": []},
     "navigation_with_keys": False,
     "show_nav_level": 2,
     "show_prev_next": False,
@@ -72,5 +76,17 @@ def link_pages(
     lines[:] = re.sub(r":ref:`([^`<]+) <\w+>`", r"\1", text).split("\n")
 
 
+def show_settings(
+    app: Sphinx, what: str, name: str, obj: Any, options: object, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Show the settings of classes whose ``__new__``, which Sphinx would show, takes anything."""
+    if what != "class" or signature != "(*args, **arguments)":
+        return None
+    known = inspect.signature(obj).parameters.values()
+    plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in known]
+    return str(inspect.Signature(plain)), returns
+
+
 def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-signature", show_settings)
     app.connect("autodoc-process-docstring", link_pages)

@@ -55,8 +55,8 @@ def schedules(names: Names, falling: Any, rising: Any) -> None:
         ax = rising if name in ("one_cycle", "coslog4") else falling
         ax.plot(names["updates"] / names["per_epoch"], factors, label=name)
     for ax in (falling, rising):
-        ax.set(xlabel="epoch", ylabel="factor of the learning rate", ylim=(-0.02, 1.05))
-        ax.legend()
+        ax.set(xlabel="epoch", ylabel="factor of the learning rate", ylim=(-0.02, 1.24))
+        ax.legend(loc="upper right", ncols=3)
 
 
 def draw(page: str, names: Names, path: Path) -> None:

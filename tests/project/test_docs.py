@@ -4,8 +4,8 @@ import inspect
 import re
 from collections.abc import Collection
 from dataclasses import MISSING, Field, fields
+from importlib import import_module
 from importlib.metadata import metadata
-from pkgutil import resolve_name
 from typing import Any, get_type_hints
 
 import pytest
@@ -161,10 +161,11 @@ def page(name: str) -> str:
 def test_the_reference_has_every_public_name() -> None:
     pages = (ROOT / "docs" / "reference").glob("*.md")
     text = "\n".join(path.read_text(encoding="utf-8") for path in pages)
-    documented = [resolve_name(name) for name in re.findall(r"^\.\. auto\w+:: (\S+)", text, re.M)]
+    names = re.findall(r"^\.\. auto(?:class|function|data):: (\S+)\.(\w+)$", text, re.M)
+    documented = [getattr(import_module(module), name) for module, name in names]
     public = [getattr(fastmlp, name) for name in {*fastmlp.__all__} - {"__version__", "presets"}]
     public += [
-        value for name, value in vars(presets).items() if name[0] != "_" and type(value) is dict
+        value for name, value in vars(presets).items() if name[0] != "_" and isinstance(value, dict)
     ]
     public += CLASSES
     dask = pytest.importorskip("fastmlp.dask")
