@@ -14,8 +14,9 @@ def executed(**options: Any) -> nbformat.NotebookNode:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     folder = {"metadata": {"path": str(NOTEBOOK.parent)}}
     client = NotebookClient(
-        notebook, resources=folder, timeout=None, record_timing=False, coalesce_streams=True
-    )
+        notebook, resources=folder, timeout=None, startup_timeout=600, record_timing=False,
+        coalesce_streams=True,
+    )  # fmt: skip
     client.execute(**options)
     # Versions of this machine would be a change in each commit.
     notebook.metadata["language_info"] = {"name": "python"}
