@@ -58,6 +58,16 @@ def add_output(parser: argparse.ArgumentParser, option: str, **settings: Any) ->
     parser.add_argument(option, type=parse, metavar="PATH", **settings)
 
 
+def add_outcome(parser: argparse.ArgumentParser, results: Path | None = None) -> None:
+    """Add the options for the results of a race: their file, and what is shown of them."""
+    add_output(
+        parser, "--results", default=results,
+        help="what is there is not run again; what is run is added",
+    )  # fmt: skip
+    parser.add_argument("--no-run", action="store_true", help="only show what is there")
+    add_output(parser, "--plot", help="draw the result")
+
+
 def at_least_one(text: str) -> int:
     number = int(text)
     if number < 1:

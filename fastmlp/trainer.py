@@ -190,7 +190,7 @@ class Trainer(Saved):
         The scaling of the features: ``kind``, ``reason`` (if "auto"), ``centre``, ``factor``.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : array of object, shape (n_features_in_,)
+    feature_names_in_ : array of object, shape (d,)
         Names of the columns, if X was a table with names (also numbers, other than 0, 1, ...);
         other tables must have them in the same order.
     layer_sizes_ : tuple of int

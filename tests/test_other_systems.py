@@ -12,11 +12,12 @@ from fastmlp import Trainer
 from tests.helpers.basics import needs_compiler
 from tests.helpers.processes import run
 
-# numpy, Numba and the standard library have branches of their own.
+# NumPy, Numba and the standard library have branches of their own.
 FEIGNED = """
-import concurrent.futures, ctypes, json, os, shutil, sys, tempfile
+import concurrent.futures, os, sys
 import numba, numpy as np
 
+numba.get_num_threads()
 for name in ("fcntl", "grp", "posix", "pty", "pwd", "resource", "termios"):
     sys.modules[name] = None
 for name in ("fork", "geteuid", "register_at_fork", "sched_getaffinity", "RTLD_NOLOAD"):

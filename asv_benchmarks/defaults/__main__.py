@@ -13,13 +13,13 @@ from datetime import date
 from pathlib import Path
 
 from .. import options
-from ..race.results import machine, versions_of
-from .results import Comparison, Results, compare, each_set, table, threads_of
+from ..race.results import machine
+from .markdown import each_set, overview, table
+from .results import SCORES, Comparison, Results, compare
 from .sets import GROUPS
 from .systems import SYSTEMS
 
 WORKER_SECONDS = 3_600
-KINDS = ("classes", "numbers")
 
 
 def installed(chosen: list[str]) -> list[str]:
@@ -76,29 +76,22 @@ def hold_race(results: Results, args: argparse.Namespace, systems: list[str]) ->
 
 
 def comparisons(results: Results, args: argparse.Namespace) -> list[Comparison]:
-    found = [
-        compare(results, group, GROUPS[group], kind, args.systems, args.splits)
-        for group in args.sets
-        for kind in KINDS
-    ]
+    """One of classes and one of numbers, on the sets of all chosen groups."""
+    title, sets = ", ".join(args.sets), [each for group in args.sets for each in GROUPS[group]]
+    found = [compare(results, title, sets, kind, args.systems, args.splits) for kind in SCORES]
     return [comparison for comparison in found if comparison]
 
 
 def parse_args() -> argparse.Namespace:
     parser = options.parser_of(__file__, __doc__)
-    default_groups = [name for name in GROUPS if name != "held-back"]
-    options.add_names(parser, "--sets", GROUPS, default=default_groups)
+    options.add_names(parser, "--sets", GROUPS, default=("tune", "check"))
     options.add_names(parser, "--systems", SYSTEMS, default=SYSTEMS)
     options.add_count(parser, "--splits", 3, "splits of every set")
     options.add_count(parser, "--threads", options.processors(), "at the most")
-    options.add_output(
-        parser, "--results", default=Path("defaults.jsonl"),
-        help="what is there is not run again; what is run is added",
-    )  # fmt: skip
     parser.add_argument("--again", action="store_true", help="run what is there, too")
-    parser.add_argument("--no-run", action="store_true", help="only show what is there")
     parser.add_argument("--each", action="store_true", help="show the scores on every set")
-    options.add_output(parser, "--plot", help="draw the result")
+    options.add_outcome(parser, Path("defaults.jsonl"))
+    options.add_output(parser, "--write", help="write the results on these sets in short")
     return parser.parse_args()
 
 
@@ -114,13 +107,14 @@ def main() -> None:
         print(f"\n{table(comparison)}")
         if args.each:
             print(f"\n{each_set(comparison)}")
-    threads = threads_of(results, found)
-    where = f"{machine()}, {threads} thread{'s' * (threads > 1)} at most, {date.today()}"
-    print(f"\n{where}\n{versions_of(r['versions'] for r in results.records.values())}")
+    where, versions = results.about(found)
+    print(f"\n{overview(found)}\n\n{where}\n{versions}")
+    if args.write:
+        results.write(args.write, [each for group in args.sets for each in GROUPS[group]])
     if args.plot:
         from .picture import draw
 
-        draw(found, args.plot, where)
+        draw(found, args.plot, where, args.results)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,24 @@
-"""The results of the race: stored as JSON lines, compared in tables."""
+"""The results of the race: stored as JSON lines, and compared."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..race.jobs import Array
+from ..race.results import versions_of
 from .sets import Set
-from .systems import LINEAR, OURS
+from .systems import LINEAR
 
+SCORES = {"classes": "accuracy", "numbers": "R²"}
 # A system has lost a set on which it is so much worse than the linear model.
 LOST = 0.02
-WORST_SHOWN = 3
+
+# What most records of a system have in common; a record without them is like the one before.
+SHARED = ("threads", "versions", "machine", "date")
 
 Key = tuple[str, str, int]
 
@@ -25,11 +29,14 @@ class Results:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.records: dict[Key, dict[str, Any]] = {}
+        self._shared: dict[str, dict[str, Any]] = {}
         if path.exists():
-            for line in path.read_text().splitlines():
+            for line in path.read_text(encoding="utf-8").splitlines():
                 self._take(json.loads(line))
 
     def _take(self, record: dict[str, Any]) -> None:
+        record = self._shared.get(record["system"], {}) | record
+        self._shared[record["system"]] = {k: record[k] for k in SHARED if k in record}
         self.records[record["system"], record["set"], record["split"]] = record
 
     def add(self, record: dict[str, Any]) -> None:
@@ -38,11 +45,37 @@ class Results:
         with self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
+    def write(self, path: Path, sets: Sequence[Set]) -> None:
+        """Write the results on these sets in short: rounded, and shared values once."""
+        names = {each.name for each in sets}
+        shared: dict[str, dict[str, Any]] = {}
+        lines = []
+        for record in self.records.values():
+            if record["set"] in names:
+                known = shared.setdefault(record["system"], {})
+                new = {k: v for k, v in record.items() if k not in SHARED or known.get(k) != v}
+                known.update(new)
+                lines.append(json.dumps({name: _rounded(value) for name, value in new.items()}))
+        path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+    def about(self, comparisons: Sequence["Comparison"]) -> tuple[str, str]:
+        """Machine, threads and last day of the compared results; versions of the packages."""
+        keys = {(system, name) for c in comparisons for system in c.systems for name in c.sets}
+        records = [record for key, record in self.records.items() if key[:2] in keys]
+        threads = max(record["threads"] for record in records)
+        day = max(record["date"] for record in records)
+        where = f"{records[-1]['machine']}, {threads} thread{'s' * (threads > 1)}, {day}"
+        return where, versions_of(record["versions"] for record in records)
+
     def has(self, system: str, name: str, splits: int) -> bool:
         return not self.missing(system, name, splits)
 
     def missing(self, system: str, name: str, splits: int) -> list[int]:
         return [split for split in range(splits) if (system, name, split) not in self.records]
+
+
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 @dataclass(frozen=True)
@@ -77,12 +110,16 @@ class Comparison:
         equal = (scores[None] == scores[:, None]).sum(axis=1)
         return np.asarray((better + (equal + 1) / 2).mean(axis=1))
 
-    def behind_linear(self) -> Array | None:
-        """Score of the linear model minus that of each system on each set."""
-        if LINEAR not in self.systems:
-            return None
+    def behind_linear(self) -> Array:
+        """Score of the linear model, which is needed, minus that of each system on each set."""
         scores = self.scores.mean(axis=2)
         return np.asarray(scores[self.systems.index(LINEAR)] - scores)
+
+    def of(self, systems: list[str]) -> "Comparison":
+        """The same of these systems alone."""
+        rows = [self.systems.index(name) for name in systems]
+        scores, seconds = self.scores[rows], self.seconds[rows]
+        return replace(self, systems=systems, scores=scores, seconds=seconds)
 
 
 def compare(
@@ -120,66 +157,3 @@ def compare(
         int(values(lambda record: "failure" in record).sum()),
         partly,
     )
-
-
-def _spread(scores: Array) -> str:
-    """Mean and standard deviation over the splits."""
-    deviation = scores.std(ddof=1) if len(scores) > 1 else 0.0
-    return f"{scores.mean():.4f} ± {deviation:.4f}"
-
-
-def _range(seconds: Array) -> str:
-    """Median and range over the splits."""
-    return f"{np.median(seconds):.1f} ({seconds.min():.1f} to {seconds.max():.1f})"
-
-
-def _worst(comparison: Comparison, behind: Array) -> str:
-    order = np.argsort(-behind)[:WORST_SHOWN]
-    return ", ".join(f"{comparison.sets[k]} {-behind[k]:+.3f}" for k in order if behind[k] > 0)
-
-
-def table(comparison: Comparison) -> str:
-    """Markdown, best system first."""
-    score = "accuracy" if comparison.kind == "classes" else "R²"
-    lines = [
-        f"{comparison.title}, {comparison.kind}: {len(comparison.sets)} sets"
-        + (f"; {comparison.failures} failed splits count as 0" if comparison.failures else ""),
-        "",
-        f"| system | mean {score} | mean rank | processor seconds a split, all sets | "
-        f"sets > {LOST} below linear | worst sets, from linear |",
-        "|---|--:|--:|--:|--:|---|",
-    ]
-    behind = comparison.behind_linear()
-    for k in np.argsort(-comparison.means):
-        name = comparison.systems[k]
-        cells = [
-            f"**{name}**" if name == OURS else name,
-            _spread(comparison.scores[k].mean(axis=0)),
-            f"{comparison.ranks[k]:.2f}",
-            _range(comparison.seconds[k].sum(axis=0)),
-        ]
-        if behind is not None:
-            cells += [str((behind[k] > LOST).sum()), _worst(comparison, behind[k])]
-        else:
-            cells += ["", ""]
-        lines.append(f"| {' | '.join(cells)} |")
-    if comparison.left_out:
-        lines += ["", f"not on all of these sets: {', '.join(comparison.left_out)}"]
-    return "\n".join(lines)
-
-
-def threads_of(results: Results, comparisons: list[Comparison]) -> int:
-    """Largest number of threads of the compared systems."""
-    systems = {name for comparison in comparisons for name in comparison.systems}
-    return max(int(r["threads"]) for r in results.records.values() if r["system"] in systems)
-
-
-def each_set(comparison: Comparison) -> str:
-    """Markdown: the mean score of every system on every set."""
-    lines = [
-        f"| {comparison.title}, {comparison.kind} | {' | '.join(comparison.systems)} |",
-        "|---|" + "--:|" * len(comparison.systems),
-    ]
-    for name, row in zip(comparison.sets, comparison.scores.mean(axis=2).T, strict=True):
-        lines.append(f"| {name} | {' | '.join(f'{value:.4f}' for value in row)} |")
-    return "\n".join(lines)

@@ -33,9 +33,12 @@ class Run:
 
 @dataclass(frozen=True)
 class System:
-    """A system: ``make(run)`` returns a model; required packages and environment variables;
-    whether its first fit in a process compiles or loads code that later fits use."""
+    """A system: its name in tables; ``make(run)`` returns a model; required packages and
+    environment variables; whether its first fit in a process compiles or loads code that later
+    fits use.
+    """
 
+    title: str
     make: Callable[[Run], Any]
     packages: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
@@ -178,18 +181,19 @@ class Keras:
         return outputs.argmax(axis=1) if self._run.classes else outputs[:, 0]
 
 
+_OURS = ("fastmlp",)
 SYSTEMS = {
-    "fastmlp": System(fastmlp_default, ("fastmlp",), compiles=True),
-    "fastmlp-linear": System(fastmlp_linear, ("fastmlp",), compiles=True),
-    "fastmlp-tabular": System(fastmlp_tabular, ("fastmlp",), compiles=True),
-    "fastmlp-tabular-8": System(fastmlp_ensemble, ("fastmlp",), compiles=True),
-    "linear": System(linear, ("sklearn",)),
-    "sklearn-mlp": System(sklearn_mlp, ("sklearn",)),
-    "sklearn-mlp-scaled": System(sklearn_mlp_scaled, ("sklearn",)),
-    "sklearn-boosting": System(hist_gradient_boosting, ("sklearn",)),
-    "lightgbm": System(lightgbm, ("lightgbm",)),
-    "catboost": System(catboost, ("catboost",)),
-    "chimeraboost": System(chimeraboost, ("chimeraboost",), compiles=True),
-    "realmlp-td-s": System(realmlp, ("pytabkit", "torch")),
-    "keras": System(Keras, ("keras", "jax"), {"KERAS_BACKEND": "jax"}),
+    "fastmlp": System("fastmlp", fastmlp_default, _OURS, compiles=True),
+    "fastmlp-linear": System("fastmlp, no hidden layer", fastmlp_linear, _OURS, compiles=True),
+    "fastmlp-tabular": System("fastmlp, presets.tabular", fastmlp_tabular, _OURS, compiles=True),
+    "fastmlp-tabular-8": System("fastmlp, 8 averaged", fastmlp_ensemble, _OURS, compiles=True),
+    "linear": System("linear model", linear, ("sklearn",)),
+    "sklearn-mlp": System("scikit-learn's MLP", sklearn_mlp, ("sklearn",)),
+    "sklearn-mlp-scaled": System("scikit-learn's MLP, scaled", sklearn_mlp_scaled, ("sklearn",)),
+    "sklearn-boosting": System("HistGradientBoosting", hist_gradient_boosting, ("sklearn",)),
+    "lightgbm": System("LightGBM", lightgbm, ("lightgbm",)),
+    "catboost": System("CatBoost", catboost, ("catboost",)),
+    "chimeraboost": System("ChimeraBoost", chimeraboost, ("chimeraboost",), compiles=True),
+    "realmlp-td-s": System("RealMLP-TD-S", realmlp, ("pytabkit", "torch")),
+    "keras": System("Keras", Keras, ("keras", "jax"), {"KERAS_BACKEND": "jax"}),
 }

@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 from .. import options
 from ..fma_limit import fma_limit
 from .jobs import JOBS, MAIN_JOBS
-from .results import BUSY, OURS, Race, machine, tables, versions_of
+from .markdown import overview, tables
+from .results import BUSY, OURS, Race, machine
 from .systems import SYSTEMS
 
 WORKER_SECONDS = 600
@@ -54,12 +54,15 @@ def run_worker(
     return measured
 
 
-def thread_counts(race: Race, system: str, job: str) -> list[int]:
-    """Numbers of threads to try: all for fastmlp, which chooses itself; 1 and all for a peer."""
+def thread_counts(race: Race, system: str, job: str, number: int) -> list[int]:
+    """Numbers of threads to try: all for fastmlp, which chooses itself; 1 and all for a peer, of
+    which the better one goes on after the first round.
+    """
     if system == OURS or race.threads == 1:
         return [race.threads]
-    known = [r for r in race.of_job(job) if r.system == system]
-    return [record.threads for record in known] or [race.threads, 1]
+    if number == 0:
+        return [race.threads, 1]
+    return [record.threads for record in race.of_job(job) if record.system == system]
 
 
 def measure_limit(race: Race) -> float:
@@ -85,14 +88,15 @@ def turns(jobs: list[str], systems: list[str], rounds: int) -> Iterator[tuple[in
                 yield number, job, system
 
 
-def hold_race(args: argparse.Namespace, systems: list[str], cache: Path) -> Race:
-    """Run all processes in sequence."""
-    race = Race(args.threads)
+def hold_race(race: Race, args: argparse.Namespace, systems: list[str], cache: Path) -> None:
+    """Run the missing processes in sequence."""
     failed = set()
     for number, job, system in turns(args.jobs, systems, args.rounds):
         if (system, job) in failed:
             continue
-        for threads in thread_counts(race, system, job):
+        for threads in thread_counts(race, system, job, number):
+            if race.processes(system, job, threads) > number:
+                continue
             before = measure_limit(race)
             # A new folder, so that the first process of every job finds no compiled kernels.
             folder = cache / f"{system}-{job}-{threads}"
@@ -102,22 +106,16 @@ def hold_race(args: argparse.Namespace, systems: list[str], cache: Path) -> Race
                 break
             after = fma_limit("float32", race.threads)
             race.limits += [before, after]
+            race.day = str(date.today())
             record = race.add(threads, measured, max(before, after))
-            if args.json:  # each time, so that an interrupted race keeps its results
-                write_json(race, args.json)
+            if args.results:  # each time, so that an interrupted race keeps its results
+                race.write(args.results)
             print(
                 f"round {number + 1}  {job:10} {system:14} {threads} threads  "
                 f"{min(measured['epoch_seconds']):8.4f} s  {record.gflops:6.1f} GFLOP/s  "
                 f"{record.process_limits[-1]:.0f} at the limit",
                 flush=True,
             )
-    return race
-
-
-def write_json(race: Race, path: Path) -> None:
-    records = [asdict(record) for record in race.records.values()]
-    found = {"machine": machine(), "limits": race.limits, "records": records}
-    path.write_text(json.dumps(found, indent=1))
 
 
 def parse_args() -> argparse.Namespace:
@@ -127,30 +125,28 @@ def parse_args() -> argparse.Namespace:
     options.add_count(parser, "--rounds", 3, "processes per system")
     options.add_count(parser, "--epochs", 3, "timed, after the first")
     options.add_count(parser, "--threads", options.processors(), "at the most")
-    options.add_output(parser, "--plot", help="draw the result")
-    options.add_output(parser, "--json", help="write all measurements")
+    options.add_outcome(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    systems = installed(args.systems)
-    if not systems:
-        sys.exit("none of the systems is installed")
-    with tempfile.TemporaryDirectory() as cache:
-        race = hold_race(args, systems, Path(cache))
+    old = args.results and args.results.exists()
+    race = Race.read(args.results) if old else Race(args.threads, machine())
+    if not args.no_run:
+        with tempfile.TemporaryDirectory() as cache:
+            hold_race(race, args, installed(args.systems), Path(cache))
+    race = race.only(args.jobs, args.systems)
     if not race.records:
         sys.exit("no system finished")
-    where = f"{machine()}, at most {race.threads} threads, {date.today()}"
-    print(f"\n{tables(race)}\n\n{where}")
-    used = versions_of(record.versions for record in race.records.values())
-    print(f"limit {race.limit:.0f} GFLOP/s float32; {used}")
+    print(f"\n{tables(race)}\n\n{overview(race)}\n\n{race.where}")
+    print(f"limit {race.limit:.0f} GFLOP/s float32; {race.versions}")
     for warning in race.warnings():
         print(f"warning: {warning}")
     if args.plot:
         from .picture import draw
 
-        draw(race, args.plot, where)
+        draw(race, args.plot, args.results)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""The outcome of a race: the best of each system on each job, tables and warnings."""
+"""The outcome of a race: the best of each system on each job, and warnings; its file."""
 
+import json
 import platform
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -65,8 +67,38 @@ class Race:
     """All records, and the limits in GFLOP/s that were measured before and after processes."""
 
     threads: int
+    machine: str
+    day: str = ""
     limits: list[float] = field(default_factory=list)
     records: dict[tuple[str, str, int], Record] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "Race":
+        found = json.loads(path.read_text(encoding="utf-8"))
+        records = [Record(**record) for record in found.pop("records")]
+        return cls(**found, records={(r.system, r.job, r.threads): r for r in records})
+
+    def write(self, path: Path) -> None:
+        found = asdict(self) | {"records": [asdict(record) for record in self.records.values()]}
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+    def only(self, jobs: list[str], systems: list[str]) -> "Race":
+        """The part of it with these jobs and systems, in the order of the jobs."""
+        chosen = [r for job in jobs for r in self.records.values() if r.job == job]
+        records = {(r.system, r.job, r.threads): r for r in chosen if r.system in systems}
+        return replace(self, records=records)
+
+    def processes(self, *key: Any) -> int:
+        """Number of processes that were run of a system on a job with a number of threads."""
+        return len(self.records[key].process_seconds) if key in self.records else 0
+
+    @property
+    def where(self) -> str:
+        return f"{self.machine}, at most {self.threads} threads, {self.day}"
+
+    @property
+    def versions(self) -> str:
+        return versions_of(record.versions for record in self.records.values())
 
     @property
     def limit(self) -> float:
@@ -107,43 +139,6 @@ class Race:
                 loss = record.losses[-1]
                 if not abs(loss - middle) <= LOSS_TOLERANCE * middle:
                     yield f"{job}: {record.system} ended at loss {loss:.4g}, median {middle:.4g}"
-
-
-def tables(race: Race) -> str:
-    """Markdown: a table per job, fastest system first."""
-    return "\n\n".join(_table(race, job) for job in race.jobs())
-
-
-def _table(race: Race, job: str) -> str:
-    peer = race.best_peer(job)
-    lines = [
-        f"{job}: {JOBS[job]}",
-        "",
-        "| system | threads | s/epoch | GFLOP/s | of the limit | speed over best peer "
-        "| first epoch, s | import, s | loss |",
-        "|---|" + 8 * "--:|",
-    ]
-    for record in race.of_job(job):
-        ratio = f"{peer.best / record.best:.2f}" if peer else ""
-        cells = (
-            record.system,
-            str(record.threads),
-            f"{record.best:.4f}",
-            f"{record.gflops:.1f}",
-            f"{record.part_of_limit:.0%}",
-            ratio,
-            _from_to(record.first_epoch_seconds),
-            f"{min(record.import_seconds):.2f}",
-            f"{record.losses[-1]:.4f}",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _from_to(seconds: list[float]) -> str:
-    """The first process, with nothing compiled; and the best of the later ones."""
-    first, *later = seconds
-    return f"{first:.2f}, then {min(later):.2f}" if later else f"{first:.2f}"
 
 
 def machine() -> str:

@@ -8,8 +8,9 @@ from importlib.util import find_spec
 
 @dataclass(frozen=True)
 class System:
-    """A system: its module here, required packages, and environment variables."""
+    """A system: its name in tables, its module here, required packages, environment variables."""
 
+    title: str
     module: str
     packages: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
@@ -30,12 +31,14 @@ def version_of(package: str) -> str:
 
 
 SYSTEMS = {
-    "fastmlp": System("fastmlp_trainer", ("fastmlp", "numba")),
-    "jax": System("jax_scan", ("jax",)),
-    "torch": System("torch_eager", ("torch",)),
-    "torch-compiled": System("torch_compiled", ("torch",)),
-    "sklearn": System("sklearn_mlp", ("sklearn",)),
-    "keras-jax": System("keras_fit", ("keras", "jax"), {"KERAS_BACKEND": "jax"}),
-    "keras-torch": System("keras_fit", ("keras", "torch"), {"KERAS_BACKEND": "torch"}),
-    "numpy": System("numpy_loop", ("numpy",)),
+    "fastmlp": System("fastmlp", "fastmlp_trainer", ("fastmlp", "numba")),
+    "jax": System("JAX", "jax_scan", ("jax",)),
+    "torch": System("PyTorch", "torch_eager", ("torch",)),
+    "torch-compiled": System("PyTorch, compiled", "torch_compiled", ("torch",)),
+    "keras-jax": System("Keras (JAX)", "keras_fit", ("keras", "jax"), {"KERAS_BACKEND": "jax"}),
+    "keras-torch": System(
+        "Keras (PyTorch)", "keras_fit", ("keras", "torch"), {"KERAS_BACKEND": "torch"}
+    ),
+    "sklearn": System("scikit-learn", "sklearn_mlp", ("sklearn",)),
+    "numpy": System("NumPy", "numpy_loop", ("numpy",)),
 }

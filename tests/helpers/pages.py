@@ -12,6 +12,7 @@ import pytest
 RELATIVE, ABSOLUTE = 0.05, 0.02
 
 _PYTHON = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.M | re.S)
+_SPEED = re.compile(r"[\d.]+ s +[\d,]+ samples/s")  # in lines of progress
 _NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d*)?(?:e[-+]?\d+)?")
 
 
@@ -21,7 +22,8 @@ def python_blocks(text: str) -> list[tuple[str, str]]:
 
 
 def same_output(printed: str, shown: str) -> bool:
-    """Whether words and layout agree but for spaces, and numbers but for rounding."""
+    """Whether words and layout agree but for spaces, and numbers but for rounding; not speeds."""
+    printed, shown = (_SPEED.sub("", text) for text in (printed, shown))
     if re.sub(r"\s+", "", _NUMBER.sub("0", printed)) != re.sub(r"\s+", "", _NUMBER.sub("0", shown)):
         return False
     ours, theirs = (

@@ -199,11 +199,12 @@ def test_a_value_that_makes_no_sense_is_an_error(arguments, monkeypatch, capsys)
 
 
 def commands():
-    """Scripts with their arguments as README.md and CONTRIBUTING.md print them."""
-    for file in ("README.md", "CONTRIBUTING.md"):
-        text = (ROOT / file).read_text(encoding="utf-8")
+    """Scripts with their arguments as the docs print them."""
+    for file in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
+        text = file.read_text(encoding="utf-8").replace("\\\n", "")  # lines that go on
         for name, arguments in re.findall(r"python -m (asv_benchmarks[.\w]*)([^`#\n]*)", text):
-            yield pytest.param(name, arguments.split(), id=f"{file}: {name}{arguments.rstrip()}")
+            words = arguments.split()
+            yield pytest.param(name, words, id=f"{file.name}: {name} {' '.join(words)}")
 
 
 def no_git(command, **_):

@@ -4,12 +4,14 @@ import inspect
 import re
 from collections.abc import Collection
 from dataclasses import MISSING, Field, fields
+from importlib import import_module
+from importlib.metadata import metadata
 from typing import Any, get_type_hints
 
 import pytest
 
 import fastmlp
-from fastmlp import MLPClassifier, MLPRegressor, Trainer
+from fastmlp import MLPClassifier, MLPRegressor, Trainer, presets
 from fastmlp.callbacks import Checkpoint, CSVLog, EarlyStopping
 from fastmlp.kernels.plugins.activations import ACTIVATIONS
 from fastmlp.losses import LOSSES
@@ -150,3 +152,46 @@ def test_annotations_can_be_resolved(name: str) -> None:
         functions += [f for n, f in inspect.getmembers(public, inspect.isfunction) if n[0] != "_"]
     for function in functions:
         get_type_hints(function)
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_the_reference_has_every_public_name() -> None:
+    pages = (ROOT / "docs" / "reference").glob("*.md")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in pages)
+    names = re.findall(r"^\.\. auto(?:class|function|data):: (\S+)\.(\w+)$", text, re.M)
+    documented = [getattr(import_module(module), name) for module, name in names]
+    public = [getattr(fastmlp, name) for name in {*fastmlp.__all__} - {"__version__", "presets"}]
+    public += [
+        value for name, value in vars(presets).items() if name[0] != "_" and isinstance(value, dict)
+    ]
+    public += CLASSES
+    dask = pytest.importorskip("fastmlp.dask")
+    public += [getattr(dask, name) for name in dask.__all__]
+    found = {id(item) for item in documented}
+    assert [item for item in public if id(item) not in found] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), [("losses", LOSSES), ("optimizers", OPTIMIZERS), ("schedules", SCHEDULES)]
+)
+def test_the_reference_lists_the_names_of_classes(name: str, table: Any) -> None:
+    rows = re.findall(r'^\| `"(\w+)"` \| `(\w+)` \| (\S+)', page(f"reference/{name}"), re.M)
+    assert [row[:2] for row in rows] == [(key, kind.__name__) for key, kind in table.items()]
+    if name == "optimizers":
+        assert [float(rate) for *_, rate in rows] == [kind.default_rate for kind in table.values()]
+
+
+def test_the_reference_lists_the_metrics() -> None:
+    rows = re.findall(r'^\| `"(\w+)"` \|.*\| (\w+) \|$', page("reference/metrics"), re.M)
+    assert dict(rows) == {
+        name: "larger" if metric.larger_is_better else "smaller" for name, metric in METRICS.items()
+    }
+
+
+def test_the_first_page_lists_the_extras() -> None:
+    extras = re.findall(r"^\| `([\w-]+)` \|", page("start"), re.M)
+    not_for_users = {"test", "docs", "bench", "defaults"}
+    assert set(extras) == set(metadata("fastmlp").get_all("Provides-Extra", [])) - not_for_users

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from asv_benchmarks.defaults import tables
-from asv_benchmarks.defaults.results import Results, compare, table
+from asv_benchmarks.defaults.markdown import overview, table
+from asv_benchmarks.defaults.results import Results, compare
 from asv_benchmarks.defaults.sets import Set
 
 
@@ -45,7 +46,8 @@ def test_rare_classes_are_left_out_and_splits_cover_all_rows():
 
 
 def record(system, name, split, score, seconds=1.0):
-    times = {"fit_seconds": seconds, "predict_seconds": 0.0}
+    times = {"fit_seconds": seconds, "predict_seconds": 0.0, "threads": 1, "versions": {"a": "1"}}
+    times |= {"machine": "a machine", "date": f"2026-11-0{split + 1}"}
     found = {"failure": "ValueError()"} if score is None else {"score": score}
     return {"system": system, "set": name, "split": split} | times | found
 
@@ -82,3 +84,29 @@ def test_a_race_goes_on_from_its_file(results):
     assert again.missing("c", "hard", splits=2) == [1]
     again.add(record("b", "easy", 0, 0.1))  # run again: the last one counts
     assert Results(results._path).records["b", "easy", 0]["score"] == 0.1
+
+
+def test_the_table_for_the_docs(results):
+    sets = [Set(name, "classes", None) for name in ("easy", "hard")]
+    found = [compare(results, "check", sets, "classes", ["linear", "lightgbm"], splits=2)]
+    assert found[0].systems == ["linear"]
+    for name in ("easy", "hard"):
+        for split in range(2):
+            results.add(record("lightgbm", name, split, 0.651239, 12.0))
+    found = [compare(results, "check", sets, "classes", ["linear", "lightgbm"], splits=2)]
+    assert overview(found).splitlines() == [
+        "| | accuracy, 2 tables | mean rank | CPU seconds | tables over 0.02 below linear |",
+        "|---|--:|--:|--:|--:|",
+        "| linear model | **0.750** | **1.5** | 2.0 | 0 |",
+        "| LightGBM | 0.651 | **1.5** | 24 | 1 |",
+    ]
+    assert results.about(found) == ("a machine, 1 thread, 2026-11-02", "a 1")
+
+
+def test_short_results_give_the_same_tables(results, tmp_path):
+    sets = [Set(name, "classes", None) for name in ("easy", "hard")]
+    results.write(tmp_path / "short.jsonl", sets[:1])
+    short = Results(tmp_path / "short.jsonl")
+    assert short.records == {key: r for key, r in results.records.items() if key[1] == "easy"}
+    size = (tmp_path / "short.jsonl").stat().st_size
+    assert size < 0.6 * results._path.stat().st_size
