@@ -13,8 +13,7 @@ from fastmlp import __version__
 HERE = Path(__file__).parent
 # Sphinx reads what is in this folder; the notebook lies among the other examples.
 NOTEBOOK = HERE.parent / "examples" / "mnist.ipynb"
-if NOTEBOOK.exists():
-    shutil.copyfile(NOTEBOOK, HERE / "mnist.ipynb")
+shutil.copyfile(NOTEBOOK, HERE / "mnist.ipynb")
 
 project = "fastmlp"
 author = "fastmlp contributors"
