@@ -28,7 +28,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "jupyter_execute"]  # the latter has pictures of the notebook
 myst_enable_extensions = ["colon_fence"]
 # Headings that links may name, as in "promises.md#the-same-numbers".
 myst_heading_anchors = 3
