@@ -13,8 +13,7 @@ from fastmlp import __version__
 HERE = Path(__file__).parent
 # Sphinx reads what is in this folder; the notebook lies among the other examples.
 NOTEBOOK = HERE.parent / "examples" / "mnist.ipynb"
-if NOTEBOOK.exists():
-    shutil.copyfile(NOTEBOOK, HERE / "mnist.ipynb")
+shutil.copyfile(NOTEBOOK, HERE / "mnist.ipynb")
 
 project = "fastmlp"
 author = "fastmlp contributors"
@@ -29,7 +28,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "jupyter_execute"]  # the latter has pictures of the notebook
 myst_enable_extensions = ["colon_fence"]
 # Headings that links may name, as in "promises.md#the-same-numbers".
 myst_heading_anchors = 3
@@ -39,6 +38,7 @@ nb_execution_mode = "off"
 numpydoc_show_class_members = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 # What scikit-learn's tools and other modules call, and properties that a class lists as attributes.
 autodoc_default_options = {
     "exclude-members": "fit_encoded, file_content, file_state, from_file_state, model_, classes_, "

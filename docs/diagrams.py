@@ -70,22 +70,22 @@ def serving() -> Drawing:
 
 def onnx() -> Drawing:
     d = Drawing("The graph in the file table.onnx, from columns to predictions", 300)
-    d.box(122, 12, 396, 276, fill="#f7f7f7", dashed=True)
-    d.text(320, 36, "table.onnx", anchor="middle", bold=True)
+    d.box(122, 12, 388, 276, fill="#f7f7f7", dashed=True)
+    d.text(316, 36, "table.onnx", anchor="middle", bold=True)
     d.box(8, 62, 96, 66, "age\nfloat64", fill=WHITE)
     d.box(8, 184, 96, 66, "city\nstrings", fill=WHITE)
     d.box(140, 56, 158, 80, "median of gaps,\nmark, scaling", fill=ORANGE)
     d.box(140, 184, 158, 66, "0/1 column for\neach city", fill=ORANGE)
     d.line((104, 96), (136, 96), arrow=True)
     d.line((104, 217), (136, 217), arrow=True)
-    d.box(366, 56, 136, 80, "layers of\nthe network", fill=BLUE)
-    d.line((298, 96), (362, 96), arrow=True)
-    d.line((298, 217), (330, 217), (330, 116), (362, 116), arrow=True)
-    d.box(366, 184, 136, 66, "unit of Y", fill=GREEN)
-    d.line((434, 136), (434, 180), arrow=True)
-    d.line((502, 217), (534, 217), arrow=True)
-    d.box(538, 184, 94, 66, "predictions\nfloat64", fill=WHITE)
-    d.text(320, 276, "raw rows in, numbers in their unit out", anchor="middle")
+    d.box(360, 56, 136, 80, "layers of\nthe network", fill=BLUE)
+    d.line((298, 96), (356, 96), arrow=True)
+    d.line((298, 217), (330, 217), (330, 116), (356, 116), arrow=True)
+    d.box(360, 184, 136, 66, "unit of Y", fill=GREEN)
+    d.line((428, 136), (428, 180), arrow=True)
+    d.line((496, 217), (524, 217), arrow=True)
+    d.box(528, 184, 108, 66, "predictions\nfloat64", fill=WHITE)
+    d.text(316, 276, "raw rows in, numbers in their unit out", anchor="middle")
     return d
 
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from docs import draw_tables  # noqa: F401, registers its pictures
+from docs import draw_models, draw_tables  # noqa: F401, register their pictures
 from docs.registry import PICTURES, Names, picture
 from tests.helpers.pages import run_page
 

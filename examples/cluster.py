@@ -89,6 +89,13 @@ def main() -> None:
     curves = {n: train(n, args.seed) for n in (0, 1, 2)}
     scores = search(args.seed)
 
+    alone, _, two = (curve[-1] for curve in curves.values())
+    message = (
+        f"Two workers, each with half of the rows, reach {two:.2%} test accuracy, "
+        f"one process with all of them {alone:.2%}."
+    )
+    print(message)
+
     def draw(left: Any, right: Any) -> None:
         for n, curve in curves.items():
             left.plot(range(1, N_EPOCHS + 1), curve, marker=".", label=name(n))
@@ -98,6 +105,7 @@ def main() -> None:
         right.plot(RATES, scores, marker=".")
         right.set(xscale="log", xlabel="learning rate", title="digits, a task for each rate")
         right.yaxis.set_major_formatter("{x:.1%}")
+        left.figure.suptitle(message)
 
     write(args.plot, draw, 2)
 

@@ -42,6 +42,17 @@ def found(Y: Array, predicted: Array) -> dict[str, float]:
     return {state: float(np.mean(predicted[state == Y] == state)) for state in STATES}
 
 
+def conclusion(Y: Array, plain: Array, balanced: Array) -> str:
+    """What balanced weights find, and what that costs."""
+    rare = Y != "sound"
+    missed = [np.sum(predicted[rare] == "sound") for predicted in (plain, balanced)]
+    alarms = [np.sum(predicted[~rare] != "sound") for predicted in (plain, balanced)]
+    return (
+        f"Balanced weights miss {missed[1]} of {rare.sum()} worn or faulty machines instead of "
+        f"{missed[0]}, for {alarms[1] - alarms[0]:,} more false alarms."
+    )
+
+
 def report(Y: Array, predictions: dict[str, Array]) -> None:
     """One column for each trainer."""
     recalls = {name: found(Y, predicted) for name, predicted in predictions.items()}
@@ -86,14 +97,17 @@ def main() -> None:
         name: Trainer(32, **settings, class_weight=weight).fit(scaled(X), Y)
         for name, weight in (("unweighted", None), ("balanced", "balanced"))
     }
-    report(Y_test, {name: trainer.predict(scaled(X_test)) for name, trainer in trainers.items()})
+    predictions = {name: trainer.predict(scaled(X_test)) for name, trainer in trainers.items()}
+    report(Y_test, predictions)
+    message = conclusion(Y_test, *predictions.values())
+    print(message)
 
     def draw(*axes: Any) -> None:
-        titles = ("Without weights", 'With class_weight="balanced"')
+        titles = ("without weights", 'class_weight="balanced"')
         for ax, trainer, title in zip(axes, trainers.values(), titles, strict=True):
-            draw_states(ax, trainer, X_test, Y_test, title)
-        axes[0].legend(loc="lower right", title="state", markerscale=2)
-        axes[0].figure.suptitle("Predicted state (areas) and test machines, up to 400 a state")
+            draw_states(ax, trainer, X_test, Y_test, f"Areas: predicted, {title}")
+        axes[0].legend(loc="lower right", title="true state", markerscale=2)
+        axes[0].figure.suptitle(message)
 
     write(args.plot, draw, 2)
 

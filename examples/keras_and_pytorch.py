@@ -124,6 +124,13 @@ def main() -> None:
         print(f"{name}: test accuracy {accuracies[-1][1]:.2%}")
         previous = name
 
+    worst = max(gaps.max() for gaps in differences.values())
+    message = (
+        f"Networks move between systems without loss: in {len(differences)} moves no probability "
+        f"changed by more than {worst:.0e}."
+    )
+    print(message)
+
     def draw(*axes: Any) -> None:
         systems, values = zip(*accuracies, strict=True)
         epochs = np.arange(len(values)) + 1
@@ -143,6 +150,7 @@ def main() -> None:
             title="The same weights in two systems",
         )  # fmt: skip
         axes[1].legend(frameon=False, loc="upper right")
+        axes[0].figure.suptitle(message)
 
     write(args.plot, draw, 2)
 

@@ -53,6 +53,17 @@ def report(histories: Mapping[str, History]) -> None:
         )
 
 
+def conclusion(histories: Mapping[str, History]) -> str:
+    """The best regularisation beside none, in the last epoch."""
+    last = {name: history["val_accuracy"][-1] for name, history in histories.items()}
+    none, *others = last
+    best = max(others, key=last.__getitem__)
+    return (
+        f"Regularisation keeps the network from learning wrong labels by heart: {last[best]:.1%} "
+        f"of new rows are right with {best}, {last[none]:.1%} without."
+    )
+
+
 def main() -> None:
     args = parse_args("Train with and without dropout and weight decay.", "overfitting")
     rng = np.random.default_rng(args.seed)
@@ -65,6 +76,7 @@ def main() -> None:
         trainer = Trainer(256, **common | settings)
         histories[name] = trainer.fit(X, Y, validation_data=validation).history
     report(histories)
+    print(conclusion(histories))
 
     def draw(*axes: Any) -> None:
         for ax, metric in zip(axes, ("loss", "accuracy"), strict=True):
@@ -81,7 +93,7 @@ def main() -> None:
                              ("--", f"training, {N_TRAIN:,} rows, as trained")):  # fmt: skip
             axes[1].plot([], [], style, color="0.4", label=label)
         axes[1].legend(frameon=False, loc="lower right", handles=axes[1].lines[-2:])
-        axes[0].figure.suptitle("Dropout and weight decay against overfitting: 20-256-3 network")
+        axes[0].figure.suptitle("A large network learns wrong labels by heart: regularise it")
 
     write(args.plot, draw, 2)
 

@@ -81,6 +81,7 @@ def main() -> None:
     settings: dict[str, Any] = {"hidden": [64, 64], "epochs": 30, "schedule": "cosine"}
     settings |= {"optimizer": "adam", "learning_rate": 0.003, "seed": args.seed}
     settings |= {"batch_size": 32, "scaling": None}  # scaled here
+    settings |= {"activation": "silu"}  # smooth, as rents are
 
     mean = Trainer(loss="squared_error", **settings).fit(scaled(X), Y)
     errors = mean.predict(scaled(X_test)) - Y_test
@@ -98,9 +99,19 @@ def main() -> None:
     inside = (predicted[:, 0] <= Y_test) & (Y_test <= predicted[:, -1])
     print(f"between the outer two: {inside.mean():.1%} of the test rents")
 
+    near_and_far = np.array([[80.0, 1.0], [80.0, 12.0]])
+    low, _, high = band.predict(scaled(near_and_far)).T
+    ends = (f"{a:,.0f} to {b:,.0f} euros" for a, b in zip(low, high, strict=True))
+    print(
+        "Four of five flats of 80 m² cost {} at 1 km from the centre, {} at 12 km: "
+        "the mean would not say how far rents differ.".format(*ends)
+    )
+
     def draw_both(*axes: Any) -> None:
         for column, ax in enumerate(axes):
             draw(ax, band, X_test, Y_test, column)
+        title = f"Quantiles say how far rents differ: {inside.mean():.0%} lie in the band"
+        axes[0].figure.suptitle(title)
 
     write(args.plot, draw_both, 2)
 

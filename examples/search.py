@@ -2,18 +2,19 @@
 
 Networks for 6,000 digits of MNIST, with ten learning rates for each of two optimizers, three folds
 each: 60 networks, one per core. Each trains on two thirds of the rows and is scored on the rest;
-the best is then fitted to all rows.
+the best is then fitted to all rows. The same fits in a loop show what that saves.
 """
 
 import itertools
 import time
+import warnings
 from typing import Any
 
 import numpy as np
 from mnist import load_mnist
 from picture import parse_args, write
 
-from fastmlp import Trainer, fit_many
+from fastmlp import FitWarning, Trainer, fit_many, warmup
 
 N_ROWS, N_FOLDS, N_EPOCHS = 6_000, 3, 5
 RATES = {"sgd": np.geomspace(3e-3, 3, 10), "adam": np.geomspace(1e-4, 0.1, 10)}
@@ -28,12 +29,24 @@ def main() -> None:
     cases = list(itertools.product(settings, range(N_FOLDS)))
     options: dict[str, Any] = {"hidden": 64, "epochs": N_EPOCHS, "seed": args.seed}
     options |= {"batch_size": 32, "scaling": None}
-    trainers = [Trainer(optimizer=name, learning_rate=r, **options) for (name, r), _ in cases]
-    start = time.perf_counter()
-    fit_many(trainers, X, Y, rows=[fold != number for _, number in cases])
-    print(f"{len(trainers)} networks in {time.perf_counter() - start:.1f} s")
+    warnings.simplefilter("ignore", FitWarning)  # a search also tries rates that are too high
 
-    scored = zip(trainers, cases, strict=True)
+    def trainers() -> list[Trainer]:
+        return [Trainer(optimizer=name, learning_rate=r, **options) for (name, r), _ in cases]
+
+    for name in RATES:
+        warmup(Trainer(optimizer=name, **options), n_features=X.shape[1])  # compiles
+    rows = [fold != number for _, number in cases]
+    start = time.perf_counter()
+    for trainer, chosen in zip(trainers(), rows, strict=True):
+        trainer.fit(X[chosen], Y[chosen])
+    in_a_loop = time.perf_counter() - start
+    start = time.perf_counter()
+    fitted = fit_many(trainers(), X, Y, rows=rows)
+    together = time.perf_counter() - start
+    print(f"{len(cases)} networks: {together:.1f} s together, {in_a_loop:.1f} s in a loop")
+
+    scored = zip(fitted, cases, strict=True)
     scores = [t.score(X[fold == number], Y[fold == number]) for t, (_, number) in scored]
     accuracies = np.reshape(scores, (len(RATES), -1, N_FOLDS))
     means = accuracies.mean(axis=2)
@@ -41,7 +54,12 @@ def main() -> None:
         print(f"{name}: best learning rate {rates[row.argmax()]:.4f}, accuracy {row.max():.2%}")
     name, rate = settings[means.argmax()]
     best = Trainer(optimizer=name, learning_rate=rate, **options).fit(X, Y)
-    print(f"test accuracy of the best, {name}: {best.score(X_test, Y_test):.2%}")
+    default = Trainer(optimizer=name, **options).fit(X, Y)
+    ours, its = best.score(X_test, Y_test), default.score(X_test, Y_test)
+    print(
+        f"The search found {name} at {rate:.4f}, with a test accuracy of {ours:.2%}; "
+        f"at its default rate of {default.history['learning_rate'][0]:g} it has {its:.2%}."
+    )
 
     def draw(*axes: Any) -> None:
         for ax, (name, rates), values in zip(axes, RATES.items(), accuracies, strict=True):
@@ -53,8 +71,10 @@ def main() -> None:
             ax.yaxis.set_major_formatter("{x:.0%}")
         axes[0].set(ylabel="accuracy on rows held back")
         axes[0].legend(frameon=False, loc="lower center")
-        title = f"{N_EPOCHS} epochs of 784-64-10 networks on {N_ROWS:,} digits of MNIST"
-        axes[0].figure.suptitle(title)
+        axes[0].figure.suptitle(
+            f"{len(cases)} networks in {together:.1f} s: their learning rate matters most, "
+            f"{means.min():.0%} to {means.max():.0%} of digits are read"
+        )
 
     write(args.plot, draw, len(RATES), sharey=True)
 

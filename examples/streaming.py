@@ -5,7 +5,6 @@ all chunks are different, and at most two are in memory. The same network, train
 rows on the 60,000 original digits, is less accurate on other digits.
 """
 
-import argparse
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -13,13 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from mnist import DATA
+from picture import parse_args, write
 
 import fastmlp
 from fastmlp import Trainer
 
 Array = npt.NDArray[Any]
 
-CHUNK, MOST = 10_000, 2  # rows; pixels
+CHUNK, N_CHUNKS = 10_000, 120  # rows
+MOST = 2  # pixels
 
 
 def scaled(images: Array) -> Array:
@@ -44,10 +45,7 @@ def shifted(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train on a stream of shifted digits.")
-    parser.add_argument("--seed", type=int, default=0, help="of the stream and the network")
-    parser.add_argument("--chunks", type=int, default=120, help="of 10,000 rows; default: 120")
-    args = parser.parse_args()
+    args = parse_args("Train on a stream of shifted digits.", "streaming")
     with np.load(DATA) as data:
         images, labels = data["train_images"], data["train_labels"]
         test = scaled(data["test_images"]), data["test_labels"]
@@ -57,17 +55,38 @@ def main() -> None:
     trainer = Trainer(**options, epochs=1, seed=args.seed)
     fastmlp.warmup(trainer, n_features=784)
     tracemalloc.start()
-    trainer.fit_stream(shifted(images, labels, args.chunks, args.seed), classes=np.arange(10))
+    trainer.fit_stream(shifted(images, labels, N_CHUNKS, args.seed), classes=np.arange(10))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    n_rows = args.chunks * CHUNK
-    print(f"rows: {n_rows:,}, together {n_rows * 784 * 4 / 1e6:,.0f} MB")
-    print(f"most memory at a time: {peak / 1e6:,.0f} MB")
+    n_rows = N_CHUNKS * CHUNK
+    megabytes = n_rows * 784 * 4 / 1e6, peak / 1e6
+    print(f"rows: {n_rows:,}, together {megabytes[0]:,.0f} MB")
+    print(f"most memory at a time: {megabytes[1]:,.0f} MB")
 
     epochs = max(1, n_rows // len(images))
     plain = Trainer(**options, epochs=epochs, seed=args.seed).fit(scaled(images), labels)
-    print(f"test accuracy, shifted digits: {trainer.score(*test):.2%}")
-    print(f"test accuracy, {epochs} epochs of the digits as they are: {plain.score(*test):.2%}")
+    accuracies = plain.score(*test), trainer.score(*test)
+    print(f"test accuracy, {epochs} epochs of the digits as they are: {accuracies[0]:.2%}")
+    print(f"test accuracy, shifted digits: {accuracies[1]:.2%}")
+    errors = [1 - accuracy for accuracy in accuracies]
+    message = (
+        f"{megabytes[0] / 1e3:.1f} GB of shifted digits in {megabytes[1] / 1e3:.1f} GB of memory: "
+        f"{errors[1]:.1%} errors instead of {errors[0]:.1%}."
+    )
+    print(message)
+
+    def draw(left: Any, right: Any) -> None:
+        bars = left.bar(["all rows", "in memory at a time"], megabytes, 0.6, color=["0.7", "C0"])
+        left.bar_label(bars, fmt="{:,.0f} MB")
+        left.set(ylabel="MB")
+        names = [f"digits as they are,\n{epochs} epochs", "shifted digits,\nas many rows"]
+        bars = right.bar(names, errors, 0.6, color=["0.7", "C0"])
+        right.bar_label(bars, fmt="{:.1%}")
+        right.set(ylabel="errors on 10,000 test digits")
+        right.yaxis.set_major_formatter("{x:.1%}")
+        left.figure.suptitle(message)
+
+    write(args.plot, draw, 2)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ pytestmark = [
 ]
 
 SCALING = "max_abs scaling (auto: sparse rows)"
-X = 50 * sparse.random_array((90, 30), density=0.2, rng=np.random.default_rng(0), format="csr")
+X = 50 * sparse.random_array(
+    (90, 30), density=0.2, random_state=np.random.default_rng(0), format="csr"
+)
 LABELS = np.array(["a", "b", "c"])[(X @ np.eye(30, 3)).argmax(axis=1)]
 NUMBERS = 50 + X @ np.linspace(-1, 1, 30)
 

@@ -158,7 +158,6 @@ began = time.perf_counter() - start
 """
 
 
-@pytest.mark.threading
 @pytest.mark.costly
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_fit_during_a_warmup(layer: str, tmp_path: Path) -> None:

@@ -33,8 +33,9 @@ class DaskMLPClassifier(DaskMLP):
 
     Attributes
     ----------
-    classes_, n_features_in_, feature_names_in_, scaling_, layer_sizes_, history, n_iter_,
-    best_epoch_, stop_reason_ :
+    classes_, n_features_in_, feature_names_in_, scaling_, layer_sizes_ :
+        As those of ``Trainer``.
+    history, n_iter_, best_epoch_, stop_reason_ :
         As those of ``Trainer``.
     auto_ : dict
         As that of ``Trainer``, with ``sync_every``.

@@ -24,7 +24,9 @@ N_FEATURES = 40
 
 def rows(n: int, seed: int) -> tuple[Any, Any]:
     """Classes -1 and 1 by the sign of a sum."""
-    X = sp.random_array((n, N_FEATURES), density=0.2, rng=np.random.default_rng(seed)).tocsr()
+    X = sp.random_array(
+        (n, N_FEATURES), density=0.2, random_state=np.random.default_rng(seed)
+    ).tocsr()
     signs = np.resize([1.0, -1.0], N_FEATURES)
     return X, np.where(X @ signs > 0, 1, -1)
 

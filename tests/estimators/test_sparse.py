@@ -299,7 +299,7 @@ def test_callbacks_and_dropout() -> None:
 def test_memory(options: dict[str, Any]) -> None:
     """Neither fits nor predictions make rows dense, which would take 2.4 GB."""
     rng = np.random.default_rng(0)
-    rows = sparse.random_array((3000, 100_000), density=2e-4, rng=rng, format="csr")
+    rows = sparse.random_array((3000, 100_000), density=2e-4, random_state=rng, format="csr")
     model = MLPClassifier(4, max_iter=2, random_state=0, batch_size=500, **options)
     tracemalloc.start()
     try:

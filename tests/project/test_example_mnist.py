@@ -99,10 +99,12 @@ def test_keras_config_prints_epoch_accuracy_and_comparison(tmp_path: Path) -> No
 
 
 @needs_compiler
-def test_default_config_has_no_validation(tmp_path: Path) -> None:
+def test_default_config_scores_the_test_digits(tmp_path: Path) -> None:
     result = run(tmp_path, "--epochs", "1", "--no-plot")
-    assert accuracy_printed(result) > 0.94
-    assert "val_" not in result.stdout
+    accuracy = accuracy_printed(result)
+    assert accuracy > 0.94
+    assert "val_loss and val_accuracy: test, 10,000 digits" in result.stdout
+    assert f"val_accuracy  {accuracy:.4f}" in result.stdout
 
 
 @pytest.mark.full
@@ -119,10 +121,10 @@ def test_plot_option_writes_png(tmp_path: Path) -> None:
     path = tmp_path / "curves.png"
     result = run(tmp_path, "--config", "keras", "--epochs", "1", "--plot", str(path))
     accuracy_printed(result)
-    assert f"curves written to {path}" in result.stdout
+    assert f"picture written to {path}" in result.stdout
     signature, width, height = struct.unpack(">8s8x2I", path.read_bytes()[:24])
     assert signature == b"\x89PNG\r\n\x1a\n"
-    assert (width, height) == (1200, 480)
+    assert (width, height) == (1200, 504)
 
 
 def test_without_matplotlib_names_the_extra(
@@ -132,7 +134,7 @@ def test_without_matplotlib_names_the_extra(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    mnist.plot({"loss": [1.0], "accuracy": [0.5]}, tmp_path / "curves.png", "title", {})
+    mnist.plot({"loss": [1.0], "accuracy": [0.5]}, tmp_path / "curves.png", "title", "test", {})
     assert "pip install '.[plot]'" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
 

@@ -48,6 +48,18 @@ def test_drawings_are_those_of_the_script(name: str, tmp_path: Path) -> None:
     assert drawn.read_bytes() == (drawings.FOLDER / drawn.name).read_bytes()
 
 
+def test_shares_of_the_limit_are_those_of_the_race() -> None:
+    race, kernels = (
+        dict(re.findall(pattern, (DOCS / page).read_text(encoding="utf-8"), re.M))
+        for page, pattern in (
+            ("performance/speed.md", r"^\| (\w+) \| \*\*[\d.]+\*\* \((\d+%)\)"),
+            ("background/kernels.md", r"^\| (\w+) \| .* \| (\d+%) \|$"),
+        )
+    )
+    assert len(kernels) == 5
+    assert kernels.items() <= race.items()
+
+
 def test_other_output_is_not_the_same() -> None:
     assert same_output("score: 0.951\n(2, 3)\n", "score:  0.96\n(2, 3)\n")
     for other in ("score: 0.85\n(2, 3)\n", "loss: 0.951\n(2, 3)\n", "score: 0.951\n", ""):

@@ -298,9 +298,14 @@ def run_script(script: str, settings: dict[str, str]) -> None:
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.threading
 @pytest.mark.costly
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    "setting",
+    [
+        pytest.param(name, marks=() if "NUMBA_THREADING_LAYER" in told else pytest.mark.threading)
+        for name, told in SETTINGS.items()
+    ],
+)
 def test_same_result_as_one_thread(setting: str) -> None:
     run_script(SCRIPT + SCENARIOS, SETTINGS[setting])
 
