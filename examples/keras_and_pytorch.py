@@ -138,7 +138,9 @@ def main() -> None:
         for k, name in enumerate(networks):
             own = np.array(systems) == name
             axes[0].plot(epochs[own], np.array(values)[own], "o", color=f"C{k}", label=name)
-        axes[0].set(xlabel="epoch", ylabel="test accuracy", title="One training, in turn")
+        axes[0].set(
+            xticks=epochs, xlabel="epoch", ylabel="test accuracy", title="One training, in turn"
+        )
         axes[0].yaxis.set_major_formatter("{x:.1%}")
         axes[0].legend(frameon=False)
         bins = np.logspace(-9, -5, 33)

@@ -25,7 +25,7 @@ Array = npt.NDArray[np.float64]
 TIMES, NOISE = np.linspace(0.5, 6, 8), 0.1
 LOW, HIGH = np.array([0.5, 0.05]), np.array([2.0, 1.0])  # of frequency and damping
 TRUTH = np.array([1.2, 0.3])
-STEP, SECONDS, N_WALKS = 0.05, 1.0, 8
+STEP, SECONDS, N_WALKS = 0.05, 1.0, 5
 
 
 def positions(rods: Array) -> Array:
@@ -130,7 +130,7 @@ def main() -> None:
             points = several[0][1]
             kept = points[len(points) // 2 :]
             window = np.stack((mean - 3.5 * spread, mean + 3.5 * spread), axis=1)
-            ax.hist2d(*kept.T, bins=100, range=window, cmap="Blues")
+            ax.hist2d(*kept.T, bins=60, range=window, cmap="Blues")
             ax.contour(*axes, shares.T, levels=shares.max() * np.exp([-4, -2, -0.5]), colors="C3")
             ax.plot([], [], color="C3", label="exact density")
             ax.set(xlabel="frequency", title=f"1 s {name}: {speeds[name]:,.0f} steps")

@@ -72,8 +72,8 @@ def main() -> None:
         axes[0].set(ylabel="accuracy on rows held back")
         axes[0].legend(frameon=False, loc="lower center")
         axes[0].figure.suptitle(
-            f"{len(cases)} networks in {together:.1f} s: their learning rate matters most, "
-            f"{means.min():.0%} to {means.max():.0%} of digits are read"
+            f"{len(cases)} networks in {together:.1f} s, {in_a_loop:.1f} s in a loop: "
+            f"{means.min():.0%} to {means.max():.0%} of digits, by the learning rate"
         )
 
     write(args.plot, draw, len(RATES), sharey=True)

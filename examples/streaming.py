@@ -70,7 +70,7 @@ def main() -> None:
     print(f"test accuracy, shifted digits: {accuracies[1]:.2%}")
     errors = [1 - accuracy for accuracy in accuracies]
     message = (
-        f"{megabytes[0] / 1e3:.1f} GB of shifted digits in {megabytes[1] / 1e3:.1f} GB of memory: "
+        f"{megabytes[0]:,.0f} MB of shifted digits in {megabytes[1]:,.0f} MB of memory: "
         f"{errors[1]:.1%} errors instead of {errors[0]:.1%}."
     )
     print(message)
@@ -78,12 +78,15 @@ def main() -> None:
     def draw(left: Any, right: Any) -> None:
         bars = left.bar(["all rows", "in memory at a time"], megabytes, 0.6, color=["0.7", "C0"])
         left.bar_label(bars, fmt="{:,.0f} MB")
-        left.set(ylabel="MB")
+        left.set(ylabel="MB", ylim=(0, 1.1 * max(megabytes)))
         names = [f"digits as they are,\n{epochs} epochs", "shifted digits,\nas many rows"]
         bars = right.bar(names, errors, 0.6, color=["0.7", "C0"])
         right.bar_label(bars, fmt="{:.1%}")
         right.set(ylabel="errors on 10,000 test digits")
+        right.set(ylim=(0, 1.1 * max(errors)), yticks=np.arange(0, 1.1 * max(errors), 0.005))
         right.yaxis.set_major_formatter("{x:.1%}")
+        for ax in (left, right):
+            ax.set_axisbelow(True)
         left.figure.suptitle(message)
 
     write(args.plot, draw, 2)

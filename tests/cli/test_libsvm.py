@@ -27,6 +27,7 @@ def rows(n: int, seed: int) -> tuple[Any, Any]:
     X = sp.random_array(
         (n, N_FEATURES), density=0.2, random_state=np.random.default_rng(seed)
     ).tocsr()
+    X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)  # for version 1.6
     signs = np.resize([1.0, -1.0], N_FEATURES)
     return X, np.where(X @ signs > 0, 1, -1)
 

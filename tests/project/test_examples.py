@@ -80,7 +80,7 @@ def test_regression_is_near_the_truth(tmp_path: Path) -> None:
         assert error < 80
     (inside,) = numbers_of(text, "between the outer two:")
     assert abs(inside - 80) < 4
-    _, _, low, high, _, far_low, far_high, _ = numbers_of(text, "Four of five flats")
+    _, low, high, _, far_low, far_high, _ = numbers_of(text, "Four of five flats")
     assert high - low > 2 * (far_high - far_low) > 0
 
 
@@ -119,7 +119,7 @@ def test_regularisation_helps(tmp_path: Path) -> None:
         assert other[0] > loss
         assert other[2] < val_loss - 0.1
         assert other[3] > val_accuracy + 1
-    best, without_any = numbers_of(text, "Regularisation keeps")
+    best, *_, without_any = numbers_of(text, "Regularisation keeps")
     assert (best, without_any) == (max(other[3] for other in others), val_accuracy)
 
 
@@ -201,7 +201,7 @@ def test_a_compiled_walk_goes_further(tmp_path: Path) -> None:
     assert near < far
     assert near < 0.05
     assert numbers_of(text, "Compiled, the walk makes") == pytest.approx(
-        [fast / slow, far / near], rel=0.1, abs=1
+        [fast / slow, far / near], rel=0.3
     )
 
 

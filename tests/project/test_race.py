@@ -1,19 +1,24 @@
-"""The race of speed: its file, its continuation, and what the docs show of it."""
+"""The race of speed: its file, its continuation, and what the docs show of both races."""
 
 import re
 import sys
 
 import pytest
 
+from asv_benchmarks.defaults import markdown
+from asv_benchmarks.defaults.results import SCORES, Results, compare
+from asv_benchmarks.defaults.sets import GROUPS
+from asv_benchmarks.defaults.systems import SYSTEMS
 from asv_benchmarks.pictures import digest, results_of
 from asv_benchmarks.race import __main__ as command
 from asv_benchmarks.race.jobs import MAIN_JOBS, ODD_JOBS
 from asv_benchmarks.race.markdown import job_list, overview
 from asv_benchmarks.race.results import Race
-from asv_benchmarks.race.systems import SYSTEMS
+from asv_benchmarks.race.systems import SYSTEMS as SPEED_SYSTEMS
 from tests.helpers.processes import ROOT
 
 RACE = ROOT / "asv_benchmarks" / "race" / "results.json"
+DEFAULTS = ROOT / "asv_benchmarks" / "defaults" / "results.jsonl"
 DOCS = ROOT / "docs"
 
 
@@ -84,7 +89,7 @@ def tables_and_words(page):
 
 def test_the_page_on_speed_shows_the_results():
     race = Race.read(RACE)
-    parts = [race.only(list(jobs), list(SYSTEMS)) for jobs in (MAIN_JOBS, ODD_JOBS)]
+    parts = [race.only(list(jobs), list(SPEED_SYSTEMS)) for jobs in (MAIN_JOBS, ODD_JOBS)]
     parts = [part for part in parts if part.records]
     tables, words = tables_and_words(DOCS / "performance" / "speed.md")
     assert tables == [overview(part) for part in parts]
@@ -95,6 +100,22 @@ def test_the_page_on_speed_shows_the_results():
         assert shown in words
 
 
-def test_the_picture_is_of_the_results():
+def test_the_page_on_defaults_shows_the_results():
+    results = Results(DEFAULTS)
+    tables, words = tables_and_words(DOCS / "performance" / "defaults.md")
+    expected = []
+    for group in ("held-back", "check"):
+        sets = GROUPS[group]
+        found = [compare(results, "", sets, kind, list(SYSTEMS), splits=1) for kind in SCORES]
+        assert sum(len(comparison.sets) for comparison in found) == len(sets)
+        assert all(shown in words for shown in results.about(found))
+        expected.append(markdown.overview(found))
+    assert tables == expected
+
+
+@pytest.mark.parametrize(
+    ("picture", "results"), [("race", RACE), ("defaults", DEFAULTS)], ids=["race", "defaults"]
+)
+def test_pictures_are_of_the_results(picture, results):
     pytest.importorskip("PIL")
-    assert results_of(DOCS / "pictures" / "race.png") == digest(RACE)
+    assert results_of(DOCS / "pictures" / f"{picture}.png") == digest(results)
