@@ -66,8 +66,8 @@ def ensembles(names: Names, curves: Any, errors: Any) -> None:
     grid = np.linspace(-4, 4, 400)[:, None]
     for member in names["curves"].members:
         curves.plot(grid, member.predict(grid), color="C0", alpha=0.4, linewidth=1)
-    curves.plot(grid, names["curves"].predict(grid), color="C3", label="their mean")
     curves.plot([], color="C0", alpha=0.4, linewidth=1, label="eight networks")
+    curves.plot(grid, names["curves"].predict(grid), color="C3", label="their mean")
     curves.plot(names["x"], names["waves"], ".", color="0.3", markersize=3, label="training rows")
     curves.set(title="members part where rows are missing", xlabel="x", ylim=(-2.5, 2.5))
     curves.legend(frameon=False, loc="lower left")
