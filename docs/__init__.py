@@ -1,1 +1,1 @@
-"""The site: pages, and the scripts that draw their pictures."""
+"""The site: pages, and the code that draws their pictures."""

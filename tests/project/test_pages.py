@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import draw, drawings
+from docs.drawing import __main__ as drawing
 from tests.helpers.basics import needs_compiler
 from tests.helpers.pages import python_blocks, run_page, same_output
 from tests.helpers.processes import ROOT
@@ -18,6 +18,7 @@ PAGES = {
     for page in sorted(DOCS.rglob("*.md"))
     if python_blocks(page.read_text(encoding="utf-8")) and page.stem not in RUN_ELSEWHERE
 }
+OF_RACES = "race", "defaults"
 HOW_TO = [page for page in sorted((DOCS / "how-to").glob("*.md")) if page.stem != "index"]
 
 
@@ -26,9 +27,9 @@ HOW_TO = [page for page in sorted((DOCS / "how-to").glob("*.md")) if page.stem !
 def test_examples(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names = run_page(PAGES[page])
-    if page in draw.PICTURES:
+    if page in drawing.PLOTS:
         pytest.importorskip("matplotlib")
-        draw.draw(page, names, tmp_path / "picture.png")
+        drawing.plot(page, names, tmp_path / "picture.png")
         assert (tmp_path / "picture.png").stat().st_size > 10_000
 
 
@@ -41,11 +42,21 @@ def test_how_to_pages_have_a_picture(page: Path) -> None:
     assert [name for _, name in pictures if not (DOCS / "pictures" / name).is_file()] == []
 
 
-@pytest.mark.parametrize("name", drawings.DRAWINGS)
+@pytest.mark.parametrize("name", drawing.DRAWINGS)
 def test_drawings_are_those_of_the_script(name: str, tmp_path: Path) -> None:
-    drawings.draw(name, tmp_path)
-    (drawn,) = tmp_path.iterdir()
-    assert drawn.read_bytes() == (drawings.FOLDER / drawn.name).read_bytes()
+    drawing.DRAWINGS[name]().write(tmp_path / "drawn.svg")
+    saved = drawing.PICTURES / f"{name}.svg"
+    assert (tmp_path / "drawn.svg").read_bytes() == saved.read_bytes()
+
+
+def test_pictures_are_drawn_and_shown() -> None:
+    saved = {path.name for path in drawing.PICTURES.iterdir()}
+    drawn = {f"{name}.svg" for name in drawing.DRAWINGS}
+    drawn |= {f"{name}.png" for name in (*drawing.PLOTS, *drawing.SCRIPTS, *OF_RACES)}
+    pages = [ROOT / "README.md", *DOCS.rglob("*.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    shown = set(re.findall(r"pictures/([\w-]+\.\w+)\)", text))
+    assert saved == drawn == shown
 
 
 def test_shares_of_the_limit_are_those_of_the_race() -> None:

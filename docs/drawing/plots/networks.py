@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from docs.registry import Names, picture
+from docs.drawing.plots import Names
 
 
-@picture("images", 2)
 def images(names: Names, errors: Any, weights: Any) -> None:
     """Digits taken for others, the worst first; weights of the units with the largest ones."""
     trainer, pixels, y = names["trainer"], names["images"][1_400:], names["y"][1_400:]
@@ -40,7 +39,6 @@ def _mosaic(tiles: Any, n_columns: int) -> Any:
     return rows.transpose(0, 2, 1, 3).reshape(len(rows) * padded.shape[1], -1)
 
 
-@picture("search", 2)
 def search(names: Names, settings: Any, seeds: Any) -> None:
     """Scores of the grid; those of seeds on random labels."""
     for hidden in names["grid"]["hidden"]:
@@ -63,7 +61,6 @@ def search(names: Names, settings: Any, seeds: Any) -> None:
     seeds.legend(frameon=False)
 
 
-@picture("ensembles", 2)
 def ensembles(names: Names, curves: Any, errors: Any) -> None:
     """Members on one feature; the error over the spread on five."""
     grid = np.linspace(-4, 4, 400)[:, None]
@@ -85,7 +82,6 @@ def ensembles(names: Names, curves: Any, errors: Any) -> None:
     errors.legend(frameon=False)
 
 
-@picture("pipelines", 2)
 def pipelines(names: Names, dependence: Any, importance: Any) -> None:
     """Partial dependence on the area in each district; permutation importance."""
     flats, found = names["flats"].dropna(), names["importance"]
@@ -98,3 +94,6 @@ def pipelines(names: Names, dependence: Any, importance: Any) -> None:
     means, deviations = found.importances_mean[::-1], found.importances_std[::-1]
     importance.barh(flats.columns[::-1], means, xerr=deviations)
     importance.set(xlabel="fall of R² where the column is shuffled", title="permutation importance")
+
+
+PLOTS = {made.__name__: made for made in (images, search, ensembles, pipelines)}

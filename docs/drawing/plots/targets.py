@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from docs.registry import Names, picture
+from docs.drawing.plots import Names
 
 Array = npt.NDArray[Any]
 
@@ -20,7 +20,6 @@ def diagonal(ax: Any, low: float, high: float) -> None:
     ax.plot([low, high], [low, high], color="black", linestyle=":", linewidth=1)
 
 
-@picture("classification", 2)
 def classification(names: Names, shares: Any, bars: Any) -> None:
     predicted = names["trainer"].predict_proba(names["X_test"])[:, 0]
     rows = groups(predicted, 10)
@@ -42,7 +41,6 @@ def classification(names: Names, shares: Any, bars: Any) -> None:
     bars.grid(visible=False, axis="y")
 
 
-@picture("regression", 2)
 def regression(names: Names, points: Any, bars: Any) -> None:
     predicted, true = names["trainer"].predict(names["X_test"]), names["y_test"]
     points.plot(predicted, true, ".", markersize=4, alpha=0.6)
@@ -60,7 +58,6 @@ def regression(names: Names, points: Any, bars: Any) -> None:
     bars.grid(visible=False, axis="x")
 
 
-@picture("counts", 2)
 def counts(names: Names, by_age: Any, by_rate: Any) -> None:
     test = names["test"]
     years, cars = names["years"][test], names["cars"][test]
@@ -88,7 +85,6 @@ def counts(names: Names, by_age: Any, by_rate: Any) -> None:
         ax.legend()
 
 
-@picture("quantiles", 2)
 def quantiles(names: Names, band: Any, shares: Any) -> None:
     test = names["test"]
     hour, km, minutes = (names[name][test] for name in ("hour", "km", "minutes"))
@@ -119,7 +115,6 @@ def _thresholds(scores: Array, truth: Array) -> Iterator[tuple[float, float]]:
     yield from zip(hits / hits[-1], hits / np.arange(1, len(hits) + 1), strict=True)
 
 
-@picture("imbalance", 2)
 def imbalance(names: Names, curves: Any, shares: Any) -> None:
     truth = names["y_test"]
     marks = {
@@ -152,3 +147,6 @@ def imbalance(names: Names, curves: Any, shares: Any) -> None:
     shares.set(xlabel="predicted probability", ylabel="share of frauds")
     shares.set_title("Groups of 20 payments or more, by prediction")
     shares.legend(loc="upper left")
+
+
+PLOTS = {made.__name__: made for made in (classification, regression, counts, quantiles, imbalance)}

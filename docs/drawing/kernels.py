@@ -1,10 +1,7 @@
-"""Draw the drawings of background/kernels.md: ``python -m docs.drawings``."""
+"""The drawings of background/kernels.md."""
 
-from pathlib import Path
+from docs.drawing.svg import BLUE, GREEN, GREY, ORANGE, RED, WHITE, Drawing
 
-from docs.svg import BLUE, GREEN, GREY, ORANGE, RED, WHITE, Drawing
-
-FOLDER = Path(__file__).parent / "pictures"
 MEMBERS = BLUE, ORANGE  # of a team, and the panels that they own
 
 
@@ -236,14 +233,6 @@ def bins() -> Drawing:
     return d
 
 
-DRAWINGS = {made.__name__: made for made in (panels, tile, step, team, epoch, sparse, bins)}
-
-
-def draw(name: str, folder: Path = FOLDER) -> None:
-    """Write a drawing."""
-    DRAWINGS[name]().write(folder / f"kernels-{name}.svg")
-
-
-if __name__ == "__main__":
-    for name in DRAWINGS:
-        draw(name)
+DRAWINGS = {
+    f"kernels-{made.__name__}": made for made in (panels, tile, step, team, epoch, sparse, bins)
+}

@@ -1,11 +1,9 @@
-"""Draw the diagrams of how-to pages: ``python -m docs.diagrams``."""
+"""The drawings of how-to pages: programs, and the files between them."""
 
 import random
-from pathlib import Path
 
-from docs.svg import BLUE, GREEN, GREY, ORANGE, WHITE, Drawing
+from docs.drawing.svg import BLUE, GREEN, GREY, ORANGE, WHITE, Drawing
 
-FOLDER = Path(__file__).parent / "pictures"
 # One for each group of rows.
 HUES = "#9ecae1", "#3182bd", "#a1d99b", "#31a354", "#fee391", "#fe9929", "#fcbba1", "#de2d26"
 
@@ -135,13 +133,7 @@ def model_file() -> Drawing:
     return d
 
 
-def main() -> None:
-    for name, draw in (
-        ("streaming", streaming), ("serving", serving), ("onnx", onnx),
-        ("command-line", command_line), ("model-file", model_file),
-    ):  # fmt: skip
-        draw().write(FOLDER / f"{name}.svg")
-
-
-if __name__ == "__main__":
-    main()
+DRAWINGS = {
+    made.__name__.replace("_", "-"): made
+    for made in (streaming, serving, onnx, command_line, model_file)
+}
