@@ -135,13 +135,17 @@ def model_file() -> Drawing:
     return d
 
 
-def main() -> None:
-    for name, draw in (
-        ("streaming", streaming), ("serving", serving), ("onnx", onnx),
-        ("command-line", command_line), ("model-file", model_file),
-    ):  # fmt: skip
-        draw().write(FOLDER / f"{name}.svg")
+DIAGRAMS = {
+    "streaming": streaming, "serving": serving, "onnx": onnx, "command-line": command_line,
+    "model-file": model_file,
+}  # fmt: skip
+
+
+def draw(name: str, folder: Path = FOLDER) -> None:
+    """Write a diagram."""
+    DIAGRAMS[name]().write(folder / f"{name}.svg")
 
 
 if __name__ == "__main__":
-    main()
+    for name in DIAGRAMS:
+        draw(name)
