@@ -200,7 +200,10 @@ import fastmlp
 path, times, rng = sys.argv[1], int(sys.argv[2]), random.Random(0)
 models = [fastmlp.load(f"{path}.{k}.safetensors") for k in (0, 1)]
 models[0].save(path)
-for _ in range(times):
+done = 0
+# A kill in the middle of a file leaves a part of it: go on until there is one.
+while done < times or len(os.listdir(os.path.dirname(path))) == 3 and done < 50 * times:
+    done += 1
     child = os.fork()
     while child == 0:
         for model in models:
@@ -223,9 +226,8 @@ def test_kills_in_mid_save(tmp_path: Path, times: int) -> None:
     command = [sys.executable, "-W", "ignore", "-c", SAVING, path, str(20 * times)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     found = done.stdout.split()
-    assert len(found) == 20 * times, done.stderr
+    assert len(found) >= 20 * times, done.stderr
     assert set(found) == {"0", "1"}
-    # Some came in the middle of a file.
     assert len(names(tmp_path)) > 3
 
 

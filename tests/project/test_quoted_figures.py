@@ -50,6 +50,15 @@ def test_fits_in_place_of_scikit_learns(page: Path, numbers: list[str]) -> None:
         assert f"{min(ratios)} to {max(ratios)} times" in words(page)
 
 
+def test_calls_and_sparse_rows() -> None:
+    others, changelog = words(PERFORMANCE / "others.md"), words(CHANGELOG)
+    compiled, predict, onnx = re.findall(r"\| 28-64-2 \| (\S+) \| (\S+) \| (\S+)", others)[0]
+    call = f"takes {compiled} µs, by `predict` {predict} µs, by onnxruntime {onnx} µs"
+    assert call in changelog
+    (bounds,) = re.findall(r"takes (\d+ to \d+ times) as long; ", others)
+    assert f"{bounds} as fast as scikit-learn's" in changelog
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/start.md"])
 def test_the_wheel_is_of_this_version(page: str) -> None:
     named = re.findall(r"fastmlp-(\S+)-py3-none-any\.whl", words(ROOT / page))
