@@ -1,5 +1,6 @@
 """Run examples/mnist.ipynb, and save it with what it shows: ``python -m docs.notebook``."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,11 @@ import nbformat
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "mnist.ipynb"
+
+
+def code_digest(notebook: nbformat.NotebookNode) -> str:
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return hashlib.sha256(code.encode()).hexdigest()
 
 
 def executed(**options: Any) -> nbformat.NotebookNode:
@@ -20,6 +26,8 @@ def executed(**options: Any) -> nbformat.NotebookNode:
     client.execute(**options)
     # Versions of this machine would be a change in each commit.
     notebook.metadata["language_info"] = {"name": "python"}
+    # Of which code the output is, so that a test finds code that was changed and not run.
+    notebook.metadata["code"] = code_digest(notebook)
     for cell in notebook.cells:
         cell.metadata = {}
     return notebook

@@ -1,6 +1,7 @@
 """Train a 784-128-10 network on MNIST: ``python examples/mnist.py --config keras``."""
 
 import argparse
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -138,8 +139,9 @@ def parse_args() -> argparse.Namespace:
     output.add_argument("--no-plot", action="store_true")
     args = parser.parse_args()
     args.plot = args.plot or Path(f"mnist-{args.config}.png")
-    if not args.plot.parent.is_dir():  # fail now rather than after training
-        parser.error(f"argument --plot: no such folder: {args.plot.parent}")
+    # Fail now rather than after training.
+    if not (args.no_plot or os.access(args.plot.parent, os.W_OK)):
+        parser.error(f"argument --plot: no such folder, or read-only: {args.plot.parent}")
     return args
 
 

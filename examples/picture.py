@@ -1,6 +1,7 @@
 """Shared by the scripts: arguments, and a picture if matplotlib is installed."""
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ def parse_args(description: str, name: str) -> argparse.Namespace:
     )
     output.add_argument("--no-plot", action="store_const", dest="plot", const=None)
     args = parser.parse_args()
-    if args.plot and not args.plot.parent.is_dir():  # fail now rather than after training
-        parser.error(f"argument --plot: no such folder: {args.plot.parent}")
+    # Fail now rather than after training.
+    if args.plot and not os.access(args.plot.parent, os.W_OK):
+        parser.error(f"argument --plot: no such folder, or read-only: {args.plot.parent}")
     return args
 
 

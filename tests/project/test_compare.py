@@ -12,11 +12,17 @@ import pytest
 
 import fastmlp
 from asv_benchmarks import compare
+from tests.helpers.processes import ROOT
 
 PACKAGE = Path(fastmlp.__file__).parent
 
 
-@pytest.mark.parametrize("commit", ["HEAD", compare.WORKING_TREE])
+of_a_commit = pytest.param(
+    "HEAD", marks=pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
+)
+
+
+@pytest.mark.parametrize("commit", [of_a_commit, compare.WORKING_TREE])
 def test_a_commit_is_checked_out_beside_the_present_jobs(commit, tmp_path):
     folder = tmp_path / "commit"
     compare.check_out(commit, folder)

@@ -14,7 +14,7 @@ pytest.importorskip("nbclient")
 
 import nbformat
 
-from docs.notebook import NOTEBOOK, executed
+from docs.notebook import NOTEBOOK, code_digest, executed
 
 
 def text_of(notebook: Any) -> str:
@@ -75,12 +75,13 @@ def check(text: str) -> None:
 
 
 def test_saved_output_is_whole() -> None:
-    """Of one run from top to bottom, without a path of the machine."""
+    """Of one run of this code from top to bottom, without a path of the machine."""
     source = NOTEBOOK.read_text(encoding="utf-8")
     assert not re.search(r"/(home|root|tmp|work|Users)/", source)
     notebook = nbformat.reads(source, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == [*range(1, len(code) + 1)]
+    assert notebook.metadata["code"] == code_digest(notebook)
     check(text_of(notebook))
 
 
