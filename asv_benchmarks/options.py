@@ -2,7 +2,8 @@
 
 import argparse
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,16 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def installed(names: Iterable[str], systems: Mapping[str, Any]) -> list[str]:
+    """The systems that can run, at least one; print a line for each that cannot."""
+    found = []
+    for name in names:
+        if missing := systems[name].missing():
+            print(f"{name}: skipped, not installed: {', '.join(missing)}")
+        else:
+            found.append(name)
+    if not found:
+        sys.exit("no system is installed; --no-run shows what is there")
+    return found

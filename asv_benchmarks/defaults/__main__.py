@@ -22,18 +22,6 @@ from .systems import SYSTEMS
 WORKER_SECONDS = 3_600
 
 
-def installed(chosen: list[str]) -> list[str]:
-    """Return the systems that can run; print a line for each that cannot."""
-    found = []
-    for name in chosen:
-        missing = SYSTEMS[name].missing()
-        if missing:
-            print(f"{name}: skipped, not installed: {', '.join(missing)}")
-        else:
-            found.append(name)
-    return found
-
-
 def run_worker(system: str, name: str, splits: list[int], threads: int) -> str | None:
     """Return the output of a worker; None, after printing the reason, if it failed."""
     command = [sys.executable, "-m", f"{__package__}.worker", "--system", system, "--set", name]
@@ -99,7 +87,7 @@ def main() -> None:
     args = parse_args()
     results = Results(args.results)
     if not args.no_run:
-        hold_race(results, args, installed(args.systems))
+        hold_race(results, args, options.installed(args.systems, SYSTEMS))
     found = comparisons(results, args)
     if not found:
         sys.exit("no system finished all splits of a set")

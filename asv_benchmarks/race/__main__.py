@@ -23,18 +23,6 @@ WORKER_SECONDS = 600
 LOOKS, WAIT_SECONDS = 5, 2
 
 
-def installed(names: list[str]) -> list[str]:
-    """Return the systems that can run; print a line for each that cannot."""
-    found = []
-    for name in names:
-        missing = SYSTEMS[name].missing()
-        if missing:
-            print(f"{name}: skipped, not installed: {', '.join(missing)}")
-        else:
-            found.append(name)
-    return found
-
-
 def run_worker(
     system: str, job: str, epochs: int, threads: int, cache: Path
 ) -> dict[str, Any] | None:
@@ -135,7 +123,7 @@ def main() -> None:
     race = Race.read(args.results) if old else Race(args.threads, machine())
     if not args.no_run:
         with tempfile.TemporaryDirectory() as cache:
-            hold_race(race, args, installed(args.systems), Path(cache))
+            hold_race(race, args, options.installed(args.systems, SYSTEMS), Path(cache))
     race = race.only(args.jobs, args.systems)
     if not race.records:
         sys.exit("no system finished")

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from asv_benchmarks import options
 from asv_benchmarks.defaults import markdown
 from asv_benchmarks.defaults.results import SCORES, Results, compare
 from asv_benchmarks.defaults.sets import GROUPS
@@ -15,6 +16,7 @@ from asv_benchmarks.race.jobs import MAIN_JOBS, ODD_JOBS
 from asv_benchmarks.race.markdown import job_list, overview
 from asv_benchmarks.race.results import Race
 from asv_benchmarks.race.systems import SYSTEMS as SPEED_SYSTEMS
+from asv_benchmarks.race.systems import System
 from tests.helpers.processes import ROOT
 
 RACE = ROOT / "asv_benchmarks" / "race" / "results.json"
@@ -41,7 +43,7 @@ def hold(monkeypatch, tmp_path):
 
     monkeypatch.setattr(command, "run_worker", run_worker)
     monkeypatch.setattr(command, "fma_limit", lambda *_: 1_000.0)
-    monkeypatch.setattr(command, "installed", lambda names: names)
+    monkeypatch.setattr(command.options, "installed", lambda names, _: names)
 
     def run(arguments):
         started.clear()
@@ -66,6 +68,14 @@ def test_a_race_goes_on_from_its_file(hold, tmp_path):
     assert race.processes("jax", "mnist", 2) == 2
     assert race.processes("jax", "mnist", 1) == 1
     assert len(race.limits) == 2 * 8
+
+
+def test_systems_that_are_not_installed(capsys):
+    systems = {"numpy": System("NumPy", "", ("numpy",)), "none": System("None", "", ("no_such",))}
+    assert options.installed(systems, systems) == ["numpy"]
+    assert capsys.readouterr().out == "none: skipped, not installed: no_such\n"
+    with pytest.raises(SystemExit, match="no system is installed"):
+        options.installed(["none"], systems)
 
 
 def test_what_is_shown_of_a_race(hold, capsys):
