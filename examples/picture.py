@@ -24,8 +24,14 @@ def parse_args(description: str, name: str) -> argparse.Namespace:
     return args
 
 
-def write(path: Path | None, draw: Callable[..., None], n_panels: int, **options: Any) -> None:
-    """Write a PNG with a row of panels, filled by ``draw(axes)``."""
+def write(
+    path: Path | None,
+    draw: Callable[..., None],
+    n_panels: int,
+    metadata: dict[str, str] | None = None,
+    **options: Any,
+) -> None:
+    """Write a PNG with a row of panels, filled by ``draw(axes)``, and with ``metadata``."""
     if path is None:
         return
     try:
@@ -43,5 +49,5 @@ def write(path: Path | None, draw: Callable[..., None], n_panels: int, **options
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
     draw(*axes[0])
-    figure.savefig(path, format="png")
+    figure.savefig(path, format="png", metadata=metadata)
     print(f"picture written to {path}")

@@ -3,6 +3,8 @@
 Those of docs/performance/ are drawn by the races.
 """
 
+import hashlib
+import inspect
 import os
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from docs.drawing import kernels, programs
 from docs.drawing.plots import Names, networks, targets, training
-from tests.helpers.pages import run_page
+from tests.helpers.pages import python_blocks, run_page
 
 sys.path.append(str(Path(__file__).parents[2] / "examples"))  # scripts, not a package
 from picture import write
@@ -27,9 +29,23 @@ PLOTS = training.PLOTS | targets.PLOTS | networks.PLOTS
 SCRIPTS = "cluster", "mnist", "monte_carlo", "text"
 
 
-def plot(page: str, names: Names, path: Path) -> None:
-    """Write the picture of a page, from the names that its blocks have left."""
-    write(path, lambda *axes: PLOTS[page](names, *axes), 2)
+def page_of(name: str) -> Path:
+    """The page whose blocks a plot is drawn from."""
+    return next(DOCS.rglob(f"{name}.md"))
+
+
+def digest(name: str) -> str:
+    """Of the code that draws a plot: the blocks of its page, and its function."""
+    blocks = [code for code, _ in python_blocks(page_of(name).read_text(encoding="utf-8"))]
+    return hashlib.sha256("".join([*blocks, inspect.getsource(PLOTS[name])]).encode()).hexdigest()
+
+
+def plot(name: str, names: Names, path: Path) -> None:
+    """Write a picture from the names that the blocks of its page have left.
+
+    It tells the digest of its code, so that a test finds a picture that is out of date.
+    """
+    write(path, lambda *axes: PLOTS[name](names, *axes), 2, {"Code": digest(name)})
 
 
 def draw(name: str) -> None:
@@ -43,7 +59,7 @@ def draw(name: str) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # blocks may write files
-        plot(name, run_page(next(DOCS.rglob(f"{name}.md"))), path)
+        plot(name, run_page(page_of(name)), path)
         os.chdir(PICTURES)
 
 

@@ -102,12 +102,15 @@ def as_array(values: Any, name: str, kinds: str = NUMBERS, place: Place | None =
     return array
 
 
-def finite(source: Array, dtype: npt.DTypeLike, name: str) -> Array:
-    """Convert to C order and `dtype`; raise an error for a value that is not finite there."""
+def finite(source: Array, dtype: npt.DTypeLike, name: str, gaps: str = "") -> Array:
+    """Convert to C order and `dtype`; raise an error for a value that is not finite there.
+
+    `gaps` is advice on NaN, which ends its message.
+    """
     array, has_gaps = with_gaps(source, dtype, name)
     if has_gaps:
         index = first_index(np.isnan(array))
-        raise not_finite(element(name, index), source[index], array.dtype)
+        raise not_finite(element(name, index), source[index], array.dtype, gaps)
     return array
 
 

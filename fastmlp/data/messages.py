@@ -98,9 +98,9 @@ def missing_number(place: str, columns: Sequence[Any]) -> ValueError:
     return ValueError(f"{place} is missing; there are gaps in {some(columns)}: {_FILL}")
 
 
-def not_finite(place: str, value: Any, dtype: npt.DTypeLike) -> ValueError:
+def not_finite(place: str, value: Any, dtype: npt.DTypeLike, advice: str = "") -> ValueError:
     """The error for a number that is not finite in ``dtype``."""
-    return ValueError(f"{place} is {value}; it must be finite in {dtype}")
+    return ValueError(f"{place} is {value}; it must be finite in {dtype}{advice}")
 
 
 def describe(place: str, value: Any, *, labels: bool = False) -> str:

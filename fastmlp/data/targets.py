@@ -245,7 +245,9 @@ def read_targets(
         raise ValueError(f"{name} must be {wanted}; got shape {values.shape}")
     if n_rows is not None and len(values) != n_rows:
         raise ValueError(f"{name} has {len(values)} rows, but X has {n_rows}")
-    values = finite(values, values.dtype.newbyteorder("="), name)
+    values = finite(
+        values, values.dtype.newbyteorder("="), name, gaps=": drop rows without a target"
+    )
     values = values if several else values.ravel()
     weights = read_weights(
         sample_weight, len(values), f"{prefix}sample_weight", may_be_zero=may_be_zero

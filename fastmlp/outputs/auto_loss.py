@@ -1,6 +1,7 @@
 """The loss that "auto" stands for: whether targets are classes, labels or numbers."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from ..losses import LOSSES, Loss
 _SOME_CLASSES, _MANY_CLASSES = 10, 30
 # A value of fewer rows is rare for a class.
 _RARE = 5
+# Rows in which numbers as text are looked for: sorting all labels would take longer than an epoch.
+_FIRST_ROWS = 1000
 _NUMBERS = "loss='poisson' for counts, loss='squared_error' for other quantities"
 _WAYS = f"loss='softmax_cross_entropy' for classes, {_NUMBERS}"
 
@@ -31,6 +34,8 @@ def suitable_loss(targets: RawTargets) -> Loss:
         name = "softmax_cross_entropy"
         if targets.values.dtype.kind in "iuf":
             _check_classes(targets)
+        elif targets.values.dtype.kind != "b":
+            _check_text(targets)
     elif targets.is_one_hot:
         name = "softmax_cross_entropy"
     elif not targets.is_flat and targets.are_zeros_and_ones:
@@ -52,6 +57,17 @@ def _check_classes(targets: RawTargets) -> None:
     has_gaps = int(values[-1]) - int(values[0]) >= len(values)
     if len(values) > _SOME_CLASSES and (has_gaps or values.dtype.kind == "f" or rows.min() < _RARE):
         warn(f"{got}, taken as classes: say what they are by {_WAYS}")
+
+
+def _check_text(targets: RawTargets) -> None:
+    """Warn of many numbers with decimals, read as text. Text of whole numbers means classes."""
+    labels = np.unique(targets.values[:_FIRST_ROWS])
+    with suppress(ValueError):
+        if len(labels) > _MANY_CLASSES and (labels.astype(np.float64) % 1 != 0).any():
+            warn(
+                f"{targets.name} holds numbers as text, such as {str(labels[-1])!r}, taken as "
+                "classes: for quantities make numbers of them first, as pd.to_numeric does"
+            )
 
 
 def loss_of_parts(Y: Any, sample_weight: Any, parts: Sequence[Any]) -> Loss:

@@ -203,6 +203,16 @@ def test_the_first_line_says_what_it_took(kind: str, capsys: pytest.CaptureFixtu
             assert loss != "auto" or f", loss={model.auto_['loss']!r}, " in first
 
 
+def test_numbers_as_text_are_many_classes_with_a_warning() -> None:
+    amounts = np.linspace(0, 1, len(X)).astype(str)
+    with pytest.warns(
+        FitWarning, match=r"Y holds numbers as text, such as '1\.0', taken as classes"
+    ):
+        trainer().fit(X, amounts)
+    for labels in (np.char.add("k", amounts), np.arange(ROWS).astype(str), amounts[:ROWS] == "0.0"):
+        trainer().fit(X, labels)  # a warning would be an error
+
+
 # -------------------------------------------------------------------------------- several at once
 
 
