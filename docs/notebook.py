@@ -29,7 +29,8 @@ def executed(**options: Any) -> nbformat.NotebookNode:
     # Of which code the output is, so that a test finds code that was changed and not run.
     notebook.metadata["code"] = code_digest(notebook)
     for cell in notebook.cells:
-        cell.metadata = {}
+        # What stays is the text of a picture for readers who do not see it.
+        cell.metadata = {key: cell.metadata[key] for key in ("mystnb",) if key in cell.metadata}
     return notebook
 
 

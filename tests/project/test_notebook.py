@@ -82,6 +82,9 @@ def test_saved_output_is_whole() -> None:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == [*range(1, len(code) + 1)]
     assert notebook.metadata["code"] == code_digest(notebook)
+    for cell in code:
+        if any(output.output_type == "display_data" for output in cell.outputs):
+            assert len(cell.metadata["mystnb"]["image"]["alt"]) > 20
     check(text_of(notebook))
 
 
