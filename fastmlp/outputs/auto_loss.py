@@ -1,7 +1,6 @@
 """The loss that "auto" stands for: whether targets are classes, labels or numbers."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -62,12 +61,17 @@ def _check_classes(targets: RawTargets) -> None:
 def _check_text(targets: RawTargets) -> None:
     """Warn of many numbers with decimals, read as text. Text of whole numbers means classes."""
     labels = np.unique(targets.values[:_FIRST_ROWS])
-    with suppress(ValueError):
-        if len(labels) > _MANY_CLASSES and (labels.astype(np.float64) % 1 != 0).any():
-            warn(
-                f"{targets.name} holds numbers as text, such as {str(labels[-1])!r}, taken as "
-                "classes: for quantities make numbers of them first, as pd.to_numeric does"
-            )
+    try:
+        numbers = labels.astype(np.float64)
+    except ValueError:  # not all are numbers
+        return
+    # Words such as "nan" are read as numbers, too.
+    decimals = labels[np.isfinite(numbers) & (np.floor(numbers) != numbers)]
+    if len(labels) > _MANY_CLASSES and len(decimals):
+        warn(
+            f"{targets.name} holds numbers as text, such as {str(decimals[-1])!r}, taken as "
+            "classes: for quantities make numbers of them first, as pd.to_numeric does"
+        )
 
 
 def loss_of_parts(Y: Any, sample_weight: Any, parts: Sequence[Any]) -> Loss:
